@@ -1,0 +1,57 @@
+"""How long work tells what it is doing, without knowing who listens.
+
+The command line draws bars on a terminal and prints plain lines elsewhere
+(`embedsearch.cli.progress`); a library call is silent unless it is given a listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One stretch of work under way."""
+
+    def advance(self, amount: float) -> None:
+        """Report that `amount` more units are done."""
+
+    def describe(self, text: str) -> None:
+        """Replace the short text that stands beside the bar (a loss, a file name)."""
+
+
+class Progress(Protocol):
+    """A listener for progress."""
+
+    def task(
+        self, name: str, total: float | None = None, unit: str = "items"
+    ) -> AbstractContextManager[Task]:
+        """Begin a stretch of work of `total` units (None where that is not known)."""
+
+    def note(self, message: str) -> None:
+        """Say one line that the user should read: a choice made, something left out."""
+
+
+class _SilentTask:
+    def advance(self, amount: float) -> None:
+        pass
+
+    def describe(self, text: str) -> None:
+        pass
+
+
+class SilentProgress:
+    """Listens to nothing, but keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[Task]:
+        """See `Progress.task`."""
+        yield _SilentTask()
+
+    def note(self, message: str) -> None:
+        """See `Progress.note`."""
+        self.notes.append(message)

@@ -1,0 +1,92 @@
+"""The settings of reading and of tokenizing, checked where they enter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from embedsearch._errors import ParameterError
+
+FORMATS = ("auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "pdf", "parquet", "mediawiki")
+SPLITS = ("file", "line", "paragraph")
+TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
+ACCENTS = ("keep", "strip")
+DIGITS = ("keep", "zero", "drop")
+
+
+def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise `ParameterError` unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ParameterError(name, f"one of {', '.join(allowed)}", value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSettings:
+    """How sources become documents.
+
+    Attributes:
+        format: One of `FORMATS`; "auto" goes by the file's name, then by its first bytes.
+        split: What is a document in plain text: the file, a line or a paragraph.
+        glob: Which files of a folder are read, for example `"**/*.txt"`.
+        id_column: Column or JSON key with the id; None guesses (id, _id, docid, ...).
+        title_column: The same for the title; None guesses.
+        text_column: The same for the text; None guesses (text, body, content, abstract, ...).
+        metadata_columns: Columns to keep as metadata; None keeps all that are left.
+        encoding: Of text files; None reads UTF-8 and detects anything else.
+    """
+
+    format: str = "auto"
+    split: str = "file"
+    glob: str = "**/*"
+    id_column: str | None = None
+    title_column: str | None = None
+    text_column: str | None = None
+    metadata_columns: tuple[str, ...] | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("format", self.format, FORMATS)
+        check_choice("split", self.split, SPLITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerSettings:
+    """How text becomes tokens; recorded with the workspace, so queries are treated alike.
+
+    Attributes:
+        tokenizer: One of `TOKENIZERS`; all but the first are NLTK's.
+        pattern: The regular expression of a token, for `tokenizer="regexp"` alone.
+        lowercase: Fold case (`str.lower`).
+        accents: "keep", or "strip" combining marks (é becomes e).
+        digits: "keep", "zero" (2026 becomes 0000) or "drop" tokens of digits alone.
+        stop_words: Words left out, already resolved to a sorted tuple of words.
+        stem: A Snowball language such as "english", or None.
+    """
+
+    tokenizer: str = "unicode"
+    pattern: str | None = None
+    lowercase: bool = True
+    accents: str = "keep"
+    digits: str = "keep"
+    stop_words: tuple[str, ...] = ()
+    stem: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("tokenizer", self.tokenizer, TOKENIZERS)
+        check_choice("accents", self.accents, ACCENTS)
+        check_choice("digits", self.digits, DIGITS)
+        if (self.pattern is not None) != (self.tokenizer == "regexp"):
+            raise ParameterError("pattern", 'given with tokenizer="regexp" and only then', self.pattern)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a manifest."""
+        return {**asdict(self), "stop_words": list(self.stop_words)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TokenizerSettings:
+        """Read what `to_json` wrote; names of later versions are an error."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ParameterError("tokenizer settings", "known names", sorted(unknown))
+        return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
