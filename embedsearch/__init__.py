@@ -1,1 +1,136 @@
-"""placeholder"""
+"""Word embeddings and semantic search on your own text, on your own machine.
+
+```python
+import embedsearch as es
+
+ws = es.build("docs/", "my.es")
+ws.words.most_similar("king", topn=5)
+ws.words.analogy("king - man + woman")
+ws.search("boundary layer", topn=10)
+```
+
+Names are imported when they are first used: `import embedsearch` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._version import __version__
+
+if TYPE_CHECKING:
+    from embedsearch._errors import (
+        CorpusTooSmallError,
+        DuplicateIdError,
+        EmbedSearchError,
+        InputError,
+        MissingExtraError,
+        NotTrainedError,
+        ParameterError,
+        QueryError,
+        SourceChangedError,
+        SourceError,
+        SourceFormatError,
+        SourceNotFoundError,
+        StorageError,
+        UnknownCorpusError,
+        UnknownDocumentError,
+        UnknownKeyError,
+        UnknownWordError,
+        VectorError,
+        WorkspaceDamagedError,
+        WorkspaceError,
+        WorkspaceExistsError,
+        WorkspaceLockedError,
+        WorkspaceNotFoundError,
+        WorkspaceReadOnlyError,
+        WorkspaceVersionError,
+    )
+    from embedsearch._progress import Progress
+    from embedsearch._types import Document, Hit, Hits, Metric, Neighbor, Neighbors
+    from embedsearch.index.base import VectorIndex
+    from embedsearch.search.words import Words
+    from embedsearch.text.catalogue import get_corpus, list_corpora
+    from embedsearch.text.settings import ReadSettings, TokenizerSettings
+    from embedsearch.training.base import TrainingReport
+    from embedsearch.training.fitting import TRAINERS
+    from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.building import build, create, open
+    from embedsearch.workspace.workspace import Workspace
+
+_HOMES = {
+    "embedsearch._progress": ("Progress",),
+    "embedsearch._types": ("Document", "Hit", "Hits", "Metric", "Neighbor", "Neighbors"),
+    "embedsearch.index.base": ("VectorIndex",),
+    "embedsearch.search.words": ("Words",),
+    "embedsearch.text.catalogue": ("get_corpus", "list_corpora"),
+    "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),
+    "embedsearch.training.base": ("TrainingReport",),
+    "embedsearch.training.fitting": ("TRAINERS",),
+    "embedsearch.vectors.word_vectors": ("WordVectors",),
+    "embedsearch.workspace.building": ("build", "create", "open"),
+    "embedsearch.workspace.workspace": ("Workspace",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "TRAINERS",
+    "CorpusTooSmallError",
+    "Document",
+    "DuplicateIdError",
+    "EmbedSearchError",
+    "Hit",
+    "Hits",
+    "InputError",
+    "Metric",
+    "MissingExtraError",
+    "Neighbor",
+    "Neighbors",
+    "NotTrainedError",
+    "ParameterError",
+    "Progress",
+    "QueryError",
+    "ReadSettings",
+    "SourceChangedError",
+    "SourceError",
+    "SourceFormatError",
+    "SourceNotFoundError",
+    "StorageError",
+    "TokenizerSettings",
+    "TrainingReport",
+    "UnknownCorpusError",
+    "UnknownDocumentError",
+    "UnknownKeyError",
+    "UnknownWordError",
+    "VectorError",
+    "VectorIndex",
+    "WordVectors",
+    "Words",
+    "Workspace",
+    "WorkspaceDamagedError",
+    "WorkspaceError",
+    "WorkspaceExistsError",
+    "WorkspaceLockedError",
+    "WorkspaceNotFoundError",
+    "WorkspaceReadOnlyError",
+    "WorkspaceVersionError",
+    "__version__",
+    "build",
+    "create",
+    "get_corpus",
+    "list_corpora",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    if name in __all__ and name.endswith("Error"):
+        return getattr(import_module("embedsearch._errors"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -34,8 +34,11 @@ and is also the builtin that it resembles, so that `except KeyError` keeps worki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class EmbedSearchError(Exception):
@@ -93,7 +96,7 @@ class SourceChangedError(SourceError):
 class DuplicateIdError(InputError):
     """Two documents of one source have the same id."""
 
-    def __init__(self, id: str, first: str, second: str) -> None:  # noqa: A002 - the field's name
+    def __init__(self, id: str, first: str, second: str) -> None:
         super().__init__(
             f"two documents have the id {id!r} ({first} and {second}); "
             "give each its own, or leave the id out to have one made"
@@ -134,7 +137,7 @@ class UnknownWordError(UnknownKeyError):
 class UnknownDocumentError(UnknownKeyError):
     """No document has this id."""
 
-    def __init__(self, id: str, suggestions: Sequence[str] = ()) -> None:  # noqa: A002
+    def __init__(self, id: str, suggestions: Sequence[str] = ()) -> None:
         hint = f"; did you mean {_either(suggestions)}?" if suggestions else ""
         super().__init__(f"no document has the id {id!r}{hint}")
         self.id, self.suggestions = id, tuple(suggestions)

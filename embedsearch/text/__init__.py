@@ -1,0 +1,1 @@
+"""Text in, tokens out: sources, formats, tokenizers, the vocabulary and the token stream."""

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from embedsearch._types import Document
-from embedsearch.text.settings import ReadSettings
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embedsearch._types import Document
+    from embedsearch.text.opening import Opened
+    from embedsearch.text.settings import ReadSettings
 
 
 class Tokenizer(Protocol):
-    """Cuts text into tokens, without changing them."""
+    """Cuts text into tokens; what becomes of a token is the processor's business.
+
+    The text has been folded (`embedsearch.text.tokenizers.folding`) and keeps its case.
+    """
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` in order; an empty text has none."""
 
 
+class Found(NamedTuple):
+    """A document as a reader finds it, and where.
+
+    Attributes:
+        document: The document; its `id` is empty where the file gives none.
+        unit: What the file was cut into ("line", "paragraph", "row", "page", "item"); empty
+            where the file is one document.
+        number: Which of these units it is, counted from 1; 0 where the file is one document.
+    """
+
+    document: Document
+    unit: str = ""
+    number: int = 0
+
+
 class Reader(Protocol):
     """Streams the documents of one file of one format."""
 
-    def __call__(self, path: Path, settings: ReadSettings) -> Iterator[Document]:
-        """Yield documents in the order of the file; `id` is empty where the file has none."""
+    def __call__(self, source: Opened, settings: ReadSettings) -> Iterator[Found]:
+        """Yield documents in the order of the file.
+
+        Raises:
+            SourceError: What the file holds cannot be read; names the line where one is known.
+            MissingExtraError: The format needs a package that is not installed.
+        """

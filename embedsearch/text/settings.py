@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMATS = ("auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "pdf", "parquet", "mediawiki")
 SPLITS = ("file", "line", "paragraph")
@@ -55,11 +58,14 @@ class TokenizerSettings:
     """How text becomes tokens; recorded with the workspace, so queries are treated alike.
 
     Attributes:
-        tokenizer: One of `TOKENIZERS`; all but the first are NLTK's.
-        pattern: The regular expression of a token, for `tokenizer="regexp"` alone.
+        tokenizer: One of `TOKENIZERS`, of which all but the first are NLTK's, or the name of
+            an installed plug-in (`embedsearch.text.tokenizers.plugins`).
+        pattern: The regular expression of a token, for `tokenizer="regexp"` alone; without
+            capturing groups, and not one that matches nothing at all. Repeats inside repeats
+            can take time without end: it is run as it is given.
         lowercase: Fold case (`str.lower`).
         accents: "keep", or "strip" combining marks (é becomes e).
-        digits: "keep", "zero" (2026 becomes 0000) or "drop" tokens of digits alone.
+        digits: "keep", "zero" (2026 becomes 0000) or "drop" tokens with digits and no letters.
         stop_words: Words left out, already resolved to a sorted tuple of words.
         stem: A Snowball language such as "english", or None.
     """
@@ -73,11 +79,28 @@ class TokenizerSettings:
     stem: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("tokenizer", self.tokenizer, TOKENIZERS)
+        _check_tokenizer(self.tokenizer)
         check_choice("accents", self.accents, ACCENTS)
         check_choice("digits", self.digits, DIGITS)
         if (self.pattern is not None) != (self.tokenizer == "regexp"):
-            raise ParameterError("pattern", 'given with tokenizer="regexp" and only then', self.pattern)
+            raise ParameterError(
+                "pattern", 'given with tokenizer="regexp" and only then', self.pattern
+            )
+        if self.pattern is not None:
+            _check_pattern(self.pattern)
+
+    def describe(self) -> str:
+        """Return one line for people, such as `unicode words, lower case, 174 stop words`."""
+        cut = f"pattern {self.pattern}" if self.pattern else f"{self.tokenizer} words"
+        case = "lower case" if self.lowercase else "case kept"
+        said = {
+            "accents stripped": self.accents == "strip",
+            "digits as 0": self.digits == "zero",
+            "numbers dropped": self.digits == "drop",
+            f"{len(self.stop_words)} stop words": bool(self.stop_words),
+            f"{self.stem} stems": self.stem is not None,
+        }
+        return ", ".join([cut, case, *(words for words, holds in said.items() if holds)])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a manifest."""
@@ -90,3 +113,22 @@ class TokenizerSettings:
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))
         return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
+
+
+def _check_tokenizer(name: str) -> None:
+    if name in TOKENIZERS:
+        return
+    from embedsearch.text.tokenizers.plugins import plugin_names
+
+    check_choice("tokenizer", name, TOKENIZERS + plugin_names())
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        compiled = re.compile(pattern, re.MULTILINE | re.DOTALL)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ParameterError("pattern", f"a regular expression ({error})", pattern) from error
+    if compiled.groups:
+        raise ParameterError("pattern", "without capturing groups: write (?:...)", pattern)
+    if compiled.match(""):
+        raise ParameterError("pattern", "one that matches no empty text: + in place of *", pattern)

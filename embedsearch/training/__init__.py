@@ -1,0 +1,1 @@
+"""Tokens in, word vectors out."""

@@ -1,0 +1,1 @@
+"""Word vectors, document encoders, and their files."""

@@ -1,0 +1,84 @@
+"""The folder on disk and the facade that every surface uses.
+
+Names are imported when they are first used, so that a word query does not pay for training.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embedsearch._progress import Progress
+    from embedsearch.store.documents import Changes
+    from embedsearch.text.catalogue import CorpusEntry, get_corpus, list_corpora
+    from embedsearch.text.settings import (
+        ACCENTS,
+        DIGITS,
+        FORMATS,
+        SPLITS,
+        TOKENIZERS,
+        ReadSettings,
+        TokenizerSettings,
+    )
+    from embedsearch.text.stop_words import resolve_stop_words
+    from embedsearch.training.base import TrainingReport
+    from embedsearch.training.fitting import TRAINERS
+    from embedsearch.workspace.building import build, create, open
+    from embedsearch.workspace.collection import Documents
+    from embedsearch.workspace.info import Info
+    from embedsearch.workspace.workspace import SEARCH_MODES, Workspace
+
+_HOMES = {
+    "embedsearch._progress": ("Progress",),
+    "embedsearch.store.documents": ("Changes",),
+    "embedsearch.text.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
+    "embedsearch.text.settings": (
+        "ACCENTS",
+        "DIGITS",
+        "FORMATS",
+        "SPLITS",
+        "TOKENIZERS",
+        "ReadSettings",
+        "TokenizerSettings",
+    ),
+    "embedsearch.text.stop_words": ("resolve_stop_words",),
+    "embedsearch.training.base": ("TrainingReport",),
+    "embedsearch.training.fitting": ("TRAINERS",),
+    "embedsearch.workspace.building": ("build", "create", "open"),
+    "embedsearch.workspace.collection": ("Documents",),
+    "embedsearch.workspace.info": ("Info",),
+    "embedsearch.workspace.workspace": ("SEARCH_MODES", "Workspace"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ACCENTS",
+    "DIGITS",
+    "FORMATS",
+    "SEARCH_MODES",
+    "SPLITS",
+    "TOKENIZERS",
+    "TRAINERS",
+    "Changes",
+    "CorpusEntry",
+    "Documents",
+    "Info",
+    "Progress",
+    "ReadSettings",
+    "TokenizerSettings",
+    "TrainingReport",
+    "Workspace",
+    "build",
+    "create",
+    "get_corpus",
+    "list_corpora",
+    "open",
+    "resolve_stop_words",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,99 @@
+"""How the SQLite file is opened, and how its errors become ours."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from embedsearch._errors import (
+    StorageError,
+    WorkspaceDamagedError,
+    WorkspaceError,
+    WorkspaceLockedError,
+    WorkspaceReadOnlyError,
+)
+from embedsearch.store.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SECONDS_TO_WAIT = 10
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """Open the file; a writer makes it, with its tables, where there is none.
+
+    The journal is a write-ahead log, so that readers never wait for the writer, and each
+    commit is flushed to the disk.
+    """
+    with guarded(path):
+        _check_size(path)
+        if writable:
+            connection = _open(path, "rwc")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(SCHEMA)
+            return connection
+        return _open_reader(path)
+
+
+def _check_size(path: Path) -> None:
+    """Notice a file that was cut: SQLite reads the part of a page that is missing as zeros."""
+    if not path.exists() or not (size := path.stat().st_size):
+        return
+    with path.open("rb") as file:
+        header = file.read(18)
+    # Source: "Database File Format", sqlite.org; the value 1 stands for 65,536.
+    page_size = int.from_bytes(header[16:18], "big")
+    if not header.startswith(b"SQLite format 3\0") or size % (
+        65_536 if page_size == 1 else page_size or 1
+    ):
+        raise sqlite3.DatabaseError("file is not a database, or is malformed: it was cut")
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Raise our errors for those of SQLite."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(path, error) from error
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return sqlite3.connect(
+        uri, uri=True, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
+    )
+
+
+def _open_reader(path: Path) -> sqlite3.Connection:
+    connection = _open(path, "ro")
+    try:
+        connection.execute("SELECT change FROM latest")
+    except sqlite3.OperationalError:
+        # A write-ahead log needs a file beside it, even to read; a folder that cannot be
+        # written to has no writer either.
+        if os.access(path.parent, os.W_OK):
+            raise
+        connection.close()
+        connection = _open(path, "ro&immutable=1")
+        connection.execute("SELECT change FROM latest")
+    return connection
+
+
+def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:
+    text, folder = str(error), path.parent
+    if "full" in text:
+        return StorageError(folder, "the disk is full; nothing was changed")
+    if "readonly" in text:
+        return WorkspaceReadOnlyError(folder, "the folder or the disk cannot be written to")
+    if "locked" in text or "busy" in text:
+        return WorkspaceLockedError(folder, "another process is writing; try again when it is done")
+    if "malformed" in text or "not a database" in text or "no such table" in text:
+        return WorkspaceDamagedError(folder, f"{path.name} is damaged ({text})")
+    return StorageError(folder, f"{path.name}: {text}")

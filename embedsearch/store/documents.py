@@ -1,0 +1,248 @@
+"""The record: every document, in SQLite.
+
+Each change gives the document the next change number. What is derived from the record
+remembers the number that it has reached, and asks for what came later.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import UnknownDocumentError
+from embedsearch.store.connection import connect, guarded
+from embedsearch.store.schema import to_document, to_row
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from embedsearch._types import Document
+
+_FIELDS = "id, title, text, metadata"
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What adding documents did.
+
+    Attributes:
+        added: Documents with a new id.
+        updated: Documents whose text, title or metadata changed.
+        unchanged: Documents that were there already, as they are.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+class DocumentStore:
+    """Documents by id and by number; a number is never used twice.
+
+    Args:
+        path: The SQLite file.
+        writable: Whether to open for writing, and to make the file where there is none.
+    """
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        self.path = path
+        self._connection = connect(path, writable=writable)
+
+    def close(self) -> None:
+        """Close the file; a change that was not committed is undone."""
+        self._connection.close()
+
+    def __len__(self) -> int:
+        return int(self._one("SELECT count(*) FROM documents"))
+
+    def __contains__(self, id: object) -> bool:
+        return self._number(id) is not None
+
+    @property
+    def change(self) -> int:
+        """The number of the last change."""
+        return int(self._one("SELECT change FROM latest"))
+
+    def get(self, id: str) -> Document:
+        """Return a document.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+        """
+        with guarded(self.path):
+            row = self._connection.execute(
+                f"SELECT {_FIELDS} FROM documents WHERE id = ?",
+                (id,),
+            ).fetchone()
+        if row is None:
+            raise UnknownDocumentError(id, self.similar_ids(id))
+        return to_document(*row)
+
+    def number(self, id: str) -> int:
+        """Return the number of a document.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+        """
+        number = self._number(id)
+        if number is None:
+            raise UnknownDocumentError(id, self.similar_ids(id))
+        return number
+
+    def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
+        """Return the documents of these numbers that are still there."""
+        found: dict[int, Document] = {}
+        for start in range(0, len(numbers), _BATCH):
+            some = [int(number) for number in numbers[start : start + _BATCH]]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({marks})"
+            with guarded(self.path):
+                rows = self._connection.execute(query, some).fetchall()
+            found.update((row[0], to_document(*row[1:])) for row in rows)
+        return found
+
+    def ids(self) -> Iterator[str]:
+        """Yield all ids in the order of addition."""
+        for row in self._rows("SELECT id FROM documents ORDER BY number"):
+            yield str(row[0])
+
+    def similar_ids(self, id: object, most: int = 3) -> list[str]:
+        """Return ids that contain `id`, or begin like it, for a hint."""
+        if not isinstance(id, str) or not id:
+            return []
+        pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
+        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT ?"
+        with guarded(self.path):
+            rows = self._connection.execute(query, (f"%{pattern}%", most)).fetchall()
+        return [str(row[0]) for row in rows]
+
+    def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
+        """Yield (number, document) of all that changed after `change`, in order of number."""
+        query = f"SELECT number, {_FIELDS} FROM documents WHERE change > ? ORDER BY number"
+        for number, *fields in self._rows(query, change):
+            yield int(number), to_document(*fields)
+
+    def removed_since(self, change: int) -> list[int]:
+        """Return the numbers of documents deleted after `change`."""
+        query = "SELECT number FROM deletions WHERE change > ?"
+        return [int(row[0]) for row in self._rows(query, change)]
+
+    def count_since(self, change: int) -> int:
+        """Return how many documents changed or went after `change`."""
+        both = (
+            "SELECT (SELECT count(*) FROM documents WHERE change > ?1)"
+            " + (SELECT count(*) FROM deletions WHERE change > ?1)"
+        )
+        return int(self._one(both, change))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes within one: all of them are kept, or none. May be nested."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with guarded(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+        with self._undone_on_failure():
+            yield
+            with guarded(self.path):
+                self._connection.execute("COMMIT")
+
+    def add(self, documents: Iterable[Document]) -> Changes:
+        """Add documents, and replace those whose id is there with other content.
+
+        All are kept, or, when the iterable or the disk fails, none.
+        """
+        counts = [0, 0, 0]
+        with self.transaction():
+            change = self.change
+            for document in documents:
+                outcome = self._put(document, change + 1)
+                change += outcome != 2
+                counts[outcome] += 1
+            self._execute("UPDATE latest SET change = ?", change)
+        return Changes(*counts)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete documents and return how many.
+
+        Raises:
+            UnknownDocumentError: One is not there; then none is deleted.
+        """
+        with self.transaction():
+            change = start = self.change
+            for id in dict.fromkeys(ids):
+                change += 1
+                self._remove(self.number(id), change)
+            self._execute("UPDATE latest SET change = ?", change)
+        return change - start
+
+    def clear(self) -> None:
+        """Delete every document."""
+        with self.transaction():
+            change = self.change + 1
+            self._execute("INSERT INTO deletions SELECT number, ? FROM documents", change)
+            self._execute("DELETE FROM documents")
+            self._execute("UPDATE latest SET change = ?", change)
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def _put(self, document: Document, change: int) -> int:
+        """Return 0 for an added, 1 for an updated and 2 for an unchanged document."""
+        row = to_row(document)
+        with guarded(self.path):
+            old = self._connection.execute(
+                "SELECT number, digest FROM documents WHERE id = ?", (row[0],)
+            ).fetchone()
+        if old is None:
+            columns = f"{_FIELDS}, digest, change"
+            insert = f"INSERT INTO documents ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+            self._execute(insert, *row, change)
+            return 0
+        if old[1] == row[4]:
+            return 2
+        assignments = "title = ?, text = ?, metadata = ?, digest = ?, change = ?"
+        update = f"UPDATE documents SET {assignments} WHERE number = ?"
+        self._execute(update, *row[1:], change, old[0])
+        return 1
+
+    def _remove(self, number: int, change: int) -> None:
+        self._execute("DELETE FROM documents WHERE number = ?", number)
+        self._execute("INSERT INTO deletions VALUES (?, ?)", number, change)
+
+    def _number(self, id: object) -> int | None:
+        if not isinstance(id, str):
+            return None
+        with guarded(self.path):
+            row = self._connection.execute(
+                "SELECT number FROM documents WHERE id = ?", (id,)
+            ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with guarded(self.path):
+            self._connection.execute(statement, values)
+
+    def _one(self, query: str, *values: object) -> int:
+        with guarded(self.path):
+            return int(self._connection.execute(query, values).fetchone()[0])
+
+    def _rows(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
+        with guarded(self.path):
+            cursor = self._connection.execute(query, values)
+        while True:
+            with guarded(self.path):
+                rows = cursor.fetchmany(_BATCH)
+            if not rows:
+                return
+            yield from rows

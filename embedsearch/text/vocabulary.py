@@ -1,0 +1,97 @@
+"""Which words there are, and how often each occurs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch._errors import CorpusTooSmallError, VectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from embedsearch._types import IntVector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """Words in the order of their rows: most frequent first, ties by first appearance.
+
+    Attributes:
+        words: The words; the place in the list is the row.
+        counts: (V,) how often each occurs in the corpus.
+    """
+
+    words: Sequence[str]
+    counts: IntVector
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def total(self) -> int:
+        """Occurrences of all words together."""
+        return int(self.counts.sum())
+
+    def save(self, path: Path) -> None:
+        """Write `word<TAB>count` lines; the line number is the row."""
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True))
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            VectorError: A line is not a word and a count.
+        """
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        words, counts = [], np.empty(len(lines), dtype=np.int64)
+        for row, line in enumerate(lines):
+            word, _, count = line.partition("\t")
+            if not word or not count.isdecimal():
+                raise VectorError(f"{path}, line {row + 1}: not a word and a count")
+            words.append(word)
+            counts[row] = int(count)
+        return cls(words, counts)
+
+
+def select(
+    tokens: Sequence[str], counts: IntVector, min_count: int, max_final_vocab: int | None = None
+) -> tuple[Vocabulary, IntVector]:
+    """Keep the frequent words and say where each token goes.
+
+    Args:
+        tokens: Distinct tokens in the order of their first appearance.
+        counts: (len(tokens),) their occurrences.
+        min_count: Rarer words are left out.
+        max_final_vocab: At most so many words are kept, the most frequent.
+
+    Returns:
+        The vocabulary, and for each token its row in it, or -1.
+
+    Raises:
+        CorpusTooSmallError: No word, or a single one, is left.
+    """
+    order = np.argsort(-counts, kind="stable")
+    kept = order[counts[order] >= min_count][:max_final_vocab]
+    if len(kept) < 2:
+        raise CorpusTooSmallError(_too_small(tokens, counts, min_count, len(kept)))
+    rows = np.full(len(tokens), -1, dtype=np.int64)
+    rows[kept] = np.arange(len(kept))
+    return Vocabulary([tokens[i] for i in kept], counts[kept]), rows
+
+
+def _too_small(tokens: Sequence[str], counts: IntVector, min_count: int, kept: int) -> str:
+    if len(tokens) == 0:
+        return "the corpus has no words: nothing was read, or the tokenizer kept nothing"
+    if len(tokens) == 1:
+        return f"the corpus has one distinct word, {tokens[0]!r}; vectors need at least two"
+    left = "no word" if kept == 0 else "a single word"
+    return (
+        f"min_count={min_count} leaves {left} of {len(tokens):,}; the most frequent occurs "
+        f"{int(counts.max()):,} times: lower min_count or add text"
+    )

@@ -1,0 +1,125 @@
+"""gensim's Word2Vec and FastText as trainers."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch.training.line_file import write_line_file
+from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import IntVector
+    from embedsearch.training.base import Corpus
+    from embedsearch.training.settings import TrainingSettings
+
+_SHARED = (
+    "vector_size",
+    "window",
+    "epochs",
+    "sg",
+    "hs",
+    "negative",
+    "ns_exponent",
+    "cbow_mean",
+    "sample",
+    "alpha",
+    "min_alpha",
+    "workers",
+    "seed",
+)
+
+
+class GensimWord2Vec:
+    """gensim's `Word2Vec`, trained from a file as that is its fastest way.
+
+    Source: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
+    Compositionality"; implementation by gensim.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self.settings = settings
+
+    def fit(self, corpus: Corpus, progress: Progress) -> WordVectors:
+        """Train; the seed with one worker gives the same vectors on every run."""
+        model = self._train(corpus, progress)
+        order = _order(model.wv.key_to_index, corpus.vocabulary.words)
+        vectors = np.ascontiguousarray(model.wv.vectors[order], dtype=np.float32)
+        vocabulary = corpus.vocabulary
+        return WordVectors(
+            vectors, list(vocabulary.words), vocabulary.counts, self._subwords(model)
+        )
+
+    def _model(self, **parameters: Any) -> Any:
+        from gensim.models import Word2Vec
+
+        return Word2Vec(**parameters)
+
+    def _subwords(self, model: Any) -> Subwords | None:  # noqa: ARG002 - FastText has some
+        return None
+
+    def _train(self, corpus: Corpus, progress: Progress) -> Any:
+        parameters = {name: getattr(self.settings, name) for name in _SHARED}
+        model = self._model(**parameters, min_count=1)
+        vocabulary = corpus.vocabulary
+        total, epochs = vocabulary.total, model.epochs
+        with (
+            tempfile.TemporaryDirectory(prefix="embedsearch-") as folder,
+            progress.task("training", total * epochs, "words") as task,
+        ):
+            path = Path(folder) / "corpus.txt"
+            lines = write_line_file(corpus, path)
+            frequencies = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+            model.build_vocab_from_freq(frequencies, corpus_count=lines)
+            model.train(
+                corpus_file=str(path),
+                total_examples=lines,
+                total_words=total,
+                epochs=epochs,
+                callbacks=[_epoch_end(lambda: task.advance(total))],
+            )
+        return model
+
+
+class GensimFastText(GensimWord2Vec):
+    """gensim's `FastText`: vectors of words from their character n-grams, unknown ones too.
+
+    Source: Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information".
+    """
+
+    def _model(self, **parameters: Any) -> Any:
+        from gensim.models import FastText
+
+        settings = self.settings
+        return FastText(
+            **parameters, min_n=settings.min_n, max_n=settings.max_n, bucket=settings.bucket
+        )
+
+    def _subwords(self, model: Any) -> Subwords:
+        settings = self.settings
+        # The other rows of the hash table were never trained: random numbers.
+        ids = np.unique(np.concatenate([np.asarray(b, np.int64) for b in model.wv.buckets_word]))
+        vectors = np.ascontiguousarray(model.wv.vectors_ngrams[ids], dtype=np.float32)
+        return Subwords(settings.min_n, settings.max_n, settings.bucket or 0, ids, vectors)
+
+
+def _order(key_to_index: Mapping[str, int], words: Any) -> IntVector:
+    # gensim sorts by count as we do, but leaves ties in an order of its own.
+    return np.fromiter((key_to_index[word] for word in words), np.int64, len(words))
+
+
+def _epoch_end(call: Any) -> Any:
+    from gensim.models.callbacks import CallbackAny2Vec
+
+    class EpochEnd(CallbackAny2Vec):  # type: ignore[misc]
+        def on_epoch_end(self, model: Any) -> None:  # noqa: ARG002 - gensim's signature
+            call()
+
+    return EpochEnd()

@@ -1,0 +1,92 @@
+"""What every array of vectors must be before anything is computed from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import VectorError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedsearch._types import FloatMatrix
+
+
+def as_matrix(X: ArrayLike, name: str = "X", dimension: int | None = None) -> FloatMatrix:
+    """Turn numbers into a checked matrix; see `as_measured_matrix`."""
+    return as_measured_matrix(X, name, dimension)[0]
+
+
+def as_measured_matrix(
+    X: ArrayLike, name: str = "X", dimension: int | None = None
+) -> tuple[FloatMatrix, NDArray[np.float64]]:
+    """Turn numbers into a checked matrix; nothing is copied where it already is one.
+
+    Args:
+        X: Vectors `(n, d)`, or one vector `(d,)`, of any real type and memory layout.
+        name: What error messages call it.
+        dimension: The `d` it must have, where that is known.
+
+    Returns:
+        The matrix, C-contiguous float32 `(n, d)`, and the length of each row, `(n,)`.
+
+    Raises:
+        VectorError: Not real numbers, a wrong shape or dimension, NaN or infinity, or a value
+            that float32 cannot hold.
+    """
+    array = _as_real(X, name)
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise VectorError(f"{name} must have the shape (n, d) or (d,), got {array.shape}")
+    if dimension is not None and array.shape[1] != dimension:
+        raise VectorError(f"{name} must have {dimension} dimensions, got {array.shape[1]}")
+    matrix = _as_float32(array)
+    norms = row_norms(matrix)
+    bad = first_bad_row(norms)
+    if bad is not None:
+        raise VectorError(
+            f"row {bad} of {name} holds NaN, infinity or a value beyond float32; "
+            "remove or replace it"
+        )
+    return matrix, norms
+
+
+def first_bad_row(norms: NDArray[np.float64]) -> int | None:
+    """Find the first row that holds NaN or infinity, from `row_norms`; None where there is none."""
+    # The sum of squares of float32 values cannot overflow float64.
+    finite = np.isfinite(norms)
+    return None if finite.all() else int(finite.argmin())
+
+
+def row_norms(X: FloatMatrix) -> NDArray[np.float64]:
+    """Compute the Euclidean length of each row of `X` `(n, d)`, without overflow: `(n,)`."""
+    norms: NDArray[np.float64] = np.sqrt(np.einsum("nd,nd->n", X, X, dtype=np.float64))
+    return norms
+
+
+def unit_rows(X: FloatMatrix, norms: NDArray[np.float64]) -> FloatMatrix:
+    """Divide each row of `X` `(n, d)` by its length `(n,)`; rows of zeros stay as they are."""
+    if not norms.all():
+        norms = np.where(norms == 0, 1, norms)
+    unit: FloatMatrix = (X / norms[:, np.newaxis]).astype(np.float32)
+    return unit
+
+
+def _as_real(X: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(X)
+    except (TypeError, ValueError) as error:
+        raise VectorError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise VectorError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array
+
+
+def _as_float32(array: NDArray[Any]) -> FloatMatrix:
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=np.float32)

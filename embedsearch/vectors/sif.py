@@ -1,0 +1,115 @@
+"""Documents as weighted means of their word vectors, less what all of them share.
+
+Source: Arora, Liang and Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence
+Embeddings". A word weighs a / (a + p), p being its share of the corpus; from every mean the
+directions that the documents have in common are removed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._types import FloatMatrix, FloatVector, IntVector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+RowBlock = tuple[IntVector, IntVector]
+"""Rows of words, -1 for unknown ones, and the (m + 1,) bounds of m documents within them."""
+
+# With fewer documents the common direction would be what they say.
+_FEWEST_DOCUMENTS = 10
+
+
+class SifEncoder:
+    """Turns rows of the vocabulary into unit vectors of documents.
+
+    Args:
+        vectors: (V, d) word vectors.
+        counts: (V,) occurrences of the words in the corpus.
+        a: Weighs rare words against frequent ones; the smaller, the more the rare ones count.
+        n_components: How many common directions are removed.
+
+    Attributes:
+        weights_: (V,) float32, what each word weighs.
+        components_: (r, d) float32 orthonormal directions removed, r ≤ n_components; found by
+            `fit_transform`.
+    """
+
+    def __init__(
+        self, vectors: FloatMatrix, counts: IntVector, a: float = 1e-3, n_components: int = 1
+    ) -> None:
+        self.vectors, self.a, self.n_components = vectors, a, n_components
+        share = counts / max(int(counts.sum()), 1)
+        self.weights_: FloatVector = (a / (a + share)).astype(np.float32)
+        self.components_: FloatMatrix = np.zeros((0, vectors.shape[1]), np.float32)
+
+    def fit_transform(self, documents: Iterable[RowBlock]) -> FloatMatrix:
+        """Learn the common directions from the documents, and encode them: (n, d), unit rows."""
+        means = self._means(documents)
+        self.components_ = _common_directions(means, self.n_components)
+        return self._finish(means)
+
+    def transform(self, documents: Iterable[RowBlock]) -> FloatMatrix:
+        """Encode documents: (n, d), unit rows; one without a known word is a row of zeros."""
+        return self._finish(self._means(documents))
+
+    def encode(self, rows: IntVector) -> FloatVector:
+        """Encode one text given as the rows of its words: (d,)."""
+        known = rows[rows >= 0]
+        return self.encode_vectors(self.vectors[known], self.weights_[known])
+
+    def encode_vectors(self, vectors: FloatMatrix, weights: FloatVector) -> FloatVector:
+        """Encode one text given as the (k, d) vectors of its words and their (k,) weights."""
+        mean = weights @ vectors / max(len(weights), 1)
+        unit: FloatVector = self._finish(np.asarray(mean, np.float32).reshape(1, -1))[0]
+        return unit
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the learned state for a file; the word vectors are stored apart."""
+        return {"weights": self.weights_, "components": self.components_}
+
+    @classmethod
+    def from_tensors(cls, vectors: FloatMatrix, tensors: Mapping[str, NDArray[Any]]) -> SifEncoder:
+        """Restore an encoder from the word vectors and what `to_tensors` gave."""
+        encoder = cls.__new__(cls)
+        encoder.vectors = vectors
+        encoder.weights_, encoder.components_ = tensors["weights"], tensors["components"]
+        encoder.n_components = len(encoder.components_)
+        return encoder
+
+    def _means(self, documents: Iterable[RowBlock]) -> FloatMatrix:
+        blocks = [self._block_means(rows, bounds) for rows, bounds in documents]
+        empty = np.zeros((0, self.vectors.shape[1]), np.float32)
+        return np.concatenate(blocks) if blocks else empty
+
+    def _block_means(self, rows: IntVector, bounds: IntVector) -> FloatMatrix:
+        from scipy.sparse import csr_matrix
+
+        known = rows >= 0
+        ends = np.concatenate(([0], np.cumsum(known)))[bounds]
+        rows = rows[known]
+        shape = (len(bounds) - 1, len(self.vectors))
+        weighted = csr_matrix((self.weights_[rows], rows, ends), shape=shape)
+        lengths = np.maximum(np.diff(ends), 1).astype(np.float32)
+        means: FloatMatrix = (weighted @ self.vectors) / lengths[:, None]
+        return means
+
+    def _finish(self, means: FloatMatrix) -> FloatMatrix:
+        means = means - (means @ self.components_.T) @ self.components_
+        norms = np.linalg.norm(means, axis=1, keepdims=True)
+        unit: FloatMatrix = np.divide(means, norms, out=np.zeros_like(means), where=norms > 1e-9)
+        return unit
+
+
+def _common_directions(means: FloatMatrix, n_components: int) -> FloatMatrix:
+    """Return the first right singular vectors of the uncentred means, by their Gram matrix."""
+    if len(means) < _FEWEST_DOCUMENTS or n_components == 0:
+        return np.zeros((0, means.shape[1]), np.float32)
+    gram = (means.T @ means).astype(np.float64)
+    _, directions = np.linalg.eigh(gram)
+    return np.ascontiguousarray(directions[:, ::-1][:, :n_components].T, dtype=np.float32)

@@ -1,0 +1,121 @@
+"""Arrays in one file, in the safetensors layout, opened by mapping and not by reading.
+
+The layout (https://github.com/huggingface/safetensors, "Format"): eight bytes with the length
+of the header, little-endian; the header, JSON that gives each tensor its dtype, its shape and
+where its bytes begin and end; then the bytes of the tensors without gaps.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import VectorError
+from embedsearch.vectors._tensor_header import METADATA, NAME_OF_DTYPE, Header, parse_header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+_LENGTH_BYTES = 8
+
+
+def save_tensors(
+    path: str | Path,
+    tensors: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write arrays to a file; the same arrays always give the same bytes.
+
+    The file is written in place and neither flushed to the disk nor renamed: the caller does so.
+
+    Args:
+        path: The file; replaced if it exists.
+        tensors: Arrays by name: float16/32/64, signed or unsigned integers, or bool.
+        metadata: Short texts kept in the header.
+
+    Raises:
+        VectorError: A dtype or a name that the format does not have.
+        OSError: The file cannot be written.
+    """
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    header = _header_bytes(ordered, metadata)
+    with Path(path).open("wb") as file:
+        file.write(len(header).to_bytes(_LENGTH_BYTES, "little"))
+        file.write(header)
+        for _, array in ordered:
+            little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+            file.write(little.reshape(-1).view(np.uint8).data)
+
+
+def open_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Map the arrays of a file into memory, read-only; pages are read when they are used.
+
+    Args:
+        path: A file of `save_tensors` or of any other safetensors writer.
+
+    Returns:
+        The arrays by name, in the order of their place in the file.
+
+    Raises:
+        VectorError: The file is damaged or holds a dtype that NumPy does not have.
+        OSError: The file cannot be opened.
+    """
+    header = _read_header(path)
+    data: NDArray[np.uint8] = np.empty(0, np.uint8)
+    if header.data_size:
+        mapped = np.memmap(path, np.uint8, mode="r", offset=header.data_start)
+        # A plain array: the memmap type makes every slice and sum slower.
+        data = mapped.view(np.ndarray)
+    tensors = {}
+    for name, entry in header.entries.items():
+        array = data[entry.begin : entry.end].view(entry.dtype).reshape(entry.shape)
+        array.flags.writeable = False
+        tensors[name] = array
+    return tensors
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read the texts that `save_tensors` was given as metadata.
+
+    Raises:
+        VectorError: The file is damaged.
+        OSError: The file cannot be opened.
+    """
+    return _read_header(path).metadata
+
+
+def _header_bytes(
+    ordered: list[tuple[str, NDArray[Any]]], metadata: Mapping[str, str] | None
+) -> bytes:
+    header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
+    begin = 0
+    for name, array in ordered:
+        dtype = NAME_OF_DTYPE.get(array.dtype.newbyteorder("<"))
+        if dtype is None or name == METADATA:
+            raise VectorError(f"a tensor {name!r} of dtype {array.dtype} cannot be saved")
+        end = begin + array.nbytes
+        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    # Spaces up to a multiple of eight, so that mapped numbers lie where processors want them.
+    return text + b" " * (-len(text) % 8)
+
+
+def _read_header(path: str | Path) -> Header:
+    path = Path(path)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        start = _LENGTH_BYTES + length
+        if size < _LENGTH_BYTES or start > size:
+            raise VectorError(f"{path}: damaged: {size} bytes are too few for its header")
+        text = file.read(length)
+    try:
+        return parse_header(text, start, size - start)
+    except VectorError as error:
+        raise VectorError(f"{path}: damaged: {error}") from error

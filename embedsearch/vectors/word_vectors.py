@@ -1,0 +1,131 @@
+"""A vocabulary and its vectors."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch._errors import VectorError
+from embedsearch.vectors.arrays import first_bad_row, row_norms, unit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
+    from embedsearch.vectors.subwords import Subwords
+
+
+class WordVectors:
+    """Words, a vector for each, and what else a trained model knows of them.
+
+    Attributes:
+        vectors: `(V, d)` float32, read-only; may be mapped from a file.
+        index_to_key: The word of each row.
+        counts: How often each word was seen, `(V,)`, or None where that is not known.
+        subwords: The n-gram vectors of a subword model, or None.
+    """
+
+    def __init__(
+        self,
+        vectors: FloatMatrix,
+        index_to_key: Sequence[str],
+        counts: IntVector | None = None,
+        subwords: Subwords | None = None,
+        *,
+        check: bool = True,
+    ) -> None:
+        """Hold the arrays, without copying them.
+
+        Args:
+            vectors: See the class; other real types are converted.
+            index_to_key: See the class.
+            counts: See the class.
+            subwords: See the class.
+            check: Look through every word and number, about 0.1 s for 400,000 words. Without it
+                only shapes are compared: for vectors that were checked when they were saved.
+
+        Raises:
+            VectorError: Shapes that do not fit, a word that stands twice, or NaN or infinity.
+        """
+        self.vectors = _read_only(vectors)
+        self.index_to_key = list(index_to_key)
+        self.counts = counts
+        self.subwords = subwords
+        self._check_shapes()
+        if check:
+            self._check_words()
+            self._check_numbers()
+
+    def __len__(self) -> int:
+        return len(self.index_to_key)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.key_to_index
+
+    def __repr__(self) -> str:
+        return f"WordVectors({len(self):,} × {self.vector_size})"
+
+    @property
+    def vector_size(self) -> int:
+        """The number of dimensions, d."""
+        return int(self.vectors.shape[1])
+
+    @cached_property
+    def key_to_index(self) -> dict[str, int]:
+        """The row of each word; made when first asked for."""
+        return {word: row for row, word in enumerate(self.index_to_key)}
+
+    @cached_property
+    def norms(self) -> FloatVector:
+        """The Euclidean length of each vector, `(V,)`; made when first asked for."""
+        norms: FloatVector = self._exact_norms.astype(np.float32)
+        return norms
+
+    @cached_property
+    def unit(self) -> FloatMatrix:
+        """The vectors at length 1, `(V, d)`; rows of zeros stay zero. A copy, made when asked."""
+        return _read_only(unit_rows(self.vectors, self._exact_norms))
+
+    @cached_property
+    def _exact_norms(self) -> NDArray[np.float64]:
+        return row_norms(self.vectors)
+
+    def _check_shapes(self) -> None:
+        if self.vectors.ndim != 2:
+            raise VectorError(f"word vectors must have the shape (V, d), got {self.vectors.shape}")
+        rows = len(self.vectors)
+        if rows != len(self):
+            raise VectorError(f"{len(self)} words do not fit {rows} vectors")
+        if self.counts is not None and self.counts.shape != (rows,):
+            raise VectorError(f"counts of shape {self.counts.shape} do not fit {rows} words")
+        if self.subwords is not None and self.subwords.vectors.shape[1] != self.vector_size:
+            raise VectorError(
+                f"n-gram vectors of {self.subwords.vectors.shape[1]} dimensions do not fit "
+                f"word vectors of {self.vector_size}"
+            )
+
+    def _check_words(self) -> None:
+        if len(self.key_to_index) == len(self):
+            return
+        for row, word in enumerate(self.index_to_key):
+            if self.key_to_index[word] != row:
+                raise VectorError(
+                    f"the word {word!r} stands twice, at rows {row} and {self.key_to_index[word]}"
+                )
+
+    def _check_numbers(self) -> None:
+        bad = first_bad_row(self._exact_norms)
+        if bad is not None:
+            raise VectorError(
+                f"the vector of {self.index_to_key[bad]!r} (row {bad}) holds NaN or infinity"
+            )
+
+
+def _read_only(X: FloatMatrix) -> FloatMatrix:
+    view: FloatMatrix = np.asarray(X, dtype=np.float32).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,180 @@
+"""A published generation, opened for reading: everything in it is mapped, nothing is run."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
+from embedsearch.search.document_vectors import DocumentVectors
+from embedsearch.search.encoding import TextEncoder
+from embedsearch.search.words import Words
+from embedsearch.text.processing import TextProcessor
+from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.vectors.sif import SifEncoder
+from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.tensors import open_tensors
+from embedsearch.vectors.word_vectors import WordVectors
+from embedsearch.workspace.files import read_json
+from embedsearch.workspace.locks import hold
+from embedsearch.workspace.state import check_format
+
+if TYPE_CHECKING:
+    from embedsearch._types import FloatMatrix
+    from embedsearch.index.flat import FlatIndex
+    from embedsearch.workspace.layout import GenerationLayout, Layout
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class Generation:
+    """One generation; closing it lets the writer remove it when it is old.
+
+    Raises:
+        FileNotFoundError: It is not there (any more).
+        WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
+    """
+
+    def __init__(self, layout: Layout, number: int) -> None:
+        self.number, self.workspace = number, layout.root
+        self.files: GenerationLayout = layout.generation(number)
+        # Words taken from here may outlive the workspace's interest in this generation.
+        self._let_go = weakref.finalize(self, os.close, hold(self.files.manifest))
+        self.manifest = read_json(self.files.manifest, layout.root)
+        check_format(layout, self.manifest.get("format"))
+        self._check_sizes()
+
+    def close(self) -> None:
+        """Let go of the generation; safe to call twice."""
+        self._let_go()
+
+    @property
+    def change(self) -> int:
+        """The change number of the record that the document vectors have reached."""
+        return int(self._entry("change"))
+
+    @property
+    def trained_change(self) -> int:
+        """The change number at which the word vectors were trained."""
+        return int(self._entry("trained_change"))
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The report of the training."""
+        return dict(self._entry("training"))
+
+    @cached_property
+    def tokenizer(self) -> TokenizerSettings:
+        """How its corpus was cut into tokens, and queries are."""
+        with self._intact(self.files.manifest):
+            return TokenizerSettings.from_json(self._entry("tokenizer"))
+
+    @cached_property
+    def processor(self) -> TextProcessor:
+        """Cuts queries as the corpus was cut."""
+        return TextProcessor(self.tokenizer)
+
+    @cached_property
+    def vectors(self) -> WordVectors:
+        """The word vectors, mapped."""
+        with self._intact(self.files.vocabulary):
+            vocabulary = Vocabulary.load(self.files.vocabulary)
+        with self._intact(self.files.words):
+            tensors = open_tensors(self.files.words)
+            words = list(vocabulary.words)
+            subwords = self._subwords(tensors)
+            return WordVectors(tensors["vectors"], words, vocabulary.counts, subwords, check=False)
+
+    @cached_property
+    def words(self) -> Words:
+        """Word queries."""
+        return Words(self.vectors, self._word_index, self.processor.normalize)
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """Encodes queries, and documents added later."""
+        with self._intact(self.files.encoder):
+            tensors = open_tensors(self.files.encoder)
+            sif = SifEncoder.from_tensors(self.vectors.vectors, tensors)
+        return TextEncoder(self.processor, self.vectors, sif)
+
+    @cached_property
+    def document_vectors(self) -> DocumentVectors:
+        """The document vectors at its change number, mapped."""
+        with self._intact(self.files.documents):
+            tensors = open_tensors(self.files.documents)
+            return DocumentVectors(tensors["numbers"], tensors["vectors"], self.change)
+
+    def document_index(self, vectors: DocumentVectors) -> FlatIndex:
+        """Return the stored index, or where vectors were caught up, one of them."""
+        from embedsearch.index.flat import FlatIndex
+
+        if vectors is self.document_vectors:
+            with self._intact(self.files.document_index):
+                return FlatIndex.load(self.files.document_index)
+        return FlatIndex.build(np.asarray(vectors.vectors))
+
+    def _word_index(self) -> FlatIndex:
+        from embedsearch.index.flat import FlatIndex
+
+        with self._intact(self.files.word_index):
+            return FlatIndex.load(self.files.word_index)
+
+    def _subwords(self, tensors: Tensors) -> Subwords | None:
+        if "ngram_vectors" not in tensors:
+            return None
+        parameters = self.training["parameters"]
+        min_n, max_n, bucket = (int(parameters[name]) for name in ("min_n", "max_n", "bucket"))
+        return Subwords(min_n, max_n, bucket, tensors["ngram_ids"], tensors["ngram_vectors"])
+
+    def _entry(self, name: str) -> Any:
+        if name not in self.manifest:
+            raise WorkspaceDamagedError(self.workspace, f"{self.files.manifest} has no {name!r}")
+        return self.manifest[name]
+
+    def _check_sizes(self) -> None:
+        for name, facts in self._entry("files").items():
+            path = self.files.root / Path(name).name
+            size = path.stat().st_size if path.exists() else None
+            if size != facts["size"]:
+                found = "is missing" if size is None else f"has {size:,} bytes"
+                reason = f"{path} {found}, {facts['size']:,} were written"
+                raise WorkspaceDamagedError(self.workspace, reason)
+
+    def _intact(self, path: Path) -> _Intact:
+        return _Intact(self.workspace, path)
+
+
+class _Intact:
+    """Raises `WorkspaceDamagedError` for whatever is wrong with a file that we once wrote."""
+
+    def __init__(self, workspace: Path, path: Path) -> None:
+        self.workspace, self.path = workspace, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        expected = isinstance(error, InputError | KeyError | ValueError | TypeError | OSError)
+        if expected and not isinstance(error, WorkspaceDamagedError):
+            told = error if isinstance(error, EmbedSearchError) else repr(error)
+            raise WorkspaceDamagedError(
+                self.workspace, f"{self.path} is damaged: {told}"
+            ) from error
+
+
+def word_tensors(vectors: WordVectors) -> dict[str, FloatMatrix | NDArray[np.int64]]:
+    """Return what `words.safetensors` holds."""
+    tensors: dict[str, FloatMatrix | NDArray[np.int64]] = {"vectors": vectors.vectors}
+    if vectors.subwords is not None:
+        tensors["ngram_ids"] = vectors.subwords.ids
+        tensors["ngram_vectors"] = vectors.subwords.vectors
+    return tensors

@@ -1,0 +1,80 @@
+"""What there is to know about a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from embedsearch.workspace.layout import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from embedsearch.workspace.generation import Generation
+    from embedsearch.workspace.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Facts about a workspace.
+
+    Attributes:
+        path: The folder.
+        format: The version of its format.
+        documents: Documents in the record.
+        change: The number of the record's last change.
+        tokenizer: How text is cut into tokens, in a line.
+        size_bytes: Bytes on the disk.
+        generation: The number of the current generation; None before the first training.
+        created: When that was published, in UTC.
+        trained_documents: Documents that the word vectors were trained on.
+        behind: Changes of the record that the stored document index has not seen; queries do
+            see them, `index` stores them.
+        vocabulary: Words that have a vector.
+        tokens: Tokens that were trained on.
+        vector_size: Dimensions of a vector.
+        trainer: The name of the trainer.
+        parameters: The settings of the training.
+        report: The report of the training.
+    """
+
+    path: str
+    documents: int
+    change: int
+    tokenizer: str
+    size_bytes: int
+    format: int = FORMAT_VERSION
+    generation: int | None = None
+    created: str | None = None
+    trained_documents: int = 0
+    behind: int = 0
+    vocabulary: int = 0
+    tokens: int = 0
+    vector_size: int = 0
+    trainer: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def generation_facts(generation: Generation) -> dict[str, Any]:
+    """Return the fields of `Info` that a generation knows."""
+    training = generation.training
+    return {
+        "generation": generation.number,
+        "created": generation.manifest.get("created"),
+        "trained_documents": training["documents"],
+        "vocabulary": training["vocabulary"],
+        "tokens": training["tokens"],
+        "vector_size": training["parameters"]["vector_size"],
+        "trainer": training["trainer"],
+        "parameters": training["parameters"],
+        "report": training,
+    }
+
+
+def size_on_disk(layout: Layout) -> int:
+    """Return the bytes of all files; those shared by two generations count once."""
+    files = [path.lstat() for path in layout.root.rglob("*") if path.is_file()]
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in files}.values())

@@ -1,0 +1,89 @@
+"""Where everything is in a workspace. The format is specified in docs/format.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationLayout:
+    """The files of one generation: a trained model and all that follows from it."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Settings, the change number reached, and size and hash of every other file."""
+        return self.root / "manifest.json"
+
+    @property
+    def vocabulary(self) -> Path:
+        """A word and its count a line; the line is the row."""
+        return self.root / "vocabulary.tsv"
+
+    @property
+    def words(self) -> Path:
+        """Word vectors, and those of n-grams where they were trained."""
+        return self.root / "words.safetensors"
+
+    @property
+    def encoder(self) -> Path:
+        """What the encoder of documents has learned."""
+        return self.root / "encoder.safetensors"
+
+    @property
+    def documents(self) -> Path:
+        """Document vectors, and the numbers of their documents."""
+        return self.root / "documents.safetensors"
+
+    @property
+    def word_index(self) -> Path:
+        """The FAISS index of the word vectors."""
+        return self.root / "words.faiss"
+
+    @property
+    def document_index(self) -> Path:
+        """The FAISS index of the document vectors."""
+        return self.root / "documents.faiss"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one workspace."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Format version, settings and the current generation; replaced as a whole."""
+        return self.root / "workspace.json"
+
+    @property
+    def record(self) -> Path:
+        """Every document: the truth that all else is derived from."""
+        return self.root / "documents.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that writes."""
+        return self.root / "lock"
+
+    @property
+    def generations(self) -> Path:
+        """The folder of generations."""
+        return self.root / "generations"
+
+    @property
+    def temporary(self) -> Path:
+        """Work under way; whatever the holder of the lock finds here is left from a crash."""
+        return self.root / "tmp"
+
+    def generation(self, number: int) -> GenerationLayout:
+        """Return the paths of a generation."""
+        return GenerationLayout(self.generations / f"{number:04d}")

@@ -1,0 +1,85 @@
+"""The state of a workspace: `workspace.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from embedsearch._errors import (
+    InputError,
+    WorkspaceDamagedError,
+    WorkspaceNotFoundError,
+    WorkspaceVersionError,
+)
+from embedsearch.text.settings import TokenizerSettings
+from embedsearch.workspace.files import read_json, write_json
+from embedsearch.workspace.layout import FORMAT_VERSION, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `workspace.json` says.
+
+    Attributes:
+        tokenizer: How the next training cuts text; a generation keeps its own.
+        generation: The number of the current generation, or None before the first training.
+    """
+
+    tokenizer: TokenizerSettings = field(default_factory=TokenizerSettings)
+    generation: int | None = None
+
+    def save(self, layout: Layout) -> None:
+        """Write the state; readers see the old one or the new one."""
+        values: dict[str, Any] = {
+            "format": FORMAT_VERSION,
+            "generation": self.generation,
+            "tokenizer": self.tokenizer.to_json(),
+        }
+        write_json(layout.state, values)
+
+
+def load_state(layout: Layout) -> State:
+    """Read the state.
+
+    Raises:
+        WorkspaceNotFoundError: There is no workspace here.
+        WorkspaceDamagedError: A part of it is missing.
+        WorkspaceVersionError: A newer embedsearch wrote it.
+    """
+    if not layout.state.exists():
+        _explain_missing(layout)
+    values = read_json(layout.state, layout.root)
+    check_format(layout, values.get("format"))
+    if not layout.record.exists():
+        raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
+    generation = values.get("generation")
+    if generation is not None and (not isinstance(generation, int) or generation < 1):
+        raise WorkspaceDamagedError(layout.root, f"workspace.json names generation {generation!r}")
+    try:
+        tokenizer = TokenizerSettings.from_json(values["tokenizer"])
+    except (InputError, KeyError, TypeError, AttributeError) as error:
+        reason = f"workspace.json has unusable tokenizer settings ({error})"
+        raise WorkspaceDamagedError(layout.root, reason) from error
+    return State(tokenizer, generation)
+
+
+def check_format(layout: Layout, version: object) -> None:
+    """Raise unless this version of embedsearch reads format `version`."""
+    if not isinstance(version, int) or version < 1:
+        raise WorkspaceDamagedError(layout.root, f"the format version is {version!r}")
+    if version > FORMAT_VERSION:
+        raise WorkspaceVersionError(
+            layout.root,
+            f"has format {version}, this embedsearch reads up to {FORMAT_VERSION}; "
+            "upgrade embedsearch-engine",
+        )
+
+
+def _explain_missing(layout: Layout) -> None:
+    if layout.record.exists() or layout.generations.exists():
+        raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
+    if layout.root.exists():
+        raise WorkspaceNotFoundError(layout.root, "exists, but is not a workspace")
+    raise WorkspaceNotFoundError(
+        layout.root, f"no workspace here; make one with: embedsearch build TEXT -w {layout.root}"
+    )

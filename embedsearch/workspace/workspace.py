@@ -1,0 +1,310 @@
+"""The facade: one workspace, opened for reading or writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from embedsearch._errors import (
+    NotTrainedError,
+    ParameterError,
+    WorkspaceDamagedError,
+    WorkspaceReadOnlyError,
+)
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch._types import Document, FloatVector, Hits, html_table
+from embedsearch.search.documents import DocumentSearch
+from embedsearch.store.documents import Changes, DocumentStore
+from embedsearch.workspace.collection import Documents
+from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.generation import Generation
+from embedsearch.workspace.info import Info, generation_facts, size_on_disk
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.publishing import remove_unused
+from embedsearch.workspace.state import State, load_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from embedsearch.search.words import Words
+    from embedsearch.text.settings import ReadSettings, TokenizerSettings
+    from embedsearch.training.base import TrainingReport
+
+SEARCH_MODES = ("auto", "latent")
+
+
+class Workspace:
+    """Documents, word vectors and indexes in one folder. Made by `open`, `create` or `build`.
+
+    A reader keeps the generation that it opened, whatever a writer publishes meanwhile. There
+    is one writer at a time.
+
+    Args:
+        path: The folder.
+        mode: "r" reads, "w" also writes.
+
+    Raises:
+        WorkspaceNotFoundError: There is no workspace at the path.
+        WorkspaceLockedError: It is opened for writing, and another writer has it.
+        WorkspaceDamagedError: A part of it is missing or damaged.
+        WorkspaceVersionError: A newer embedsearch wrote it.
+    """
+
+    def __init__(self, path: str | Path, mode: str = "r") -> None:
+        if mode not in ("r", "w"):
+            raise ParameterError("mode", '"r" or "w"', mode)
+        self.path, self.mode = Path(path), mode
+        self._layout = Layout(self.path)
+        self._state = load_state(self._layout)
+        self._lock = None
+        if mode == "w":
+            with storage_errors(self.path):
+                self._lock = lock_for_writing(self._layout.lock, self.path)
+        try:
+            self._state = load_state(self._layout)
+            self._store = DocumentStore(self._layout.record, writable=mode == "w")
+            self._generation = self._open_generation()
+        except BaseException:
+            self._unlock()
+            raise
+        self._search: DocumentSearch | None = None
+        self.documents = Documents(self._store, self._document_search)
+
+    def close(self) -> None:
+        """Let go of files and locks; safe to call twice."""
+        self._store.close()
+        if self._generation is not None:
+            self._generation.close()
+        self._unlock()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def words(self) -> Words:
+        """Word queries: neighbours, analogies, similarities.
+
+        Raises:
+            NotTrainedError: The workspace has no vectors yet.
+        """
+        return self._trained().words
+
+    def search(self, text: str, topn: int = 10, mode: str = "auto") -> Hits:
+        """Find the documents nearest in meaning to a text.
+
+        Args:
+            text: The query.
+            topn: How many hits.
+            mode: "latent" goes by document vectors alone; "auto" is the best there is, today
+                the same.
+
+        Raises:
+            QueryError: The text has no words.
+            UnknownWordError: The vocabulary has none of its words.
+            NotTrainedError: The workspace has no vectors yet.
+        """
+        return self.search_batch([text], topn, mode)[0]
+
+    def search_batch(self, texts: Sequence[str], topn: int = 10, mode: str = "auto") -> list[Hits]:
+        """Answer several texts at once; see `search`."""
+        if mode not in SEARCH_MODES:
+            raise ParameterError("mode", f"one of {', '.join(SEARCH_MODES)}", mode)
+        return self._document_search().search(texts, topn)
+
+    def vector_of(self, text: str) -> FloatVector:
+        """Return the (d,) vector of a text as a query: float32, unit length."""
+        return self._trained().encoder.query(text).vector
+
+    def add(self, documents: Iterable[Document]) -> Changes:
+        """Add documents; one with a known id and other content replaces the old one.
+
+        All are kept and flushed to the disk when this returns; if anything fails, none is.
+        Queries see them at once, by the word vectors that there are.
+        """
+        self._check_writable()
+        return self._store.add(documents)
+
+    def add_sources(
+        self,
+        sources: str | Path | Sequence[str | Path],
+        *,
+        read: ReadSettings | None = None,
+        progress: Progress | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> Changes:
+        """Read files, folders, "-" or "corpus:NAME", and add their documents; see `add`."""
+        from embedsearch.workspace.sources import documents_of
+
+        return self.add(documents_of(sources, read, progress or SilentProgress(), stdin))
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete documents and return how many.
+
+        Raises:
+            UnknownDocumentError: One of them is not there; then none is deleted.
+        """
+        self._check_writable()
+        return self._store.delete([ids] if isinstance(ids, str) else ids)
+
+    def train(
+        self,
+        trainer: str = "auto",
+        *,
+        tokenizer: TokenizerSettings | None = None,
+        progress: Progress | None = None,
+        **parameters: Any,
+    ) -> TrainingReport:
+        """Train word vectors on all documents, encode and index them, publish the result.
+
+        Args:
+            trainer: One of `embedsearch.TRAINERS`.
+            tokenizer: How to cut text from now on; None leaves it as it is.
+            progress: A listener.
+            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus.
+
+        Raises:
+            CorpusTooSmallError: Fewer than two words are frequent enough.
+            ParameterError: A parameter is unknown or out of range.
+        """
+        self._check_writable()
+        settings = {"tokenizer": tokenizer, "progress": progress, **parameters}
+        number, report, tokenizer = self._train(trainer, **settings)
+        self._name(State(tokenizer, number))
+        return report
+
+    def replace_all(
+        self, documents: Iterable[Document], *, trainer: str = "auto", **settings: Any
+    ) -> TrainingReport:
+        """Replace every document and train anew; see `train`.
+
+        If reading or training fails, the workspace stays as it was.
+        """
+        self._check_writable()
+        with self._store.transaction():
+            self._store.clear()
+            self._store.add(documents)
+            number, report, tokenizer = self._train(trainer, **settings)
+        self._name(State(tokenizer, number))
+        return report
+
+    def index(self, *, progress: Progress | None = None) -> int:
+        """Store the vectors of documents changed since; return how many changes that were."""
+        from embedsearch.workspace.pipeline import index_generation
+
+        self._check_writable()
+        generation = self._trained()
+        behind = self._store.count_since(generation.change)
+        if behind:
+            listener = progress or SilentProgress()
+            with listener.task("encoding documents", behind, "documents") as task:
+                vectors = self._document_search().current()
+                task.advance(behind)
+            number = index_generation(self._layout, generation, vectors)
+            self._name(State(self._state.tokenizer, number))
+        return behind
+
+    def info(self) -> Info:
+        """Return the facts about this workspace."""
+        generation = self._generation
+        facts = {} if generation is None else generation_facts(generation)
+        change = 0 if generation is None else generation.change
+        tokenizer = self._state.tokenizer if generation is None else generation.tokenizer
+        return Info(
+            path=str(self.path),
+            documents=len(self._store),
+            change=self._store.change,
+            tokenizer=tokenizer.describe(),
+            size_bytes=size_on_disk(self._layout),
+            behind=self._store.count_since(change),
+            **facts,
+        )
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.path)!r}, {self._summary()})"
+
+    def _repr_html_(self) -> str:
+        facts = self.info().to_json()
+        shown = ("path", "documents", "vocabulary", "tokens", "vector_size", "trainer", "tokenizer")
+        return html_table(("workspace", ""), ((name, facts[name]) for name in shown))
+
+    def _summary(self) -> str:
+        documents = f"{len(self._store):,} documents"
+        if self._generation is None:
+            return f"{documents}, not trained"
+        training = self._generation.training
+        size = training["parameters"]["vector_size"]
+        return f"{documents}, {training['vocabulary']:,} words × {size}"
+
+    def _train(
+        self,
+        trainer: str,
+        tokenizer: TokenizerSettings | None = None,
+        progress: Progress | None = None,
+        **parameters: Any,
+    ) -> tuple[int, TrainingReport, TokenizerSettings]:
+        from embedsearch.training.fitting import resolve_trainer
+        from embedsearch.training.settings import training_settings
+        from embedsearch.workspace.pipeline import train_generation
+
+        trainer, settings = resolve_trainer(trainer), training_settings(**parameters)
+        tokenizer, progress = tokenizer or self._state.tokenizer, progress or SilentProgress()
+        trained = train_generation(
+            self._layout, self._store, tokenizer, trainer, settings, progress
+        )
+        return *trained, tokenizer
+
+    def _open_generation(self) -> Generation | None:
+        for _ in range(3):
+            if self._state.generation is None:
+                return None
+            try:
+                return Generation(self._layout, self._state.generation)
+            except FileNotFoundError:
+                # A writer has published a newer one and removed this one meanwhile.
+                self._state = load_state(self._layout)
+        name = self._layout.generation(self._state.generation or 0).root
+        raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
+
+    def _name(self, state: State) -> None:
+        """Make a published generation the current one."""
+        with storage_errors(self.path):
+            state.save(self._layout)
+        self._state, self._search, self._generation = state, None, None
+        self._generation = self._open_generation()
+        remove_unused(self._layout, state.generation or 0)
+
+    def _trained(self) -> Generation:
+        if self._generation is None:
+            advice = f"train it with: embedsearch train -w {self.path}"
+            raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
+        return self._generation
+
+    def _document_search(self) -> DocumentSearch:
+        generation = self._trained()
+        if self._search is None:
+            self._search = DocumentSearch(
+                self._store,
+                generation.encoder,
+                generation.document_vectors,
+                generation.document_index,
+            )
+        return self._search
+
+    def _check_writable(self) -> None:
+        if self.mode != "w":
+            message = 'was opened for reading; open it with mode="w"'
+            raise WorkspaceReadOnlyError(self.path, message)
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()

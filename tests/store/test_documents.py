@@ -1,0 +1,149 @@
+"""The record: what is added is there, changes are numbered, and failures leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedsearch import Document, ParameterError, UnknownDocumentError, WorkspaceDamagedError
+from embedsearch.store.documents import Changes, DocumentStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DocumentStore]:
+    store = DocumentStore(tmp_path / "documents.sqlite", writable=True)
+    yield store
+    store.close()
+
+
+def test_documents_come_back_as_they_were_added(store: DocumentStore) -> None:
+    document = Document("a/1", "Text\nof two lines", {"year": 1999, "open": True, "x": None}, "T")
+    store.add([document])
+    assert store.get("a/1") == document
+
+
+def test_adding_says_what_was_new_changed_and_the_same(store: DocumentStore) -> None:
+    store.add([Document("a", "one"), Document("b", "two")])
+    again = [Document("a", "one"), Document("b", "changed"), Document("c", "three")]
+    assert store.add(again) == Changes(added=1, updated=1, unchanged=1)
+    assert store.get("b").text == "changed"
+
+
+def test_every_change_has_the_next_number_and_followers_see_what_came_later(
+    store: DocumentStore,
+) -> None:
+    store.add([Document("a", "one"), Document("b", "two")])
+    reached = store.change
+    store.add([Document("b", "other"), Document("c", "three")])
+    store.delete(["a"])
+    assert store.change == reached + 3
+    assert {d.id for _, d in store.changed_since(reached)} == {"b", "c"}
+    assert store.removed_since(reached) == [1]
+    assert store.count_since(reached) == 3
+
+
+def test_a_number_is_never_used_twice(store: DocumentStore) -> None:
+    store.add([Document("a", "one")])
+    number = store.number("a")
+    store.delete(["a"])
+    store.add([Document("a", "one")])
+    assert store.number("a") > number
+
+
+def test_deleting_one_that_is_not_there_deletes_none(store: DocumentStore) -> None:
+    store.add([Document("a", "one")])
+    with pytest.raises(UnknownDocumentError, match="'z'"):
+        store.delete(["a", "z"])
+    assert "a" in store
+    assert store.change == 1
+
+
+def test_a_failing_source_leaves_nothing_of_itself(store: DocumentStore) -> None:
+    def broken() -> Iterator[Document]:
+        yield Document("a", "one")
+        raise RuntimeError("the source broke")
+
+    with pytest.raises(RuntimeError):
+        store.add(broken())
+    assert len(store) == 0
+    assert store.change == 0
+
+
+def test_an_unknown_document_is_a_key_error_that_suggests_ids(store: DocumentStore) -> None:
+    store.add([Document("letters/1899.txt", "x")])
+    with pytest.raises(KeyError) as caught:
+        store.get("1899")
+    assert isinstance(caught.value, UnknownDocumentError)
+    assert caught.value.suggestions == ("letters/1899.txt",)
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), b"x"])
+def test_metadata_that_is_not_flat_is_refused(store: DocumentStore, value: object) -> None:
+    with pytest.raises(ParameterError, match="metadata 'k' of document 'a'"):
+        store.add([Document("a", "x", {"k": value})])  # type: ignore[dict-item]
+    assert len(store) == 0
+
+
+def test_readers_see_what_was_committed_while_a_writer_works(
+    store: DocumentStore, tmp_path: Path
+) -> None:
+    store.add([Document("a", "one")])
+    reader = DocumentStore(tmp_path / "documents.sqlite", writable=False)
+    with store.transaction():
+        store.add([Document("b", "two")])
+        assert len(reader) == 1
+    assert len(reader) == 2
+    reader.close()
+
+
+def test_a_reader_cannot_write(store: DocumentStore, tmp_path: Path) -> None:
+    from embedsearch import WorkspaceReadOnlyError
+
+    reader = DocumentStore(tmp_path / "documents.sqlite", writable=False)
+    with pytest.raises(WorkspaceReadOnlyError):
+        reader.add([Document("a", "one")])
+    reader.close()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "documents.sqlite"
+    path.write_bytes(b"not a database at all, but long enough to look like a file" * 100)
+    with pytest.raises(WorkspaceDamagedError, match=r"documents\.sqlite is damaged"):
+        DocumentStore(path, writable=False)
+
+
+def test_a_full_disk_is_one_clear_error_and_changes_nothing(store: DocumentStore) -> None:
+    from embedsearch import StorageError
+
+    store.add([Document("a", "one")])
+    store._connection.execute("PRAGMA max_page_count = 12")
+    with pytest.raises(StorageError, match="the disk is full"):
+        store.add([Document(str(i), "text " * 1000) for i in range(100)])
+    assert list(store.ids()) == ["a"]
+
+
+documents = st.builds(
+    Document,
+    id=st.text(min_size=1, max_size=8),
+    text=st.text(max_size=30),
+    metadata=st.dictionaries(
+        st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    ),
+    title=st.text(max_size=5),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(documents, max_size=12))
+def test_the_record_is_a_dictionary(batch: list[Document]) -> None:
+    with TemporaryDirectory() as folder:
+        store = DocumentStore(Path(folder) / "documents.sqlite", writable=True)
+        store.add(batch)
+        expected = {document.id: document for document in batch}
+        assert {id: store.get(id) for id in store.ids()} == expected
+        store.close()

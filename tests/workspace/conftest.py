@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import embedsearch as es
+from embedsearch.text.planted import PlantedCorpus
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace trained on the planted corpus; tests only read it."""
+    path = tmp_path_factory.mktemp("workspaces") / "planted.es"
+    es.build("corpus:planted", path, vector_size=50, epochs=10, workers=1).close()
+    return path
+
+
+@pytest.fixture
+def writable(planted: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change or damage."""
+    return Path(shutil.copytree(planted, tmp_path / "copy.es"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[es.Workspace]:
+    """A few documents of two topics, not trained, open for writing."""
+    with es.create(tmp_path / "small.es") as workspace:
+        workspace.add(es.Document(d.id, d.text, d.metadata) for d in PlantedCorpus(documents=60))
+        yield workspace

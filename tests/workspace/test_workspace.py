@@ -1,0 +1,234 @@
+"""What a user does with a workspace: build, ask, add, delete, train again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+
+import embedsearch as es
+from embedsearch.text.planted import PlantedCorpus
+
+
+@pytest.fixture(scope="module")
+def ws(planted: Path) -> es.Workspace:
+    return es.open(planted)
+
+
+@pytest.fixture(scope="module")
+def reference(ws: es.Workspace) -> KeyedVectors:
+    """gensim's own queries on the same vectors."""
+    keyed = KeyedVectors(ws.words.vector_size)
+    keyed.add_vectors(ws.words.index_to_key, np.array(ws.words.vectors))
+    return keyed
+
+
+def test_neighbours_are_those_of_gensim(ws: es.Workspace, reference: KeyedVectors) -> None:
+    for word in ("paris", "king", "rome"):
+        ours, theirs = ws.words.most_similar(word, topn=10), reference.most_similar(word, topn=10)
+        assert [n.word for n in ours] == [word for word, _ in theirs]
+        assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
+
+
+def test_analogies_are_those_of_gensim(ws: es.Workspace, reference: KeyedVectors) -> None:
+    ours = ws.words.analogy("paris - france + italy", topn=5)
+    theirs = reference.most_similar(["paris", "italy"], ["france"], topn=5)
+    assert [n.word for n in ours] == [word for word, _ in theirs]
+    assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
+
+
+def test_similarity_and_the_odd_one_are_those_of_gensim(
+    ws: es.Workspace, reference: KeyedVectors
+) -> None:
+    pair = ("paris", "rome")
+    assert ws.words.similarity(*pair) == pytest.approx(reference.similarity(*pair), abs=1e-5)
+    words = ["paris", "rome", "berlin", "queen"]
+    assert ws.words.doesnt_match(words) == reference.doesnt_match(words) == "queen"
+
+
+def test_planted_relations_are_found(ws: es.Workspace) -> None:
+    questions = list(PlantedCorpus().analogies())[::20]
+    answers = [ws.words.most_similar([b, c], [a], topn=1)[0].word for a, b, c, _ in questions]
+    right = sum(answer == d for answer, (_, _, _, d) in zip(answers, questions))
+    assert right / len(questions) > 0.8
+
+
+def test_a_search_finds_documents_of_the_topic(ws: es.Workspace) -> None:
+    for query, topic in PlantedCorpus().queries():
+        found = [hit.metadata["topic"] for hit in ws.search(query, topn=10)]
+        assert found.count(topic) >= 8, (topic, query, found)
+
+
+def test_similar_documents_share_the_topic_and_leave_out_the_document(ws: es.Workspace) -> None:
+    id = next(iter(ws.documents))
+    hits = ws.documents.most_similar(id, topn=10)
+    assert id not in [hit.id for hit in hits]
+    topics = [hit.metadata["topic"] for hit in hits]
+    assert topics.count(ws.documents[id].metadata["topic"]) >= 8
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+
+
+def test_scores_are_cosines_of_the_documents_vectors(ws: es.Workspace) -> None:
+    query, _ = PlantedCorpus().queries()[0]
+    vector = ws.vector_of(query)
+    for hit in ws.search(query, topn=3):
+        assert hit.score == pytest.approx(float(ws.documents.vector(hit.id) @ vector), abs=1e-5)
+
+
+def test_batches_answer_like_single_queries(ws: es.Workspace) -> None:
+    queries = [query for query, _ in PlantedCorpus().queries()]
+    single = [[hit.id for hit in ws.search(query)] for query in queries]
+    assert [[hit.id for hit in hits] for hits in ws.search_batch(queries)] == single
+
+
+def test_unknown_words_of_a_query_are_reported(ws: es.Workspace) -> None:
+    query, _ = PlantedCorpus().queries()[0]
+    assert ws.search(f"{query} xyzzyq").unknown == ("xyzzyq",)
+    with pytest.raises(es.UnknownWordError, match="'xyzzyq' is not in the vocabulary"):
+        ws.search("xyzzyq")
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\n", "...", "—"])
+def test_a_query_without_words_is_refused(ws: es.Workspace, query: str) -> None:
+    with pytest.raises(es.QueryError, match="the query"):
+        ws.search(query)
+
+
+@pytest.mark.parametrize("topn", [0, -1, 2.5, True])
+def test_topn_is_checked(ws: es.Workspace, topn: int) -> None:
+    with pytest.raises(es.ParameterError, match="topn must be"):
+        ws.search("paris", topn=topn)
+    with pytest.raises(es.ParameterError, match="topn must be"):
+        ws.words.most_similar("paris", topn=topn)
+
+
+def test_more_hits_than_documents_gives_all(ws: es.Workspace) -> None:
+    assert len(ws.search("paris", topn=10**6)) == len(ws.documents)
+    assert len(ws.words.most_similar("paris", topn=10**6)) == len(ws.words) - 1
+
+
+def test_an_unknown_mode_lists_those_there_are(ws: es.Workspace) -> None:
+    with pytest.raises(es.ParameterError, match="mode must be one of auto, latent"):
+        ws.search("paris", mode="magic")
+
+
+def test_added_documents_are_found_at_once_without_training(writable: Path) -> None:
+    query, topic = PlantedCorpus().queries()[0]
+    with es.open(writable, "w") as ws:
+        before = ws.info().generation
+        assert ws.add([es.Document("new", f"{query} " * 3, {"topic": topic}, "New")]).added == 1
+        assert ws.search(query, topn=1)[0].id == "new"
+        assert ws.info().behind == 1
+        assert ws.info().generation == before
+    with es.open(writable) as reader:
+        assert reader.search(query, topn=1)[0].id == "new"
+
+
+def test_deleted_and_changed_documents_are_answered_as_they_are_now(writable: Path) -> None:
+    query, _ = PlantedCorpus().queries()[0]
+    with es.open(writable, "w") as ws:
+        first, second = (hit.id for hit in ws.search(query, topn=2))
+        ws.delete([first])
+        assert ws.search(query, topn=1)[0].id == second
+        ws.add([es.Document(second, "paris france")])
+        assert second not in [hit.id for hit in ws.search(query, topn=20)]
+        assert ws.search("paris france", topn=1)[0].id == second
+
+
+def test_index_stores_what_queries_had_to_catch_up_with(writable: Path) -> None:
+    query, _ = PlantedCorpus().queries()[0]
+    with es.open(writable, "w") as ws:
+        ws.add([es.Document("new", f"{query} " * 3)])
+        vectors = np.array(ws.words.vectors)
+        found = [(h.id, h.score) for h in ws.search(query)]
+        assert ws.index() == 1
+        assert ws.index() == 0
+        assert ws.info().behind == 0
+        assert ws.info().generation == 2
+        assert [(h.id, pytest.approx(h.score, abs=1e-6)) for h in ws.search(query)] == found
+        np.testing.assert_array_equal(ws.words.vectors, vectors)
+
+
+def test_a_reader_keeps_its_generation_while_a_writer_publishes(writable: Path) -> None:
+    with es.open(writable) as reader, es.open(writable, "w") as writer:
+        before = reader.words.most_similar("paris", topn=5)
+        writer.train(vector_size=10, epochs=1, workers=1)
+        assert writer.words.vector_size == 10
+        assert reader.words.vector_size == 50
+        assert reader.words.most_similar("paris", topn=5) == before
+        assert len(reader.search("paris")) == 10
+    assert es.open(writable).words.vector_size == 10
+
+
+def test_old_generations_go_when_nobody_reads_them(writable: Path) -> None:
+    with es.open(writable, "w") as ws:
+        reader = es.open(writable)
+        ws.train(vector_size=10, epochs=1, workers=1)
+        assert {p.name for p in (writable / "generations").iterdir()} == {"0001", "0002"}
+        reader.close()
+        ws.train(vector_size=10, epochs=1, workers=1)
+    assert {p.name for p in (writable / "generations").iterdir()} == {"0003"}
+
+
+def test_words_taken_before_a_training_go_on_answering(writable: Path) -> None:
+    with es.open(writable, "w") as ws:
+        words = ws.words
+        ws.train(vector_size=10, epochs=1, workers=1)
+        assert words.most_similar("paris", topn=1)[0].word in words
+
+
+def test_one_seed_and_one_worker_give_the_same_bytes(small: es.Workspace) -> None:
+    settings = {"workers": 1, "seed": 7, "epochs": 2, "vector_size": 16}
+    small.train(**settings)
+    first = np.array(small.words.vectors)
+    small.train(**settings)
+    np.testing.assert_array_equal(small.words.vectors, first)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"sg": 0}, {"hs": 1}, {"sg": 0, "hs": 1}, {"negative": 8}, {"sg": 1}]
+)
+def test_every_architecture_trains(small: es.Workspace, parameters: dict[str, int]) -> None:
+    report = small.train("gensim", epochs=2, vector_size=16, workers=1, **parameters)
+    assert report.parameters["epochs"] == 2
+    assert small.words.vectors.shape == (report.vocabulary, 16)
+    assert np.isfinite(small.words.vectors).all()
+
+
+def test_subwords_answer_for_unknown_words_and_say_so(small: es.Workspace) -> None:
+    small.train("gensim-fasttext", epochs=3, vector_size=16, workers=1)
+    word = max(small.words.index_to_key, key=len)
+    neighbors = small.words.most_similar(word + "s", topn=5)
+    assert neighbors.inferred == (word + "s",)
+    assert word in [n.word for n in neighbors]
+    assert small.search(f"{word}s").unknown == (f"{word}s",)
+
+
+def test_the_tokenizer_is_recorded_and_used_for_queries(tmp_path: Path) -> None:
+    text = "The runners were RUNNING beside the rivers. " * 5
+    source = tmp_path / "a.txt"
+    source.write_text(text)
+    options = {"stem": "english", "stop_words": ("the", "were"), "min_count": 1, "workers": 1}
+    es.build(source, tmp_path / "a.es", **options).close()
+    ws = es.open(tmp_path / "a.es")
+    assert set(ws.words.index_to_key) == {"runner", "run", "besid", "river"}
+    assert ws.words.similarity("Running", "run") == pytest.approx(1)
+
+
+def test_info_tells_what_is_there(ws: es.Workspace, planted: Path) -> None:
+    info = ws.info()
+    assert (info.documents, info.trained_documents, info.behind) == (2000, 2000, 0)
+    assert (info.vocabulary, info.vector_size) == ws.words.vectors.shape
+    assert info.trainer == "gensim"
+    assert info.parameters["epochs"] == 10
+    assert info.size_bytes == sum(p.stat().st_size for p in planted.rglob("*") if p.is_file())
+
+
+def test_a_notebook_shows_tables(ws: es.Workspace) -> None:
+    assert "2,000 documents" in repr(ws)
+    assert "<td>paris</td>" not in ws.words.most_similar("paris")._repr_html_()
+    assert "<table>" in ws._repr_html_()
+    assert "<b>" not in es.Hits([es.Hit("<b>", 1.0)])._repr_html_()
+    assert "2,000 documents" in ws.documents._repr_html_()
