@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embedsearch._types import Document
-    from embedsearch.text.opening import Opened
+    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
 
 

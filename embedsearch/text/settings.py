@@ -31,7 +31,8 @@ class ReadSettings:
     Attributes:
         format: One of `FORMATS`; "auto" goes by the file's name, then by its first bytes.
         split: What is a document in plain text: the file, a line or a paragraph.
-        glob: Which files of a folder are read, for example `"**/*.txt"`.
+        glob: Which files of a folder are read, for example `"**/*.txt"`; a pattern without `/`
+            matches names at any depth.
         id_column: Column or JSON key with the id; None guesses (id, _id, docid, ...).
         title_column: The same for the title; None guesses.
         text_column: The same for the text; None guesses (text, body, content, abstract, ...).

@@ -39,7 +39,9 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write `word<TAB>count` lines; the line number is the row."""
         with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True))
+            file.writelines(
+                f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True)
+            )
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:

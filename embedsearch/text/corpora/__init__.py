@@ -1,0 +1,1 @@
+"""The catalogue of corpora, and the one that is generated."""

@@ -1,0 +1,59 @@
+"""HTML: the text that a reader of the page would see."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from embedsearch._types import Document
+from embedsearch.text.base import Found
+from embedsearch.text.reading.encodings import bom_encoding, decoded
+from embedsearch.text.reading.markup import title_and_text
+from embedsearch.text.reading.opening import TREE_LIMIT, Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embedsearch.text.settings import ReadSettings
+
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+# What pages call Latin-1 or ASCII is windows-1252 in every browser (WHATWG Encoding, 4.2).
+_BROWSERS = {"iso8859-1": "cp1252", "ascii": "cp1252", "utf-16": "utf-8", "gb2312": "gb18030"}
+
+
+def read_html(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield the page as one document; scripts, styles and navigation are left out.
+
+    The encoding is the one given, else that of a byte order mark, else what the page declares,
+    else the one detected.
+    """
+    title, text = title_and_text(_decode(source, settings.encoding))
+    if title or text:
+        yield Found(Document("", text, {}, title))
+
+
+def _decode(source: Opened, wanted: str | None) -> str:
+    declared = None if wanted or bom_encoding(source.sample) else _declared(source.sample)
+    if declared is None:
+        return source.text(wanted, TREE_LIMIT)
+    data = source.data(TREE_LIMIT)
+    try:
+        text = data.decode(declared)
+    except UnicodeDecodeError:
+        return "".join(decoded([data], source.encoding(None), source.name))
+    if not declared.startswith("utf-8"):
+        source.say_encoding(declared)
+    return text
+
+
+def _declared(sample: bytes) -> str | None:
+    match = _CHARSET.search(sample[:4096])
+    if match is None:
+        return None
+    try:
+        name = codecs.lookup(match[1].decode("ascii")).name
+        "".encode(name)
+    except (LookupError, UnicodeDecodeError):
+        return None
+    return _BROWSERS.get(name, name)

@@ -1,0 +1,117 @@
+"""Which format a source is in: by its name, then by its first bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import SourceFormatError
+from embedsearch.text.reading.compression import without_suffix
+from embedsearch.text.reading.encodings import bom_encoding
+
+if TYPE_CHECKING:
+    from embedsearch.text.reading.opening import Opened
+
+_SUFFIXES = {
+    "text": (".txt", ".text"),
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "csv": (".csv",),
+    "tsv": (".tsv", ".tab"),
+    "markdown": (".md", ".markdown", ".mdown", ".mkd"),
+    "html": (".html", ".htm", ".xhtml"),
+    "pdf": (".pdf",),
+    "parquet": (".parquet", ".pq"),
+}
+_BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
+
+TABULAR = frozenset({"jsonl", "csv", "tsv", "parquet", "mediawiki"})
+"""Formats of many documents with their own ids."""
+
+_BYTES = frozenset({"pdf", "parquet", "mediawiki"})
+
+_MAGIC = (
+    (b"%PDF-", "a PDF"),
+    (b"PAR1", "a Parquet file"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a", "a RAR archive"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b") | {127})
+_CONTROL_SHARE = 0.02
+
+
+def format_of(source: Opened) -> str:
+    """Return the format of a source, one of `FORMATS`, never "auto".
+
+    Raises:
+        SourceFormatError: The bytes are of no format that can be read.
+    """
+    suffix = PurePath(without_suffix(source.name)).suffix.lower()
+    return _BY_SUFFIX.get(suffix) or _sniffed(source, suffix)
+
+
+def _sniffed(source: Opened, suffix: str) -> str:
+    start = source.sample[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"%PDF-"):
+        return "pdf"
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.IGNORECASE):
+        return _markup(source, start)
+    if suffix == ".xml":
+        raise _other_xml(source)
+    return "jsonl" if _is_json_line(start, source) else "text"
+
+
+def _markup(source: Opened, start: bytes) -> str:
+    if b"<mediawiki" in start:
+        return "mediawiki"
+    if re.search(rb"<(!doctype )?html\b", start, re.IGNORECASE):
+        return "html"
+    raise _other_xml(source)
+
+
+def _other_xml(source: Opened) -> SourceFormatError:
+    reason = "is XML, but not a MediaWiki dump; turn it into JSON lines, or name its format"
+    return SourceFormatError(source.name, reason)
+
+
+def _is_json_line(start: bytes, source: Opened) -> bool:
+    if not start.startswith(b"{"):
+        return False
+    line = source.sample.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def check_is_text(source: Opened, format_name: str, encoding: str | None) -> None:
+    """Refuse binary bytes that would be read as a text format.
+
+    Args:
+        source: The source.
+        format_name: What it is about to be read as; binary formats are let through.
+        encoding: What the user says that it is in; UTF-16 has NUL bytes in its text.
+
+    Raises:
+        SourceFormatError: The bytes are not text; says what they seem to be.
+    """
+    if format_name in _BYTES:
+        return
+    for magic, what in _MAGIC:
+        if source.sample.startswith(magic):
+            raise SourceFormatError(source.name, f"is {what}, not text; leave it out")
+    if encoding or (bom_encoding(source.sample) or "utf-8-sig") != "utf-8-sig":
+        return
+    controls = len(source.sample) - len(source.sample.translate(None, _CONTROLS))
+    if b"\0" in source.sample or controls > _CONTROL_SHARE * len(source.sample):
+        raise SourceFormatError(source.name, "is a binary file, not text; leave it out")

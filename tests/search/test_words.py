@@ -1,0 +1,276 @@
+"""Word queries: every number is held against gensim's KeyedVectors on the same vectors."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors, Word2Vec
+
+from embedsearch._errors import ParameterError, QueryError, UnknownWordError, VectorError
+from embedsearch.index.base import VectorIndex
+from embedsearch.search.words import Words
+from embedsearch.vectors.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from embedsearch._types import Neighbors
+
+
+def random_vectors() -> KeyedVectors:
+    kv = KeyedVectors(20)
+    X = np.random.default_rng(0).standard_normal((300, 20)).astype(np.float32)
+    X *= np.random.default_rng(1).uniform(0.1, 9, (300, 1)).astype(np.float32)
+    kv.add_vectors([f"w{i}" for i in range(300)], X)
+    return kv
+
+
+def trained_vectors() -> KeyedVectors:
+    rng = np.random.default_rng(2)
+    topics = [[f"w{i}" for i in range(start, start + 30)] for start in range(0, 120, 30)]
+    sentences = [rng.choice(topics[i % 4], 8).tolist() for i in range(400)]
+    return Word2Vec(sentences, vector_size=16, min_count=1, epochs=5, workers=1, seed=3).wv
+
+
+@cache
+def gensim_vectors(name: str) -> KeyedVectors:
+    return random_vectors() if name == "random" else trained_vectors()
+
+
+def words_of(kv: KeyedVectors) -> Words:
+    vectors = WordVectors(kv.vectors, kv.index_to_key)
+    return Words(vectors, lambda: VectorIndex.build(vectors.vectors), lambda w: w.lower() or None)
+
+
+@pytest.fixture(params=["random", "trained"])
+def kv(request: pytest.FixtureRequest) -> KeyedVectors:
+    return gensim_vectors(request.param)
+
+
+@pytest.fixture
+def words(kv: KeyedVectors) -> Words:
+    return words_of(kv)
+
+
+@pytest.fixture
+def some() -> Words:
+    return words_of(gensim_vectors("random"))
+
+
+def same(ours: Neighbors, theirs: list[tuple[str, float]]) -> None:
+    assert [word for word, _ in ours] == [word for word, _ in theirs]
+    np.testing.assert_allclose(
+        [score for _, score in ours], [score for _, score in theirs], rtol=1e-5, atol=1e-5
+    )
+
+
+QUERIES = [
+    (["w1"], []),
+    ("w1", None),
+    (["w1", "w2"], ["w3"]),
+    (["w1"], ["w2", "w3"]),
+    ([], ["w5"]),
+    ([("w1", 0.5), ("w2", 2.0)], [("w3", -0.25)]),
+    (["w1", "w1", "w2"], ["w4"]),
+    ([("w9", 1)], "w7"),
+]
+
+
+@pytest.mark.parametrize(("positive", "negative"), QUERIES)
+def test_most_similar_is_that_of_gensim(
+    kv: KeyedVectors, words: Words, positive: object, negative: object
+) -> None:
+    for topn in (1, 10, 10_000):
+        same(
+            words.most_similar(positive, negative, topn), kv.most_similar(positive, negative, topn)
+        )
+
+
+def test_given_vectors_keep_their_length_among_words(kv: KeyedVectors, words: Words) -> None:
+    vector = kv.vectors[7] * 3
+    for positive in ([vector], ["w1", vector], [(vector, 0.3), "w2"], vector):
+        same(words.most_similar(positive, ["w3"]), kv.most_similar(positive, ["w3"]))
+    same(words.similar_by_vector(vector), kv.similar_by_vector(vector))
+    assert words.similar_by_vector(vector.tolist())[0].word == kv.index_to_key[7]
+
+
+def test_a_restricted_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    for rows in (1, 3, 40, 10_000):
+        theirs = kv.most_similar("w1", "w2", restrict_vocab=min(rows, len(kv)))
+        same(words.most_similar("w1", "w2", restrict_vocab=rows), theirs)
+    same(words.similar_by_word("w4", 5, 50), kv.similar_by_word("w4", 5, 50))
+
+
+# gensim's own method calls one that it has deprecated.
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("positive", "negative"), [("w1", "w2"), (["w1", "w2"], ["w3"]), (["w1"], [])]
+)
+def test_cosmul_is_that_of_gensim(
+    kv: KeyedVectors, words: Words, positive: object, negative: object
+) -> None:
+    for topn in (3, 10_000):
+        theirs = kv.most_similar_cosmul(positive, negative, topn)
+        same(words.most_similar_cosmul(positive, negative, topn), theirs)
+
+
+def test_a_weight_of_cosmul_is_a_power(some: Words) -> None:
+    twice = some.most_similar_cosmul(["w1", "w1", "w2"], ["w3"], topn=50)
+    same(some.most_similar_cosmul([("w1", 2), "w2"], ["w3"], topn=50), twice)
+
+
+def test_comparisons_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    for a, b in [("w1", "w2"), ("w3", "w3"), ("w5", "w80")]:
+        assert words.similarity(a, b) == pytest.approx(float(kv.similarity(a, b)), abs=1e-5)
+        assert words.distance(a, b) == pytest.approx(float(kv.distance(a, b)), abs=1e-5)
+        assert words.closer_than(a, b) == kv.closer_than(a, b)
+        assert words.rank(a, b) == kv.rank(a, b)
+    lists = ["w1", "w2"], ["w3", "w4", "w5"]
+    assert words.n_similarity(*lists) == pytest.approx(float(kv.n_similarity(*lists)), abs=1e-5)
+    np.testing.assert_allclose(words.distances("w1"), kv.distances("w1"), atol=1e-5)
+    np.testing.assert_allclose(
+        words.distances(kv["w1"], lists[1]), kv.distances(kv["w1"], lists[1]), atol=1e-5
+    )
+    assert words.most_similar_to_given("w1", lists[1]) == kv.most_similar_to_given("w1", lists[1])
+
+
+def test_the_odd_one_out_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    for i in range(0, 100, 5):
+        group = [f"w{j}" for j in range(i, i + 5)]
+        assert words.doesnt_match(group) == kv.doesnt_match(group)
+        ours, theirs = words.rank_by_centrality(group), kv.rank_by_centrality(group)
+        assert [word for _, word in ours] == [word for _, word in theirs]
+
+
+def test_mean_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    keys, weights = ["w1", kv.vectors[3], "absent", "w2"], [1.0, -2.0, 4.0, 0.5]
+    for pre in (True, False):
+        for post in (True, False):
+            theirs = kv.get_mean_vector(keys, weights, pre, post)
+            np.testing.assert_allclose(
+                words.get_mean_vector(keys, weights, pre, post), theirs, atol=1e-5
+            )
+    with pytest.raises(UnknownWordError):
+        words.get_mean_vector(keys, ignore_missing=False)
+    with pytest.raises(QueryError):
+        words.get_mean_vector(keys, [1.0])
+
+
+def test_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    np.testing.assert_array_equal(words["w5"], kv["w5"])
+    np.testing.assert_array_equal(words[["w5", "w2"]], kv[["w5", "w2"]])
+    np.testing.assert_allclose(words.get_vector("w5", norm=True), kv.get_vector("w5", True), 1e-6)
+    assert words[[]].shape == (0, kv.vector_size)
+    with pytest.raises(ValueError, match="read-only"):
+        words["w5"][0] = 1
+
+
+def test_the_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    assert (words.index_to_key, words.key_to_index) == (kv.index_to_key, kv.key_to_index)
+    assert list(words) == kv.index_to_key
+    assert (len(words), words.vector_size) == (len(kv), kv.vector_size)
+    np.testing.assert_array_equal(words.vectors, kv.vectors)
+
+
+def test_a_batch_answers_as_its_words_do_alone(words: Words) -> None:
+    asked = ["w3", "W4", "w3"]
+    assert words.most_similar_batch(asked, topn=7) == [words.most_similar(w, topn=7) for w in asked]
+    assert words.most_similar_batch([]) == []
+
+
+def test_euclidean_neighbours_are_those_of_numpy(kv: KeyedVectors, words: Words) -> None:
+    a, b, c = (kv[w].astype(np.float64) for w in ("w1", "w2", "w3"))
+    asked = [
+        ((["w1"], []), a),
+        ((["w1", "w3"], []), (a + c) / 2),
+        ((["w1", "w3"], ["w2"]), a - b + c),
+        (([("w1", 3), "w3"], []), (3 * a + c) / 4),
+        (([], ["w2"]), -b),
+        (("w2", "w1"), b - a),
+    ]
+    for (positive, negative), point in asked:
+        scores = -np.linalg.norm(kv.vectors.astype(np.float64) - point, axis=1)
+        used = {w[0] if isinstance(w, tuple) else w for w in [*positive, *negative]}
+        if isinstance(positive, str):
+            used = {positive, negative}
+        order = [i for i in np.argsort(-scores) if kv.index_to_key[i] not in used][:10]
+        found = words.most_similar(positive, negative, metric="euclidean")
+        same(found, [(kv.index_to_key[i], scores[i]) for i in order])
+
+
+def test_an_analogy_is_the_sum_that_it_says(words: Words) -> None:
+    plain = words.most_similar(["w1", "w3"], ["w2"])
+    assert words.analogy("w1 - w2 + w3") == plain
+    assert words.analogy(["w2", "w1", "w3"]) == plain
+    weighted = words.most_similar([("w1", 0.5), ("w3", 2)], [("w2", -3)], topn=4)
+    assert words.analogy("0.5*w1 - 3 * w2 + 2*w3", topn=4) == weighted
+    product = words.most_similar_cosmul(["w1", "w3"], ["w2"])
+    assert words.analogy("w1 - w2 + w3", method="3cosmul") == product
+
+
+def test_scores_and_words_are_plain_values(some: Words) -> None:
+    (word, score), *_ = some.most_similar("w1")
+    assert (type(word), type(score)) == (str, float)
+    assert type(some.similarity("w1", "w2")) is float
+    assert repr(some) == "Words(300 × 20: w0, w1, w2, ...)"
+
+
+@pytest.mark.parametrize("topn", [0, -3, None, 1.5])
+def test_a_count_below_one_is_refused(some: Words, topn: object) -> None:
+    for ask in (some.similar_by_word, some.most_similar_cosmul):
+        with pytest.raises(ParameterError, match="topn"):
+            ask("w1", topn=topn)
+    with pytest.raises(ParameterError, match="topn"):
+        some.most_similar_batch(["w1"], topn=topn)
+
+
+def test_empty_questions_are_refused(some: Words) -> None:
+    for ask in (
+        some.most_similar,
+        lambda: some.most_similar([], []),
+        lambda: some.most_similar_cosmul([], ["w1"]),
+        lambda: some.most_similar(""),
+        lambda: some.most_similar("w1", "w1"),
+        lambda: some.similar_by_vector(np.zeros(20)),
+        lambda: some.doesnt_match(["w1", "w2"]),
+        lambda: some.doesnt_match("w1 w2 w3"),
+        lambda: some.n_similarity([], ["w1"]),
+        lambda: some.rank_by_centrality([]),
+        lambda: some.most_similar_to_given("w1", []),
+        lambda: some.analogy(["w1", "w2"]),
+        lambda: some.most_similar([3]),
+        lambda: some[3],
+    ):
+        with pytest.raises((QueryError, VectorError)):
+            ask()
+
+
+@pytest.mark.parametrize("vector", [np.full(20, np.nan), np.ones(19), np.ones((2, 20)), [np.inf]])
+def test_vectors_that_do_not_fit_are_refused(some: Words, vector: object) -> None:
+    with pytest.raises((VectorError, QueryError)):
+        some.similar_by_vector(vector)
+
+
+def test_settings_out_of_range_are_refused(some: Words) -> None:
+    with pytest.raises(ParameterError, match="metric"):
+        some.most_similar("w1", metric="ip")
+    with pytest.raises(ParameterError, match="metric"):
+        some.most_similar("w1", metric="manhattan")
+    with pytest.raises(ParameterError, match="restrict_vocab"):
+        some.most_similar("w1", restrict_vocab=0)
+    with pytest.raises(ParameterError, match="method"):
+        some.analogy("w1 - w2", method="add")
+    with pytest.raises(ParameterError, match="weight"):
+        some.most_similar([("w1", float("nan"))])
+
+
+def test_words_with_zero_vectors_are_like_nothing() -> None:
+    vectors = WordVectors(np.array([[1, 0], [0, 0], [1, 1]], np.float32), ["a", "zero", "b"])
+    words = Words(vectors, VectorIndex.build(vectors.vectors), str)
+    assert words.similarity("a", "zero") == 0
+    assert dict(words.most_similar("a"))["zero"] == 0
+    assert words.closer_than("a", "zero") == ["b"]
+    assert words.most_similar_cosmul("a")[-1].word == "zero"
+    with pytest.raises(QueryError, match="zero"):
+        words.most_similar("zero")

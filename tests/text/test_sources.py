@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from embedsearch._errors import (
+    CorpusTooSmallError,
+    DuplicateIdError,
+    EmbedSearchError,
+    ParameterError,
+    SourceChangedError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
+from embedsearch._progress import SilentProgress, Task
+from embedsearch._types import Document
+from embedsearch.text.reading.sources import read_sources
+from embedsearch.text.settings import FORMATS, ReadSettings
+
+Read = Callable[..., list[Document]]
+Put = Callable[[str, str | bytes], Path]
+
+
+def ids(documents: list[Document]) -> list[str]:
+    return [document.id for document in documents]
+
+
+def test_a_folder_is_read_in_order_without_hidden_files(put: Put, read: Read) -> None:
+    for name in ("b.txt", "a/z.txt", "a/b.txt", ".hidden.txt", ".git/x.txt", "a-b.txt", "B.txt"):
+        put(f"docs/{name}", "text")
+    assert ids(read("docs")) == ["B.txt", "a/b.txt", "a/z.txt", "a-b.txt", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "expected"),
+    [("*.txt", ["a.txt", "sub/b.txt", "sub/deep/c.txt"]), ("**/*.md", ["n.md", "sub/m.md"]),
+     ("sub/*.txt", ["sub/b.txt"]), ("sub/**", ["sub/b.txt", "sub/deep/c.txt", "sub/m.md"]),
+     ("[am]*.*", ["a.txt", "sub/m.md"]), ("[!a].txt", ["sub/b.txt", "sub/deep/c.txt"]),
+     ("?.md", ["n.md", "sub/m.md"]), ("**/deep/*", ["sub/deep/c.txt"])],
+)  # fmt: skip
+def test_a_glob_chooses_files(glob: str, expected: list[str], put: Put, read: Read) -> None:
+    for name in ("a.txt", "n.md", "sub/b.txt", "sub/m.md", "sub/deep/c.txt"):
+        put(f"docs/{name}", "text")
+    assert ids(read("docs", glob=glob)) == expected
+
+
+def test_a_file_named_twice_is_read_once(put: Put, read: Read, tmp_path: Path) -> None:
+    put("docs/a.txt", "text")
+    (tmp_path / "docs/link.txt").symlink_to(tmp_path / "docs/a.txt")
+    assert ids(read("docs", "docs/a.txt", "docs/../docs")) == ["a.txt"]
+    assert ids(read("-", "-", stdin=b"once")) == ["-"]
+
+
+def test_sources_of_colliding_paths_are_told_apart_in_any_order(put: Put, read: Read) -> None:
+    for name in ("x/docs/a.txt", "y/docs/a.txt", "y/docs/b.txt", "z/c.txt"):
+        put(name, "text")
+    expected = ["x/docs/a.txt", "y/docs/a.txt", "y/docs/b.txt", "c.txt"]
+    assert ids(read("x/docs", "y/docs", "z")) == expected
+    assert sorted(ids(read("z", "y/docs", "x/docs"))) == sorted(expected)
+    assert ids(read("x/docs/a.txt", "y/docs/a.txt")) == ["x/docs/a.txt", "y/docs/a.txt"]
+
+
+def test_ids_are_the_same_when_read_again(put: Put, read: Read) -> None:
+    put("docs/a.txt", "one\n\ntwo\n")
+    put("docs/b.csv", "text\nrow\n")
+    first = read("docs", split="line")
+    assert ids(first) == ["a.txt:1", "a.txt:3", "b.csv:1"]
+    assert read("docs", split="line") == first
+
+
+def test_files_of_a_folder_that_do_not_belong_are_left_out_with_one_note(
+    put: Put, read: Read, progress: SilentProgress, tmp_path: Path
+) -> None:
+    put("docs/a.txt", "text")
+    for name, data in {"b.png": b"\x89PNG\r\n", "c.bin": b"a\0b", "d.xml": b"<?xml?><x/>",
+                       "e.txt": b" \n", "f.pdf": b"%PDF-1.4 broken"}.items():  # fmt: skip
+        put(f"docs/{name}", data)
+    (tmp_path / "docs/g.txt").symlink_to("nowhere")
+    assert ids(read("docs")) == ["a.txt"]
+    assert len(progress.notes) == 1
+    assert progress.notes[0].startswith("left out 6 files: ")
+    assert "b.png (is a PNG image" in progress.notes[0]
+    assert progress.notes[0].endswith("; and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG image"), ("a.txt", b"ab\0cd", "is a binary file"),
+     ("a.docx", b"PK\x03\x04rest", "ZIP archive or an office document"),
+     ("a.txt", b"%PDF-1.7", "is a PDF, not text"), ("a", bytes(range(1, 256)), "is a binary file"),
+     ("a.xml", b"<?xml version='1.0'?><rss/>", "not a MediaWiki dump"),
+     ("a.xml", b"not xml", "not a MediaWiki dump")],
+)  # fmt: skip
+def test_a_file_named_by_itself_must_be_readable(
+    name: str, data: bytes, reason: str, put: Put, read: Read
+) -> None:
+    put(name, data)
+    with pytest.raises(SourceFormatError, match=reason) as caught:
+        read(name)
+    assert name in caught.value.source
+
+
+def test_broken_content_within_a_folder_is_an_error(put: Put, read: Read) -> None:
+    put("docs/a.txt", "text")
+    put("docs/b.jsonl", '{"text": "a"}\n{"text"\n')
+    with pytest.raises(SourceFormatError, match=r"b\.jsonl, line 2: broken JSON"):
+        read("docs")
+
+
+def test_missing_and_empty_sources_are_clear_errors(put: Put, read: Read, tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFoundError, match="there is no such file or folder"):
+        read("nowhere.txt")
+    put("a.txt", "")
+    with pytest.raises(SourceNotFoundError, match="there is no such file or folder"):
+        read("a.txt/b.txt")
+    with pytest.raises(SourceError, match="cannot be read"):
+        read("x" * 5000)
+    with pytest.raises(SourceError, match="cannot be read"):
+        read("a\0b")
+    with pytest.raises(ParameterError, match="sources must be"):
+        read()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="has no file that matches"):
+        read("empty")
+    put("docs/a.txt", "a")
+    with pytest.raises(SourceError, match=r"no file that matches '\*\.md'"):
+        read("docs", glob="*.md")
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "\ufeff"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.md", "a.html", "a.tsv", "a"])
+def test_no_text_at_all_is_a_clear_error(name: str, text: str, put: Put, read: Read) -> None:
+    put(name, text)
+    with pytest.raises(CorpusTooSmallError, match="no text to read"):
+        read(name)
+
+
+def test_an_empty_file_among_others_is_noted(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    put("a.txt", "text")
+    put("b.txt", "")
+    assert ids(read("a.txt", "b.txt")) == ["a.txt"]
+    assert "left out 1 file" in progress.notes[0]
+    assert "b.txt (it has no text)" in progress.notes[0]
+
+
+def test_an_unknown_encoding_is_refused_before_reading(put: Put, read: Read) -> None:
+    put("a.txt", "text")
+    for encoding in ("utf-9", "base64"):
+        with pytest.raises(ParameterError, match="encoding must be a text encoding"):
+            read("a.txt", encoding=encoding)
+
+
+def _with_change(path: Path, change: Callable[[Path], object]) -> list[Document]:
+    wanted = ReadSettings(split="line")
+    documents = read_sources([path], wanted, SilentProgress())
+    first = next(documents)
+    change(path)
+    return [first, *documents]
+
+
+def _grow(path: Path) -> None:
+    with path.open("a") as file:
+        file.write("more\n")
+
+
+def _rewrite(path: Path) -> None:
+    path.write_text(path.read_text().upper())
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize("change", [_grow, _rewrite, Path.unlink])
+def test_a_file_that_changes_while_it_is_read_is_an_error(
+    change: Callable[[Path], object], put: Put
+) -> None:
+    path = put("a.txt", "one\ntwo\n")
+    assert len(_with_change(path, lambda _: None)) == 2
+    with pytest.raises(SourceChangedError, match="changed while it was read"):
+        _with_change(path, change)
+
+
+def test_broken_content_of_a_file_that_changed_is_called_a_change(put: Put) -> None:
+    record = json.dumps({"text": "x" * 500_000}) + "\n"
+    path = put("a.jsonl", record * 8 + '{"text": "cut')
+    documents = read_sources([path], ReadSettings(), SilentProgress())
+    next(documents)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(SourceChangedError):
+        list(documents)
+
+
+def test_a_file_that_goes_away_before_its_turn_is_a_change(put: Put, tmp_path: Path) -> None:
+    put("docs/a.txt", "text")
+    late = put("docs/b.txt", "text")
+    documents = read_sources([tmp_path / "docs"], ReadSettings(), SilentProgress())
+    assert next(documents).id == "a.txt"
+    late.unlink()
+    with pytest.raises(SourceChangedError):
+        list(documents)
+
+
+def test_a_pipe_is_read_like_a_file(put: Put) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo\n")
+    os.close(writing)
+    found = read_sources([f"/dev/fd/{reading}"], ReadSettings(split="line"), SilentProgress())
+    assert [document.text for document in found] == ["one", "two"]
+    os.close(reading)
+
+
+def test_one_source_need_not_be_in_a_list(put: Put) -> None:
+    path = put("a.txt", "text")
+    assert ids(list(read_sources(str(path), ReadSettings(), SilentProgress()))) == ["a.txt"]
+
+
+def test_a_workspace_below_a_folder_is_not_read(put: Put, read: Read) -> None:
+    put("docs/a.txt", "text")
+    put("docs/my.es/workspace.json", "{}")
+    put("docs/my.es/documents.sqlite", "SQLite")
+    put("docs/my.es/generations/1/vocabulary.tsv", "word\t1\n")
+    assert ids(read("docs")) == ["a.txt"]
+
+
+def test_the_same_id_in_two_formats_is_found(put: Put, read: Read) -> None:
+    put("docs/a.csv", "id,text\nx,1\n")
+    put("docs/b.jsonl", '{"id": "x", "text": "2"}')
+    with pytest.raises(DuplicateIdError, match=r"a\.csv, row 1 and .*b\.jsonl, line 1"):
+        read("docs")
+
+
+class _Bar(SilentProgress):
+    """Adds up what the task is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = 0.0
+        self.total: float | None = None
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[Task]:
+        assert (name, unit) == ("reading", "bytes")
+        self.total = total
+        yield self
+
+    def advance(self, amount: float) -> None:
+        self.done += amount
+
+    def describe(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def test_progress_ends_at_the_bytes_of_all_files(put: Put, tmp_path: Path) -> None:
+    put("docs/a.txt", "x" * 3_000_000)
+    put("docs/b.png", b"\x89PNG" + b"\0" * 2_000_000)
+    put("docs/c.jsonl", '{"text": "a"}\n' * 1000)
+    bar = _Bar()
+    list(read_sources([tmp_path / "docs"], ReadSettings(), bar))
+    assert bar.done == bar.total == 5_014_004
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    data=st.binary(max_size=300),
+    kind=st.sampled_from(FORMATS[1:]),
+    suffix=st.sampled_from(["", ".gz", ".zst"]),
+)
+def test_random_bytes_are_read_or_refused_with_our_error(
+    data: bytes, kind: str, suffix: str, put: Put, read: Read
+) -> None:
+    put(f"a{suffix}", data)
+    documents: list[Document] = []
+    with suppress(EmbedSearchError):
+        documents = read(f"a{suffix}", format=kind)
+    assert all(document.id and isinstance(document.text, str) for document in documents)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path, PurePosixPath
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedsearch._errors import SourceError, SourceNotFoundError
+from embedsearch._progress import SilentProgress
+from embedsearch.text.reading.naming import base_ids
+from embedsearch.text.reading.notices import Notices
+from embedsearch.text.reading.walking import SourceFile, glob_pattern, unreadable
+
+
+def test_what_the_system_refuses_is_said_clearly() -> None:
+    denied = unreadable("a.txt", PermissionError(errno.EACCES, "Permission denied"))
+    assert str(denied) == "a.txt: no permission to read it; change its mode, or leave it out"
+    assert isinstance(unreadable("a", FileNotFoundError(errno.ENOENT, "")), SourceNotFoundError)
+    assert str(unreadable("a", OSError(errno.EIO, "Input/output error"))).endswith(
+        "cannot be read: Input/output error"
+    )
+    assert isinstance(denied, SourceError)
+
+
+NAMES = st.text("ab.-[]", min_size=1, max_size=4)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=3), NAMES)
+def test_a_pattern_for_names_agrees_with_pathlib(folders: list[str], start: str) -> None:
+    path = "/".join([*folders, start + "x"])
+    for glob in ("*x", "?x", "a*", "[ab]*", "[!a]?x"):
+        name = PurePosixPath(path).name
+        assert bool(glob_pattern(glob).fullmatch(path)) == PurePosixPath("/", name).match(glob)
+
+
+def _file(root: str, relative: str) -> SourceFile:
+    return SourceFile(Path(root, relative), relative, Path(root), relative, 1, explicit=False)
+
+
+def test_the_whole_path_tells_sources_apart_if_it_must() -> None:
+    files = [_file("/p/docs", "a"), _file("/q/p/docs", "a"), _file("/r/docs", "b")]
+    assert base_ids(files) == ["//p/docs/a", "q/p/docs/a", "b"]
+    assert base_ids(files[1:]) == ["a", "b"]
+
+
+@given(
+    st.sets(
+        st.tuples(st.lists(st.sampled_from("ab"), max_size=3).map("/".join), st.sampled_from("xy"))
+    )
+)
+def test_ids_of_different_files_differ(places: set[tuple[str, str]]) -> None:
+    ids = base_ids([_file(f"/{root}", name) for root, name in sorted(places)])
+    assert len(set(ids)) == len(places)
+
+
+def test_notes_of_one_kind_are_said_three_times_and_then_counted() -> None:
+    progress = SilentProgress()
+    notices = Notices(progress)
+    for number in range(1500):
+        notices.few("read as Latin", f"{number}.txt", "read as Latin")
+        notices.once(f"{number}.txt", "the text is in 'body'")
+        notices.empty("row")
+    notices.close()
+    assert progress.notes == [
+        "0.txt: read as Latin", "0.txt: the text is in 'body'", "1.txt: read as Latin",
+        "2.txt: read as Latin", "1,497 more files read as Latin",
+        "left out 1,500 rows without text",
+    ]  # fmt: skip
