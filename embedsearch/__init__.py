@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from embedsearch._types import Document, Hit, Hits, Metric, Neighbor, Neighbors
     from embedsearch.index.base import VectorIndex
     from embedsearch.search.words import Words
-    from embedsearch.text.catalogue import get_corpus, list_corpora
+    from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import TrainingReport
     from embedsearch.training.fitting import TRAINERS
@@ -64,7 +64,7 @@ _HOMES = {
     "embedsearch._types": ("Document", "Hit", "Hits", "Metric", "Neighbor", "Neighbors"),
     "embedsearch.index.base": ("VectorIndex",),
     "embedsearch.search.words": ("Words",),
-    "embedsearch.text.catalogue": ("get_corpus", "list_corpora"),
+    "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
     "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),
     "embedsearch.training.base": ("TrainingReport",),
     "embedsearch.training.fitting": ("TRAINERS",),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.store.documents import Changes
-    from embedsearch.text.catalogue import CorpusEntry, get_corpus, list_corpora
+    from embedsearch.text.corpora.catalogue import CorpusEntry, get_corpus, list_corpora
     from embedsearch.text.settings import (
         ACCENTS,
         DIGITS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "embedsearch._progress": ("Progress",),
     "embedsearch.store.documents": ("Changes",),
-    "embedsearch.text.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
+    "embedsearch.text.corpora.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
     "embedsearch.text.settings": (
         "ACCENTS",
         "DIGITS",

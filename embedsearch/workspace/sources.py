@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from embedsearch._errors import ParameterError
-from embedsearch.text.catalogue import get_corpus
+from embedsearch.text.corpora.catalogue import get_corpus
+from embedsearch.text.reading.sources import read_sources
 from embedsearch.text.settings import ReadSettings
-from embedsearch.text.sources import read_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch.text.planted import PlantedCorpus
+from embedsearch.text.corpora.planted import PlantedCorpus
 
 
 @pytest.fixture(scope="session")
