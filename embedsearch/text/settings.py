@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError
@@ -133,3 +133,13 @@ def _check_pattern(pattern: str) -> None:
         raise ParameterError("pattern", "without capturing groups: write (?:...)", pattern)
     if compiled.match(""):
         raise ParameterError("pattern", "one that matches no empty text: + in place of *", pattern)
+
+
+def changed(
+    settings: TokenizerSettings, options: Mapping[str, Any]
+) -> tuple[TokenizerSettings, dict[str, Any]]:
+    """Apply the options that belong to tokenizing; return the settings and the other options."""
+    names = {field.name for field in fields(TokenizerSettings)}
+    own = {name: value for name, value in options.items() if name in names and value is not None}
+    rest = {name: value for name, value in options.items() if name not in names}
+    return replace(settings, **own), rest

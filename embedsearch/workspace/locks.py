@@ -6,12 +6,12 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from filelock import BaseFileLock, FileLock, Timeout
-
 from embedsearch._errors import WorkspaceLockedError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from filelock import BaseFileLock
 
 try:
     import fcntl
@@ -25,6 +25,9 @@ def lock_for_writing(path: Path, workspace: Path) -> BaseFileLock:
     Raises:
         WorkspaceLockedError: Another process, or another object of this one, holds it.
     """
+    # A reader needs no such lock, and should not pay for the import.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)

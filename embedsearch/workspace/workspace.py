@@ -15,6 +15,7 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, FloatVector, Hits, html_table
 from embedsearch.search.documents import DocumentSearch
 from embedsearch.store.documents import Changes, DocumentStore
+from embedsearch.text.settings import changed
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation
@@ -89,6 +90,11 @@ class Workspace:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def tokenizer(self) -> TokenizerSettings:
+        """How the next training cuts text into tokens."""
+        return self._state.tokenizer
 
     @property
     def words(self) -> Words:
@@ -170,7 +176,8 @@ class Workspace:
             trainer: One of `embedsearch.TRAINERS`.
             tokenizer: How to cut text from now on; None leaves it as it is.
             progress: A listener.
-            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus.
+            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
+                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.
@@ -210,7 +217,7 @@ class Workspace:
                 vectors = self._document_search().current()
                 task.advance(behind)
             number = index_generation(self._layout, generation, vectors)
-            self._name(State(self._state.tokenizer, number))
+            self._name(State(self.tokenizer, number))
         return behind
 
     def info(self) -> Info:
@@ -218,7 +225,7 @@ class Workspace:
         generation = self._generation
         facts = {} if generation is None else generation_facts(generation)
         change = 0 if generation is None else generation.change
-        tokenizer = self._state.tokenizer if generation is None else generation.tokenizer
+        tokenizer = self.tokenizer if generation is None else generation.tokenizer
         return Info(
             path=str(self.path),
             documents=len(self._store),
@@ -256,8 +263,9 @@ class Workspace:
         from embedsearch.training.settings import training_settings
         from embedsearch.workspace.pipeline import train_generation
 
+        tokenizer, parameters = changed(tokenizer or self.tokenizer, parameters)
         trainer, settings = resolve_trainer(trainer), training_settings(**parameters)
-        tokenizer, progress = tokenizer or self._state.tokenizer, progress or SilentProgress()
+        progress = progress or SilentProgress()
         trained = train_generation(
             self._layout, self._store, tokenizer, trainer, settings, progress
         )

@@ -217,6 +217,13 @@ def test_the_tokenizer_is_recorded_and_used_for_queries(tmp_path: Path) -> None:
     assert ws.words.similarity("Running", "run") == pytest.approx(1)
 
 
+def test_one_way_of_cutting_text_can_be_changed_by_training(small: es.Workspace) -> None:
+    small.train(digits="zero", epochs=1, workers=1, vector_size=8)
+    small.train(stem="english", epochs=1, workers=1, vector_size=8)
+    assert (small.tokenizer.digits, small.tokenizer.stem) == ("zero", "english")
+    assert "stem" in small.info().tokenizer
+
+
 def test_info_tells_what_is_there(ws: es.Workspace, planted: Path) -> None:
     info = ws.info()
     assert (info.documents, info.trained_documents, info.behind) == (2000, 2000, 0)

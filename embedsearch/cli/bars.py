@@ -1,0 +1,99 @@
+"""Progress bars on a terminal, drawn by rich."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.progress import Task as BarState
+from rich.text import Text
+
+from embedsearch.cli.progress import per_second
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class BarProgress:
+    """Draws a bar with rate and time left for every task under way; notes stand above the bars.
+
+    Args:
+        console: Where to draw; standard error by default.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._bars = _make_bars(self._console)
+        self._open = 0
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[BarTask]:
+        """See `Progress.task`."""
+        if not self._open:
+            self._bars = _make_bars(self._console)
+            self._bars.start()
+        self._open += 1
+        task = BarTask(self._bars, self._bars.add_task(name, total=total, unit=unit, text=""))
+        try:
+            yield task
+            task.finish()
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._bars.stop()
+
+    def note(self, message: str) -> None:
+        """See `Progress.note`."""
+        self._console.print(Text(message))
+
+
+class BarTask:
+    """One bar."""
+
+    def __init__(self, bars: Bars, id: TaskID) -> None:
+        self._bars, self._id = bars, id
+
+    def advance(self, amount: float) -> None:
+        """See `Task.advance`."""
+        self._bars.advance(self._id, amount)
+
+    def describe(self, text: str) -> None:
+        """See `Task.describe`."""
+        self._bars.update(self._id, text=text)
+
+    def finish(self) -> None:
+        """Leave a full bar behind, also where the total was not known."""
+        done = self._bars.tasks[self._bars.task_ids.index(self._id)].completed
+        self._bars.update(self._id, total=done, completed=done)
+
+
+class _Rate(ProgressColumn):
+    """How much is done, and how much a second."""
+
+    def render(self, task: BarState) -> Text:
+        unit = task.fields["unit"]
+        rate = per_second(task.completed, task.elapsed or 0.0)
+        return Text(f"{task.completed:,.0f} {unit}, {rate} {unit}/s")
+
+
+def _make_bars(console: Console) -> Bars:
+    return Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=console,
+        refresh_per_second=4,
+    )

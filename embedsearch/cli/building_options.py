@@ -1,0 +1,86 @@
+"""The options of `build`, `add` and `train`; what is not given is None and left to the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from embedsearch.cli.options import Decorator, together
+from embedsearch.workspace import ACCENTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+
+sources_argument: Decorator[Any] = click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="SOURCE..."
+)
+
+read_options = together(
+    click.option("--format", type=click.Choice(FORMATS), help="Format of the sources. [auto]"),
+    click.option("--split", type=click.Choice(SPLITS), help="A document of plain text. [file]"),
+    click.option("--glob", metavar="PATTERN", help="Which files of a folder to read. [**/*]"),
+    click.option("--id-column", metavar="NAME", help="Column or key of the id. [guessed]"),
+    click.option("--title-column", metavar="NAME", help="Column or key of the title. [guessed]"),
+    click.option("--text-column", metavar="NAME", help="Column or key of the text. [guessed]"),
+    click.option(
+        "--metadata-column",
+        "metadata_columns",
+        multiple=True,
+        metavar="NAME",
+        help="Column to keep as metadata; give it again for more. [all that are left]",
+    ),
+    click.option("--encoding", metavar="NAME", help="Encoding of text files. [UTF-8 or detected]"),
+)
+
+tokenizer_options = together(
+    click.option("--tokenizer", metavar="NAME", help=f"{', '.join(TOKENIZERS)}. [unicode]"),
+    click.option("--pattern", metavar="REGEX", help="A token, for --tokenizer regexp."),
+    click.option("--lowercase/--no-lowercase", default=None, help="Fold case. [lowercase]"),
+    click.option("--accents", type=click.Choice(ACCENTS), help="Keep or strip accents. [keep]"),
+    click.option(
+        "--digits",
+        type=click.Choice(DIGITS),
+        help="Keep digits, make each a zero, or drop numbers. [keep]",
+    ),
+    click.option(
+        "--stop-words",
+        metavar="LANGUAGE|@FILE",
+        help="Leave out the stop words of a language, or of a file with a word a line.",
+    ),
+    click.option("--stem", metavar="LANGUAGE", help="Cut words to their Snowball stems."),
+)
+
+
+def _number(flag: str, kind: type, help: str) -> Decorator[Any]:  # noqa: A002 - click's name
+    return click.option(flag, type=kind, metavar="N", help=help)
+
+
+training_options = together(
+    click.option("--trainer", metavar="NAME", help="auto, gensim or gensim-fasttext. [auto]"),
+    _number("--vector-size", int, "Dimensions of a vector. [by corpus]"),
+    _number("--window", int, "Largest distance between a word and its context. [5]"),
+    _number("--min-count", int, "Rarer words get no vector. [by corpus]"),
+    _number("--max-final-vocab", int, "At most so many words. [no limit]"),
+    _number("--epochs", int, "Passes over the corpus. [by corpus]"),
+    click.option("--sg/--cbow", default=None, help="Skip-gram or CBOW. [sg]"),
+    click.option("--hs/--no-hs", default=None, help="Hierarchical softmax. [no-hs]"),
+    _number("--negative", int, "Noise words for each word. [5]"),
+    _number("--ns-exponent", float, "Power of the counts that noise is drawn by. [0.75]"),
+    click.option("--cbow-mean/--cbow-sum", default=None, help="Context of CBOW. [mean]"),
+    _number("--sample", float, "Thin out words more frequent than this share. [0.001]"),
+    _number("--alpha", float, "Learning rate at the start. [0.025]"),
+    _number("--min-alpha", float, "Learning rate at the end. [0.0001]"),
+    _number("--workers", int, "Threads. [all processors]"),
+    _number("--seed", int, "Of the random numbers. [1]"),
+    _number("--min-n", int, "Shortest character n-gram of FastText. [3]"),
+    _number("--max-n", int, "Longest character n-gram of FastText. [6]"),
+    _number("--bucket", int, "Rows for FastText's n-grams. [by corpus]"),
+)
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Keep the options that were given, with stop words resolved to words."""
+    kept = {name: value for name, value in options.items() if value not in (None, ())}
+    if "stop_words" in kept:
+        from embedsearch.workspace import resolve_stop_words
+
+        kept["stop_words"] = resolve_stop_words(kept["stop_words"])
+    return kept

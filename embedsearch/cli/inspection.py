@@ -1,0 +1,29 @@
+"""`info`: what a workspace holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from embedsearch.cli.answers import Answer
+from embedsearch.cli.options import output_options, workspace_option
+from embedsearch.cli.output import show
+from embedsearch.cli.session import open_workspace
+
+if TYPE_CHECKING:
+    from embedsearch.workspace import Workspace
+
+
+def facts_of(ws: Workspace) -> Answer:
+    """Give what there is to know about a workspace; a table leaves out the training's report."""
+    return Answer.facts(ws.info().to_json(), hidden=["report"])
+
+
+@click.command()
+@workspace_option
+@output_options
+def info(workspace: str, output: str | None) -> None:
+    """Show what a workspace holds and how it was trained."""
+    with open_workspace(workspace) as ws:
+        show(facts_of(ws), output)

@@ -1,0 +1,104 @@
+"""The command `embedsearch`; a verb's module is imported only when the verb is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from embedsearch._errors import EmbedSearchError
+from embedsearch._version import __version__
+from embedsearch.cli.output import keep_streams_writable, tell
+
+SECTIONS = {
+    "Make a workspace": {
+        "build": "building",
+        "add": "building",
+        "delete": "building",
+        "train": "building",
+        "index": "building",
+    },
+    "Ask about words": {
+        "neighbors": "words",
+        "analogy": "words",
+        "similarity": "words",
+        "odd-one-out": "words",
+        "closer": "words",
+        "rank": "words",
+    },
+    "Ask about documents": {"search": "documents", "related": "documents"},
+    "Look around": {
+        "shell": "shell",
+        "info": "inspection",
+        "corpora": "corpora",
+        "demo": "demo",
+    },
+}
+ALIASES = {"similar": "neighbors"}
+_MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
+
+
+class Main(click.Group):
+    """A group that imports its commands late and ends every failure as the shell expects."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands, in the order of the help."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command by its name or alias."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in _MODULES:
+            return None
+        module = import_module(f"embedsearch.cli.{_MODULES[name]}")
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; under an alias it has the name, and so the variables, of its own."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return (command.name if command else name), command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a list of commands for each family of verbs."""
+        limit = formatter.width - 6 - max(map(len, _MODULES))
+        for title, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, c.get_short_help_str(limit)) for name, c in commands if c]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; our errors end with 1 and one line, an interrupt with 130."""
+        keep_streams_writable()
+        try:
+            return super().invoke(ctx)
+        except EmbedSearchError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            tell("Interrupted")
+            ctx.exit(130)
+
+
+@click.group(
+    cls=Main,
+    context_settings={
+        "auto_envvar_prefix": "EMBEDSEARCH",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, "-V", "--version", prog_name="embedsearch")
+def main() -> None:
+    """Train word embeddings on your own text, and ask them questions.
+
+    \b
+    embedsearch build docs/ -w my.es
+    embedsearch neighbors water -w my.es
+    embedsearch search "how to boil an egg" -w my.es
+
+    Set EMBEDSEARCH_WORKSPACE to leave out -w. Every other option can be set so too:
+    EMBEDSEARCH_NEIGHBORS_TOPN=5 is the default of `embedsearch neighbors --topn`.
+    """  # noqa: D301 - click ends its own wrapping at a backspace

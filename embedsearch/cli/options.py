@@ -1,0 +1,62 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, TypeVar
+
+import click
+
+from embedsearch.cli.output import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+_FORMAT_HELP = {
+    "json": "Write one JSON value.",
+    "jsonl": "Write JSON, one object a line.",
+    "csv": "Write CSV with a header.",
+    "table": "Write a table (the default).",
+}
+
+
+def together(*decorators: Decorator[Any]) -> Decorator[Any]:
+    """Make one decorator of several, applied so that the help has their order."""
+
+    def decorate(command: F) -> F:
+        return reduce(lambda inner, decorator: decorator(inner), reversed(decorators), command)
+
+    return decorate
+
+
+workspace_option: Decorator[Any] = click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(file_okay=False),
+    required=True,
+    envvar="EMBEDSEARCH_WORKSPACE",
+    show_envvar=True,
+    help="Folder of the workspace.",
+)
+
+topn_option: Decorator[Any] = click.option(
+    "-k",
+    "--topn",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many to show.",
+)
+
+output_options: Decorator[Any] = together(
+    *(
+        click.option(f"--{name}", "output", flag_value=name, help=_FORMAT_HELP[name])
+        for name in FORMATS
+    )
+)
+
+quiet_option: Decorator[Any] = click.option(
+    "-q", "--quiet", is_flag=True, help="Tell nothing but errors."
+)

@@ -1,0 +1,130 @@
+"""Progress on standard error: bars on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from embedsearch._progress import Progress, SilentProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def make_progress(*, quiet: bool) -> Progress:
+    """Choose how to tell what is being done.
+
+    Args:
+        quiet: Tell nothing at all.
+    """
+    if quiet:
+        return SilentProgress()
+    if sys.stderr.isatty():
+        from embedsearch.cli.bars import BarProgress
+
+        return BarProgress()
+    return LineProgress()
+
+
+class LineProgress:
+    """Tells progress in plain lines, at most one per task in every five seconds.
+
+    Args:
+        write: Where a line goes; standard error by default.
+        clock: Seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write = write or _to_stderr
+        self._clock = clock
+
+    @contextmanager
+    def task(
+        self, name: str, total: float | None = None, unit: str = "items"
+    ) -> Iterator[LineTask]:
+        """See `Progress.task`."""
+        task = LineTask(name, total, unit, self._write, self._clock)
+        yield task
+        task.finish()
+
+    def note(self, message: str) -> None:
+        """See `Progress.note`."""
+        self._write(message)
+
+
+class LineTask:
+    """One stretch of work, told in lines."""
+
+    def __init__(
+        self,
+        name: str,
+        total: float | None,
+        unit: str,
+        write: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._name, self._total, self._unit = name, total, unit
+        self._write, self._clock = write, clock
+        self._done, self._text = 0.0, ""
+        self._begun = self._told = clock()
+
+    def advance(self, amount: float) -> None:
+        """See `Task.advance`."""
+        self._done += amount
+        now = self._clock()
+        if now - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = now
+            self._write(self._line(now - self._begun))
+
+    def describe(self, text: str) -> None:
+        """See `Task.describe`."""
+        self._text = text
+
+    def finish(self) -> None:
+        """Tell the total and the rate."""
+        seconds = self._clock() - self._begun
+        rate = f", {per_second(self._done, seconds)} {self._unit}/s" if seconds >= 1 else ""
+        self._write(f"{self._name}: {self._done:,.0f} {self._unit} in {seconds:.1f} s{rate}")
+
+    def _line(self, seconds: float) -> str:
+        of = f" of {self._total:,.0f}" if self._total is not None else ""
+        parts = [
+            f"{self._done:,.0f}{of} {self._unit}",
+            f"{per_second(self._done, seconds)} {self._unit}/s",
+        ]
+        if self._total and self._done:
+            left = seconds * max(self._total - self._done, 0) / self._done
+            parts.append(f"{duration(left)} left")
+        if self._text:
+            parts.append(self._text)
+        return f"{self._name}: {', '.join(parts)}"
+
+
+def per_second(amount: float, seconds: float) -> str:
+    """Write a rate with thousands apart, and one decimal where it is small."""
+    rate = amount / seconds if seconds > 0 else 0.0
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a span of time: `34 s`, `2 min 05 s`, `1 h 12 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _to_stderr(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,120 @@
+"""The questions that commands, the shell and the demo ask of a workspace, and their answers.
+
+Scores are rounded to six decimals, about what single precision holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import QueryError
+from embedsearch.cli.answers import Answer, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from embedsearch._types import Hits, Neighbors
+    from embedsearch.workspace import Workspace
+
+DECIMALS = 6
+
+
+def neighbors(
+    ws: Workspace,
+    word: str,
+    topn: int = 10,
+    metric: str = "cosine",
+    restrict_vocab: int | None = None,
+) -> Answer:
+    """Give the words nearest to a word.
+
+    Args:
+        ws: The workspace.
+        word: The word.
+        topn: How many.
+        metric: "cosine", or "euclidean" for minus the distance of the raw vectors.
+        restrict_vocab: Only look among so many of the most frequent words.
+    """
+    found = ws.words.most_similar(word, topn=topn, restrict_vocab=restrict_vocab, metric=metric)
+    return _words_found(found)
+
+
+def analogy(ws: Workspace, expression: str, topn: int = 10, method: str = "3cosadd") -> Answer:
+    """Give the words nearest to an expression such as `king - man + woman`."""
+    return _words_found(ws.words.analogy(expression, topn=topn, method=method))
+
+
+def similarity(ws: Workspace, a: str, b: str) -> Answer:
+    """Give the cosine of the angle between two words."""
+    return Answer.one({"a": a, "b": b, "score": _rounded(ws.words.similarity(a, b))})
+
+
+def odd_one_out(ws: Workspace, words: Iterable[str]) -> Answer:
+    """Give the word that fits the others least."""
+    given = list(words)
+    return Answer.one({"word": ws.words.doesnt_match(given), "words": given})
+
+
+def closer(ws: Workspace, a: str, b: str) -> Answer:
+    """Give the words that are closer to `a` than `b` is, most frequent first."""
+    return Answer([{"word": word} for word in ws.words.closer_than(a, b)], ("word",))
+
+
+def rank(ws: Workspace, a: str, b: str) -> Answer:
+    """Give the place of `b` among the words nearest to `a`, counted from 1."""
+    return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
+
+
+def search(ws: Workspace, text: str, topn: int = 10) -> Answer:
+    """Give the documents nearest to a text."""
+    return _documents_found(ws.search(text, topn=topn))
+
+
+def related(ws: Workspace, id: str, topn: int = 10) -> Answer:
+    """Give the documents nearest to a document of the workspace."""
+    return _documents_found(ws.documents.most_similar(id, topn=topn))
+
+
+def split_words(line: str) -> list[str]:
+    """Cut a line into words: at tabs where it has any, else at blanks."""
+    parts = line.split("\t") if "\t" in line else line.split()
+    return [part.strip() for part in parts]
+
+
+def pair(line: str) -> tuple[str, str]:
+    """Cut a line into two words.
+
+    Raises:
+        QueryError: There are more or fewer.
+    """
+    words = split_words(line)
+    if len(words) != 2:
+        raise QueryError(f"two words are needed, apart by a blank or a tab; got {line!r}")
+    return words[0], words[1]
+
+
+def _words_found(found: Neighbors) -> Answer:
+    records = [{"word": word, "score": _rounded(score)} for word, score in found]
+    said = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
+    return Answer(records, ("word", "score"), notes=(said,) if found.inferred else ())
+
+
+def _documents_found(found: Hits) -> Answer:
+    records: list[Record] = [
+        {
+            "id": hit.id,
+            "score": _rounded(hit.score),
+            "title": hit.title,
+            "snippet": hit.snippet,
+            "metadata": dict(hit.metadata),
+        }
+        for hit in found
+    ]
+    said = f"words not in the vocabulary: {', '.join(found.unknown)}"
+    columns = ("id", "score", "title", "snippet", "metadata")
+    notes = (said,) if found.unknown else ()
+    return Answer(records, columns, hidden=frozenset({"metadata"}), notes=notes)
+
+
+def _rounded(score: float) -> float:
+    return round(float(score), DECIMALS)

@@ -1,0 +1,103 @@
+"""The command-line reference: `python -m embedsearch.cli.reference > docs/cli.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from embedsearch.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WIDTH = 88
+INTRODUCTION = """\
+# The command line
+
+This page is generated from `--help` by `python -m embedsearch.cli.reference > docs/cli.md`.
+
+## What is written where
+
+Data goes to standard output. Progress, notes and errors go to standard error.
+
+| exit status | meaning |
+|---|---|
+| 0 | all went well |
+| 1 | something could not be done; standard error has one line that begins with `Error:` |
+| 2 | the command was typed wrongly |
+| 130 | interrupted by Ctrl-C |
+
+## Forms of output
+
+Every question takes `--table` (the default), `--json`, `--jsonl` or `--csv`; the last one given
+counts. A table is drawn in full on a terminal and is plain aligned text in a pipe. Scores are
+rounded to six decimals in JSON and CSV, and to four in tables. A higher score is always nearer.
+
+| command | `--json` |
+|---|---|
+| `neighbors`, `analogy` | `[{"word", "score"}, ...]`, best first |
+| `similarity` | `{"a", "b", "score"}` |
+| `odd-one-out` | `{"word", "words"}`: the odd one, and all that were given |
+| `closer` | `[{"word"}, ...]`, most frequent first |
+| `rank` | `{"a", "b", "rank"}` |
+| `search`, `related` | `[{"id", "score", "title", "snippet", "metadata"}, ...]`, best first |
+| `info` | `{"path", "documents", ...}` |
+| `corpora list` | `[{"name", "title", ...}, ...]` |
+| `corpora show` | `{"name", "title", ...}` |
+
+`--jsonl` writes the same objects one a line. `--csv` has the same names as its header; a cell
+that is not a plain value, such as `metadata`, holds JSON.
+
+## Many queries at once
+
+With `-` in place of the query, every command that asks about words or documents reads queries
+from standard input, one a line. Blank lines are left out. The answers carry their queries:
+
+- `--json` writes `[{"query", "results": [...]}, ...]` when all are answered,
+- `--jsonl` writes one such object a line, as soon as it is answered,
+- `--csv` has `query` as its first column,
+- `--table` writes a table below each query.
+
+A query that cannot be answered, for example an unknown word, does not stop the others. It is told
+on standard error, has `"error"` in place of `"results"` in JSON, and makes the exit status 1.
+
+## Environment variables
+
+`EMBEDSEARCH_WORKSPACE` is the workspace where `-w` is not given. Every other option has a
+variable too, named by its command: `EMBEDSEARCH_NEIGHBORS_TOPN=5`,
+`EMBEDSEARCH_BUILD_VECTOR_SIZE=200`, `EMBEDSEARCH_SEARCH_OUTPUT=json`. `NO_COLOR` turns colours
+off.
+
+## Shell completion
+
+Commands, options and their values are completed after one of these lines, which belongs in the
+shell's start-up file:
+
+```
+eval "$(_EMBEDSEARCH_COMPLETE=bash_source embedsearch)"      # ~/.bashrc
+eval "$(_EMBEDSEARCH_COMPLETE=zsh_source embedsearch)"       # ~/.zshrc
+_EMBEDSEARCH_COMPLETE=fish_source embedsearch | source       # ~/.config/fish/config.fish
+```
+"""
+
+
+def reference() -> str:
+    """Return the whole page."""
+    return "\n".join([INTRODUCTION, *_sections(main, "embedsearch", None)])
+
+
+def _sections(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    ctx = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, **command.context_settings
+    )
+    yield f"## {ctx.command_path}\n\n```\n{command.get_help(ctx)}\n```\n"
+    if isinstance(command, click.Group):
+        for child in command.list_commands(ctx):
+            found = command.get_command(ctx, child)
+            if found is not None:
+                yield from _sections(found, child, ctx)
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)

@@ -1,0 +1,66 @@
+"""The lines that say what was done, and what could be done next."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedsearch.workspace import Changes, TrainingReport, Workspace
+
+# Shorter words are seldom what a corpus is about: the most frequent of them are "the" and "of".
+TELLING_LETTERS = 8
+
+
+def of_build(ws: Workspace, path: str) -> list[str]:
+    """Say what a new workspace holds, and give a question that it can answer."""
+    info = ws.info()
+    seconds = float(info.report["seconds"])
+    return [
+        f"Built {path}: {count(info.documents, 'document')}, {count(info.tokens, 'token')}, "
+        f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions; "
+        f"trained in {seconds:.1f} s.",
+        f"Try: embedsearch neighbors {_example(ws.words.index_to_key)} -w {shlex.quote(path)}",
+    ]
+
+
+def of_changes(changes: Changes, ws: Workspace, path: str) -> list[str]:
+    """Say what was added, and what makes use of it."""
+    lines = [
+        f"Added {changes.added:,}, updated {changes.updated:,}, "
+        f"unchanged {count(changes.unchanged, 'document')}."
+    ]
+    if ws.info().generation is None:
+        lines.append(f"Next: embedsearch train -w {shlex.quote(path)}")
+    return lines
+
+
+def of_deletion(deleted: int) -> list[str]:
+    """Say what was deleted."""
+    return [f"Deleted {count(deleted, 'document')}."]
+
+
+def of_training(report: TrainingReport) -> list[str]:
+    """Say what was trained."""
+    return [
+        f"Trained {count(report.vocabulary, 'word')} on {count(report.tokens, 'token')} of "
+        f"{count(report.documents, 'document')} in {report.seconds:.1f} s."
+    ]
+
+
+def of_index(changes: int) -> list[str]:
+    """Say what was indexed."""
+    return [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]
+
+
+def count(number: int, what: str) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _example(words: Sequence[str]) -> str:
+    """Choose a frequent word that is likely to mean something, quoted for a shell."""
+    telling = (word for word in words if len(word) >= TELLING_LETTERS and word.isalpha())
+    return shlex.quote(next(telling, words[0]))

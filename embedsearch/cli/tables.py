@@ -1,0 +1,117 @@
+"""Tables: drawn by rich on a terminal, aligned plain text anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from embedsearch.cli.answers import Answer
+
+Rows = list[list[str]]
+# A document must not be able to drive the terminal that it is shown on.
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+
+
+def draw(answer: Answer) -> None:
+    """Write an answer as a table on standard output."""
+    header, rows = _cells(answer)
+    if sys.stdout.isatty():
+        _draw_rich(header, rows, _numeric(answer))
+    else:
+        click.echo(align(header, rows, _numeric(answer)), nl=False)
+
+
+def align(header: Sequence[str], rows: Rows, right: Sequence[bool]) -> str:
+    """Lay out cells in columns of equal width, two blanks apart.
+
+    Args:
+        header: The name of each column; empty for a table without names.
+        rows: The cells.
+        right: Which columns are numbers, and stand flush right.
+    """
+    lines = [list(header), *rows] if header else rows
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    return "".join(f"{_aligned(line, widths, right)}\n" for line in lines)
+
+
+def width(text: str) -> int:
+    """Count the places that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_places(character) for character in text)
+
+
+def _places(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    cells = []
+    for cell, wide, flush_right in zip(line, widths, right, strict=True):
+        space = " " * (wide - width(cell))
+        cells.append(space + cell if flush_right else cell + space)
+    return "  ".join(cells).rstrip()
+
+
+def _cells(answer: Answer) -> tuple[list[str], Rows]:
+    names = _shown(answer)
+    if answer.vertical:
+        return [], [[name, _text(answer.records[0][name])] for name in names]
+    return names, [[_text(record[name]) for name in names] for record in answer.records]
+
+
+def _shown(answer: Answer) -> list[str]:
+    """Leave out what is hidden, and titles where no document has one."""
+    titled = any(record.get("title") for record in answer.records)
+    empty = set() if titled else {"title"}
+    return [name for name in answer.columns if name not in answer.hidden | empty]
+
+
+def _numeric(answer: Answer) -> list[bool]:
+    if answer.vertical:
+        return [False, False]
+    return [
+        bool(answer.records)
+        and all(isinstance(r[name], int | float | None) for r in answer.records)
+        and not any(isinstance(r[name], bool) for r in answer.records)
+        for name in _shown(answer)
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={item}" for name, item in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return " ".join(str(value).split()).translate(_CONTROLS)
+
+
+def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if header else None, show_header=bool(header), pad_edge=False)
+    for name, flush_right in zip(header or ("", ""), right, strict=True):
+        table.add_column(
+            name, justify="right" if flush_right else "left", no_wrap=flush_right, overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,0 +1,145 @@
+"""Questions about words: `neighbors`, `analogy`, `similarity`, `odd-one-out`, `closer`, `rank`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from embedsearch.cli import queries
+from embedsearch.cli.batch import answer
+from embedsearch.cli.options import output_options, together, topn_option, workspace_option
+from embedsearch.cli.session import open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from embedsearch.cli.answers import Answer
+    from embedsearch.workspace import Workspace
+
+pair_arguments = together(click.argument("a"), click.argument("b", required=False))
+
+
+@click.command()
+@click.argument("word")
+@workspace_option
+@topn_option
+@click.option(
+    "--metric",
+    type=click.Choice(["cosine", "euclidean"]),
+    default="cosine",
+    show_default=True,
+    help="How near is measured; a Euclidean score is minus the distance.",
+)
+@click.option(
+    "--restrict-vocab",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Look only among the N most frequent words.",
+)
+@output_options
+def neighbors(
+    word: str,
+    workspace: str,
+    topn: int,
+    metric: str,
+    restrict_vocab: int | None,
+    output: str | None,
+) -> None:
+    """Show the words nearest to WORD. `similar` is the same command.
+
+    With - as WORD, words are read from standard input, one a line.
+    """
+    with open_workspace(workspace) as ws:
+        answer(word, lambda q: queries.neighbors(ws, q, topn, metric, restrict_vocab), output)
+
+
+@click.command()
+@click.argument("expression", nargs=-1, required=True, metavar="EXPRESSION")
+@workspace_option
+@topn_option
+@click.option(
+    "--method",
+    type=click.Choice(["3cosadd", "3cosmul"]),
+    default="3cosadd",
+    show_default=True,
+    help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
+)
+@output_options
+def analogy(
+    expression: tuple[str, ...], workspace: str, topn: int, method: str, output: str | None
+) -> None:
+    """Show the words nearest to an EXPRESSION of words.
+
+    \b
+    embedsearch analogy "king - man + woman"
+    embedsearch analogy "0.5 * paris + 2 * berlin - 'new york'"
+
+    With - as EXPRESSION, expressions are read from standard input, one a line.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    with open_workspace(workspace) as ws:
+        answer(" ".join(expression), lambda q: queries.analogy(ws, q, topn, method), output)
+
+
+@click.command()
+@pair_arguments
+@workspace_option
+@output_options
+def similarity(a: str, b: str | None, workspace: str, output: str | None) -> None:
+    """Show how similar two words are.
+
+    The score is the cosine of the angle between the words A and B. With - alone, pairs are read
+    from standard input, one a line, apart by a blank or a tab.
+    """
+    _answer_pairs(queries.similarity, a, b, workspace, output)
+
+
+@click.command("odd-one-out")
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@workspace_option
+@output_options
+def odd_one_out(words: tuple[str, ...], workspace: str, output: str | None) -> None:
+    """Show which WORD fits the others least.
+
+    With - alone, groups of words are read from standard input, one group a line.
+    """
+    with open_workspace(workspace) as ws:
+        answer("\t".join(words), lambda q: queries.odd_one_out(ws, queries.split_words(q)), output)
+
+
+@click.command()
+@pair_arguments
+@workspace_option
+@output_options
+def closer(a: str, b: str | None, workspace: str, output: str | None) -> None:
+    """Show the words that are closer to A than B is.
+
+    With - alone, pairs are read from standard input, one a line.
+    """
+    _answer_pairs(queries.closer, a, b, workspace, output)
+
+
+@click.command()
+@pair_arguments
+@workspace_option
+@output_options
+def rank(a: str, b: str | None, workspace: str, output: str | None) -> None:
+    """Show the place of B among the words nearest to A.
+
+    The nearest word has place 1. With - alone, pairs are read from standard input, one a line.
+    """
+    _answer_pairs(queries.rank, a, b, workspace, output)
+
+
+def _answer_pairs(
+    ask: Callable[[Workspace, str, str], Answer],
+    a: str,
+    b: str | None,
+    workspace: str,
+    output: str | None,
+) -> None:
+    if b is None and a != "-":
+        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
+    with open_workspace(workspace) as ws:
+        query = a if b is None else f"{a}\t{b}"
+        answer(query, lambda line: ask(ws, *queries.pair(line)), output)

@@ -1,0 +1,189 @@
+"""Making workspaces with `build`, `add`, `delete`, `train` and `index`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embedsearch as es
+from embedsearch.cli.building import build
+from embedsearch.workspace import TRAINERS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Built = tuple[Path, subprocess.CompletedProcess[str]]
+FAST = ("--vector-size", "8", "--epochs", "2", "--min-count", "1", "--workers", "1")
+LINES = "".join(f"the cat number{n} sat on the warm mat\n" for n in range(12))
+
+
+def info(invoke: Run, path: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(invoke("info", "-w", path, "--json").stdout)
+    return facts
+
+
+def test_build_tells_what_it_made_on_standard_error(built: Built) -> None:
+    path, process = built
+    assert (process.returncode, process.stdout) == (0, "")
+    summary, advice = process.stderr.splitlines()[-2:]
+    assert "80 documents" in summary
+    assert "in 20 dimensions" in summary
+    assert advice.startswith("Try: embedsearch neighbors ")
+    assert advice.endswith(f"-w {path}")
+
+
+def test_the_question_that_build_advises_can_be_asked(built: Built, invoke: Run) -> None:
+    advice = built[1].stderr.splitlines()[-1]
+    words = advice.removeprefix("Try: embedsearch ").split()
+    assert invoke(*words).returncode == 0
+
+
+def test_build_uses_the_settings_that_are_given(built: Built, invoke: Run) -> None:
+    facts = info(invoke, built[0])
+    parameters = facts["parameters"]
+    assert (parameters["vector_size"], parameters["epochs"]) == (20, 30)
+    assert (parameters["min_count"], parameters["workers"]) == (1, 1)
+    assert facts["documents"] == facts["trained_documents"] == 80
+
+
+def test_build_reads_standard_input_quietly(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "in.es"
+    process = invoke(
+        "build", "-", "--split", "line", "-w", path, "-q", "--cbow", *FAST, stdin=LINES
+    )
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+    facts = info(invoke, path)
+    assert facts["documents"] == 12
+    assert facts["parameters"]["sg"] == 0
+
+
+def test_tokenizer_options_reach_the_workspace(invoke: Run, tmp_path: Path) -> None:
+    stop_words = tmp_path / "stop.txt"
+    stop_words.write_text("the\non\n")
+    path = tmp_path / "stems.es"
+    options = ("--stem", "english", "--stop-words", f"@{stop_words}", "--digits", "zero", "-q")
+    invoke(
+        "build", "-", "--split", "line", "-w", path, *options, *FAST, stdin="Cats sitting\n" + LINES
+    )
+    with es.open(path) as ws:
+        assert {"sit", "cat"} <= set(ws.words.index_to_key)
+        assert {"the", "on", "sitting", "cats"}.isdisjoint(ws.words.index_to_key)
+
+
+def test_columns_are_chosen_by_options(invoke: Run, tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    rows = "".join(f"r{n},a warm mat for the cat,{n},x\n" for n in range(10))
+    table.write_text("key,review,stars,other\n" + rows)
+    path = tmp_path / "reviews.es"
+    columns = ("--id-column", "key", "--text-column", "review", "--metadata-column", "stars")
+    process = invoke("build", table, "-w", path, *columns, *FAST)
+    assert process.returncode == 0, process.stderr
+    with es.open(path) as ws:
+        assert ws.documents["r3"].text == "a warm mat for the cat"
+        assert list(ws.documents["r3"].metadata) == ["stars"]
+
+
+def test_a_workspace_that_is_there_is_kept_unless_told(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "there.es"
+    arguments = ("build", "-", "--split", "line", "-w", path, "-q", *FAST)
+    assert invoke(*arguments, stdin=LINES).returncode == 0
+    refused = invoke(*arguments, stdin="one two three\n")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: ")
+    assert "--overwrite" in refused.stderr
+    assert info(invoke, path)["documents"] == 12
+    assert invoke(*arguments, "--overwrite", stdin=LINES + "a dog\n").returncode == 0
+    assert info(invoke, path)["documents"] == 13
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("missing.txt",), "missing.txt"),
+        (("empty.txt",), "no text"),
+        (("corpus:no-such",), "no corpus is called 'no-such'"),
+        (("-", "--epochs", "0"), "epochs must be"),
+        (("-", "--trainer", "magic"), "trainer"),
+        (("-", "--stem", "klingon"), "stem"),
+        (("-", "--stop-words", "klingon"), "stop_words"),
+        (("-", "--stop-words", "@missing.txt"), "missing.txt"),
+        (("-", "--tokenizer", "regexp", "--pattern", "("), "pattern"),
+    ],
+)
+def test_what_cannot_be_built_is_one_line_and_leaves_nothing(
+    invoke: Run, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    given = [empty if argument == "empty.txt" else argument for argument in arguments]
+    process = invoke("build", *given, "-w", tmp_path / "w.es", "-q", stdin=LINES)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.startswith("Error: ")
+    assert said in process.stderr
+    assert len(process.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [empty]
+
+
+def test_the_steps_one_by_one(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "steps.es"
+    added = invoke("add", "-", "--split", "line", "-w", path, stdin=LINES)
+    assert added.returncode == 0, added.stderr
+    assert "Added 12, updated 0, unchanged 0 documents." in added.stderr
+    assert f"embedsearch train -w {path}" in added.stderr.splitlines()[-1]
+    asked = invoke("similar", "cat", "-w", path)
+    assert asked.returncode == 1
+    assert "embedsearch train" in asked.stderr
+
+    trained = invoke("train", "-w", path, *FAST)
+    assert (trained.returncode, trained.stdout) == (0, "")
+    assert "12 documents" in trained.stderr.splitlines()[-1]
+    assert invoke("similar", "cat", "-w", path).returncode == 0
+
+    document = json.dumps({"id": "new", "text": "the cat sat on number3"})
+    invoke("add", "-", "--format", "jsonl", "-w", path, "-q", stdin=document)
+    assert info(invoke, path)["behind"] == 1
+    assert "Indexed 1 change" in invoke("index", "-w", path).stderr
+    assert info(invoke, path)["behind"] == 0
+    assert "up to date" in invoke("index", "-w", path).stderr
+
+    deleted = invoke("delete", "-", "-w", path, stdin="new\n")
+    assert deleted.stderr == "Deleted 1 document.\n"
+    assert info(invoke, path)["documents"] == 12
+
+
+def test_a_new_workspace_that_gets_nothing_is_not_left_behind(invoke: Run, tmp_path: Path) -> None:
+    process = invoke("add", tmp_path / "missing.txt", "-w", tmp_path / "new.es")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "missing.txt" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_deleting_what_is_not_there_deletes_nothing(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "keep.es"
+    document = json.dumps({"id": "kept", "text": "some text"})
+    invoke("add", "-", "--format", "jsonl", "-w", path, stdin=document)
+    process = invoke("delete", "kept", "lost", "-w", path)
+    assert process.returncode == 1
+    assert "'lost'" in process.stderr
+    assert info(invoke, path)["documents"] == 1
+
+
+def test_training_again_keeps_the_tokenizer_unless_told(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "again.es"
+    invoke(
+        "build", "-", "--split", "line", "-w", path, "--no-lowercase", *FAST, stdin=f"CAT {LINES}"
+    )
+    invoke("train", "-w", path, *FAST)
+    assert invoke("rank", "CAT", "cat", "-w", path).returncode == 0
+    invoke("train", "-w", path, "--lowercase", *FAST)
+    with es.open(path) as ws:
+        assert "CAT" not in ws.words.index_to_key
+
+
+def test_the_help_of_build_names_every_trainer() -> None:
+    (option,) = [p for p in build.params if p.name == "trainer"]
+    said = getattr(option, "help", "")
+    assert all(name in said for name in TRAINERS)

@@ -1,0 +1,71 @@
+"""`search` and `related` as processes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+FIELDS = ["id", "score", "title", "snippet", "metadata"]
+
+
+def test_search_finds_documents_of_the_topic(invoke: Run, workspace: Path) -> None:
+    process = invoke("search", "a comet at night", "-w", workspace, "-k", "10", "--json")
+    found = json.loads(process.stdout)
+    assert process.returncode == 0
+    assert [list(hit) for hit in found] == [FIELDS] * 10
+    assert {hit["metadata"]["topic"] for hit in found} == {"sky"}
+    assert [hit["score"] for hit in found] == sorted((h["score"] for h in found), reverse=True)
+
+
+def test_a_search_needs_no_quotes(invoke: Run, workspace: Path) -> None:
+    quoted = invoke("search", "hay in the barn", "-w", workspace, "--json")
+    assert invoke("search", "hay", "in", "the", "barn", "-w", workspace, "--json").stdout == (
+        quoted.stdout
+    )
+
+
+def test_related_documents_are_of_the_same_topic_and_not_the_same(
+    invoke: Run, workspace: Path
+) -> None:
+    found = json.loads(invoke("related", "farm-3", "-w", workspace, "-k", "5", "--json").stdout)
+    assert {hit["metadata"]["topic"] for hit in found} == {"farm"}
+    assert "farm-3" not in {hit["id"] for hit in found}
+
+
+def test_csv_holds_metadata_as_json(invoke: Run, workspace: Path) -> None:
+    process = invoke("search", "hay", "-w", workspace, "-k", "1", "--csv")
+    (row,) = csv.DictReader(io.StringIO(process.stdout))
+    assert list(row) == FIELDS
+    assert json.loads(row["metadata"]) == {"topic": "farm"}
+
+
+def test_a_table_has_a_line_for_each_document(invoke: Run, workspace: Path) -> None:
+    lines = invoke("search", "hay", "-w", workspace, "-k", "3").stdout.splitlines()
+    assert lines[0].split() == ["id", "score", "title", "snippet"]
+    assert len(lines) == 4
+
+
+def test_words_that_are_not_known_are_told_on_standard_error(invoke: Run, workspace: Path) -> None:
+    process = invoke("search", "hay for the xyzzy", "-w", workspace, "--json")
+    assert process.returncode == 0
+    assert process.stderr.startswith("words not in the vocabulary: ")
+    assert "xyzzy" in process.stderr
+    assert json.loads(process.stdout)
+
+
+def test_a_search_for_nothing_known_is_an_error(invoke: Run, workspace: Path) -> None:
+    for text in ("xyzzy", "", "..."):
+        process = invoke("search", text, "-w", workspace, "--json")
+        assert (process.returncode, process.stdout) == (1, "")
+        assert process.stderr.startswith("Error: ")
+
+
+def test_an_unknown_id_is_an_error(invoke: Run, workspace: Path) -> None:
+    process = invoke("related", "farm-999", "-w", workspace)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "'farm-999'" in process.stderr
