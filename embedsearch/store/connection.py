@@ -90,6 +90,8 @@ def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:
     text, folder = str(error), path.parent
     if "full" in text:
         return StorageError(folder, "the disk is full; nothing was changed")
+    if "disk I/O" in text:
+        return StorageError(folder, f"{path.name} cannot be written or read (disk I/O error)")
     if "readonly" in text:
         return WorkspaceReadOnlyError(folder, "the folder or the disk cannot be written to")
     if "locked" in text or "busy" in text:

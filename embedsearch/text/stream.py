@@ -8,7 +8,7 @@ and the place where its tokens end.
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,9 @@ def write_stream(folder: Path, documents: Iterable[tuple[int, list[str]]]) -> To
     return TokenStream(folder, list(index), counts, np.asarray(pairs, np.int64).reshape(-1, 2))
 
 
-def _flush(waiting: array[int], counts: IntVector, types: int, file: object) -> IntVector:
+def _flush(waiting: array[int], counts: IntVector, types: int, file: BinaryIO) -> IntVector:
     block = np.frombuffer(waiting, dtype=np.intc).astype("<i4", copy=False)
-    block.tofile(file)  # type: ignore[arg-type]
+    file.write(block.tobytes())
     grown = np.bincount(block, minlength=types).astype(np.int64)
     grown[: len(counts)] += counts
     return grown

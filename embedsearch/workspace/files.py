@@ -9,7 +9,12 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import StorageError, WorkspaceDamagedError, WorkspaceReadOnlyError
+from embedsearch._errors import (
+    StorageError,
+    WorkspaceDamagedError,
+    WorkspaceError,
+    WorkspaceReadOnlyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +79,13 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def storage_errors(workspace: Path) -> Iterator[None]:
-    """Raise our errors for those of the disk."""
+    """Raise our errors for those of the disk, and name the workspace, not a file within."""
     try:
         yield
+    except WorkspaceError as error:
+        if error.path == workspace:
+            raise
+        raise type(error)(workspace, error.reason) from error
     except OSError as error:
         if error.errno in _FULL:
             raise StorageError(

@@ -1,0 +1,127 @@
+"""Disks that are full and folders that cannot be written to."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import embedsearch as es
+
+
+def run_with_files_up_to(size: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `embedsearch` where no file may grow beyond `size` bytes: writes fail like on a full
+    disk."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    command = [sys.executable, "-m", "embedsearch", *map(str, arguments), "--quiet"]
+    return subprocess.run(
+        command,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000, 1_000_000])
+def test_a_build_on_a_full_disk_leaves_nothing(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "full.es"
+    done = run_with_files_up_to(size, "build", "corpus:planted", "-w", path, "--epochs", "1")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {path}: ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_on_a_full_disk_leaves_the_old_generation(writable: Path) -> None:
+    before = es.open(writable).words.most_similar("paris")
+    done = run_with_files_up_to(200_000, "train", "-w", writable, "--vector-size", "300")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {writable}: ")
+    with es.open(writable) as ws:
+        assert ws.info().generation == 1
+        assert ws.words.most_similar("paris") == before
+    with es.open(writable, "w") as ws:
+        ws.train(epochs=1, vector_size=8, workers=1)
+    assert sorted(p.name for p in (writable / "generations").iterdir()) == ["0002"]
+
+
+def test_documents_on_a_full_disk_are_all_refused(writable: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("more of the same words\n" * 200_000)
+    arguments = ("add", tmp_path / "more.txt", "--split", "line", "-w", writable)
+    done = run_with_files_up_to(1_900_000, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {writable}: ")
+    with es.open(writable) as ws:
+        assert len(ws.documents) == 2000
+        assert ws.info().behind == 0
+
+
+@pytest.fixture
+def read_only(planted: Path) -> Iterator[Path]:
+    """A copy that its owner may read and nobody may write, in folders that others may enter."""
+    folder = Path(tempfile.mkdtemp())
+    path = Path(shutil.copytree(planted, folder / "fixed.es"))
+    for part in (folder, path, *path.rglob("*")):
+        part.chmod(0o555 if part.is_dir() else 0o444)
+    yield path
+    for part in (folder, path, *path.rglob("*")):
+        if part.is_dir():
+            part.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder)
+
+
+def as_nobody(work: Callable[[], None]) -> int:
+    """Do `work` in a child without the rights of root, and return its exit status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_folder_that_cannot_be_written_to_is_read(read_only: Path, planted: Path) -> None:
+    with es.open(planted) as ws:
+        expected = ([h.id for h in ws.search("paris")], ws.words.most_similar("paris"))
+
+    def read() -> None:
+        with es.open(read_only) as ws:
+            found = ([h.id for h in ws.search("paris")], ws.words.most_similar("paris"))
+        assert found == expected
+
+    assert as_nobody(read) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_folder_that_cannot_be_written_to_is_named_when_written(read_only: Path) -> None:
+    def write() -> None:
+        with pytest.raises(es.WorkspaceReadOnlyError, match="cannot be written to"):
+            es.open(read_only, "w")
+
+    def build() -> None:
+        with pytest.raises(es.WorkspaceReadOnlyError, match="cannot be written to"):
+            es.build("corpus:planted", read_only.parent / "new.es")
+
+    es.open(read_only).close()
+    assert (as_nobody(write), as_nobody(build)) == (0, 0)
+    assert [p.name for p in read_only.parent.iterdir()] == ["fixed.es"]
