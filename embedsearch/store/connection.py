@@ -18,7 +18,7 @@ from embedsearch._errors import (
 from embedsearch.store.schema import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _SECONDS_TO_WAIT = 10
@@ -32,13 +32,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     """
     with guarded(path):
         _check_size(path)
-        if writable:
-            connection = _open(path, "rwc")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(SCHEMA)
-            return connection
-        return _open_reader(path)
+        return _opened(path, "rwc", _prepare) if writable else _open_reader(path)
 
 
 def _check_size(path: Path) -> None:
@@ -64,26 +58,41 @@ def guarded(path: Path) -> Iterator[None]:
         raise _translated(path, error) from error
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
+def _opened(
+    path: Path, mode: str, first: Callable[[sqlite3.Connection], object]
+) -> sqlite3.Connection:
+    """Open the file and do what must be done first; close it again if that fails."""
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
     )
+    try:
+        first(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(SCHEMA)
+
+
+def _try(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT change FROM latest").fetchone()
 
 
 def _open_reader(path: Path) -> sqlite3.Connection:
-    connection = _open(path, "ro")
     try:
-        connection.execute("SELECT change FROM latest")
+        return _opened(path, "ro", _try)
     except sqlite3.OperationalError:
         # A write-ahead log needs a file beside it, even to read; a folder that cannot be
         # written to has no writer either.
         if os.access(path.parent, os.W_OK):
             raise
-        connection.close()
-        connection = _open(path, "ro&immutable=1")
-        connection.execute("SELECT change FROM latest")
-    return connection
+        return _opened(path, "ro&immutable=1", _try)
 
 
 def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:

@@ -6,6 +6,7 @@ remembers the number that it has reached, and asks for what came later.
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,10 +52,12 @@ class DocumentStore:
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path = path
         self._connection = connect(path, writable=writable)
+        # A notebook forgets to close.
+        self._close = weakref.finalize(self, self._connection.close)
 
     def close(self) -> None:
         """Close the file; a change that was not committed is undone."""
-        self._connection.close()
+        self._close()
 
     def __len__(self) -> int:
         return int(self._one("SELECT count(*) FROM documents"))

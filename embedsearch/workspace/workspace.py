@@ -68,6 +68,7 @@ class Workspace:
             self._store = DocumentStore(self._layout.record, writable=mode == "w")
             self._generation = self._open_generation()
         except BaseException:
+            # What was opened closes with the object, but the lock would outlive the error.
             self._unlock()
             raise
         self._search: DocumentSearch | None = None

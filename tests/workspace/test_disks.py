@@ -47,7 +47,8 @@ def test_a_build_on_a_full_disk_leaves_nothing(tmp_path: Path, size: int) -> Non
 
 
 def test_a_training_on_a_full_disk_leaves_the_old_generation(writable: Path) -> None:
-    before = es.open(writable).words.most_similar("paris")
+    with es.open(writable) as ws:
+        before = ws.words.most_similar("paris")
     done = run_with_files_up_to(200_000, "train", "-w", writable, "--vector-size", "300")
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {writable}: ")
