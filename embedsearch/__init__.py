@@ -53,8 +53,10 @@ if TYPE_CHECKING:
     from embedsearch.search.words import Words
     from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
-    from embedsearch.training.base import TrainingReport
+    from embedsearch.training.base import EpochReport, TrainedModel, TrainingReport
+    from embedsearch.training.conversion import from_gensim, to_gensim
     from embedsearch.training.fitting import TRAINERS
+    from embedsearch.training.texts import train_texts
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.building import build, create, open
     from embedsearch.workspace.workspace import Workspace
@@ -66,8 +68,10 @@ _HOMES = {
     "embedsearch.search.words": ("Words",),
     "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
     "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),
-    "embedsearch.training.base": ("TrainingReport",),
+    "embedsearch.training.base": ("EpochReport", "TrainedModel", "TrainingReport"),
+    "embedsearch.training.conversion": ("from_gensim", "to_gensim"),
     "embedsearch.training.fitting": ("TRAINERS",),
+    "embedsearch.training.texts": ("train_texts",),
     "embedsearch.vectors.word_vectors": ("WordVectors",),
     "embedsearch.workspace.building": ("build", "create", "open"),
     "embedsearch.workspace.workspace": ("Workspace",),
@@ -80,6 +84,7 @@ __all__ = [
     "Document",
     "DuplicateIdError",
     "EmbedSearchError",
+    "EpochReport",
     "Hit",
     "Hits",
     "InputError",
@@ -98,6 +103,7 @@ __all__ = [
     "SourceNotFoundError",
     "StorageError",
     "TokenizerSettings",
+    "TrainedModel",
     "TrainingReport",
     "UnknownCorpusError",
     "UnknownDocumentError",
@@ -118,9 +124,12 @@ __all__ = [
     "__version__",
     "build",
     "create",
+    "from_gensim",
     "get_corpus",
     "list_corpora",
     "open",
+    "to_gensim",
+    "train_texts",
 ]
 
 

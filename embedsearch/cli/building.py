@@ -104,17 +104,21 @@ def delete(ids: tuple[str, ...], workspace: str, quiet: bool) -> None:
 
 @click.command()
 @workspace_option
+@click.option("--update", is_flag=True, help="Go on from the vectors that there are.")
 @quiet_option
 @tokenizer_options
 @training_options
-def train(workspace: str, quiet: bool, **options: Any) -> None:
+def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
     """Train word vectors on the documents, and index.
+
+    An interrupted training goes on from its last checkpoint. With --update, the vectors that
+    there are learn from the documents that were added or changed since.
 
     What is in [brackets] happens without the option, except that text is cut into words as
     before where nothing else is said.
     """
     with open_workspace(workspace, mode="w") as ws:
-        report = ws.train(progress=make_progress(quiet=quiet), **given(options))
+        report = ws.train(progress=make_progress(quiet=quiet), update=update, **given(options))
         if not quiet:
             tell(*of_training(report))
 

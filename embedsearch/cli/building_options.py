@@ -30,6 +30,11 @@ read_options = together(
     click.option("--encoding", metavar="NAME", help="Encoding of text files. [UTF-8 or detected]"),
 )
 
+
+def _number(flag: str, kind: type, help: str) -> Decorator[Any]:  # noqa: A002 - click's name
+    return click.option(flag, type=kind, metavar="N", help=help)
+
+
 tokenizer_options = together(
     click.option("--tokenizer", metavar="NAME", help=f"{', '.join(TOKENIZERS)}. [unicode]"),
     click.option("--pattern", metavar="REGEX", help="A token, for --tokenizer regexp."),
@@ -46,29 +51,43 @@ tokenizer_options = together(
         help="Leave out the stop words of a language, or of a file with a word a line.",
     ),
     click.option("--stem", metavar="LANGUAGE", help="Cut words to their Snowball stems."),
+    click.option(
+        "--phrases",
+        metavar="SCORE",
+        help="Join words that often stand together (new_york): default or npmi. [none]",
+    ),
+    _number("--phrase-min-count", int, "Rarer pairs are no phrases. [10]"),
+    _number("--phrase-threshold", float, "Least score of a phrase. [200, or 0.6 for npmi]"),
+    _number("--phrase-passes", int, "2 gives phrases of up to four words. [1]"),
 )
 
 
-def _number(flag: str, kind: type, help: str) -> Decorator[Any]:  # noqa: A002 - click's name
-    return click.option(flag, type=kind, metavar="N", help=help)
-
-
 training_options = together(
-    click.option("--trainer", metavar="NAME", help="auto, gensim or gensim-fasttext. [auto]"),
+    click.option(
+        "--trainer",
+        metavar="NAME",
+        help="auto, word2vec, fasttext, ppmi, gensim or gensim-fasttext. [auto]",
+    ),
     _number("--vector-size", int, "Dimensions of a vector. [by corpus]"),
-    _number("--window", int, "Largest distance between a word and its context. [5]"),
+    _number("--window", int, "Largest distance between a word and its context. [by corpus]"),
     _number("--min-count", int, "Rarer words get no vector. [by corpus]"),
     _number("--max-final-vocab", int, "At most so many words. [no limit]"),
     _number("--epochs", int, "Passes over the corpus. [by corpus]"),
     click.option("--sg/--cbow", default=None, help="Skip-gram or CBOW. [sg]"),
-    click.option("--hs/--no-hs", default=None, help="Hierarchical softmax. [no-hs]"),
-    _number("--negative", int, "Noise words for each word. [5]"),
+    click.option("--hs/--no-hs", default=None, help="Hierarchical softmax (gensim). [no-hs]"),
+    _number("--negative", int, "Noise words for each word. [by corpus]"),
     _number("--ns-exponent", float, "Power of the counts that noise is drawn by. [0.75]"),
     click.option("--cbow-mean/--cbow-sum", default=None, help="Context of CBOW. [mean]"),
-    _number("--sample", float, "Thin out words more frequent than this share. [0.001]"),
-    _number("--alpha", float, "Learning rate at the start. [0.025]"),
+    _number("--sample", float, "Thin out words more frequent than this share. [by corpus]"),
+    _number("--alpha", float, "Learning rate at the start. [by corpus]"),
     _number("--min-alpha", float, "Learning rate at the end. [0.0001]"),
-    _number("--workers", int, "Threads. [all processors]"),
+    _number("--workers", int, "Threads. [1 for small corpora, else all processors]"),
+    click.option(
+        "--deterministic/--no-deterministic",
+        default=None,
+        help="The same vectors on every run with several workers, too, at half the speed.",
+    ),
+    _number("--patience", int, "Stop after so many epochs without a better loss. [never]"),
     _number("--seed", int, "Of the random numbers. [1]"),
     _number("--min-n", int, "Shortest character n-gram of FastText. [3]"),
     _number("--max-n", int, "Longest character n-gram of FastText. [6]"),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from embedsearch.text.base import Tokenizer
+    from embedsearch.text.phrases import PhraseTable
     from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.text.tokenizers.unicode import Edges
 
 CACHED_TYPES = 1 << 18
 _DIGIT = re.compile(r"\d")
@@ -33,14 +35,15 @@ class TextProcessor:
 
     Args:
         settings: What to do.
+        phrases: Pairs of tokens that become one, after all other steps.
 
     Raises:
         ParameterError: There is no Snowball stemmer of this name. What is wrong with a
             tokenizer shows on the first text.
     """
 
-    def __init__(self, settings: TokenizerSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: TokenizerSettings, phrases: PhraseTable | None = None) -> None:
+        self.settings, self.phrases = settings, phrases
         self._stop_words = frozenset(self._spelling(word).lower() for word in settings.stop_words)
         self._stem = _stemmer(settings.stem) if settings.stem else None
         self._types = _Types(self.normalize)
@@ -52,12 +55,34 @@ class TextProcessor:
 
         return make_tokenizer(self.settings)
 
+    @property
+    def edges(self) -> Edges | None:
+        """Where a text may be cut without changing what `process` gives, if that is known."""
+        if self.settings.tokenizer != "unicode" or self.phrases:
+            return None
+        from embedsearch.text.tokenizers.unicode import EDGES
+
+        return EDGES
+
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` as the tokenizer cuts them, not yet normalised."""
         return self.tokenizer.tokenize(fold(text))
 
     def process(self, text: str) -> list[str]:
-        """Return the tokens to train on: `tokenize`, then `normalize`, without those dropped."""
+        """Return the tokens to train on: `tokenize`, then `normalize`, without those dropped.
+
+        Phrases are joined last.
+        """
+        tokens = self._process(text)
+        return self.phrases.apply(tokens) if self.phrases else tokens
+
+    def word(self, word: str) -> str | None:
+        """Return what `normalize` does, faster, for a word of ASCII letters and digits."""
+        if self.settings.lowercase:
+            word = word.lower()
+        return self._types[word] if self._does_more else word
+
+    def _process(self, text: str) -> list[str]:
         if self.settings.tokenizer != "unicode":
             return self._normalized(self.tokenize(text))
         from embedsearch.text.tokenizers.unicode import cut_words

@@ -11,6 +11,8 @@ from embedsearch._errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from embedsearch.text.phrase_settings import PhraseSettings
+
 FORMATS = ("auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "pdf", "parquet", "mediawiki")
 SPLITS = ("file", "line", "paragraph")
 TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
@@ -69,6 +71,12 @@ class TokenizerSettings:
         digits: "keep", "zero" (2026 becomes 0000) or "drop" tokens with digits and no letters.
         stop_words: Words left out, already resolved to a sorted tuple of words.
         stem: A Snowball language such as "english", or None.
+        phrases: "default" or "npmi" joins words that often stand together (`new_york`), by
+            that score; None joins none. See `embedsearch.text.phrase_settings`.
+        phrase_min_count: Rarer pairs are no phrases.
+        phrase_threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for
+            "npmi".
+        phrase_passes: Two passes give phrases of up to four words.
     """
 
     tokenizer: str = "unicode"
@@ -78,6 +86,10 @@ class TokenizerSettings:
     digits: str = "keep"
     stop_words: tuple[str, ...] = ()
     stem: str | None = None
+    phrases: str | None = None
+    phrase_min_count: int = 10
+    phrase_threshold: float | None = None
+    phrase_passes: int = 1
 
     def __post_init__(self) -> None:
         _check_tokenizer(self.tokenizer)
@@ -89,6 +101,26 @@ class TokenizerSettings:
             )
         if self.pattern is not None:
             _check_pattern(self.pattern)
+        if self.phrases is not None:
+            _ = self.phrase_settings
+
+    @property
+    def phrase_settings(self) -> PhraseSettings | None:
+        """How phrases are found, or None.
+
+        Raises:
+            ParameterError: A setting of phrases is out of its range.
+        """
+        from embedsearch.text.phrase_settings import PhraseSettings
+
+        if self.phrases is None:
+            return None
+        return PhraseSettings(
+            scoring=self.phrases,
+            min_count=self.phrase_min_count,
+            threshold=self.phrase_threshold,
+            passes=self.phrase_passes,
+        )
 
     def describe(self) -> str:
         """Return one line for people, such as `unicode words, lower case, 174 stop words`."""
@@ -100,6 +132,7 @@ class TokenizerSettings:
             "numbers dropped": self.digits == "drop",
             f"{len(self.stop_words)} stop words": bool(self.stop_words),
             f"{self.stem} stems": self.stem is not None,
+            "phrases": self.phrases is not None,
         }
         return ", ".join([cut, case, *(words for words, holds in said.items() if holds)])
 

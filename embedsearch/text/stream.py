@@ -1,41 +1,39 @@
 """A corpus as integers on disk: tokenized once, read by every epoch and every encoder.
 
 `tokens.i32` holds one little-endian int32 for each token, the number that its word got when
-it was first seen; `documents.i64` holds two int64 for each document: its number in the record
-and the place where its tokens end.
+it was first seen. The documents and the words stay in memory.
 """
 
 from __future__ import annotations
 
-from array import array
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from embedsearch.text.chunks import ChunkEncoder, TokenEncoder
+from embedsearch.text.numbering import MOST_TYPES, Numbering
+from embedsearch.text.pieces import in_pieces
+from embedsearch.text.stream_writer import StreamWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from embedsearch._progress import Progress
     from embedsearch._types import IntVector
+    from embedsearch.text.processing import TextProcessor
 
 TokenArray = NDArray[np.int32]
 _CHUNK = 1 << 20
-
-
-class _Numbering(dict[str, int]):
-    """Gives each new token the next number."""
-
-    def __missing__(self, token: str) -> int:
-        number = self[token] = len(self)
-        return number
 
 
 class TokenStream:
     """The tokens of a corpus, document by document.
 
     Attributes:
-        types: Distinct tokens in the order of their first appearance.
+        types: Distinct tokens in the order of their first appearance; an empty string, of
+            count 0, stands for tokens that were too rare to be remembered.
         counts: (len(types),) how often each occurs.
         numbers: (n,) the record's number of each document.
         ends: (n,) where the tokens of each document end.
@@ -47,7 +45,7 @@ class TokenStream:
     ) -> None:
         self.types, self.counts = types, counts
         self.numbers, self.ends = documents[:, 0], documents[:, 1]
-        self.tokens = _mapped(folder / "tokens.i32")
+        self.tokens = _mapped(tokens_path(folder))
 
     @property
     def total(self) -> int:
@@ -77,28 +75,59 @@ class TokenStream:
             first, start = last, int(bounds[-1])
 
 
+def write_texts(
+    folder: Path,
+    documents: Iterable[tuple[int, str]],
+    processor: TextProcessor,
+    progress: Progress | None = None,
+    *,
+    most_types: int = MOST_TYPES,
+) -> TokenStream:
+    """Tokenize (number, text) pairs into `folder` and return the stream, mapped.
+
+    Memory does not grow with the length of the text: distinct tokens are forgotten where there
+    are too many (`embedsearch.text.numbering`), and their places in the stream then have a
+    type that is an empty string. About 200 bytes are needed for a distinct token.
+
+    Args:
+        folder: Where the stream is written.
+        documents: Read once. A long one is taken in pieces where the tokenizer allows it.
+        processor: How text becomes tokens.
+        progress: Is told where tokens were forgotten.
+        most_types: Distinct tokens that are remembered at a time.
+    """
+    numbering, edges = Numbering(most_types), processor.edges
+    if edges is None:
+        writer = StreamWriter(tokens_path(folder), TokenEncoder(processor.process, numbering))
+        writer.write((number, (text,)) for number, text in documents)
+    else:
+        writer = StreamWriter(tokens_path(folder), ChunkEncoder(processor, edges, numbering))
+        writer.write((number, in_pieces(text, edges)) for number, text in documents)
+    if progress is not None and numbering.threshold:
+        progress.note(
+            f"more than {most_types:,} distinct words: on the way, those with a count of up to "
+            f"{numbering.threshold:,} were forgotten"
+        )
+    return _opened(folder, writer)
+
+
 def write_stream(folder: Path, documents: Iterable[tuple[int, list[str]]]) -> TokenStream:
     """Write (number, tokens) pairs into `folder` and return the stream, mapped."""
-    index, pairs, counts = _Numbering(), array("q"), np.zeros(0, dtype=np.int64)
-    total, waiting = 0, array("i")
-    with (folder / "tokens.i32").open("wb") as file:
-        for number, tokens in documents:
-            waiting.extend([index[token] for token in tokens])
-            total += len(tokens)
-            pairs.extend((number, total))
-            if len(waiting) >= _CHUNK:
-                counts = _flush(waiting, counts, len(index), file)
-                waiting = array("i")
-        counts = _flush(waiting, counts, len(index), file)
-    return TokenStream(folder, list(index), counts, np.asarray(pairs, np.int64).reshape(-1, 2))
+    encoder: TokenEncoder[list[str]] = TokenEncoder(list, Numbering())
+    writer = StreamWriter(tokens_path(folder), encoder)
+    writer.write((number, (tokens,)) for number, tokens in documents)
+    return _opened(folder, writer)
 
 
-def _flush(waiting: array[int], counts: IntVector, types: int, file: BinaryIO) -> IntVector:
-    block = np.frombuffer(waiting, dtype=np.intc).astype("<i4", copy=False)
-    file.write(block.tobytes())
-    grown = np.bincount(block, minlength=types).astype(np.int64)
-    grown[: len(counts)] += counts
-    return grown
+def _opened(folder: Path, writer: StreamWriter[Any]) -> TokenStream:
+    numbering = writer.encoder.numbering
+    types = numbering.types()
+    return TokenStream(folder, types, numbering.counts[: len(types)], writer.documents)
+
+
+def tokens_path(folder: Path) -> Path:
+    """Return where the tokens of a stream are."""
+    return folder / "tokens.i32"
 
 
 def _mapped(path: Path) -> TokenArray:

@@ -1,39 +1,116 @@
-"""The protocol of a trainer, and what every training reports."""
+"""The protocol of a trainer, and what goes in and comes out of every training."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.text.stream import TokenStream
     from embedsearch.text.vocabulary import Vocabulary
     from embedsearch.training.settings import TrainingSettings
     from embedsearch.vectors.word_vectors import WordVectors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
     """What a trainer reads: the stream, and the words of it that get a vector.
 
     Attributes:
         stream: The tokens of all documents.
         vocabulary: The words that are trained.
-        rows: For each distinct token of the stream its row in the vocabulary, or -1.
+        rows: (types,) for each distinct token of the stream its row in the vocabulary, or -1.
+        folder: Where a trainer may put files while it works.
     """
 
     stream: TokenStream
     vocabulary: Vocabulary
-    rows: Any
+    rows: IntVector
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """Word vectors, and what is needed to go on training them.
+
+    Attributes:
+        vectors: What queries use.
+        context: (V, d) the output side of the network, or None where there is none.
+        inputs: (V, d) the input side, where it is not `vectors.vectors` itself.
+    """
+
+    vectors: WordVectors
+    context: FloatMatrix | None = None
+    inputs: FloatMatrix | None = None
+
+    @property
+    def start(self) -> FloatMatrix:
+        """(V, d) the vectors that a further training begins from."""
+        return self.vectors.vectors if self.inputs is None else self.inputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochReport:
+    """How training stands after an epoch; given to callbacks.
+
+    Attributes:
+        epoch: Epochs done.
+        epochs: Epochs planned.
+        loss: Mean negative-sampling loss of a word and its context on text that is kept out
+            of training, in nats; None where the corpus is too small to keep any out.
+        words_per_second: Tokens a second of wall time, since the start.
+        index_to_key: The words.
+        vectors: (V, d) their vectors as they are now; copy what you keep.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float | None
+    words_per_second: float
+    index_to_key: Sequence[str]
+    vectors: FloatMatrix
+
+
+Callback = Callable[[EpochReport], object]
+"""Called after every epoch; training stops where it returns True."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What a training may begin from, and whom it tells.
+
+    Attributes:
+        callbacks: Called after every epoch.
+        start: A model to go on from; words it does not have begin at random.
+        checkpoint: The file in which an interrupted training can be found again.
+        seconds: At most so often is it written.
+        facts: What else must be the same for a checkpoint to fit; kept in it.
+    """
+
+    callbacks: Sequence[Callback] = ()
+    start: TrainedModel | None = None
+    checkpoint: Path | None = None
+    seconds: float = 60.0
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Trainer(Protocol):
-    """Turns tokens into word vectors. Settings go to the constructor, the corpus to `fit`."""
+    """Turns tokens into word vectors. Settings go to the constructor, the corpus to `fit`.
+
+    Attributes:
+        losses: The held-out loss after each epoch, where one was measured.
+    """
+
+    losses: list[float]
 
     def __init__(self, settings: TrainingSettings) -> None: ...
 
-    def fit(self, corpus: Corpus, progress: Progress) -> WordVectors:
+    def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
         """Train on the corpus; the rows of the result are those of its vocabulary."""
 
 
@@ -50,6 +127,7 @@ class TrainingReport:
         seconds: Wall time of training alone.
         cpu_seconds: Processor time of the same.
         choices: One line: which settings were chosen for this corpus, and why.
+        losses: The held-out loss after each epoch; see `EpochReport.loss`.
     """
 
     trainer: str
@@ -60,6 +138,7 @@ class TrainingReport:
     seconds: float
     cpu_seconds: float
     choices: str
+    losses: tuple[float, ...] = ()
 
     @property
     def words_per_second(self) -> float:
@@ -68,4 +147,4 @@ class TrainingReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        return {**asdict(self), "losses": list(self.losses)}

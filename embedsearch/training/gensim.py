@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._errors import ParameterError
+from embedsearch.training.base import TrainedModel
+from embedsearch.training.conversion import from_gensim
 from embedsearch.training.line_file import write_line_file
+from embedsearch.training.starting import begin_from
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.training.base import Corpus
+    from embedsearch.training.base import Corpus, Hooks
     from embedsearch.training.settings import TrainingSettings
 
 _SHARED = (
@@ -46,16 +50,33 @@ class GensimWord2Vec:
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
+        self.losses: list[float] = []
 
-    def fit(self, corpus: Corpus, progress: Progress) -> WordVectors:
-        """Train; the seed with one worker gives the same vectors on every run."""
-        model = self._train(corpus, progress)
-        order = _order(model.wv.key_to_index, corpus.vocabulary.words)
-        vectors = np.ascontiguousarray(model.wv.vectors[order], dtype=np.float32)
-        vocabulary = corpus.vocabulary
-        return WordVectors(
-            vectors, list(vocabulary.words), vocabulary.counts, self._subwords(model)
-        )
+    def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
+        """Train; the seed with one worker gives the same vectors on every run.
+
+        Callbacks and checkpoints are those of our own trainers; gensim has none in this mode.
+
+        Raises:
+            ParameterError: There are callbacks, or settings that gensim does not have.
+        """
+        self._check(hooks)
+        model = self._train(corpus, progress, hooks)
+        words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+        trained = from_gensim(model)
+        order = _order(trained.vectors.key_to_index, words)
+        vectors = np.ascontiguousarray(trained.start[order])
+        context = None if trained.context is None else trained.context[order]
+        subwords = self._subwords(model)
+        return TrainedModel(WordVectors(vectors, list(words), counts, subwords), context)
+
+    def _check(self, hooks: Hooks) -> None:
+        if hooks.callbacks:
+            raise ParameterError("callbacks", "used with our own trainers", "a trainer of gensim")
+        if self.settings.patience is not None:
+            raise ParameterError("patience", "used with our own trainers", self.settings.patience)
+        if self.settings.deterministic and (self.settings.workers or 1) > 1:
+            raise ParameterError("deterministic", "used with our own trainers, or workers=1", 1)
 
     def _model(self, **parameters: Any) -> Any:
         from gensim.models import Word2Vec
@@ -65,7 +86,7 @@ class GensimWord2Vec:
     def _subwords(self, model: Any) -> Subwords | None:  # noqa: ARG002 - FastText has some
         return None
 
-    def _train(self, corpus: Corpus, progress: Progress) -> Any:
+    def _train(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> Any:
         parameters = {name: getattr(self.settings, name) for name in _SHARED}
         model = self._model(**parameters, min_count=1)
         vocabulary = corpus.vocabulary
@@ -78,6 +99,10 @@ class GensimWord2Vec:
             lines = write_line_file(corpus, path)
             frequencies = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
             model.build_vocab_from_freq(frequencies, corpus_count=lines)
+            if hooks.start is not None:
+                words = model.wv.index_to_key
+                context = model.syn1neg if model.negative else np.zeros_like(model.wv.vectors)
+                begin_from(hooks.start, words, model.wv.vectors, context, progress)
             model.train(
                 corpus_file=str(path),
                 total_examples=lines,

@@ -107,9 +107,20 @@ class SifEncoder:
 
 
 def _common_directions(means: FloatMatrix, n_components: int) -> FloatMatrix:
-    """Return the first right singular vectors of the uncentred means, by their Gram matrix."""
+    """Return the direction of the mean, then the first singular vectors of what is left.
+
+    Arora et al. take singular vectors alone. The first is nearly the mean where documents have
+    much in common; where they fall into two topics that have nothing in common it is one of
+    the topics, and removing it would remove the topic.
+    """
     if len(means) < _FEWEST_DOCUMENTS or n_components == 0:
         return np.zeros((0, means.shape[1]), np.float32)
-    gram = (means.T @ means).astype(np.float64)
-    _, directions = np.linalg.eigh(gram)
-    return np.ascontiguousarray(directions[:, ::-1][:, :n_components].T, dtype=np.float32)
+    common = means.mean(axis=0, dtype=np.float64)
+    length = np.linalg.norm(common)
+    if length < 1e-9:
+        return np.zeros((0, means.shape[1]), np.float32)
+    first = (common / length).astype(np.float32)
+    left = means - np.outer(means @ first, first)
+    _, directions = np.linalg.eigh((left.T @ left).astype(np.float64))
+    others = directions[:, ::-1][:, : n_components - 1].T
+    return np.ascontiguousarray(np.vstack((first, others)), dtype=np.float32)

@@ -16,9 +16,11 @@ from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedEr
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder
 from embedsearch.search.words import Words
+from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.training.base import TrainedModel
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
@@ -80,7 +82,13 @@ class Generation:
     @cached_property
     def processor(self) -> TextProcessor:
         """Cuts queries as the corpus was cut."""
-        return TextProcessor(self.tokenizer)
+        return TextProcessor(self.tokenizer, self.phrases)
+
+    @cached_property
+    def phrases(self) -> PhraseTable:
+        """The phrases that its corpus was joined by; may be empty."""
+        with self._intact(self.files.phrases):
+            return PhraseTable.load(self.files.phrases)
 
     @cached_property
     def vectors(self) -> WordVectors:
@@ -92,6 +100,13 @@ class Generation:
             words = list(vocabulary.words)
             subwords = self._subwords(tensors)
             return WordVectors(tensors["vectors"], words, vocabulary.counts, subwords, check=False)
+
+    @property
+    def model(self) -> TrainedModel:
+        """The word vectors with what is needed to go on training them."""
+        with self._intact(self.files.training):
+            tensors = open_tensors(self.files.training)
+            return TrainedModel(self.vectors, tensors.get("context"), tensors.get("inputs"))
 
     @cached_property
     def words(self) -> Words:

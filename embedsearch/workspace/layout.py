@@ -28,9 +28,25 @@ class GenerationLayout:
         return self.root / "vocabulary.tsv"
 
     @property
+    def phrases(self) -> Path:
+        """Words that are joined to phrases."""
+        return self.root / "phrases.tsv"
+
+    @property
+    def of_the_model(self) -> tuple[Path, ...]:
+        """The files that follow from a training alone, not from documents added later."""
+        words = (self.vocabulary, self.phrases, self.words, self.word_index)
+        return (*words, self.training, self.encoder)
+
+    @property
     def words(self) -> Path:
         """Word vectors, and those of n-grams where they were trained."""
         return self.root / "words.safetensors"
+
+    @property
+    def training(self) -> Path:
+        """The other side of the network, to go on training."""
+        return self.root / "training.safetensors"
 
     @property
     def encoder(self) -> Path:
@@ -78,6 +94,11 @@ class Layout:
     def generations(self) -> Path:
         """The folder of generations."""
         return self.root / "generations"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted training goes on."""
+        return self.root / "checkpoint.safetensors"
 
     @property
     def temporary(self) -> Path:

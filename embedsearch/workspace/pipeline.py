@@ -9,16 +9,15 @@ import numpy as np
 
 from embedsearch.index.flat import FlatIndex
 from embedsearch.search.document_vectors import DocumentVectors
-from embedsearch.search.encoding import full_text
-from embedsearch.text.processing import TextProcessor
-from embedsearch.text.stream import TokenStream, write_stream
 from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.training.base import Hooks
 from embedsearch.training.fitting import train_word_vectors
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.publishing import publish, reuse
+from embedsearch.workspace.tokenized import TokenizedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,41 +26,60 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.text.settings import TokenizerSettings
-    from embedsearch.training.base import TrainingReport
-    from embedsearch.training.settings import TrainingSettings
+    from embedsearch.text.stream import TokenStream
+    from embedsearch.training.base import TrainedModel, TrainingReport
     from embedsearch.vectors.sif import RowBlock
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout, Layout
+    from embedsearch.workspace.requests import TrainingRequest
 
 
 def train_generation(
     layout: Layout,
     store: DocumentStore,
-    tokenizer: TokenizerSettings,
-    trainer: str,
-    settings: TrainingSettings,
+    request: TrainingRequest,
+    previous: Generation | None,
     progress: Progress,
 ) -> tuple[int, TrainingReport]:
-    """Tokenize the record, train on it, encode its documents, index both, publish."""
+    """Tokenize the record, train on it, encode its documents, index both, publish.
+
+    Args:
+        layout: The workspace, whose lock is held.
+        store: The record.
+        request: What is asked.
+        previous: What an update goes on from.
+        progress: A listener.
+    """
     change = store.change
+    start = previous if request.update else None
     with storage_errors(layout.root):
         shutil.rmtree(layout.temporary, ignore_errors=True)
-        work = layout.temporary / "stream"
-        work.mkdir(parents=True)
-        stream = write_stream(work, _tokens(store, TextProcessor(tokenizer), progress))
-        vectors, report = train_word_vectors(stream, trainer, settings, progress)
-        encoder = SifEncoder(vectors.vectors, _counts(vectors))
-        documents = _encode(stream, vectors, encoder, progress)
+        phrases = start.phrases if start else None
+        corpus = TokenizedRecord(layout, store, request.tokenizer, phrases, progress)
+        stream = corpus.since(start.trained_change if start else 0)
+        hooks = Hooks(
+            callbacks=request.callbacks,
+            start=start.model if start else None,
+            checkpoint=layout.checkpoint,
+            facts=request.facts(change),
+        )
+        folder = layout.temporary
+        model, report = train_word_vectors(
+            stream, request.trainer, request.settings, progress, folder=folder, hooks=hooks
+        )
+        everything = corpus.since(0) if start else stream
+        encoder = SifEncoder(model.vectors.vectors, _counts(model.vectors))
+        documents = _encode(everything, model.vectors, encoder, progress)
 
     def write(files: GenerationLayout) -> dict[str, Any]:
-        _write_words(files, vectors)
+        _write_words(files, model)
+        corpus.phrases.save(files.phrases)
         save_tensors(files.encoder, encoder.to_tensors(), {})
-        _write_documents(files, DocumentVectors(stream.numbers, documents, change))
+        _write_documents(files, DocumentVectors(everything.numbers, documents, change))
         return {
             "change": change,
             "trained_change": change,
-            "tokenizer": tokenizer.to_json(),
+            "tokenizer": request.tokenizer.to_json(),
             "training": report.to_json(),
         }
 
@@ -73,22 +91,13 @@ def index_generation(layout: Layout, generation: Generation, vectors: DocumentVe
     old = generation.files
 
     def write(files: GenerationLayout) -> dict[str, Any]:
-        for path in (old.vocabulary, old.words, old.encoder, old.word_index):
+        for path in old.of_the_model:
             reuse(path, files.root / path.name)
         _write_documents(files, vectors)
         kept = ("trained_change", "tokenizer", "training")
         return {"change": vectors.change, **{name: generation.manifest[name] for name in kept}}
 
     return publish(layout, write)
-
-
-def _tokens(
-    store: DocumentStore, processor: TextProcessor, progress: Progress
-) -> Iterator[tuple[int, list[str]]]:
-    with progress.task("tokenizing", len(store), "documents") as task:
-        for number, document in store.changed_since(0):
-            yield number, processor.process(full_text(document))
-            task.advance(1)
 
 
 def _encode(
@@ -110,10 +119,13 @@ def _counts(vectors: WordVectors) -> Any:
     return np.ones(len(vectors)) if vectors.counts is None else vectors.counts
 
 
-def _write_words(files: GenerationLayout, vectors: WordVectors) -> None:
+def _write_words(files: GenerationLayout, model: TrainedModel) -> None:
+    vectors = model.vectors
     Vocabulary(vectors.index_to_key, _counts(vectors)).save(files.vocabulary)
     save_tensors(files.words, word_tensors(vectors), {})
     FlatIndex.build(vectors.vectors).save(files.word_index)
+    sides = {"context": model.context, "inputs": model.inputs}
+    save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
 
 
 def _write_documents(files: GenerationLayout, documents: DocumentVectors) -> None:

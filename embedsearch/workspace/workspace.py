@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from embedsearch.search.words import Words
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
-    from embedsearch.training.base import TrainingReport
+    from embedsearch.training.base import Callback, TrainedModel, TrainingReport
 
 SEARCH_MODES = ("auto", "latent")
 
@@ -169,14 +169,24 @@ class Workspace:
         *,
         tokenizer: TokenizerSettings | None = None,
         progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        update: bool = False,
         **parameters: Any,
     ) -> TrainingReport:
         """Train word vectors on all documents, encode and index them, publish the result.
+
+        An interrupted training goes on from its last checkpoint when it is asked for again
+        with the same settings, or with none.
 
         Args:
             trainer: One of `embedsearch.TRAINERS`.
             tokenizer: How to cut text from now on; None leaves it as it is.
             progress: A listener.
+            callbacks: Called with an `EpochReport` after every epoch; one that returns True
+                stops the training.
+            update: Go on from the word vectors that there are, on the documents that were
+                added or changed since; new words join the vocabulary, and words that the new
+                text does not have keep their vectors.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`.
 
@@ -185,10 +195,18 @@ class Workspace:
             ParameterError: A parameter is unknown or out of range.
         """
         self._check_writable()
-        settings = {"tokenizer": tokenizer, "progress": progress, **parameters}
-        number, report, tokenizer = self._train(trainer, **settings)
+        number, report, tokenizer = self._train(
+            trainer, tokenizer, progress, callbacks, update, **parameters
+        )
         self._name(State(tokenizer, number))
         return report
+
+    def model(self) -> TrainedModel:
+        """Return the word vectors with what is needed to go on training them elsewhere.
+
+        `embedsearch.to_gensim` makes a model of gensim of it.
+        """
+        return self._trained().model
 
     def replace_all(
         self, documents: Iterable[Document], *, trainer: str = "auto", **settings: Any
@@ -258,18 +276,25 @@ class Workspace:
         trainer: str,
         tokenizer: TokenizerSettings | None = None,
         progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        update: bool = False,
         **parameters: Any,
     ) -> tuple[int, TrainingReport, TokenizerSettings]:
-        from embedsearch.training.fitting import resolve_trainer
-        from embedsearch.training.settings import training_settings
         from embedsearch.workspace.pipeline import train_generation
+        from embedsearch.workspace.requests import training_request
 
-        tokenizer, parameters = changed(tokenizer or self.tokenizer, parameters)
-        trainer, settings = resolve_trainer(trainer), training_settings(**parameters)
-        progress = progress or SilentProgress()
-        trained = train_generation(
-            self._layout, self._store, tokenizer, trainer, settings, progress
+        tokenizer, options = changed(tokenizer or self.tokenizer, parameters)
+        request = training_request(
+            self._layout,
+            self._store.change,
+            trainer,
+            tokenizer,
+            options,
+            callbacks,
+            self._trained() if update else None,
         )
+        listener = progress or SilentProgress()
+        trained = train_generation(self._layout, self._store, request, self._generation, listener)
         return *trained, tokenizer
 
     def _open_generation(self) -> Generation | None:

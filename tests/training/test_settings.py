@@ -58,7 +58,7 @@ def test_what_was_given_is_kept_and_the_rest_is_chosen() -> None:
     counts = np.array([400_000, 100_000])
     fitted, chosen = fit_to_corpus(TrainingSettings(epochs=7), counts)
     assert fitted.epochs == 7
-    assert chosen == ("vector_size", "min_count", "workers", "bucket")
+    assert chosen == ("vector_size", "min_count", "bucket")
     assert None not in {fitted.vector_size, fitted.min_count, fitted.workers, fitted.bucket}
 
 

@@ -228,7 +228,7 @@ def test_info_tells_what_is_there(ws: es.Workspace, planted: Path) -> None:
     info = ws.info()
     assert (info.documents, info.trained_documents, info.behind) == (2000, 2000, 0)
     assert (info.vocabulary, info.vector_size) == ws.words.vectors.shape
-    assert info.trainer == "gensim"
+    assert info.trainer == "auto"
     assert info.parameters["epochs"] == 10
     assert info.size_bytes == sum(p.stat().st_size for p in planted.rglob("*") if p.is_file())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from typing import NamedTuple
 
 from embedsearch.text.tokenizers.folding import fold
 from embedsearch.text.tokenizers.scripts import space_out
@@ -13,6 +14,25 @@ from embedsearch.text.tokenizers.scripts import space_out
 _JOINER = "[-'\u00b7\u05f3\u05f4]"
 _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u26ff\u2702-\u27b0\U0001f300-\U0001faff]"
 _BEYOND = re.compile("[\u2600-\u27bf\U00010000-\U0001ffff]")
+
+
+class Edges(NamedTuple):
+    """ASCII characters at which a text may be cut without changing its tokens.
+
+    Attributes:
+        separators: These part tokens whatever stands beside them.
+        leading: At the start of a text, or behind a separator, these are in no token.
+        trailing: The same at the end, or before a separator; all of them are leading too.
+    """
+
+    separators: str
+    leading: str
+    trailing: str
+
+
+# Left out are < = > (a stroke that follows makes one sign of them), and ^ and `, over which
+# lower case looks when it asks whether a sigma is the last letter.
+EDGES = Edges("".join(map(chr, range(33))) + '\x7f!"$%&()*/;?@[\\]{|}~', "-'.,:+#", "-'.,:")
 
 
 class UnicodeTokenizer:

@@ -1,0 +1,1 @@
+"""One small module per rival; each runs in a process of its own, so that memory is its own."""

@@ -1,0 +1,126 @@
+"""Training speed and quality against gensim: `python -m benchmarks.training --corpus FILE`.
+
+Every rival trains on the same file with the same settings, in a process of its own, one after
+the other. Words a second are raw words of the file times epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality import quality
+from embedsearch.training.settings import default_workers
+
+OURS = "benchmarks.rivals.embedsearch_trainers"
+RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "embedsearch": (OURS, {"trainer": "word2vec"}),
+    "embedsearch-auto": (OURS, {"trainer": "auto"}),
+    "embedsearch-deterministic": (OURS, {"trainer": "word2vec", "deterministic": 1}),
+    "embedsearch-cbow": (OURS, {"trainer": "word2vec", "sg": 0}),
+    "embedsearch-fasttext": (OURS, {"trainer": "fasttext"}),
+    "embedsearch-ppmi": (OURS, {"trainer": "ppmi"}),
+    "gensim": ("benchmarks.rivals.gensim_word2vec", {}),
+    "gensim-cbow": ("benchmarks.rivals.gensim_word2vec", {"sg": 0}),
+}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True, help="text, a document a line")
+    parser.add_argument("--tokens", type=int, help="only about so many words of it")
+    parser.add_argument("--dim", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--negative", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=default_workers())
+    parser.add_argument("--rivals", default="embedsearch,gensim", help=f"of {', '.join(RIVALS)}")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def settings_of(options: argparse.Namespace, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a rival; `auto` chooses for itself all but the size of vectors."""
+    if own.get("trainer") == "auto":
+        return {**own, "vector_size": options.dim}
+    shared = {"sg": 1, "window": 5, "min_count": 5, "sample": 1e-3, "seed": 1}
+    asked = {"vector_size": options.dim, "epochs": options.epochs, "negative": options.negative}
+    return {**shared, **asked, "workers": options.workers, **own}
+
+
+def measure(rival: str, corpus: Path, words: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train one rival in a process of its own and judge its vectors."""
+    module, own = RIVALS[rival]
+    settings = settings_of(options, own)
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", module, str(corpus), folder, json.dumps(settings)]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        output = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        if status:
+            raise SystemExit(f"{rival} failed")
+        times = json.loads(output)
+        vectors = np.load(Path(folder) / "vectors.npy")
+        known = (Path(folder) / "words.txt").read_text(encoding="utf-8").split("\n")
+    trained = words * settings.get("epochs", options.epochs)
+    return {
+        "rival": rival,
+        "words_per_cpu_second": trained / times["train_cpu"],
+        "words_per_second": trained / times["train_wall"],
+        "read_seconds": times["read_wall"],
+        "train_seconds": times["train_wall"],
+        "train_cpu_seconds": times["train_cpu"],
+        "total_seconds": wall,
+        "total_cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_mb": usage.ru_maxrss / 1024,
+        "matrices_mb": 2 * vectors.nbytes / 2**20,
+        "vocabulary": len(known),
+        **quality(known, vectors),
+    }
+
+
+def shortened(corpus: Path, tokens: int | None, folder: Path) -> tuple[Path, int]:
+    """Return a file of the first so many words, and its words."""
+    path, words = folder / "corpus.txt", 0
+    with corpus.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as out:
+        for line in lines:
+            if tokens is not None and words >= tokens:
+                break
+            words += len(line.split())
+            out.write(line)
+    return path, words
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Draw the results as Markdown; ratios are to gensim, where it ran."""
+    names = list(results[0])
+    rows = [
+        [f"{r[n]:,.3f}" if isinstance(r[n], float) else str(r[n]) for n in names] for r in results
+    ]
+    head = [" | ".join(names), " | ".join("---" for _ in names)]
+    return "\n".join(f"| {row} |" for row in [*head, *(" | ".join(row) for row in rows)])
+
+
+def main() -> None:
+    """Measure all rivals in turn."""
+    options = arguments()
+    with TemporaryDirectory() as folder:
+        corpus, words = shortened(options.corpus, options.tokens, Path(folder))
+        results = [measure(rival, corpus, words, options) for rival in options.rivals.split(",")]
+    report = {"words": words, "settings": settings_of(options, {}), "results": results}
+    print(json.dumps(report) if options.json else table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`trainer="auto"`: skip-gram fitted to the corpus, begun from counts where text is scarce.
+
+Little text has too few pairs of words for a network to find its way from random numbers, but
+enough to count; so below some millions of tokens the network begins from factorised counts
+(PPMI), and fine-tunes them. A word's vector is the sum of its input and output side, each at
+length 1: what a word is like and what it stands beside (Levy, Goldberg and Dagan 2015, "w+c").
+The figures behind the choices are in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch.training.base import TrainedModel
+from embedsearch.training.encoded import encode
+from embedsearch.training.nets import Cbow, SkipGram
+from embedsearch.training.ppmi.vectors import ppmi_vectors
+from embedsearch.training.settings import LITTLE_TEXT
+from embedsearch.training.starting import begin_from
+from embedsearch.training.word2vec import check_settings, run_net
+from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.vectors.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix
+    from embedsearch.training.base import Corpus, Hooks
+    from embedsearch.training.encoded import EncodedCorpus
+    from embedsearch.training.settings import TrainingSettings
+
+
+class Auto:
+    """Skip-gram with settings of `choose`; what was given is kept.
+
+    Attributes:
+        losses: The held-out loss after each epoch.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        check_settings(settings)
+        self.settings = settings
+        self.losses: list[float] = []
+
+    def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
+        """Train on the corpus, or go on from `hooks.start` or a checkpoint."""
+        encoded, words = encode(corpus), corpus.vocabulary.words
+        settings = self.settings
+        net = (SkipGram if settings.sg else Cbow)(encoded, settings)
+        if hooks.start is not None:
+            begin_from(hooks.start, words, net.x, net.y, progress)
+        elif corpus.stream.total < LITTLE_TEXT:
+            self._begin_from_counts(net, encoded, corpus, progress)
+        self.losses = run_net(net, encoded.total, settings, words, progress, hooks)
+        size = settings.vector_size
+        inputs, context = (np.ascontiguousarray(m[:, :size]) for m in (net.x, net.y))
+        vectors = _unit(inputs) + _unit(context)
+        counts = corpus.vocabulary.counts
+        return TrainedModel(WordVectors(vectors, list(words), counts), context, inputs)
+
+    def _begin_from_counts(
+        self, net: SkipGram, encoded: EncodedCorpus, corpus: Corpus, progress: Progress
+    ) -> None:
+        settings = self.settings
+        size = settings.vector_size or 1
+        with progress.task("counting", encoded.total, "words") as task:
+            sides = ppmi_vectors(
+                encoded.ids,
+                encoded.offsets,
+                encoded.counts,
+                vector_size=size,
+                window=settings.window or 1,
+                sum_contexts=False,
+                seed=settings.seed,
+                folder=corpus.folder,
+            )
+            task.advance(encoded.total)
+        scale = _inverse_length(sides[0])
+        net.x[:, :size], net.y[:, :size] = (side * np.float32(scale) for side in sides)
+
+
+def _unit(side: FloatMatrix) -> FloatMatrix:
+    return unit_rows(side, row_norms(side))
+
+
+def _inverse_length(side: FloatMatrix) -> float:
+    """Return what brings the vectors to length 1 in the mean: sigmoids then are not saturated."""
+    return float(1 / np.sqrt(max(float((side**2).sum(axis=1).mean()), 1e-12)))

@@ -1,0 +1,101 @@
+"""Where an interrupted training goes on: one file, replaced as a whole.
+
+The file is a safetensors file with the matrices `x` and `y`; its metadata has the position in
+the plan, the losses so far, and the facts that must be the same for it to fit: trainer,
+settings, text and tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import InputError
+from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saved:
+    """What a checkpoint holds."""
+
+    x: FloatMatrix
+    y: FloatMatrix
+    position: int
+    losses: list[float]
+
+
+class Checkpoint:
+    """A file to go on from; without a path it does nothing.
+
+    Args:
+        path: The file.
+        facts: What must be the same for it to fit, as plain JSON values.
+        seconds: At most so often is it written.
+    """
+
+    def __init__(self, path: Path | None, facts: dict[str, Any], seconds: float = 60.0) -> None:
+        self._path, self._facts, self._seconds = path, facts, seconds
+        self._written = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return self._path is not None and time.monotonic() - self._written >= self._seconds
+
+    def save(self, x: FloatMatrix, y: FloatMatrix, position: int, losses: list[float]) -> None:
+        """Replace the file: written beside it, flushed, renamed."""
+        if self._path is None:
+            return
+        state = {"position": position, "losses": losses, "facts": self._facts}
+        beside = self._path.with_suffix(".new")
+        tensors = {"x": np.ascontiguousarray(x), "y": np.ascontiguousarray(y)}
+        save_tensors(beside, tensors, {"state": json.dumps(state)})
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+        self._written = time.monotonic()
+
+    def load(self, rows: int, words: int, progress: Progress) -> Saved | None:
+        """Read the file, if it is there and fits; otherwise say why it is not used."""
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            state = read_state(self._path)
+            tensors = open_tensors(self._path)
+            x, y = tensors["x"], tensors["y"]
+        except (InputError, KeyError, ValueError) as error:
+            progress.note(f"the checkpoint cannot be read and is not used ({error})")
+            return None
+        if state["facts"] != self._facts or len(x) != rows or len(y) != words:
+            progress.note("the checkpoint is of other settings or other text, and is not used")
+            return None
+        return Saved(x, y, int(state["position"]), list(state["losses"]))
+
+    def remove(self) -> None:
+        """Remove the file: the training is done."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself: position, losses, facts.
+
+    Raises:
+        VectorError: The file is damaged.
+        KeyError, ValueError: It is not a checkpoint.
+    """
+    state = json.loads(read_metadata(path)["state"])
+    if not isinstance(state, dict) or not {"position", "losses", "facts"} <= set(state):
+        raise ValueError(f"{path.name} is not a checkpoint")
+    return state

@@ -1,0 +1,51 @@
+"""The corpus as the kernels read it: rows of the vocabulary alone, and where documents end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedsearch._types import IntVector
+    from embedsearch.training.base import Corpus
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedCorpus:
+    """Words of the vocabulary, in order; other tokens are gone.
+
+    Attributes:
+        ids: (n,) int32 rows of the vocabulary, mapped from disk.
+        offsets: (documents + 1,) int64, where each document begins; the last is n.
+        counts: (V,) int64 occurrences.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: IntVector
+    counts: IntVector
+
+    @property
+    def total(self) -> int:
+        """Words in the corpus."""
+        return len(self.ids)
+
+
+def encode(corpus: Corpus) -> EncodedCorpus:
+    """Write the rows of all known words into the corpus's folder, and map them."""
+    path = corpus.folder / "rows.i32"
+    rows = corpus.rows.astype(np.int32)
+    lengths = [np.zeros(1, np.int64)]
+    with path.open("wb") as file:
+        for _, tokens, bounds in corpus.stream.blocks():
+            block = rows[tokens]
+            known = block >= 0
+            file.write(block[known].tobytes())
+            ends = np.concatenate(([0], np.cumsum(known)))[bounds]
+            lengths.append(np.diff(ends))
+    offsets = np.cumsum(np.concatenate(lengths))
+    ids = np.memmap(path, dtype=np.int32, mode="r") if offsets[-1] else np.empty(0, np.int32)
+    return EncodedCorpus(ids, offsets, corpus.vocabulary.counts)

@@ -1,0 +1,88 @@
+"""Which tokens are kept and which words serve as noise, as tables of 32-bit thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embedsearch.training.kernels.jit import inline
+
+if TYPE_CHECKING:
+    from embedsearch.training.kernels.matrices import Keep, Offsets, Table
+
+LOW = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+_MOST = 2**32 - 1
+
+
+def keep_table(counts: Offsets, sample: float) -> Keep:
+    """Return how likely a token is to survive the thinning out of frequent words.
+
+    gensim's formula: `min(1, sqrt(r) + r)` where r is `sample * tokens / count`.
+
+    Args:
+        counts: Occurrences of each word, `(V,)` int64, all above 0.
+        sample: gensim's parameter; 0 keeps all.
+
+    Returns:
+        `(V,)` uint32: a token is kept if a 32-bit draw does not exceed this.
+    """
+    if sample <= 0:
+        return np.full(counts.size, _MOST, np.uint32)
+    ratio = sample * counts.sum() / counts
+    p = np.minimum(np.sqrt(ratio) + ratio, 1.0)
+    table: Keep = (p * _MOST).astype(np.uint32)
+    return table
+
+
+def noise_table(counts: Offsets, ns_exponent: float = 0.75) -> Table:
+    """Return the alias table of `counts ** ns_exponent` (Mikolov et al. 2013), `(V,)` uint64.
+
+    Args:
+        counts: Occurrences of each word, `(V,)` int64, all above 0.
+        ns_exponent: gensim's parameter; 0 draws all words alike.
+    """
+    # Relative to the largest, so that no power overflows.
+    return alias_table((counts / counts.max()) ** ns_exponent)
+
+
+def alias_table(weights: npt.NDArray[Any]) -> Table:
+    """Return a table to draw from any distribution with one look-up, by Walker's method.
+
+    Source: Vose 1991, "A Linear Algorithm for Generating Random Numbers With a Given
+    Distribution".
+
+    Args:
+        weights: In proportion to the probabilities, `(V,)`, finite, not negative, not all 0.
+
+    Returns:
+        `(V,)` uint64: `alias << 32 | threshold`; `pick` draws from it.
+    """
+    p = np.asarray(weights, np.float64)
+    share = (p * (p.size / p.sum())).tolist()
+    small = [i for i, s in enumerate(share) if s < 1.0]
+    large = [i for i, s in enumerate(share) if s >= 1.0]
+    alias = list(range(p.size))
+    while small and large:
+        less, more = small.pop(), large[-1]
+        alias[less] = more
+        share[more] -= 1.0 - share[less]
+        if share[more] < 1.0:
+            small.append(large.pop())
+    for i in small + large:
+        share[i] = 1.0
+    threshold = (np.minimum(share, 1.0) * _MOST).astype(np.uint64)
+    table: Table = (np.array(alias, np.uint64) << HALF) | threshold
+    return table
+
+
+def _pick(table: Any, z: Any) -> Any:
+    i = ((z >> HALF) * np.uint64(table.size)) >> HALF
+    entry = table[i]
+    return np.int32(i) if (z & LOW) <= (entry & LOW) else np.int32(entry >> HALF)
+
+
+# pick(table, z): the word that a 64-bit draw z stands for, int32.
+pick: Any = inline(_pick)

@@ -1,0 +1,60 @@
+"""Which rows a word's character n-grams have, with fastText's conventions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch.training.kernels.ngram_hashes import hashed_ngrams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NgramRows:
+    """The rows of the words of a vocabulary.
+
+    Buckets that no word of the vocabulary has are never trained, and get no row.
+
+    Attributes:
+        first: (V + 1,) rows[first[w] : first[w + 1]] are those of word w: its own, then its
+            n-grams'.
+        rows: int32; row V + i belongs to bucket `used[i]`.
+        used: the buckets, ascending.
+    """
+
+    first: IntVector
+    rows: NDArray[np.int32]
+    used: IntVector
+
+    def means(self, x: FloatMatrix) -> FloatMatrix:
+        """Return the (V, d) mean of each word's rows of `x`."""
+        # The sums of one column at a time keep the memory at that of the result.
+        lengths = np.diff(self.first)
+        out = np.empty((len(lengths), x.shape[1]), np.float32)
+        for column in range(x.shape[1]):
+            out[:, column] = np.add.reduceat(x[self.rows, column], self.first[:-1])
+        out /= lengths[:, None]
+        return out
+
+
+def ngram_rows(words: Sequence[str], settings: TrainingSettings) -> NgramRows:
+    """Hash the n-grams of all words."""
+    hashes, sizes = hashed_ngrams(words, settings.min_n, settings.max_n)
+    flat = hashes.astype(np.int64) % (settings.bucket or 1)
+    first = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes + 1)))
+    used, index = np.unique(flat, return_inverse=True)
+    rows = np.empty(first[-1], np.int32)
+    own = np.zeros(len(rows), bool)
+    own[first[:-1]] = True
+    rows[own] = np.arange(len(words))
+    rows[~own] = len(words) + index
+    return NgramRows(first, rows, used)

@@ -1,0 +1,1 @@
+"""Word vectors from counts: positive pointwise mutual information, factorised."""

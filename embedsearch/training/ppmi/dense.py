@@ -1,0 +1,58 @@
+"""Products of tall matrices with small ones, the same to the last bit on any number of cores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch.training.kernels.jit import jit
+
+if TYPE_CHECKING:
+    from embedsearch._types import FloatMatrix
+
+
+def gram(a: FloatMatrix) -> Any:
+    """Return the (k, k) float64 products of all columns of `a` (n, k)."""
+    total = np.zeros((a.shape[1], a.shape[1]))
+    _gram(a, np.empty(a.shape[1]), total)
+    return total
+
+
+def multiply(a: FloatMatrix, b: Any, size: int) -> FloatMatrix:
+    """Return `a` (n, k) times `b` (k, at most `size`) with zero columns up to `size`.
+
+    It takes the memory of `a`, which is overwritten, if `size` is at most k.
+    """
+    n, fits = len(a), size <= a.shape[1]
+    # Row i of the result ends before row i + 1 of `a` begins.
+    out = a.reshape(-1)[: n * size] if fits else np.empty(n * size, np.float32)
+    padded = np.zeros((a.shape[1], size), np.float32)
+    padded[:, : b.shape[1]] = b
+    _multiply(a, padded, np.empty(size, np.float32), out.reshape(n, size))
+    return out.reshape(n, size)
+
+
+@jit()
+def _gram(a: Any, wide: Any, total: Any) -> None:
+    width = wide.size
+    for row in range(a.shape[0]):
+        for k in range(width):
+            wide[k] = a[row, k]
+        for i in range(width):
+            value = wide[i]
+            for k in range(width):
+                total[i, k] += value * wide[k]
+
+
+@jit()
+def _multiply(a: Any, b: Any, one: Any, out: Any) -> None:
+    for row in range(a.shape[0]):
+        for k in range(one.size):
+            one[k] = 0
+        for i in range(a.shape[1]):
+            value = a[row, i]
+            for k in range(one.size):
+                one[k] += value * b[i, k]
+        for k in range(one.size):
+            out[row, k] = one[k]

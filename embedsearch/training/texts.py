@@ -1,0 +1,59 @@
+"""Word vectors of texts, without a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.text.phrase_learning import with_phrases
+from embedsearch.text.processing import TextProcessor
+from embedsearch.text.settings import TokenizerSettings, changed
+from embedsearch.text.stream import write_texts
+from embedsearch.training.base import Callback, Hooks, TrainedModel
+from embedsearch.training.fitting import train_word_vectors
+from embedsearch.training.settings import training_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def train_texts(
+    texts: Iterable[str],
+    trainer: str = "auto",
+    *,
+    tokenizer: TokenizerSettings | None = None,
+    progress: Progress | None = None,
+    callbacks: Sequence[Callback] = (),
+    start: TrainedModel | None = None,
+    **parameters: Any,
+) -> TrainedModel:
+    """Train word vectors on texts; nothing is kept but the result.
+
+    Args:
+        texts: Documents, read once; an open text file is one document a line.
+        trainer: One of `embedsearch.TRAINERS`.
+        tokenizer: How text becomes tokens.
+        progress: A listener.
+        callbacks: Called with an `EpochReport` after every epoch.
+        start: A model to go on from, such as that of `from_gensim`.
+        **parameters: gensim's, see `TrainingSettings`, and those of `TokenizerSettings`.
+
+    Raises:
+        CorpusTooSmallError: Fewer than two words are frequent enough.
+        ParameterError: A parameter is unknown or out of range.
+    """
+    cutting, options = changed(tokenizer or TokenizerSettings(), parameters)
+    settings, processor = training_settings(**options), TextProcessor(cutting)
+    with TemporaryDirectory(prefix="embedsearch-") as name:
+        folder = Path(name)
+        hooks = Hooks(callbacks=callbacks, start=start)
+        listener = progress or SilentProgress()
+        stream = write_texts(folder, enumerate(texts), processor, listener)
+        if cutting.phrase_settings is not None:
+            stream, _ = with_phrases(stream, cutting.phrase_settings, folder, listener)
+        model, _ = train_word_vectors(
+            stream, trainer, settings, listener, folder=folder, hooks=hooks
+        )
+    return model

@@ -1,0 +1,104 @@
+"""What the user asks of a training, and whether an interrupted one was asked the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._errors import InputError, ParameterError
+from embedsearch.text.settings import TokenizerSettings
+from embedsearch.training.checkpoint import read_state
+from embedsearch.training.fitting import resolve_trainer
+from embedsearch.training.settings import TrainingSettings, training_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedsearch.training.base import Callback
+    from embedsearch.workspace.generation import Generation
+    from embedsearch.workspace.layout import Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRequest:
+    """What the user asks of a training.
+
+    Attributes:
+        tokenizer: How text is cut.
+        trainer: A name of `TRAINERS`.
+        settings: Those that are None are fitted to the corpus.
+        callbacks: Called after every epoch.
+        update: Go on from the word vectors that there are, on the documents that changed since.
+    """
+
+    tokenizer: TokenizerSettings
+    trainer: str
+    settings: TrainingSettings
+    callbacks: Sequence[Callback] = ()
+    update: bool = False
+
+    def facts(self, change: int) -> dict[str, Any]:
+        """Return what must be the same for a checkpoint to fit."""
+        # Another number of threads changes the speed, not what is trained.
+        settings = {**self.settings.to_json(), "workers": None}
+        facts = {"trainer": self.trainer, "settings": settings, "update": self.update}
+        return {**facts, "tokenizer": self.tokenizer.to_json(), "change": change}
+
+
+def training_request(
+    layout: Layout,
+    change: int,
+    trainer: str,
+    tokenizer: TokenizerSettings,
+    options: Mapping[str, Any],
+    callbacks: Sequence[Callback],
+    updated: Generation | None,
+) -> TrainingRequest:
+    """Make a request of what was given; where nothing was, that of an interrupted training.
+
+    Args:
+        layout: The workspace.
+        change: The record's last change.
+        trainer: A name of `TRAINERS`.
+        tokenizer: How text is cut.
+        options: Training parameters; None counts as not given.
+        callbacks: Called after every epoch.
+        updated: The generation to go on from, for an update.
+
+    Raises:
+        ParameterError: An option is unknown or out of range, or does not fit the update.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if updated is None and trainer == "auto" and not given:
+        found = _interrupted(layout, change)
+        if found is not None and found.tokenizer == tokenizer:
+            return replace(found, callbacks=callbacks)
+    if updated is not None:
+        if tokenizer != updated.tokenizer:
+            raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
+        trainer = updated.training["trainer"] if trainer == "auto" else trainer
+        given = {"vector_size": updated.vectors.vector_size, **given}
+    return TrainingRequest(
+        tokenizer=tokenizer,
+        trainer=resolve_trainer(trainer),
+        settings=training_settings(**given),
+        callbacks=callbacks,
+        update=updated is not None,
+    )
+
+
+def _interrupted(layout: Layout, change: int) -> TrainingRequest | None:
+    """Return what an interrupted training was asked for, if its checkpoint still fits."""
+    if not layout.checkpoint.exists():
+        return None
+    try:
+        facts = read_state(layout.checkpoint)["facts"]
+        request = TrainingRequest(
+            tokenizer=TokenizerSettings.from_json(facts["tokenizer"]),
+            trainer=resolve_trainer(facts["trainer"]),
+            settings=training_settings(**facts["settings"]),
+            update=facts["update"],
+        )
+    except (InputError, KeyError, ValueError, TypeError):
+        return None
+    return request if facts["change"] == change and not request.update else None
