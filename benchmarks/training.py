@@ -1,7 +1,8 @@
 """Training speed and quality against gensim: `python -m benchmarks.training --corpus FILE`.
 
-Every rival trains on the same file with the same settings, in a process of its own, one after
-the other. Words a second are raw words of the file times epochs.
+Every rival trains on the same file and cores, in a process of its own, one after the other.
+`embedsearch` chooses its settings itself, but for the size of vectors; all others have the same.
+Words a second are raw words of the file times epochs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from embedsearch.training.settings import default_workers
 
 OURS = "benchmarks.rivals.embedsearch_trainers"
 RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
-    "embedsearch": (OURS, {"trainer": "word2vec"}),
-    "embedsearch-auto": (OURS, {"trainer": "auto"}),
+    "embedsearch": (OURS, {"trainer": "auto"}),
+    "embedsearch-same": (OURS, {"trainer": "word2vec"}),
     "embedsearch-deterministic": (OURS, {"trainer": "word2vec", "deterministic": 1}),
     "embedsearch-cbow": (OURS, {"trainer": "word2vec", "sg": 0}),
     "embedsearch-fasttext": (OURS, {"trainer": "fasttext"}),
@@ -43,7 +44,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--negative", type=int, default=5)
     parser.add_argument("--workers", type=int, default=default_workers())
-    parser.add_argument("--rivals", default="embedsearch,gensim", help=f"of {', '.join(RIVALS)}")
+    parser.add_argument(
+        "--rivals", default="embedsearch,embedsearch-same,gensim", help=f"of {', '.join(RIVALS)}"
+    )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -51,7 +54,7 @@ def arguments() -> argparse.Namespace:
 def settings_of(options: argparse.Namespace, own: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a rival; `auto` chooses for itself all but the size of vectors."""
     if own.get("trainer") == "auto":
-        return {**own, "vector_size": options.dim}
+        return {**own, "vector_size": options.dim, "workers": options.workers}
     shared = {"sg": 1, "window": 5, "min_count": 5, "sample": 1e-3, "seed": 1}
     asked = {"vector_size": options.dim, "epochs": options.epochs, "negative": options.negative}
     return {**shared, **asked, "workers": options.workers, **own}
@@ -73,7 +76,7 @@ def measure(rival: str, corpus: Path, words: int, options: argparse.Namespace) -
         times = json.loads(output)
         vectors = np.load(Path(folder) / "vectors.npy")
         known = (Path(folder) / "words.txt").read_text(encoding="utf-8").split("\n")
-    trained = words * settings.get("epochs", options.epochs)
+    trained = words * times["epochs"]
     return {
         "rival": rival,
         "words_per_cpu_second": trained / times["train_cpu"],

@@ -25,7 +25,8 @@ def train(job: Job) -> None:
         with job.timed("train"):
             settings = training_settings(**job.settings)
             progress = SilentProgress()
-            model, _ = train_word_vectors(stream, trainer, settings, progress, folder=folder)
+            model, report = train_word_vectors(stream, trainer, settings, progress, folder=folder)
+        job.times["epochs"] = report.parameters["epochs"]
         with job.timed("save"):
             job.save(model.vectors.index_to_key, model.vectors.vectors)
 

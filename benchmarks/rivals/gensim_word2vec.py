@@ -12,6 +12,7 @@ def train(job: Job) -> None:
     settings = {name: value for name, value in job.settings.items() if name != "trainer"}
     model = Word2Vec(**settings)
     path = str(job.corpus)
+    job.times["epochs"] = model.epochs
     with job.timed("read"):
         model.build_vocab(corpus_file=path)
     with job.timed("train"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from embedsearch.text.compiled import jit
+from embedsearch._compiling.jit import jit
 
 SEPARATOR, LEADING, TRAILING = 1, 2, 4
 LONGEST = 64
@@ -21,7 +21,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-@jit
+@jit()
 def hash_of(text: Any, first: int, last: int, spelling: Any, row: int) -> Any:
     """Return the hash of `text[first:last]`, spelled by the table at `spelling[row:]`."""
     value = np.uint64(0xCBF29CE484222325)
@@ -31,7 +31,7 @@ def hash_of(text: Any, first: int, last: int, spelling: Any, row: int) -> Any:
     return value * np.uint64(0x9E3779B97F4A7C15)
 
 
-@jit
+@jit()
 def is_entry(
     entry: Any, value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
     arena: Any, bounds: Any,
@@ -46,7 +46,7 @@ def is_entry(
     return i == length
 
 
-@jit
+@jit()
 def slot_of(
     value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
     table: Any, arena: Any, bounds: Any,
@@ -61,7 +61,7 @@ def slot_of(
     return slot
 
 
-@jit
+@jit()
 def enter(
     slot: Any, value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
     table: Any, arena: Any, bounds: Any, found: Any, state: Any,
@@ -79,7 +79,7 @@ def enter(
     state[0], state[1] = number + 1, new + 1
 
 
-@jit
+@jit()
 def cut(
     text: Any, ends: Any, kinds: Any, spelling: Any, table: Any, arena: Any, bounds: Any,
     state: Any, chunks: Any, chunk_ends: Any, found: Any,
@@ -129,7 +129,7 @@ def cut(
         chunk_ends[place] = out
 
 
-@jit
+@jit()
 def expand(chunks: Any, chunk_ends: Any, firsts: Any, ids: Any, out: Any, ends: Any) -> Any:
     """Replace chunks by the numbers of their tokens, as far as there is room.
 
@@ -156,7 +156,7 @@ def expand(chunks: Any, chunk_ends: Any, firsts: Any, ids: Any, out: Any, ends: 
     return at
 
 
-@jit
+@jit()
 def tally(ids: Any, counts: Any) -> None:
     """Add 1 to the count of each of `ids`."""
     for i in range(len(ids)):

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from embedsearch.text.compiled import jit
+from embedsearch._compiling.jit import jit
 
 _PART_BITS = np.uint64(40)
 
 
-@jit
+@jit()
 def mixed(key: Any) -> Any:
     """Return a hash of a key (the finalizer of MurmurHash3)."""
     value = np.uint64(key)
@@ -29,7 +29,7 @@ def mixed(key: Any) -> Any:
     return value ^ (value >> np.uint64(33))
 
 
-@jit
+@jit()
 def slot_of(key: Any, value: Any, keys: Any) -> Any:
     """Return the place of a key in a table, or the free one where it belongs."""
     mask = np.uint64(len(keys) - 1)
@@ -39,13 +39,13 @@ def slot_of(key: Any, value: Any, keys: Any) -> Any:
     return slot
 
 
-@jit
+@jit()
 def widened(gap: int, connector: int, base: int) -> Any:
     """Return the gap with one more connector, or -1 where there are two already."""
     return gap * base + connector if gap < base else -1
 
 
-@jit
+@jit()
 def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
     """Count a key if it belongs to the part; return 1 if the table had not had it, else 0."""
     value = mixed(key)
@@ -58,7 +58,7 @@ def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
     return new
 
 
-@jit
+@jit()
 def count(
     tokens: Any, ends: Any, kinds: Any, base: int, part: int, parts: int,
     keys: Any, counts: Any, state: Any,
@@ -99,7 +99,7 @@ def count(
     return at == len(tokens)
 
 
-@jit
+@jit()
 def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
     """Put phrases, and the type that each becomes, into an empty table."""
     for i in range(len(phrases)):
@@ -108,7 +108,7 @@ def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
         joined[slot] = types[i]
 
 
-@jit
+@jit()
 def found(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) -> Any:
     """Return the place of a phrase in its table, or -1."""
     if first < 0 or kinds[token] < 0:
@@ -118,7 +118,7 @@ def found(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) ->
     return slot if keys[slot] != 0 else np.int64(-1)
 
 
-@jit
+@jit()
 def join(tokens: Any, ends: Any, kinds: Any, base: int, keys: Any, joined: Any) -> Any:
     """Join phrases, greedily from the left.
 

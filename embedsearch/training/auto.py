@@ -70,7 +70,8 @@ class Auto:
                 encoded.offsets,
                 encoded.counts,
                 vector_size=size,
-                window=settings.window or 1,
+                # Counting gains from a wider view than training does.
+                window=2 * (settings.window or 1),
                 sum_contexts=False,
                 seed=settings.seed,
                 folder=corpus.folder,

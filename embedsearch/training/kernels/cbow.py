@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling.jit import jit
 from embedsearch.training.kernels.probability import scores
 from embedsearch.training.kernels.rng import GOLDEN, mix
 from embedsearch.training.kernels.rows import gather, scatter

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling.jit import jit
 
 if TYPE_CHECKING:
     from embedsearch.training.kernels.matrices import Floats

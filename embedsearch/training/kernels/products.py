@@ -2,9 +2,10 @@
 
 The output rows are held in registers while the input rows of a window stream past. `n_out` is a
 tuple whose length, part of its type, is the number of output rows: so the code is unrolled over
-it, and the cache keeps one entry for each. Kernels take its length as an `np.int64`, since numba
-compiles whatever is called with a literal number for that number alone. (A closure over a number would be compiled again by
-every process, since the functions that it captures are pickled with a fresh identity.)
+it, and the cache keeps one entry for each. (A closure over a number would be compiled again by
+every process, since the functions that it captures are pickled with a fresh identity.) Kernels
+take its length as an `np.int64`, as numba compiles what is called with a literal number for that
+number alone.
 """
 
 from __future__ import annotations
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+MOST_NEGATIVE = 500
+"""The largest `negative`: compiling takes ever longer, and from 1,000 on numba refuses."""
+
+
 def unroll(negative: int) -> tuple[int, ...]:
-    """Return the last argument of a kernel for so many negatives."""
+    """Return the last argument of a kernel for so many negatives, 1 to MOST_NEGATIVE."""
     return (0,) * (negative + 1)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._compiling.jit import jit
 from embedsearch.training.kernels import cbow, skipgram, subword
-from embedsearch.training.kernels.jit import jit
 from embedsearch.training.kernels.matrices import aligned
 from embedsearch.training.kernels.rng import draws
 from embedsearch.training.kernels.rows import prefetch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from embedsearch.training.kernels.jit import inline
+from embedsearch._compiling.jit import inline
 
 if TYPE_CHECKING:
     from embedsearch.training.kernels.matrices import Keep, Offsets, Table

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling.jit import jit
 from embedsearch.training.kernels.probability import pair_loss, scores, sigmoid
 from embedsearch.training.kernels.products import dots, unroll, update
 from embedsearch.training.kernels.rng import GOLDEN, mix

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling.jit import jit
 from embedsearch.training.kernels.rng import GOLDEN, mix
 from embedsearch.training.kernels.rows import prefetch
 from embedsearch.training.kernels.sampling import HALF, LOW, pick

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling.jit import jit
 
 GAP = -1
 

@@ -82,7 +82,9 @@ class KernelCache:
     def _entry(self, signature: Any, codegen: Any) -> _SealedFile:
         parts = (self.name, str(signature), *codegen.magic_tuple(), sources_digest(), *_versions())
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-        return _SealedFile(str(cache_folder()), f"{self.name.rpartition('kernels.')[2]}-{key}", "")
+        return _SealedFile(
+            str(cache_folder()), f"{self.name.removeprefix('embedsearch.')}-{key}", ""
+        )
 
 
 class _SealedFile(IndexDataCacheFile):
@@ -114,12 +116,14 @@ def cache_folder() -> Path:
 
 @functools.cache
 def sources_digest() -> str:
-    """Digest the source of all kernels, since each has others compiled into it.
+    """Digest the sources of all stages with kernels, since each has others compiled into it.
 
     Raises:
         FileNotFoundError: The sources are not on disk, so nothing can be said about them.
     """
-    paths = sorted(Path(__file__).parent.glob("*.py"))
+    package = Path(__file__).parents[1]
+    folders = (package / name for name in ("_compiling", "text", "training"))
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
     if not paths:
         raise FileNotFoundError(__file__)
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()

@@ -12,8 +12,8 @@ from typing import Any
 import numba
 import pytest
 
-from embedsearch.training.kernels import cache
-from embedsearch.training.kernels.jit import jit
+from embedsearch._compiling import cache
+from embedsearch._compiling.jit import jit
 
 PROCESS = """
 import numpy as np

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 
-from embedsearch.training.kernels.cache import KernelCache
+from embedsearch._compiling.cache import KernelCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable

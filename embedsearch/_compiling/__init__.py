@@ -1,0 +1,1 @@
+"""Loops compiled by Numba when they are first called, and kept on disk."""
