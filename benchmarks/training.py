@@ -86,7 +86,7 @@ def measure(rival: str, corpus: Path, words: int, options: argparse.Namespace) -
         "train_cpu_seconds": times["train_cpu"],
         "total_seconds": wall,
         "total_cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024,
+        "peak_mb": times["peak_mb"],
         "matrices_mb": 2 * vectors.nbytes / 2**20,
         "vocabulary": len(known),
         **quality(known, vectors),

@@ -94,7 +94,8 @@ class LineTask:
         """Tell the total and the rate."""
         seconds = self._clock() - self._begun
         rate = f", {per_second(self._done, seconds)} {self._unit}/s" if seconds >= 1 else ""
-        self._write(f"{self._name}: {self._done:,.0f} {self._unit} in {seconds:.1f} s{rate}")
+        text = f", {self._text}" if self._text else ""
+        self._write(f"{self._name}: {self._done:,.0f} {self._unit} in {seconds:.1f} s{rate}{text}")
 
     def _line(self, seconds: float) -> str:
         of = f" of {self._total:,.0f}" if self._total is not None else ""

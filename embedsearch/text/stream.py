@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedsearch.text.chunks import ChunkEncoder, TokenEncoder
+from embedsearch.text.mapped import release
 from embedsearch.text.numbering import MOST_TYPES, Numbering
 from embedsearch.text.pieces import in_pieces
 from embedsearch.text.stream_writer import StreamWriter
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from embedsearch.text.processing import TextProcessor
 
 TokenArray = NDArray[np.int32]
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 class TokenStream:
@@ -72,6 +73,7 @@ class TokenStream:
             last = max(int(np.searchsorted(self.ends, start + size, side="right")), first + 1)
             bounds = np.concatenate(([start], self.ends[first:last]))
             yield slice(first, last), self.tokens[start : bounds[-1]], bounds - start
+            release(self.tokens)
             first, start = last, int(bounds[-1])
 
 

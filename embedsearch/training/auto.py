@@ -15,6 +15,7 @@ import numpy as np
 
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
+from embedsearch.training.kernels.matrices import compacted
 from embedsearch.training.nets import Cbow, SkipGram
 from embedsearch.training.ppmi.vectors import ppmi_vectors
 from embedsearch.training.settings import LITTLE_TEXT
@@ -52,9 +53,9 @@ class Auto:
             begin_from(hooks.start, words, net.x, net.y, progress)
         elif corpus.stream.total < LITTLE_TEXT:
             self._begin_from_counts(net, encoded, corpus, progress)
-        self.losses = run_net(net, encoded.total, settings, words, progress, hooks)
-        size = settings.vector_size
-        inputs, context = (np.ascontiguousarray(m[:, :size]) for m in (net.x, net.y))
+        self.losses = run_net(net, encoded, settings, words, progress, hooks)
+        size = settings.vector_size or 1
+        inputs, context = compacted(net.x, size), compacted(net.y, size)
         vectors = _unit(inputs) + _unit(context)
         counts = corpus.vocabulary.counts
         return TrainedModel(WordVectors(vectors, list(words), counts), context, inputs)

@@ -12,6 +12,7 @@ import numpy as np
 from embedsearch._errors import ParameterError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
+from embedsearch.training.kernels.matrices import compacted
 from embedsearch.training.nets import SubwordSkipGram
 from embedsearch.training.ngrams import ngram_rows
 from embedsearch.training.word2vec import check_settings, run_net
@@ -49,8 +50,8 @@ class FastText:
         settings, words = self.settings, corpus.vocabulary.words
         encoded, ngrams = encode(corpus), ngram_rows(words, settings)
         net = SubwordSkipGram(encoded, settings, ngrams)
-        self.losses = run_net(net, encoded.total, settings, words, progress, hooks)
-        size = settings.vector_size
+        self.losses = run_net(net, encoded, settings, words, progress, hooks)
+        size = settings.vector_size or 1
         x = net.x[:, :size]
         subwords = Subwords(
             settings.min_n,
@@ -60,4 +61,4 @@ class FastText:
             np.ascontiguousarray(x[len(words) :]),
         )
         vectors = WordVectors(ngrams.means(x), list(words), corpus.vocabulary.counts, subwords)
-        return TrainedModel(vectors, np.ascontiguousarray(net.y[:, :size]))
+        return TrainedModel(vectors, compacted(net.y, size))

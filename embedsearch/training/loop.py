@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
+from embedsearch._errors import ParameterError
+from embedsearch.text.mapped import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
 from embedsearch.training.kernels.rng import stream_key
@@ -14,13 +17,14 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress, Task
     from embedsearch.training.base import Hooks
+    from embedsearch.training.encoded import EncodedCorpus
     from embedsearch.training.nets import Net
     from embedsearch.training.plan import Plan
     from embedsearch.training.settings import TrainingSettings
     from embedsearch.training.workers import Crew
 
 # Between two rounds nothing trains: progress is told, and a checkpoint can be written.
-_WORDS_A_ROUND = 4_000_000
+_WORDS_A_ROUND = 2_000_000
 _HELD_OUT = 0x5EED
 
 
@@ -32,9 +36,15 @@ class Loop:
     """
 
     def __init__(
-        self, net: Net, plan: Plan, settings: TrainingSettings, words: Sequence[str], hooks: Hooks
+        self,
+        net: Net,
+        corpus: EncodedCorpus,
+        plan: Plan,
+        settings: TrainingSettings,
+        words: Sequence[str],
+        hooks: Hooks,
     ) -> None:
-        self._net, self._plan, self._settings = net, plan, settings
+        self._net, self._corpus, self._plan, self._settings = net, corpus, plan, settings
         self._words, self._hooks = words, hooks
         self.losses: list[float] = []
         self._checkpoint = Checkpoint(hooks.checkpoint, hooks.facts, hooks.seconds)
@@ -71,6 +81,7 @@ class Loop:
         size = max(1, _WORDS_A_ROUND * len(self._plan.starts) // max(self._plan.words, 1))
         end = min(last, position + size)
         crew.run(position, end)
+        release(self._corpus.ids)
         task.advance(self._plan.words_before(end) - before)
         if self._checkpoint.due:
             self._save(end)
@@ -79,6 +90,7 @@ class Loop:
     def _epoch_done(self, epoch: int, rate: float, task: Task) -> bool:
         loss = self._held_out_loss()
         if loss is not None:
+            self._check(loss)
             self.losses.append(loss)
         shown = "" if loss is None else f", loss {loss:.3f}"
         task.describe(f"epoch {epoch}/{self._plan.epochs}{shown}")
@@ -95,6 +107,11 @@ class Loop:
             part, count = self._net.loss(int(start), int(stop), key)
             total, pairs = total + part, pairs + count
         return total / pairs if pairs else None
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            allowed = "lower, as training diverged: the loss is no longer a number"
+            raise ParameterError("alpha", allowed, self._settings.alpha)
 
     def _out_of_patience(self) -> bool:
         patience = self._settings.patience

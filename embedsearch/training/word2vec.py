@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from embedsearch._errors import ParameterError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
+from embedsearch.training.kernels.matrices import compacted
+from embedsearch.training.kernels.products import MOST_NEGATIVE
 from embedsearch.training.kernels.rounds import merge_rounds
 from embedsearch.training.loop import Loop
 from embedsearch.training.nets import Cbow, SkipGram
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.training.base import Corpus, Hooks
+    from embedsearch.training.encoded import EncodedCorpus
     from embedsearch.training.nets import Net
     from embedsearch.training.settings import TrainingSettings
 
@@ -53,27 +54,27 @@ class Word2Vec:
         net = (SkipGram if self.settings.sg else Cbow)(encoded, self.settings)
         if hooks.start is not None:
             begin_from(hooks.start, words, net.x, net.y, progress)
-        self.losses = run_net(net, encoded.total, self.settings, words, progress, hooks)
-        size = self.settings.vector_size
-        vectors, context = (np.ascontiguousarray(m[:, :size]) for m in (net.x, net.y))
+        self.losses = run_net(net, encoded, self.settings, words, progress, hooks)
+        size = self.settings.vector_size or 1
+        vectors, context = compacted(net.x, size), compacted(net.y, size)
         counts = corpus.vocabulary.counts
         return TrainedModel(WordVectors(vectors, list(words), counts), context)
 
 
 def run_net(
     net: Net,
-    total: int,
+    corpus: EncodedCorpus,
     settings: TrainingSettings,
     words: Sequence[str],
     progress: Progress,
     hooks: Hooks,
 ) -> list[float]:
-    """Train a network on a corpus of `total` words; return the held-out losses."""
+    """Train a network on a corpus; return the held-out losses."""
     workers = settings.workers or 1
     apart = bool(settings.deterministic) and workers > 1
-    plan = Plan(total, settings, ROUND_PIECE if apart else None)
+    plan = Plan(corpus.total, settings, ROUND_PIECE if apart else None)
     crew = _apart(net, plan, workers) if apart else Hogwild(net.train, plan, workers)
-    loop = Loop(net, plan, settings, words, hooks)
+    loop = Loop(net, corpus, plan, settings, words, hooks)
     loop.run(crew, progress)
     return loop.losses
 
@@ -82,10 +83,12 @@ def check_settings(settings: TrainingSettings) -> None:
     """Refuse what only gensim's trainers can do.
 
     Raises:
-        ParameterError: Hierarchical softmax.
+        ParameterError: Hierarchical softmax, or more noise words than the kernels take.
     """
     if settings.hs:
         raise ParameterError("hs", '0, or used with trainer="gensim"', settings.hs)
+    if (settings.negative or 0) > MOST_NEGATIVE:
+        raise ParameterError("negative", f"at most {MOST_NEGATIVE}", settings.negative)
 
 
 def _apart(net: Net, plan: Plan, count: int) -> Rounds:

@@ -180,6 +180,7 @@ def test_models_go_to_gensim_and_come_back(train: Train) -> None:
         ("word2vec", {"hs": 1}, "hs"),
         ("gensim", {"deterministic": 1, "workers": 2}, "deterministic"),
         ("fasttext", {"sg": 0}, "sg"),
+        ("word2vec", {"negative": 999}, "negative"),
         ("gensim", {"patience": 2}, "patience"),
     ],
 )
@@ -189,6 +190,12 @@ def test_what_a_trainer_cannot_do_is_named(
     with pytest.raises(es.ParameterError) as caught:
         train(trainer, **settings)
     assert caught.value.name == name
+
+
+def test_a_training_that_diverges_says_what_to_change() -> None:
+    text = "a b " * 60_000
+    with pytest.raises(es.ParameterError, match="alpha must be lower"):
+        es.train_texts([text], "word2vec", sg=0, window=50, alpha=10.0, sample=0.0, vector_size=8)
 
 
 def test_texts_are_trained_without_a_workspace(tmp_path: Path) -> None:

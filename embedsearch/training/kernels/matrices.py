@@ -45,3 +45,17 @@ def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
         noise = rng.random(part.shape, dtype=np.float32)
         part[:] = (noise - np.float32(0.5)) / np.float32(vector_size)
     return x
+
+
+def compacted(x: Floats, vector_size: int) -> Floats:
+    """Take the padding out of a matrix of `aligned`, in its own memory, which is used up.
+
+    Returns:
+        `(rows, vector_size)` float32, C-contiguous; `x` no longer holds anything of use.
+    """
+    flat = x.reshape(-1)
+    step = max(1, _CHUNK // (4 * vector_size))
+    for start in range(0, len(x), step):
+        part = x[start : start + step, :vector_size].copy()
+        flat[start * vector_size : start * vector_size + part.size] = part.reshape(-1)
+    return flat[: len(x) * vector_size].reshape(len(x), vector_size)

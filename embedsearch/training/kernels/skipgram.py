@@ -14,7 +14,7 @@ import numpy as np
 
 from embedsearch._compiling.jit import jit
 from embedsearch.training.kernels.probability import pair_loss, scores, sigmoid
-from embedsearch.training.kernels.products import dots, unroll, update
+from embedsearch.training.kernels.products import dots, update
 from embedsearch.training.kernels.rng import GOLDEN, mix
 from embedsearch.training.kernels.windows import (
     BLOCK,
@@ -28,8 +28,6 @@ from embedsearch.training.kernels.windows import (
 if TYPE_CHECKING:
     from embedsearch.training.kernels.matrices import Floats, Ids, Keep, Offsets, Table
     from embedsearch.training.kernels.windows import Windows
-
-__all__ = ["TOGETHER", "portions", "step", "train", "unroll", "walk"]
 
 _AHEAD = 2
 # All of a window at once diverged from a window of 10 on, in texts of up to 200 words at alpha 0.1;
