@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedsearch._progress import Progress, Task
+    from embedsearch._types import FloatMatrix
     from embedsearch.training.base import Hooks
     from embedsearch.training.encoded import EncodedCorpus
     from embedsearch.training.nets import Net
@@ -90,12 +91,12 @@ class Loop:
     def _epoch_done(self, epoch: int, rate: float, task: Task) -> bool:
         loss = self._held_out_loss()
         if loss is not None:
-            self._check(loss)
             self.losses.append(loss)
         shown = "" if loss is None else f", loss {loss:.3f}"
         task.describe(f"epoch {epoch}/{self._plan.epochs}{shown}")
         size = self._settings.vector_size
         vectors = self._net.x[: len(self._words), :size]
+        self._check(vectors)
         report = EpochReport(epoch, self._plan.epochs, loss, rate, self._words, vectors)
         stops = [callback(report) is True for callback in self._hooks.callbacks]
         return any(stops) or self._out_of_patience()
@@ -108,9 +109,10 @@ class Loop:
             total, pairs = total + part, pairs + count
         return total / pairs if pairs else None
 
-    def _check(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            allowed = "lower, as training diverged: the loss is no longer a number"
+    def _check(self, vectors: FloatMatrix) -> None:
+        # One number that is not finite makes the sum so.
+        if not math.isfinite(float(vectors.sum())):
+            allowed = "lower, as training diverged: vectors are no longer finite"
             raise ParameterError("alpha", allowed, self._settings.alpha)
 
     def _out_of_patience(self) -> bool:
