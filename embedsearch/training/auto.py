@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from embedsearch.training.encoded import EncodedCorpus
     from embedsearch.training.settings import TrainingSettings
 
+# Counts gain from a wide view even where training has a narrow one.
+_COUNTED_WINDOW = 10
+
 
 class Auto:
     """Skip-gram with settings of `choose`; what was given is kept.
@@ -71,8 +74,7 @@ class Auto:
                 encoded.offsets,
                 encoded.counts,
                 vector_size=size,
-                # Counting gains from a wider view than training does.
-                window=2 * (settings.window or 1),
+                window=max(settings.window or 1, _COUNTED_WINDOW),
                 sum_contexts=False,
                 seed=settings.seed,
                 folder=corpus.folder,

@@ -163,6 +163,7 @@ def fit_to_corpus(
     return complete, tuple(chosen)
 
 
+_FEW_WORDS = 2_000
 LITTLE_TEXT = 5_000_000
 """Tokens below which training begins from counts."""
 
@@ -170,21 +171,23 @@ LITTLE_TEXT = 5_000_000
 def choose(counts: IntVector) -> dict[str, Any]:
     """Return the settings of `trainer="auto"` for a corpus, from the occurrences of its tokens.
 
-    Below `LITTLE_TEXT`: ten passes of fine-tuning at a gentle rate. Above: as word2vec, but
-    frequent words thinned out tenfold and twice the rate, which beat gensim's defaults on
-    analogies and similarities alike, in less time. Where there are few words, each of them is
-    frequent: no word is thinned out that is rarer than the mean.
+    Below `LITTLE_TEXT`: wide windows, ten passes of fine-tuning at a gentle rate. Above: as
+    word2vec, but frequent words thinned out tenfold and twice the rate, which beat gensim's
+    defaults on analogies and similarities alike, in less time. Where there are few words, each
+    of them is frequent and stands beside all others: then no word is thinned out that is rarer
+    than the mean, and windows stay narrow.
     """
     tokens = int(counts.sum())
     little = tokens < LITTLE_TEXT
     min_count = 2 if tokens < 1_000_000 else 3 if little else 5
+    words = max(int((counts >= min_count).sum()), 1)
     return {
         "vector_size": 100,
         "min_count": min_count,
-        "window": 5,
+        "window": 10 if little and words >= _FEW_WORDS else 5,
         "epochs": 10 if little else 5,
         "alpha": 0.025 if little else 0.05,
-        "sample": max(1e-4, 1 / max(int((counts >= min_count).sum()), 1)),
+        "sample": max(1e-4, 1 / words),
         "negative": 5,
     }
 

@@ -58,7 +58,7 @@ def test_the_readme_shows_what_its_commands_answer(
     printed = process.stdout.splitlines()
     assert len(printed) == len(shown)
     assert printed[0].split() == shown[0].split()
-    # Two threads do not train to the same digits twice: near ties may change places.
+    # Other processors round otherwise: near ties may change places.
     assert printed[1].split()[0] in {line.split()[0] for line in shown[1:]}
 
 
