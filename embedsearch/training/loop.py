@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
@@ -48,7 +49,8 @@ class Loop:
         self._net, self._corpus, self._plan, self._settings = net, corpus, plan, settings
         self._words, self._hooks = words, hooks
         self.losses: list[float] = []
-        self._checkpoint = Checkpoint(hooks.checkpoint, hooks.facts, hooks.seconds)
+        facts = {**hooks.facts, "text": _digest(words, corpus)}
+        self._checkpoint = Checkpoint(hooks.checkpoint, facts, hooks.seconds)
 
     def run(self, crew: Crew, progress: Progress) -> None:
         """Train; an interrupted training writes a checkpoint and goes on from it next time."""
@@ -136,3 +138,11 @@ class Loop:
     def _save(self, position: int) -> None:
         size = self._settings.vector_size
         self._checkpoint.save(self._net.x[:, :size], self._net.y[:, :size], position, self.losses)
+
+
+def _digest(words: Sequence[str], corpus: EncodedCorpus) -> str:
+    """Digest what tells one corpus from another without reading it all again."""
+    digest = blake2b("\n".join(words).encode(), digest_size=16)
+    digest.update(corpus.counts.tobytes())
+    digest.update(corpus.offsets.tobytes())
+    return digest.hexdigest()

@@ -22,7 +22,7 @@ from embedsearch.text.settings import ReadSettings, TokenizerSettings
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.sources import documents_of
-from embedsearch.workspace.state import State
+from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -135,10 +135,7 @@ def _rebuild(
 def _create(path: Path, tokenizer: TokenizerSettings, documents: Iterable[Document]) -> None:
     """Make a workspace of documents beside its place, and rename it: all of it or nothing."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        reason = "exists already; add to it with `embedsearch add`, or give --overwrite"
-        if not Layout(path).state.exists():
-            reason = "exists and is not a workspace; choose another path"
-        raise WorkspaceExistsError(path, reason)
+        raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(path)
@@ -152,6 +149,17 @@ def _create(path: Path, tokenizer: TokenizerSettings, documents: Iterable[Docume
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def _in_the_way(layout: Layout) -> str:
+    """Say what is at a path, and what can be done instead of building there."""
+    if not layout.state.exists():
+        return "exists and is not a workspace; choose another path"
+    if load_state(layout).generation is None:
+        return (
+            "exists already, untrained; go on with `embedsearch train`, or give --overwrite"
+        )
+    return "exists already; add to it with `embedsearch add`, or give --overwrite"
 
 
 def _fill(
