@@ -85,7 +85,7 @@ training_options = together(
     click.option(
         "--deterministic/--no-deterministic",
         default=None,
-        help="The same vectors on every run with several workers, too, at half the speed.",
+        help="The same vectors on every run with several workers, too, at a third of the speed.",
     ),
     _number("--patience", int, "Stop after so many epochs without a better loss. [never]"),
     _number("--seed", int, "Of the random numbers. [1]"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Counts gain from a wide view even where training has a narrow one.
 _COUNTED_WINDOW = 10
+_ROWS = 4_096
 
 
 class Auto:
@@ -59,7 +60,7 @@ class Auto:
         self.losses = run_net(net, encoded, settings, words, progress, hooks)
         size = settings.vector_size or 1
         inputs, context = compacted(net.x, size), compacted(net.y, size)
-        vectors = _unit(inputs) + _unit(context)
+        vectors = _summed(inputs, context)
         counts = corpus.vocabulary.counts
         return TrainedModel(WordVectors(vectors, list(words), counts), context, inputs)
 
@@ -84,8 +85,13 @@ class Auto:
         net.x[:, :size], net.y[:, :size] = (side * np.float32(scale) for side in sides)
 
 
-def _unit(side: FloatMatrix) -> FloatMatrix:
-    return unit_rows(side, row_norms(side))
+def _summed(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
+    """Add the two sides at length 1, a block of rows at a time to spare the memory."""
+    vectors = np.empty_like(inputs)
+    for first in range(0, len(inputs), _ROWS):
+        block = slice(first, first + _ROWS)
+        vectors[block] = sum(unit_rows(x[block], row_norms(x[block])) for x in (inputs, context))
+    return vectors
 
 
 def _inverse_length(side: FloatMatrix) -> float:

@@ -37,7 +37,7 @@ class Word2Vec:
     """Skip-gram (`sg=1`) or CBOW with negative sampling.
 
     With one worker a seed gives the same bytes on every run; with `deterministic=1` also with
-    several, at about half the speed.
+    several, at about a third of their speed.
 
     Attributes:
         losses: The held-out loss after each epoch.

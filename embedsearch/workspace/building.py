@@ -156,9 +156,7 @@ def _in_the_way(layout: Layout) -> str:
     if not layout.state.exists():
         return "exists and is not a workspace; choose another path"
     if load_state(layout).generation is None:
-        return (
-            "exists already, untrained; go on with `embedsearch train`, or give --overwrite"
-        )
+        return "exists already, untrained; go on with `embedsearch train`, or give --overwrite"
     return "exists already; add to it with `embedsearch add`, or give --overwrite"
 
 
