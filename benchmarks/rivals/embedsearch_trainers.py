@@ -26,7 +26,8 @@ def train(job: Job) -> None:
             settings = training_settings(**job.settings)
             progress = SilentProgress()
             model, report = train_word_vectors(stream, trainer, settings, progress, folder=folder)
-        job.times["epochs"] = report.parameters["epochs"]
+        # PPMI counts once, whatever its settings say.
+        job.times["epochs"] = 1 if trainer == "ppmi" else report.parameters["epochs"]
         with job.timed("save"):
             job.save(model.vectors.index_to_key, model.vectors.vectors)
 
