@@ -12,7 +12,8 @@ import numpy as np
 from embedsearch._errors import ParameterError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
-from embedsearch.training.kernels.matrices import compacted
+from embedsearch.training.kernels.matrices import aligned, compacted
+from embedsearch.training.kernels.subword import compose
 from embedsearch.training.nets import SubwordSkipGram
 from embedsearch.training.ngrams import ngram_rows
 from embedsearch.training.word2vec import check_settings, run_net
@@ -60,5 +61,8 @@ class FastText:
             ngrams.used,
             np.ascontiguousarray(x[len(words) :]),
         )
-        vectors = WordVectors(ngrams.means(x), list(words), corpus.vocabulary.counts, subwords)
+        means = aligned(len(words), size)
+        compose(net.x, ngrams.first, ngrams.rows, means)
+        counts = corpus.vocabulary.counts
+        vectors = WordVectors(compacted(means, size), list(words), counts, subwords)
         return TrainedModel(vectors, compacted(net.y, size))

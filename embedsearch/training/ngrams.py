@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch._types import IntVector
     from embedsearch.training.settings import TrainingSettings
 
 
@@ -34,16 +34,6 @@ class NgramRows:
     first: IntVector
     rows: NDArray[np.int32]
     used: IntVector
-
-    def means(self, x: FloatMatrix) -> FloatMatrix:
-        """Return the (V, d) mean of each word's rows of `x`."""
-        # The sums of one column at a time keep the memory at that of the result.
-        lengths = np.diff(self.first)
-        out = np.empty((len(lengths), x.shape[1]), np.float32)
-        for column in range(x.shape[1]):
-            out[:, column] = np.add.reduceat(x[self.rows, column], self.first[:-1])
-        out /= lengths[:, None]
-        return out
 
 
 def ngram_rows(words: Sequence[str], settings: TrainingSettings) -> NgramRows:

@@ -53,6 +53,11 @@ def grown(
     return Vocabulary([words[i] for i in order], totals[order]), rows[where]
 
 
+def _used(x: FloatMatrix) -> int:
+    """Return the dimensions of vectors, without the columns that pad their rows."""
+    return int(np.flatnonzero(x.any(axis=0)).max(initial=-1)) + 1
+
+
 def begin_from(
     model: TrainedModel,
     words: Sequence[str],
@@ -67,7 +72,7 @@ def begin_from(
     """
     size = model.start.shape[1]
     if size > x.shape[1] or x[:, size:].any():
-        raise ParameterError("vector_size", f"{size}, as in the model gone on from", x.shape[1])
+        raise ParameterError("vector_size", f"{size}, as in the model gone on from", _used(x))
     known = model.vectors.key_to_index
     rows = np.fromiter((known.get(word, -1) for word in words), np.int64, len(words))
     here = np.flatnonzero(rows >= 0)
