@@ -41,7 +41,8 @@ class TrainedModel:
     Attributes:
         vectors: What queries use.
         context: (V, d) the output side of the network, or None where there is none.
-        inputs: (V, d) the input side, where it is not `vectors.vectors` itself.
+        inputs: (V, d) the input side, where it is not `vectors.vectors` itself; the words' own
+            rows, where vectors are composed with n-grams.
     """
 
     vectors: WordVectors
@@ -51,7 +52,10 @@ class TrainedModel:
     @property
     def start(self) -> FloatMatrix:
         """(V, d) the vectors that a further training begins from."""
-        return self.vectors.vectors if self.inputs is None else self.inputs
+        if self.inputs is None or self.vectors.subwords is not None:
+            # Without their n-grams, own rows are only a part of what was learnt.
+            return self.vectors.vectors
+        return self.inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)

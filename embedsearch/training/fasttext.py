@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from embedsearch._errors import ParameterError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
@@ -52,17 +50,13 @@ class FastText:
         encoded, ngrams = encode(corpus), ngram_rows(words, settings)
         net = SubwordSkipGram(encoded, settings, ngrams)
         self.losses = run_net(net, encoded, settings, words, progress, hooks)
-        size = settings.vector_size or 1
-        x = net.x[:, :size]
-        subwords = Subwords(
-            settings.min_n,
-            settings.max_n,
-            settings.bucket or 1,
-            ngrams.used,
-            np.ascontiguousarray(x[len(words) :]),
-        )
-        means = aligned(len(words), size)
+        size, count = settings.vector_size or 1, len(words)
+        means = aligned(count, size)
         compose(net.x, ngrams.first, ngrams.rows, means)
+        x = compacted(net.x, size)
+        subwords = Subwords(
+            settings.min_n, settings.max_n, settings.bucket or 1, ngrams.used, x[count:]
+        )
         counts = corpus.vocabulary.counts
         vectors = WordVectors(compacted(means, size), list(words), counts, subwords)
-        return TrainedModel(vectors, compacted(net.y, size))
+        return TrainedModel(vectors, compacted(net.y, size), x[:count])

@@ -13,7 +13,6 @@ from embedsearch.training.base import TrainedModel
 from embedsearch.training.conversion import from_gensim
 from embedsearch.training.line_file import write_line_file
 from embedsearch.training.starting import begin_from
-from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -63,12 +62,13 @@ class GensimWord2Vec:
         self._check(hooks)
         model = self._train(corpus, progress, hooks)
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
-        trained = from_gensim(model)
+        trained = from_gensim(model, all_ngrams=False)
         order = _order(trained.vectors.key_to_index, words)
-        vectors = np.ascontiguousarray(trained.start[order])
+        vectors = trained.vectors.vectors[order]
         context = None if trained.context is None else trained.context[order]
-        subwords = self._subwords(model)
-        return TrainedModel(WordVectors(vectors, list(words), counts, subwords), context)
+        inputs = None if trained.inputs is None else trained.inputs[order]
+        subwords = trained.vectors.subwords
+        return TrainedModel(WordVectors(vectors, list(words), counts, subwords), context, inputs)
 
     def _check(self, hooks: Hooks) -> None:
         if hooks.callbacks:
@@ -82,9 +82,6 @@ class GensimWord2Vec:
         from gensim.models import Word2Vec
 
         return Word2Vec(**parameters)
-
-    def _subwords(self, model: Any) -> Subwords | None:  # noqa: ARG002 - FastText has some
-        return None
 
     def _train(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> Any:
         parameters = {name: getattr(self.settings, name) for name in _SHARED}
@@ -126,13 +123,6 @@ class GensimFastText(GensimWord2Vec):
         return FastText(
             **parameters, min_n=settings.min_n, max_n=settings.max_n, bucket=settings.bucket
         )
-
-    def _subwords(self, model: Any) -> Subwords:
-        settings = self.settings
-        # The other rows of the hash table were never trained: random numbers.
-        ids = np.unique(np.concatenate([np.asarray(b, np.int64) for b in model.wv.buckets_word]))
-        vectors = np.ascontiguousarray(model.wv.vectors_ngrams[ids], dtype=np.float32)
-        return Subwords(settings.min_n, settings.max_n, settings.bucket or 0, ids, vectors)
 
 
 def _order(key_to_index: Mapping[str, int], words: Any) -> IntVector:

@@ -23,7 +23,7 @@ def train_texts(
     texts: Iterable[str],
     trainer: str = "auto",
     *,
-    tokenizer: TokenizerSettings | None = None,
+    tokenizer: TokenizerSettings | str | None = None,
     progress: Progress | None = None,
     callbacks: Sequence[Callback] = (),
     start: TrainedModel | None = None,
@@ -34,7 +34,7 @@ def train_texts(
     Args:
         texts: Documents, read once; an open text file is one document a line.
         trainer: One of `embedsearch.TRAINERS`.
-        tokenizer: How text becomes tokens.
+        tokenizer: How text becomes tokens: settings, or the name of a tokenizer.
         progress: A listener.
         callbacks: Called with an `EpochReport` after every epoch.
         start: A model to go on from, such as that of `from_gensim`.
@@ -44,7 +44,7 @@ def train_texts(
         CorpusTooSmallError: Fewer than two words are frequent enough.
         ParameterError: A parameter is unknown or out of range.
     """
-    cutting, options = changed(tokenizer or TokenizerSettings(), parameters)
+    cutting, options = changed(tokenizer or "unicode", parameters, TokenizerSettings())
     settings, processor = training_settings(**options), TextProcessor(cutting)
     with TemporaryDirectory(prefix="embedsearch-") as name:
         folder = Path(name)

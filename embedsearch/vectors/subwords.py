@@ -23,8 +23,9 @@ _MASK = 0xFFFFFFFF
 class Subwords:
     """The n-gram vectors of a subword model.
 
-    Only the rows that training touched are kept: fastText's table has two million, most of
-    them noise that would only blur the vector of an unknown word.
+    Of our own training only the rows that it touched are kept: fastText's table has two
+    million, most of them noise that would only blur the vector of an unknown word. A table
+    that was imported is kept whole, as the program that made it would use it.
 
     Attributes:
         min_n: The shortest n-gram, in characters.

@@ -23,7 +23,7 @@ def keep_table(counts: Offsets, sample: float) -> Keep:
     gensim's formula: `min(1, sqrt(r) + r)` where r is `sample * tokens / count`.
 
     Args:
-        counts: Occurrences of each word, `(V,)` int64, all above 0.
+        counts: Occurrences of each word, `(V,)` int64; those of 0 are kept.
         sample: gensim's parameter; 0 keeps all.
 
     Returns:
@@ -31,7 +31,7 @@ def keep_table(counts: Offsets, sample: float) -> Keep:
     """
     if sample <= 0:
         return np.full(counts.size, _MOST, np.uint32)
-    ratio = sample * counts.sum() / counts
+    ratio = sample * counts.sum() / np.maximum(counts, 1)
     p = np.minimum(np.sqrt(ratio) + ratio, 1.0)
     table: Keep = (p * _MOST).astype(np.uint32)
     return table
@@ -41,11 +41,13 @@ def noise_table(counts: Offsets, ns_exponent: float = 0.75) -> Table:
     """Return the alias table of `counts ** ns_exponent` (Mikolov et al. 2013), `(V,)` uint64.
 
     Args:
-        counts: Occurrences of each word, `(V,)` int64, all above 0.
+        counts: Occurrences of each word, `(V,)` int64, not all 0. Words of 0 are never drawn:
+            they came with imported vectors, and are not in the corpus.
         ns_exponent: gensim's parameter; 0 draws all words alike.
     """
     # Relative to the largest, so that no power overflows.
-    return alias_table((counts / counts.max()) ** ns_exponent)
+    powers = (np.maximum(counts, 1) / counts.max()) ** ns_exponent
+    return alias_table(np.where(counts > 0, powers, 0.0))
 
 
 def alias_table(weights: npt.NDArray[Any]) -> Table:

@@ -1,0 +1,148 @@
+"""Word vectors of gensim as ours and ours as gensim's, in memory; exact both ways in float32."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import ParameterError, VectorError
+from embedsearch.vectors.arrays import as_matrix
+from embedsearch.vectors.formats.fasttext_ngrams import in_use, own_rows
+from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from embedsearch._types import FloatMatrix, IntVector
+
+_BLOCK = 4096
+
+
+def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, FloatMatrix | None]:
+    """Copy gensim's word vectors, with counts and n-grams.
+
+    Args:
+        keyed: `KeyedVectors` or `FastTextKeyedVectors`, or a model whose `wv` is one of them.
+        all_ngrams: Keep the whole table of n-grams, as gensim does for unknown words. Without
+            it only the rows that a word of the vocabulary has: no other was trained.
+
+    Returns:
+        The word vectors; and the words' own rows `(V, d)` where they are composed of n-grams.
+
+    Raises:
+        ParameterError: It is something else.
+        VectorError: Arrays that do not fit each other, NaN or infinity, a word that is no text.
+    """
+    keyed = getattr(keyed, "wv", keyed)
+    if not hasattr(keyed, "index_to_key") or not hasattr(keyed, "expandos"):
+        allowed = "a model of gensim (Word2Vec, FastText) or its KeyedVectors"
+        raise ParameterError("model", allowed, type(keyed))
+    words = list(keyed.index_to_key)
+    for row, word in enumerate(words):
+        if not isinstance(word, str):
+            raise VectorError(f"a word must be a str, got {word!r} at row {row}")
+    vectors = copied(keyed.vectors, "vectors")
+    subwords = _subwords(keyed, all_ngrams=all_ngrams)
+    inputs = None if subwords is None else copied(keyed.vectors_vocab, "vectors_vocab")
+    if inputs is not None and inputs.shape != vectors.shape:
+        raise VectorError(f"own rows {inputs.shape} do not fit vectors {vectors.shape}")
+    return WordVectors(vectors, words, _counts(keyed), subwords), inputs
+
+
+def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
+    """Make gensim's `KeyedVectors`, or with n-grams its `FastTextKeyedVectors`.
+
+    Args:
+        vectors: Ours; copied.
+        inputs: `(V, d)` the words' own rows; without them they are found from the vectors.
+
+    Raises:
+        VectorError: A word that has no UTF-8, where there are n-grams.
+    """
+    from gensim.models import KeyedVectors
+
+    subwords = in_use(vectors.subwords)
+    size = vectors.vector_size
+    keyed = KeyedVectors(size) if subwords is None else _empty_fasttext(subwords, size)
+    keyed.index_to_key = list(vectors.index_to_key)
+    keyed.key_to_index = dict(vectors.key_to_index)
+    keyed.vectors = np.array(vectors.vectors)
+    if vectors.counts is not None:
+        keyed.allocate_vecattrs(["count"], [np.int64])
+        keyed.expandos["count"][:] = vectors.counts
+    if subwords is not None:
+        keyed.vectors_vocab = own_side(vectors, inputs)
+        keyed.vectors_ngrams = whole_table(subwords)
+        keyed.recalc_char_ngram_buckets()
+    return keyed
+
+
+def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
+    """Copy the words' own rows, or find them from vectors that are composed with n-grams."""
+    if inputs is not None:
+        return np.array(inputs, np.float32)
+    own = np.array(vectors.vectors)
+    subwords = in_use(vectors.subwords)
+    if subwords is not None:
+        for start in range(0, len(own), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            texts = [_encoded(word) for word in vectors.index_to_key[part]]
+            own[part] = own_rows(own[part], texts, subwords)
+    return own
+
+
+def whole_table(subwords: Subwords) -> FloatMatrix:
+    """Spread n-gram vectors over all rows of the hash table, `(bucket, d)`; others are zeros."""
+    table = np.zeros((subwords.bucket, subwords.vectors.shape[1]), np.float32)
+    table[subwords.ids] = subwords.vectors
+    return table
+
+
+def copied(X: Any, name: str) -> FloatMatrix:
+    """Check a matrix of gensim's, and copy it, as training changes it in place."""
+    matrix = as_matrix(X, name)
+    return matrix.copy() if np.may_share_memory(matrix, X) else matrix
+
+
+def _empty_fasttext(subwords: Subwords, size: int) -> Any:
+    from gensim.models.fasttext import FastTextKeyedVectors
+
+    keyed = FastTextKeyedVectors(size, subwords.min_n, subwords.max_n, subwords.bucket)
+    # gensim's own models have these, and training and loading look for them.
+    keyed.vectors_vocab_lockf = np.ones(1, np.float32)
+    keyed.vectors_ngrams_lockf = np.ones(1, np.float32)
+    return keyed
+
+
+def _subwords(keyed: Any, *, all_ngrams: bool) -> Subwords | None:
+    bucket = getattr(keyed, "bucket", 0)
+    if not bucket or keyed.max_n < keyed.min_n:
+        return None
+    table = as_matrix(keyed.vectors_ngrams, "vectors_ngrams")
+    if len(table) != bucket:
+        raise VectorError(f"{len(table):,} n-gram vectors do not fit a bucket of {bucket:,}")
+    if all_ngrams:
+        ids: IntVector = np.arange(bucket)
+        rows = copied(table, "vectors_ngrams")
+    else:
+        used = [np.empty(0, np.int64), *keyed.buckets_word]
+        ids = np.unique(np.concatenate(used).astype(np.int64))
+        rows = table[ids]
+    return Subwords(max(int(keyed.min_n), 1), int(keyed.max_n), int(bucket), ids, rows)
+
+
+def _counts(keyed: Any) -> IntVector | None:
+    found = keyed.expandos.get("count")
+    if found is None:
+        return None
+    try:
+        return np.array(found, np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise VectorError(f"counts must be whole numbers: {error}") from error
+
+
+def _encoded(word: str) -> bytes:
+    try:
+        return word.encode()
+    except UnicodeEncodeError as error:
+        raise VectorError(f"the word {word!r} is not UTF-8 text; leave it out") from error

@@ -1,0 +1,85 @@
+"""The first line of word2vec's files: how many words there are, and how many dimensions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import SourceFormatError
+from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
+from embedsearch.vectors.formats.text_numbers import is_number
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\d{1,18}) +(\d{1,18})\s*\n?")
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first line says.
+
+    Attributes:
+        count: Words, V.
+        vector_size: Dimensions, d.
+        length: Bytes of the line, with its end.
+    """
+
+    count: int
+    vector_size: int
+    length: int
+
+
+def parse_header(head: bytes) -> Header | None:
+    """Return what the first line says; None where it is not two whole numbers."""
+    line = head[:_LONGEST].partition(b"\n")[0]
+    found = _HEADER.fullmatch(line)
+    if found is None:
+        return None
+    return Header(int(found[1]), int(found[2]), min(len(line) + 1, len(head)))
+
+
+def read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, bool]:
+    """Read the first line and compare it with the size of the file.
+
+    Args:
+        path: The file.
+        row_bytes: What a row takes at the least, beside its numbers.
+        number_bytes: What a number takes at the least.
+
+    Returns:
+        The header, and whether it could be compared: compressed files do not say their size.
+
+    Raises:
+        SourceFormatError: There is no such line, or the file is too small for what it promises.
+    """
+    with open_plain(path) as plain:
+        header, size = parse_header(plain.stream.read(_LONGEST)), plain.size
+    if header is None:
+        reason = "the first line must hold two whole numbers, how many words and dimensions"
+        raise SourceFormatError(path, f"{reason}; a text without it is read as 'glove'", 1)
+    if header.count == 0:
+        raise SourceFormatError(path, "the first line promises no words", 1)
+    if not 0 < header.vector_size <= LONGEST_VECTOR:
+        allowed = f"1 to {LONGEST_VECTOR:,} dimensions can be read"
+        raise SourceFormatError(path, f"{header.vector_size:,} dimensions; {allowed}", 1)
+    needed = header.count * (row_bytes + number_bytes * header.vector_size)
+    if size is not None and needed > size - header.length + 1:
+        promised = f"{header.count:,} words of {header.vector_size:,} dimensions"
+        reason = f"the first line promises {promised}, too much for a file of {size:,} bytes"
+        raise SourceFormatError(path, f"{reason}; it may be cut short: fetch it again", 1)
+    return header, size is not None
+
+
+def rows_are_text(head: bytes, header: Header) -> bool:
+    """Tell whether the row that follows the header is text: more than half of it is numbers.
+
+    Args:
+        head: The first bytes of the file; they may end within the row.
+        header: What their first line says.
+    """
+    line = head[header.length :].partition(b"\n")[0]
+    fields = line.rstrip(b" \r").split(b" ")[1:]
+    return sum(map(is_number, fields)) * 2 > len(fields)

@@ -1,0 +1,187 @@
+"""Parquet tables of words and vectors, through the `parquet` extra (pyarrow).
+
+Columns: `word` (string), `vector` (a list of float32, of one length in all rows) and, where
+counts are known, `count` (int64). Lists of other real types are read too; other columns are not.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import EmbedSearchError, MissingExtraError, SourceFormatError
+from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
+from embedsearch.vectors.formats.opening import LONGEST_VECTOR, check_file, reading_errors
+from embedsearch.vectors.formats.rows import RowChecker, row_slices, without_rows
+from embedsearch.vectors.formats.stored import as_float32
+from embedsearch.vectors.formats.words import check_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.vectors.formats.base import LoadOptions
+    from embedsearch.vectors.word_vectors import WordVectors
+
+_MAGIC = b"PAR1"
+_NEEDED = ("word", "vector")
+_BATCH = 4096
+# By default all that will be read is fetched ahead, and with it goes the bound on memory.
+_STREAMED = {"pre_buffer": False, "buffer_size": 2**20}
+_PARSER_ERRORS = (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError)
+
+
+def read(path: Path, options: LoadOptions) -> Reading:
+    """Open a table; see `base.Reader`.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    with reading_errors(path):
+        check_file(path)
+    with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
+        names, count = table.schema_arrow.names, table.metadata.num_rows
+        _check_columns(path, names)
+        _check_lists(pa, path, table.schema_arrow.field("vector").type)
+        sample = next(table.iter_batches(1, columns=["vector"], use_threads=False), None)
+        lengths = [] if sample is None else sample.column(0).value_lengths().to_pylist()
+    if not lengths or not lengths[0]:
+        raise SourceFormatError(path, "the first row has no vector")
+    if lengths[0] > LONGEST_VECTOR:
+        raise SourceFormatError(path, f"the vectors have {lengths[0]:,} dimensions")
+    rest = Rest()
+    columns = [*_NEEDED, *(["count"] if "count" in names else [])]
+    blocks = _blocks(path, lengths[0], columns, options, rest)
+    return Reading(lengths[0], count, blocks, rest)
+
+
+def write(
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+) -> None:
+    """Write a table; see `base.Writer`.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    check_writable(vectors.index_to_key, spaces=True)
+    pa, pq = _arrow("writing Parquet")
+    counts = vectors.counts
+    fields = [("word", pa.string()), ("vector", pa.list_(pa.float32()))]
+    schema = pa.schema([*fields, *([("count", pa.int64())] if counts is not None else [])])
+    task = progress.task("writing vectors", len(vectors), "words")
+    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer, task as written:
+        for rows in row_slices(len(vectors), vectors.vector_size):
+            numbers = np.ascontiguousarray(vectors.vectors[rows])
+            bounds = np.arange(len(numbers) + 1, dtype=np.int32) * vectors.vector_size
+            columns = [
+                pa.array(vectors.index_to_key[rows], pa.string()),
+                pa.ListArray.from_arrays(bounds, numbers.reshape(-1)),
+                *([pa.array(counts[rows], pa.int64())] if counts is not None else []),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+            written.advance(len(numbers))
+
+
+def recognises(_path: Path, head: bytes) -> bool:
+    """Tell a table by its magic string."""
+    return head.startswith(_MAGIC)
+
+
+def _blocks(
+    path: Path, vector_size: int, columns: list[str], options: LoadOptions, rest: Rest
+) -> Iterator[Block]:
+    checker = RowChecker(path, options)
+    counts: list[IntVector] = []
+    step = max(1, min(_BATCH, 2**19 // vector_size))
+    done = 0
+    with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
+        for batch in table.iter_batches(step, columns=columns, use_threads=False):
+            if options.limit is not None:
+                batch = batch.slice(0, options.limit - done)
+            words, vectors = _rows(pa, path, batch, vector_size, done)
+            if "count" in columns:
+                counts.append(_counts(path, batch.column("count")))
+            yield checker.block(words, vectors, done + 1)
+            done += len(words)
+            if done == options.limit:
+                break
+    if counts:
+        rest.counts = without_rows(np.concatenate(counts), [n - 1 for n in checker.skipped])
+    checker.finish(rest)
+
+
+def _rows(
+    pa: Any, path: Path, batch: Any, vector_size: int, done: int
+) -> tuple[list[bytes], FloatMatrix]:
+    words, lists = batch.column("word"), batch.column("vector")
+    if words.null_count or lists.null_count:
+        raise SourceFormatError(path, f"a word or a vector is null in rows {done + 1:,} and on")
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+    if (wrong := np.flatnonzero(lengths != vector_size)).size:
+        found = f"{lengths[wrong[0]]:,} numbers, not {vector_size:,}"
+        raise SourceFormatError(path, f"the vector in row {done + int(wrong[0]) + 1:,} has {found}")
+    numbers = lists.flatten()
+    if numbers.null_count:
+        raise SourceFormatError(path, f"a number is null in rows {done + 1:,} and on")
+    flat = numbers.to_numpy(zero_copy_only=False)
+    texts = words.cast(pa.large_binary()).to_pylist()
+    return texts, as_float32(flat.reshape(len(texts), vector_size))
+
+
+def _counts(path: Path, column: Any) -> IntVector:
+    counts = column.to_numpy(zero_copy_only=False)
+    if column.null_count or counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise SourceFormatError(path, "the column 'count' must hold whole numbers from 0")
+    whole: IntVector = counts.astype(np.int64)
+    return whole
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    for name in _NEEDED:
+        if names.count(name) != 1:
+            found = ", ".join(map(repr, names))
+            reason = f"needs one column {name!r}; its columns are {found}"
+            raise SourceFormatError(path, f"{reason}; rename the one with the {name}s")
+
+
+def _check_lists(pa: Any, path: Path, kind: Any) -> None:
+    types = pa.types
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not is_list or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
+        raise SourceFormatError(path, f"the vectors must be lists of numbers, not {kind}")
+
+
+@contextmanager
+def _arrow_errors(path: Path) -> Iterator[tuple[Any, Any]]:
+    pa, pq = _arrow("reading Parquet")
+    try:
+        yield pa, pq
+    except EmbedSearchError:
+        raise
+    except (pa.ArrowException, *_PARSER_ERRORS) as error:
+        reason = f"the Parquet file is damaged or not supported ({error}); write it again"
+        raise SourceFormatError(path, reason) from error
+
+
+def _arrow(what: str) -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError(what, "parquet") from error
+    return pa, pq
+
+
+FORMAT = VectorFormat(
+    "parquet",
+    "Parquet table of words and vectors",
+    (".parquet",),
+    read,
+    write,
+    recognises,
+    keeps=frozenset({"counts"}),
+)

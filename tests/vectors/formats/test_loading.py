@@ -1,0 +1,155 @@
+"""What is done with rows that are not as they should be."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+
+from embedsearch._errors import (
+    ParameterError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
+from embedsearch._progress import SilentProgress
+from embedsearch.vectors.formats.base import LoadOptions
+from embedsearch.vectors.formats.loading import load_vectors, read_into
+from embedsearch.vectors.tensors import save_tensors
+
+Put = Callable[[str, bytes], Path]
+
+
+def as_npy(put: Put, words: bytes, rows: list[list[float]]) -> Path:
+    path = put("a.npy", b"")
+    np.save(path, np.array(rows, dtype=np.float32))
+    put("a.vocab.txt", words)
+    return path
+
+
+def test_of_a_word_that_stands_twice_the_first_is_kept(put: Put, progress: SilentProgress) -> None:
+    path = put("a.vec", b"5 2\na 1 2\nb 3 4\na 5 6\nc 7 8\nb 9 9\n")
+    read = load_vectors(path, progress=progress)
+    other = KeyedVectors.load_word2vec_format(path)
+    # gensim leaves rows without words at the end.
+    assert read.index_to_key == other.index_to_key[:3] == ["a", "b", "c"]
+    assert read.vectors.tolist() == other.vectors[:3].tolist() == [[1, 2], [3, 4], [7, 8]]
+    assert progress.notes == [
+        "2 words stand more than once in the file; the first of each is kept: 'a', for one"
+    ]
+
+
+def test_words_that_cannot_be_kept_are_left_out(put: Put, progress: SilentProgress) -> None:
+    path = put("a.glove", b"a 1 2\n 3 4\nb\tc 5 6\nd\re 7 8\n\xc2\x85 9 9\n")
+    read = load_vectors(path, "glove", progress=progress)
+    assert read.index_to_key == ["a", "\u0085"]
+    assert read.vectors.tolist() == [[1, 2], [9, 9]]
+    assert "3 words are empty or hold a tab or a line break" in progress.notes[0]
+
+
+def test_counts_and_inputs_go_with_the_rows_that_are_kept(tmp_path: Path) -> None:
+    words = np.frombuffer(b"a\nb\n\xff\na\n\nc", np.uint8)
+    X = np.arange(12, dtype=np.float32).reshape(6, 2)
+    save_tensors(
+        tmp_path / "a.safetensors",
+        {"vectors": X, "words": words, "counts": np.arange(6), "inputs": -X},
+    )
+    options = LoadOptions(encoding_errors="skip")
+    (tmp_path / "folder").mkdir()
+    read = read_into(tmp_path / "folder", tmp_path / "a.safetensors", options=options)
+    kept = [0, 1, 5]
+    assert read.words == ["a", "b", "c"]
+    assert read.vectors.tolist() == X[kept].tolist()
+    assert read.rest.counts is not None
+    assert read.rest.inputs is not None
+    assert read.rest.counts.tolist() == kept
+    assert read.rest.inputs.tolist() == (-X[kept]).tolist()
+    assert len(read.rest.notes) == 3
+
+
+def test_a_file_of_nothing_that_can_be_kept_is_an_error(put: Put, tmp_path: Path) -> None:
+    path = put("a.glove", b" 1 2\n 3 4\n")
+    with pytest.raises(SourceFormatError, match="no words that can be kept"):
+        load_vectors(path)
+    with pytest.raises(SourceFormatError, match="no words that can be kept"):
+        read_into(tmp_path, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.glove"]
+
+
+def test_words_that_are_not_utf8(put: Put, progress: SilentProgress) -> None:
+    path = put("a.glove", b"a 1 2\n\xff\xfeb 3 4\nc 5 6\n\xff\xfeb 7 8\n")
+    with pytest.raises(SourceFormatError, match=r"a.glove, line 2: the word .*not UTF-8") as caught:
+        load_vectors(path)
+    assert caught.value.line == 2
+    skipped = load_vectors(path, encoding_errors="skip", progress=progress)
+    assert skipped.index_to_key == ["a", "c"]
+    assert skipped.vectors.tolist() == [[1, 2], [5, 6]]
+    assert progress.notes == ["2 words are not UTF-8 and were left out"]
+    replaced = load_vectors(path, encoding_errors="replace", progress=progress)
+    assert replaced.index_to_key == ["a", "\ufffd\ufffdb", "c"]
+    assert replaced.vectors.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-NaN", "1e39", "1e400"])
+def test_nan_and_infinity_name_the_word_and_the_line(number: str, put: Put) -> None:
+    path = put("a.glove", f"a 1 2\nbé 3 {number}\n".encode())
+    with pytest.raises(SourceFormatError, match=r"line 2: the vector of 'bé' holds NaN"):
+        load_vectors(path)
+
+
+def test_nan_in_a_binary_file_names_the_word_and_the_row(put: Put) -> None:
+    path = put("a.bin", b"2 1\na " + struct.pack("<f", 1) + b"\nb " + struct.pack("<f", np.nan))
+    with pytest.raises(SourceFormatError, match=r"row 2: the vector of 'b' holds NaN"):
+        load_vectors(path)
+    with pytest.raises(SourceFormatError, match=r"row 2: the vector of 'b' holds NaN"):
+        load_vectors(as_npy(put, b"a\nb\n", [[1], [np.inf]]))
+
+
+@pytest.mark.parametrize(
+    "name", ["glove", "npy", "parquet", "projector", "safetensors", "word2vec", "word2vec-binary"]
+)
+def test_places_without_vectors_are_told(name: str, put: Put, tmp_path: Path) -> None:
+    put("metadata.tsv", b"a\n")
+    for format in (name, "auto"):
+        with pytest.raises(SourceNotFoundError, match="no such file"):
+            load_vectors(tmp_path / "absent", format)
+        with pytest.raises(SourceFormatError, match="is empty"):
+            load_vectors(put("vectors.tsv", b""), format)
+    with pytest.raises(SourceFormatError, match="is a folder"):
+        load_vectors(tmp_path, name)
+    if name == "glove":
+        with pytest.raises(SourceFormatError, match="not a file on a disk"):
+            load_vectors("/dev/null", name)
+    with pytest.raises(SourceError):
+        load_vectors(put("vectors.tsv", b"\0" * 1000), name)
+
+
+@pytest.mark.parametrize("name", ["npy", "parquet", "safetensors"])
+def test_formats_that_are_mapped_are_not_read_compressed(name: str, put: Put) -> None:
+    path = put("a.gz", gzip.compress(b"anything"))
+    with pytest.raises(SourceFormatError, match="unpack the file first"):
+        load_vectors(path, name)
+
+
+def test_damaged_compression_is_an_error(put: Put) -> None:
+    packed = gzip.compress(b"a 1 2\n" * 1000, mtime=0)
+    for size in (20, len(packed) - 1):
+        with pytest.raises(SourceFormatError, match="damaged or cut short"):
+            load_vectors(put("a.glove.gz", packed[:size]))
+    with pytest.raises(SourceFormatError, match="does not begin like"):
+        load_vectors(put("b.glove.gz", b"a 1 2\n"))
+
+
+def test_settings_out_of_range_are_refused(put: Put) -> None:
+    path = put("a.glove", b"a 1 2\n")
+    with pytest.raises(ParameterError, match="limit"):
+        load_vectors(path, limit=0)
+    with pytest.raises(ParameterError, match="encoding_errors"):
+        load_vectors(path, encoding_errors="ignore")
+    with pytest.raises(ParameterError, match=r"one of fasttext, .*word2vec-binary, got 'vec'"):
+        load_vectors(path, "vec")
