@@ -1,0 +1,169 @@
+"""Document vectors as features: how well a linear model tells classes by them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedsearch._errors import InputError, ParameterError
+from embedsearch.evaluation.classification_report import ClassificationReport, ClassResult
+from embedsearch.evaluation.collection_files import named
+from embedsearch.evaluation.significance import CONFIDENCE
+from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedsearch._types import FloatMatrix, MetadataValue
+
+_ITERATIONS = 1000
+
+
+class _Labelled(NamedTuple):
+    X: FloatMatrix
+    labels: NDArray[np.object_]
+
+    def only(self, kept: NDArray[np.bool_]) -> _Labelled:
+        return _Labelled(self.X[kept], self.labels[kept])
+
+
+def classification(
+    X: ArrayLike,
+    labels: Sequence[MetadataValue],
+    *,
+    folds: int = 5,
+    test: tuple[ArrayLike, Sequence[MetadataValue]] | None = None,
+    seed: int = 1,
+) -> ClassificationReport:
+    """Learn to tell classes of documents from their vectors, and test it on other documents.
+
+    The model is scikit-learn's `LogisticRegression` with its default penalty (L2, C = 1), on
+    vectors of length 1: as everywhere, their direction counts. Without a test set, each
+    document is classified once, by a model that has learned from the other folds; folds have
+    the same share of each class.
+
+    Documents without a label are left out. So are, in cross-validation, classes of fewer
+    documents than folds, which would be missing in some. A class that only the test set has
+    is kept, and never told.
+
+    Args:
+        X: A vector for each document, `(n, d)`.
+        labels: Its class, `n` of them; numbers and booleans count as their text.
+        folds: Of the cross-validation, 2 or more.
+        test: Vectors and labels to test on, rather than folds.
+        seed: Of the shuffling into folds.
+
+    Raises:
+        VectorError: The vectors are not matrices of finite numbers, or of other dimensions.
+        ParameterError: The number of labels is not that of vectors, or there are too few folds.
+        InputError: Fewer than two classes are left.
+    """
+    notes: list[str] = []
+    train = _labelled(X, labels, "X", notes)
+    if test is None:
+        if folds < 2:
+            raise ParameterError("folds", "2 or more", folds)
+        train = _without_rare(train, folds, notes)
+        _check_classes(train)
+        told = _cross_validated(train, folds, seed)
+        return _report(train.labels, told, folds, notes)
+    tested = _labelled(*test, "the test vectors", notes, train.X.shape[1])
+    _check_classes(train)
+    _check_tested(tested, train, notes)
+    told = _model().fit(train.X, train.labels).predict(tested.X)
+    return _report(tested.labels, told, None, notes)
+
+
+def _labelled(
+    X: ArrayLike,
+    labels: Sequence[MetadataValue],
+    name: str,
+    notes: list[str],
+    dimension: int | None = None,
+) -> _Labelled:
+    matrix, norms = as_measured_matrix(X, name, dimension)
+    if len(labels) != len(matrix):
+        allowed = f"as many as there are rows in {name}, {len(matrix):,}"
+        raise ParameterError("labels", allowed, len(labels))
+    there = np.array([label is not None and label != "" for label in labels], dtype=bool)
+    if not there.all():
+        notes.append(f"documents left out of {name} because they have no label: {(~there).sum():,}")
+    texts = np.array([str(label) for label in labels], dtype=object)
+    return _Labelled(unit_rows(matrix, norms), texts).only(there)
+
+
+def _without_rare(data: _Labelled, folds: int, notes: list[str]) -> _Labelled:
+    counts = Counter(data.labels)
+    rare = {label for label, count in counts.items() if count < folds}
+    if rare:
+        classes = named(sorted(rare))
+        notes.append(f"classes left out because they have fewer than {folds} documents: {classes}")
+    return data.only(np.array([label not in rare for label in data.labels], dtype=bool))
+
+
+def _check_classes(data: _Labelled) -> None:
+    classes = sorted(set(data.labels))
+    if len(classes) < 2:
+        there = f"only {classes[0]!r} is" if classes else "none is"
+        raise InputError(
+            f"two classes or more are needed to learn from, {there} left; "
+            "label more documents, or use fewer folds"
+        )
+
+
+def _check_tested(tested: _Labelled, train: _Labelled, notes: list[str]) -> None:
+    if not len(tested.labels):
+        raise InputError("the test set has no document with a label; label some, or use folds")
+    if new := sorted(set(tested.labels) - set(train.labels)):
+        notes.append(f"classes that only the test set has, and that are never told: {named(new)}")
+
+
+def _model() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=_ITERATIONS)
+
+
+def _cross_validated(data: _Labelled, folds: int, seed: int) -> NDArray[np.object_]:
+    model = _model()
+    from sklearn.model_selection import StratifiedKFold
+
+    told = np.empty(len(data.labels), dtype=object)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(data.X, data.labels)
+    for train, test in splits:
+        told[test] = model.fit(data.X[train], data.labels[train]).predict(data.X[test])
+    return told
+
+
+def _report(
+    labels: NDArray[np.object_], told: NDArray[np.object_], folds: int | None, notes: Iterable[str]
+) -> ClassificationReport:
+    from scipy.stats import binomtest
+
+    right = labels == told
+    ends = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
+    counts = Counter(dict.fromkeys(told, 0))
+    counts.update(labels)
+    ranked = sorted(counts, key=lambda label: (-counts[label], label))
+    classes = tuple(_of_class(label, labels, told) for label in ranked)
+    return ClassificationReport(
+        accuracy=float(right.mean()),
+        interval=(float(ends.low), float(ends.high)),
+        macro_f1=float(np.mean([found.f1 for found in classes])),
+        majority=max(counts.values()) / len(labels),
+        documents=len(labels),
+        classes=classes,
+        folds=folds,
+        notes=tuple(notes),
+    )
+
+
+def _of_class(label: str, labels: NDArray[np.object_], told: NDArray[np.object_]) -> ClassResult:
+    count, said = int((labels == label).sum()), int((told == label).sum())
+    right = int(((labels == label) & (told == label)).sum())
+    precision, recall = right / max(said, 1), right / max(count, 1)
+    return ClassResult(label, count, precision, recall, 2 * right / (count + said))
