@@ -1,0 +1,184 @@
+"""The files of a lexical index: what it has applied, and whether they are what was written.
+
+`lexical.json` names the analyser and the last change that was applied, and the commit of
+tantivy (its `opstamp`) that holds it. It is replaced after the commit. Where a process dies
+between the two, the index is newer than it says, and applying the same changes once more gives
+the same index; tantivy's Python package has no payload for commits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
+from embedsearch.index.lexical.analysis import LexicalAnalyzer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STATE, META = "lexical.json", "meta.json"
+FORMAT = 1
+_KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
+_MAGIC = 1337
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `lexical.json` holds.
+
+    Attributes:
+        analyzer: How the documents were cut.
+        change: The last change applied.
+        opstamp: The commit that holds it.
+    """
+
+    analyzer: LexicalAnalyzer
+    change: int
+    opstamp: int
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Replace the state: written beside it, flushed, renamed."""
+    values = {
+        "format": FORMAT,
+        "change": state.change,
+        "opstamp": state.opstamp,
+        "analyzer": state.analyzer.to_json(),
+    }
+    beside = folder / (STATE + ".new")
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(values, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(folder / STATE)
+
+
+def read_state(folder: Path) -> State:
+    """Read the state.
+
+    Raises:
+        WorkspaceDamagedError: It is missing or is not what was written.
+        WorkspaceVersionError: A newer embedsearch wrote it.
+    """
+    values = _read_object(folder, STATE)
+    version = values.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise WorkspaceVersionError(folder, "the lexical index is of a newer embedsearch; update")
+    try:
+        analyzer = LexicalAnalyzer.from_json(values["analyzer"])
+        return State(analyzer, int(values["change"]), int(values["opstamp"]))
+    except (ParameterError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WorkspaceDamagedError(folder, f"{STATE} is not what was written") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What tantivy's `meta.json` says of its last commit.
+
+    Attributes:
+        opstamp: The number of the commit.
+        deleted: Documents that are deleted but still take space, and still count in the
+            statistics of BM25 until their segment is merged.
+        segments: The beginnings of the names of the files that belong to it.
+    """
+
+    opstamp: int
+    deleted: int
+    segments: tuple[str, ...]
+
+
+def read_committed(folder: Path) -> Committed:
+    """Read what the last commit is.
+
+    Raises:
+        WorkspaceDamagedError: It is missing or is not what was written.
+    """
+    values = _read_object(folder, META)
+    try:
+        segments = values["segments"]
+        gone = sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
+        names = tuple(segment["segment_id"].replace("-", "") for segment in segments)
+        return Committed(int(values["opstamp"]), gone, names)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WorkspaceDamagedError(folder, f"{META} is not what was written") from error
+
+
+def missing_files(folder: Path) -> list[str]:
+    """Return the names of the files of the last commit that are not there, or were cut short."""
+    while True:
+        committed = read_committed(folder)
+        names = (f"{segment}.{kind}" for segment in committed.segments for kind in _KINDS)
+        missing = [name for name in names if not _is_whole(folder / name)]
+        # A writer may have merged segments in between.
+        if not missing or read_committed(folder) == committed:
+            return missing
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """Return the names of the files of the last commit whose checksum is not the one in them.
+
+    No writer may be at work.
+    """
+    files = _committed_files(folder, read_committed(folder))
+    return [path.name for path in files if not _is_sound(path)]
+
+
+def _committed_files(folder: Path, committed: Committed) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.partition(".")[0] in committed.segments:
+            yield path
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file is there to its end. tantivy before 0.27 opens some only when asked."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 4, 0))
+            return int.from_bytes(file.read(4), "little") == _MAGIC
+    except FileNotFoundError:
+        return False
+
+
+def _is_sound(path: Path) -> bool:
+    # At the end: JSON with the CRC-32 of what is before it, its length, and a magic number.
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 8, 0))
+        length, magic = (int.from_bytes(file.read(4), "little") for _ in range(2))
+        content = size - 8 - length
+        if magic != _MAGIC or content < 0:
+            return False
+        file.seek(content)
+        try:
+            wanted = json.loads(file.read(length))["crc"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        file.seek(0)
+        return bool(_crc(file, content) == wanted)
+
+
+def _crc(file: Any, length: int) -> int:
+    crc = 0
+    while length:
+        block = file.read(min(_BLOCK, length))
+        crc = zlib.crc32(block, crc)
+        length -= len(block)
+    return crc
+
+
+def _read_object(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        values = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WorkspaceDamagedError(folder, f"{name} of the lexical index is missing") from error
+    except ValueError as error:
+        raise WorkspaceDamagedError(folder, f"{name} is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise WorkspaceDamagedError(folder, f"{name} does not hold an object")
+    return values

@@ -1,0 +1,98 @@
+"""Text into terms."""
+
+from __future__ import annotations
+
+import pytest
+
+from embedsearch._errors import ParameterError
+from embedsearch.index.lexical import LexicalAnalyzer, detect_language
+from embedsearch.text.settings import TokenizerSettings
+
+SAMPLES = {
+    "english": "It was the best of times, and it was not the worst of all that we had known.",
+    "german": "Der Hund und die Katze sind nicht in dem Haus, aber sie haben es mit uns gesehen.",
+    "french": "Le chat est dans la maison avec les enfants, mais il ne veut pas de nous pour ami.",
+    "spanish": "El perro no está en la casa de los niños, pero la gata sí que es muy de ellos.",
+    "italian": "Il gatto è nella casa con la madre, ma non si sa di chi sono le chiavi che ho.",
+    "finnish": "Hän on sen jälkeen ollut siellä, mutta me emme tiedä mitä he ovat nyt tehneet.",
+    "russian": "Я не знаю, что это было, но он и она были там, как и все мы, в том доме.",
+    "turkish": "Bu ev çok güzel ama ben ve o bir daha buraya gelmek için hiçbir şey yapmadık.",
+}
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_language_is_known_by_its_stop_words(language: str) -> None:
+    assert detect_language([SAMPLES[language]] * 3) == language
+
+
+@pytest.mark.parametrize(
+    "text", ["", "東京大学で学ぶ", "x86 arm64 risc-v cmake ninja gcc 12.1", "4711 0815 42"]
+)
+def test_text_without_stop_words_is_of_no_language(text: str) -> None:
+    assert detect_language([text]) == "none"
+    assert detect_language([]) == "none"
+
+
+def test_titles_are_enough_to_know_a_language() -> None:
+    titles = ["Heat transfer in laminar flow", "Theory of the wing", "Notes on jets", "A balance"]
+    assert detect_language(titles) == "english"
+
+
+def test_words_are_stemmed_and_stop_words_set_apart() -> None:
+    analyzer = LexicalAnalyzer.for_language("english")
+    assert analyzer.words("The layers of the Boundary") == ["layer", "boundari"]
+    words, stops = analyzer.fields("The layers of it")
+    assert words.split(" ") == ["\x00", "layer", "\x00", "\x00"]
+    assert stops.split(" ") == ["the", "\x00", "of", "it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("state-of-the-art", ["state", "art"]),
+        ("snake_case", ["snake", "case"]),
+        ("rock'n'roll O'Brien", ["rock", "roll", "brien"]),
+        ("don't", []),
+        ("3.14 U.S.A C++", ["3.14", "u.s.a", "c++"]),
+        ("naïve cafés", ["naiv", "cafe"]),
+        ("東京大学", ["東京", "京大", "大学"]),
+    ],
+)
+def test_joined_words_are_parted_and_accents_taken_off(text: str, terms: list[str]) -> None:
+    assert LexicalAnalyzer.for_language("english").words(text) == terms
+
+
+def test_french_elisions_are_parted() -> None:
+    analyzer = LexicalAnalyzer.for_language("french")
+    assert analyzer.words("l'arbre d'Hélène") == analyzer.words("arbres Hélène") != []
+
+
+def test_every_field_has_a_token_for_each_place() -> None:
+    analyzer = LexicalAnalyzer.for_language("english")
+    text = "The well-known don't-care l'avion of 3.14 über-cats - is _ 'it' 東京大学 x\u00ady"
+    words, stops = analyzer.fields(text)
+    assert len(words.split()) == len(stops.split()) == len(analyzer.terms(text))
+    assert [term.text for term in analyzer.terms(text) if not term.stop] == [
+        word for word, stop in zip(words.split(), stops.split()) if stop == "\x00"
+    ]
+
+
+def test_what_was_recorded_gives_the_same_terms() -> None:
+    settings = TokenizerSettings(digits="drop", stop_words=("flow",))
+    analyzer = LexicalAnalyzer.for_language("german", settings)
+    again = LexicalAnalyzer.from_json(analyzer.to_json())
+    text = "Die Häuser flow 123 und der Fluß"
+    assert again.fields(text) == analyzer.fields(text)
+    assert again.words(text) == ["die", "haus", "und", "der", "fluss"]
+    assert again.language == "german"
+
+
+def test_a_language_without_stems_has_its_stop_words() -> None:
+    analyzer = LexicalAnalyzer.for_language("bulgarian")
+    assert analyzer.settings.stop_words
+    assert analyzer.settings.stem is None
+
+
+def test_an_unknown_language_is_named() -> None:
+    with pytest.raises(ParameterError, match="klingon"):
+        LexicalAnalyzer.for_language("klingon")

@@ -1,0 +1,122 @@
+"""Files that are missing, cut, scrambled or of another time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
+from embedsearch._types import Document
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
+NAMES = ("meta.json", "lexical.json", *(f"*.{kind}" for kind in KINDS))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, english: LexicalAnalyzer) -> Path:
+    folder = tmp_path / "lexical"
+    with LexicalIndex.create(folder, english) as index:
+        texts = (f"some words of text {i % 50}" for i in range(500))
+        index.apply(((i, Document(str(i), text)) for i, text in enumerate(texts)), change=1)
+    return folder
+
+
+def the(folder: Path, pattern: str) -> Path:
+    (path,) = folder.glob(pattern)
+    return path
+
+
+def test_a_sound_index_is_sound(folder: Path) -> None:
+    with LexicalIndex.open(folder) as index:
+        index.verify()
+
+
+def test_a_folder_that_is_not_there_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceDamagedError, match="missing"):
+        LexicalIndex.open(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("pattern", NAMES)
+def test_a_missing_file_shows_when_the_index_is_opened(folder: Path, pattern: str) -> None:
+    the(folder, pattern).unlink()
+    with pytest.raises(WorkspaceDamagedError):
+        LexicalIndex.open(folder)
+
+
+@pytest.mark.parametrize("pattern", NAMES)
+@pytest.mark.parametrize("left", [0, 0.5, 0.99])
+def test_a_file_cut_short_shows_when_the_index_is_opened(
+    folder: Path, pattern: str, left: float
+) -> None:
+    path = the(folder, pattern)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * left)])
+    with pytest.raises(WorkspaceDamagedError):
+        LexicalIndex.open(folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", [0, 0.5])
+def test_one_wrong_byte_shows_in_the_checksums(folder: Path, kind: str, place: float) -> None:
+    path = the(folder, f"*.{kind}")
+    content = bytearray(path.read_bytes())
+    content[int((len(content) - 100) * place)] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(WorkspaceDamagedError):
+        LexicalIndex.open(folder).verify()
+
+
+@pytest.mark.parametrize("kind", ["fast", "term"])
+def test_what_a_search_meets_in_scrambled_files_is_our_error(folder: Path, kind: str) -> None:
+    path = the(folder, f"*.{kind}")
+    content = path.read_bytes()
+    path.write_bytes(bytes(byte ^ 0xFF for byte in content[:-150]) + content[-150:])
+    with pytest.raises(WorkspaceDamagedError, match="built again"):
+        LexicalIndex.open(folder).search('"some words"')
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"analyzer": None},
+        {"analyzer": {"language": "english", "tokenizer": {"tokenizer": "none such"}}},
+        {"analyzer": {"language": "english", "tokenizer": {"colour": "red"}}},
+        {"change": "many"},
+        {"opstamp": 10**9},
+    ],
+)
+def test_a_record_that_is_not_what_was_written_is_damage(
+    folder: Path, change: dict[str, object]
+) -> None:
+    path = folder / "lexical.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(WorkspaceDamagedError):
+        LexicalIndex.open(folder)
+
+
+def test_an_index_of_a_newer_version_is_told_from_a_damaged_one(folder: Path) -> None:
+    path = folder / "lexical.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(WorkspaceVersionError):
+        LexicalIndex.open(folder)
+
+
+def test_an_index_that_vanished_shows_on_reload(folder: Path) -> None:
+    with LexicalIndex.open(folder) as index:
+        shutil.rmtree(folder)
+        with pytest.raises(WorkspaceDamagedError):
+            index.reload()
+
+
+def test_a_damaged_index_is_made_again(folder: Path) -> None:
+    (folder / "meta.json").write_text("{")
+    with LexicalIndex.create(folder, LexicalAnalyzer.for_language("none")) as index:
+        index.apply([(1, Document("1", "words"))], change=5)
+        assert index.search("words")[1].tolist() == [1]

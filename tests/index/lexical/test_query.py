@@ -1,0 +1,169 @@
+"""The query language: what is found for what is typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedsearch._errors import ParameterError, QueryError
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
+from embedsearch.index.lexical.query import parse_query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Build = Callable[..., LexicalIndex]
+
+TEXTS: dict[int, str | tuple[str, str]] = {
+    1: "The boundary layer of a flat plate",
+    2: "A layer at the boundary",
+    3: ("On plates", "The state of the art in supersonic flow"),
+    4: "Don't panic: l'avion, state-of-the-art and a 5\" tube",
+    5: "To be or not to be, that is the question",
+    6: "Not to worry; it has to be so",
+    7: ("Café society", "東京大学で学ぶ"),
+}
+
+
+@pytest.fixture(scope="module")
+def index(build: Build) -> LexicalIndex:
+    return build(TEXTS)
+
+
+def found(index: LexicalIndex, query: str) -> set[int]:
+    return set(index.search(query, topn=100)[1].tolist())
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("boundary", {1, 2}),
+        ("BOUNDARIES plates", {1, 2, 3}),
+        ('"boundary layer"', {1}),
+        ("\u201cboundary layer\u201d", {1}),
+        ('"layer boundary"', set()),
+        ('"layer at the boundary"', {2}),
+        ('"layer boundary" art', {3, 4}),
+        ('"flat plates"', {1}),
+        ("+plate boundary", {1, 3}),
+        ('+"boundary layer" supersonic', {1}),
+        ("layer -flat", {2}),
+        ('layer -"boundary layer"', {2}),
+        ("plate layer -boundary +on", {3}),
+        ("-plates +the layer", {2}),
+        ("state-of-the-art", {3, 4}),
+        ('"state of the art"', {3, 4}),
+        ('"state of art"', set()),
+        ("art -state-of-the-art", set()),
+        ("avion", {4}),
+        ("panic", {4}),
+        ("cafe", {7}),
+        ("CAFÉ", {7}),
+        ("東京", {7}),
+        ("京東", set()),
+        ('"京大学"', {7}),
+        ("+大学 boundary", {7}),
+        ("unheard", set()),
+        ("+unheard boundary", set()),
+        ("boundary -unheard", {1, 2}),
+        ('5" tube', {4}),
+        ('"boundary', {1, 2}),
+        ('boundary layer"', {1, 2}),
+        ('"boundary layer" "flat', {1}),
+        ("- boundary", {1, 2}),
+        ("--boundary", {1, 2}),
+        ("+ boundary", {1, 2}),
+        ('"" boundary', {1, 2}),
+        ('-"" boundary', {1, 2}),
+        ("-... boundary", {1, 2}),
+    ],
+)
+def test_a_query_finds(index: LexicalIndex, query: str, numbers: set[int]) -> None:
+    assert found(index, query) == numbers
+
+
+def test_words_alone_are_looked_for_where_a_query_has_only_stop_words(index: LexicalIndex) -> None:
+    assert found(index, "not to be") == {5, 6}
+    assert found(index, '"to be or not to be"') == {5}
+    assert found(index, '"not to be"') == {5}
+    assert found(index, "not to be boundary") == {1, 2}
+    assert found(index, "to be -question") == {6}
+
+
+def test_a_phrase_does_not_run_on_from_the_title_into_the_text(build: Build) -> None:
+    index = build({1: ("flat", "plate"), 2: ("flat plate", "x")})
+    assert found(index, '"flat plate"') == {2}
+
+
+def test_without_a_language_every_word_counts_as_it_is(build: Build) -> None:
+    index = build(TEXTS, LexicalAnalyzer.for_language("none"))
+    assert found(index, "the plates") == {1, 2, 3, 4, 5}
+    assert found(index, '"layer of a flat"') == {1}
+    assert found(index, "don't") == {4}
+
+
+@pytest.mark.parametrize("query", ["", "  \n", "?!", '""', "-", '+ - "'])
+def test_a_query_without_words_is_refused(index: LexicalIndex, query: str) -> None:
+    with pytest.raises(QueryError, match="at least one word"):
+        index.search(query)
+
+
+@pytest.mark.parametrize("query", ["-cat", '-"a cat" -dog', "-the"])
+def test_a_query_that_only_excludes_is_refused(index: LexicalIndex, query: str) -> None:
+    with pytest.raises(QueryError, match="only excludes"):
+        index.search(query)
+
+
+def test_a_word_typed_twice_weighs_twice(english: LexicalAnalyzer) -> None:
+    query = parse_query("flow Flows heat", english)
+    assert query.words == {"flow": 2, "heat": 1}
+    assert query.spellings == {"flow": "flow", "heat": "heat"}
+
+
+def test_a_very_long_query_keeps_its_heaviest_words(build: Build) -> None:
+    texts = {i: f"common word{i}" for i in range(600)}
+    index = build(texts)
+    text = " ".join(["common", *(f"word{i}" for i in range(300)), "word7 word7"] * 40)
+    assert len(text) > 80_000
+    query = index.parse(text)
+    assert (len(query.words), query.dropped) == (256, 45)
+    assert "common" not in query.words
+    assert index.search(query, topn=1)[1].tolist() == [7]
+    assert index.search("x" * 100_000)[1].tolist() == []
+    assert index.search("many " * 20_000 + "common", topn=600)[1].size == 600
+
+
+def test_of_too_many_phrases_the_later_ones_become_words(index: LexicalIndex) -> None:
+    pasted = " ".join(f'"word{i} text{i}"' for i in range(40)) + ' "layer boundary"'
+    query = index.parse(pasted)
+    assert (len(query.phrases), query.dropped) == (32, 0)
+    assert query.words == {
+        **{f"{kind}{i}": 1 for i in range(32, 40) for kind in ("word", "text")},
+        "layer": 1,
+        "boundari": 1,
+    }
+    assert found(index, pasted) == {1, 2}
+
+
+def test_too_many_exclusions_are_refused(index: LexicalIndex) -> None:
+    with pytest.raises(QueryError, match="at most 32 excluded, this one has 40"):
+        index.search("cat " + " ".join(f"-word{i}" for i in range(40)))
+
+
+@pytest.mark.parametrize("topn", [0, -1, 2.5, True])
+def test_a_count_that_is_none_is_refused(index: LexicalIndex, topn: object) -> None:
+    with pytest.raises(ParameterError, match="topn"):
+        index.search("cat", topn=topn)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text() | st.text(alphabet="+-\"ab' \u201c*:()[]{}^~\\/\x00\x1f\ud800", max_size=40))
+def test_any_text_is_a_query_or_a_clear_error(index: LexicalIndex, text: str) -> None:
+    try:
+        scores, numbers = index.search(text)
+    except QueryError:
+        return
+    assert len(scores) == len(numbers) <= 10
