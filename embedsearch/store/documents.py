@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import UnknownDocumentError
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from embedsearch._types import Document
+    from embedsearch._types import Document, IntVector
+    from embedsearch.store.where.filtering import Filters
 
 _FIELDS = "id, title, text, metadata"
 _BATCH = 500
@@ -108,6 +110,17 @@ class DocumentStore:
             found.update((row[0], to_document(*row[1:])) for row in rows)
         return found
 
+    def ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return the ids of the documents of these numbers that are still there."""
+        found: dict[int, str] = {}
+        for start in range(0, len(numbers), _BATCH):
+            some = [int(number) for number in numbers[start : start + _BATCH]]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT number, id FROM documents WHERE number IN ({marks})"
+            with guarded(self.path):
+                found.update(self._connection.execute(query, some).fetchall())
+        return found
+
     def ids(self) -> Iterator[str]:
         """Yield all ids in the order of addition."""
         for row in self._rows("SELECT id FROM documents ORDER BY number"):
@@ -122,6 +135,20 @@ class DocumentStore:
         with guarded(self.path):
             rows = self._connection.execute(query, (f"%{pattern}%", most)).fetchall()
         return [str(row[0]) for row in rows]
+
+    def matching(self, where: str) -> IntVector:
+        """Return the numbers of the documents that a filter on metadata lets through.
+
+        Args:
+            where: Such as `year > 1990 and lang = 'en'`; see `store.where` and `parse_where`.
+
+        Returns:
+            `(m,)`, ascending, read-only; kept for the next time until something changes.
+
+        Raises:
+            QueryError: The filter does not parse, or names a field that no document has.
+        """
+        return self._filters.matching(where, self.change)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
@@ -191,6 +218,13 @@ class DocumentStore:
             self._execute("INSERT INTO deletions SELECT number, ? FROM documents", change)
             self._execute("DELETE FROM documents")
             self._execute("UPDATE latest SET change = ?", change)
+
+    @cached_property
+    def _filters(self) -> Filters:
+        # Most commands need none of it.
+        from embedsearch.store.where.filtering import Filters
+
+        return Filters(self.path, self._connection)
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[None]:

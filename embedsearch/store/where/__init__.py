@@ -1,0 +1,15 @@
+"""Filters on the metadata of documents: `year > 1990 and lang = 'en'`.
+
+A filter is read into a small tree, and the tree is held against columns of the fields that it
+names: nothing that a user writes ever becomes SQL.
+
+What holds for every filter:
+
+- A condition is true or false of a document, never unknown, and `not` turns it over. So
+  `lang != 'en'` is also true of documents without a `lang`.
+- A number and a string that spells one compare as numbers, `true` equals the string `true` in
+  any case, two strings compare by their code points, and other kinds never match.
+- Null and a field that is not there are the same.
+- `like` and `contains` ignore case, and see numbers as they are written.
+- `id` and `title` are those of the document, unless its metadata has a field of that name.
+"""

@@ -1,0 +1,116 @@
+"""Finds the documents that a filter lets through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch.store.where.columns import OWN_FIELDS, Table, read_table
+from embedsearch.store.where.parsing import parse_where
+from embedsearch.store.where.tree import And, Condition, Field, Not, Or, fields_of
+from embedsearch.store.where.unknown import fail_for_unknown
+from embedsearch.store.where.values import predicate_for
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import IntVector
+
+_MOST_ANSWERS = 8
+_MOST_COLUMNS = 32
+_MOST_CHARACTERS = 100_000_000
+
+
+class Filters:
+    """Answers filters. Fields are read when they are first named, and kept until a change.
+
+    Args:
+        path: The SQLite file, for errors.
+        connection: It, opened.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path, self._connection = path, connection
+        self._table = Table()
+
+    def matching(self, where: str, change: int) -> IntVector:
+        """Return the numbers of the documents of which a filter is true.
+
+        Args:
+            where: The filter, see `parse_where`.
+            change: The number of the last change.
+
+        Returns:
+            `(m,)`, ascending, read-only.
+
+        Raises:
+            QueryError: The filter does not parse, or names a field that no document has.
+        """
+        condition = parse_where(where)
+        fields = {field.name: field for field in reversed(list(fields_of(condition)))}
+        table = self._table_with(fields, change)
+        answer = table.answers.get(where)
+        if answer is None:
+            self._check_known(where, fields.values(), table)
+            answer = _answer(condition, table)
+            if len(table.answers) >= _MOST_ANSWERS:
+                table.answers.clear()
+            table.answers[where] = answer
+        return answer
+
+    def _table_with(self, names: Collection[str], change: int) -> Table:
+        # A change that is undone gives its number back.
+        if self._connection.in_transaction:
+            return self._read(names)
+        kept = self._table if self._table.change == change else Table()
+        missing = [name for name in names if name not in kept.columns]
+        if not missing:
+            return kept
+        table = self._joined(kept, missing, names)
+        is_small = sum(column.characters for column in table.columns.values()) < _MOST_CHARACTERS
+        self._table = table if is_small else Table()
+        return table
+
+    def _joined(self, kept: Table, missing: Collection[str], names: Collection[str]) -> Table:
+        read = self._read(missing)
+        if kept.change == read.change and len(kept.columns) + len(missing) <= _MOST_COLUMNS:
+            columns = {**kept.columns, **read.columns}
+            return Table(read.change, read.numbers, columns, kept.answers)
+        return read if len(missing) == len(names) else self._read(names)
+
+    def _read(self, names: Collection[str]) -> Table:
+        return read_table(self._path, self._connection, names)
+
+    def _check_known(self, where: str, fields: Collection[Field], table: Table) -> None:
+        """Refuse a field that no document has: a filter on it could only mislead."""
+        for field in sorted(fields, key=lambda field: field.place):
+            is_known = field.name in OWN_FIELDS or table.columns[field.name].is_known
+            if len(table.numbers) and not is_known:
+                fail_for_unknown(where, field, self._path, self._connection)
+
+
+def _answer(condition: Condition, table: Table) -> IntVector:
+    numbers = np.sort(table.numbers[_mask(condition, table)])
+    numbers.setflags(write=False)
+    return numbers
+
+
+def _mask(condition: Condition, table: Table) -> NDArray[np.bool_]:
+    """Say of every document whether a condition is true, `(n,)`."""
+    if isinstance(condition, Not):
+        return ~_mask(condition.part, table)
+    if isinstance(condition, And | Or):
+        join = np.logical_and if isinstance(condition, And) else np.logical_or
+        mask = _mask(condition.parts[0], table)
+        for part in condition.parts[1:]:
+            join(mask, _mask(part, table), out=mask)
+        return mask
+    column = table.columns[condition.field.name]
+    passes = predicate_for(condition)
+    truths = np.fromiter(map(passes, column.values), dtype=bool, count=len(column.values))
+    return truths[column.codes]

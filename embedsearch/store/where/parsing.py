@@ -1,0 +1,244 @@
+"""Filters as they are written, read into a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from embedsearch._errors import ParameterError, QueryError
+from embedsearch.store.where.numerals import number_of
+from embedsearch.store.where.tokens import Kind, Token, fail, tokenize
+from embedsearch.store.where.tree import (
+    Among,
+    And,
+    Condition,
+    Contains,
+    Field,
+    Like,
+    Not,
+    Or,
+    Order,
+    Ordered,
+)
+
+if TYPE_CHECKING:
+    from embedsearch._types import MetadataValue
+
+_MOST_NESTED = 50
+_MOST_COMPARISONS = 100
+_MOST_VALUES = 5_000
+
+_CONSTANTS: dict[str, MetadataValue] = {"true": True, "false": False, "null": None}
+_OPERATORS = ("in", "between", "like", "contains")
+_KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
+
+
+def parse_where(where: str) -> Condition:
+    """Read a filter such as `year > 1990 and lang in ('en', 'de')`.
+
+    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes. A value is
+    a number, a text in single or double quotes, `true`, `false` or `null`; a quote within is
+    doubled or has a backslash before it. The field comes first:
+
+    - `=`, `==`, `!=`, `<>`, `<`, `<=`, `>`, `>=`
+    - `in (a, b)`, `between a and b`, `like 'pat%'`, `contains 'text'`, each with `not` before it
+    - `is null`, `is not null`, `exists` (before or after the field)
+
+    These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
+    of the language may be in any case.
+
+    Args:
+        where: The filter: at most 100,000 characters, 100 comparisons, 5,000 values and 50
+            parentheses or `not` within each other.
+
+    Returns:
+        Its tree.
+
+    Raises:
+        QueryError: It is empty, does not parse or is too large; the message points at the place.
+        ParameterError: It is not a string.
+    """
+    if not isinstance(where, str):
+        raise ParameterError("where", "a string such as \"year > 1990 and lang = 'en'\"", where)
+    if not where.strip():
+        raise QueryError("the filter is empty; write for example: year > 1990 and lang = 'en'")
+    return _Parser(where).whole()
+
+
+class _Parser:
+    """Reads by recursive descent, one method for each rule of the grammar."""
+
+    def __init__(self, where: str) -> None:
+        self._where, self._tokens = where, tokenize(where)
+        self._next = self._nested = self._comparisons = self._values = 0
+
+    def whole(self) -> Condition:
+        condition = self._any_of()
+        if self._token.kind is not Kind.END:
+            self._fail("expected `and`, `or` or the end")
+        return condition
+
+    def _any_of(self) -> Condition:
+        parts = [self._all_of()]
+        while self._take("or"):
+            parts.append(self._all_of())
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _all_of(self) -> Condition:
+        parts = [self._one()]
+        while self._take("and"):
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _one(self) -> Condition:
+        if self._nested > _MOST_NESTED:
+            self._fail(f"more than {_MOST_NESTED} parentheses or `not` within each other")
+        self._nested += 1
+        if self._take("not"):
+            condition: Condition = Not(self._one())
+        elif self._take("("):
+            condition = self._any_of()
+            self._need(")")
+        else:
+            condition = self._comparison()
+        self._nested -= 1
+        return condition
+
+    def _comparison(self) -> Condition:
+        self._comparisons += 1
+        if self._comparisons > _MOST_COMPARISONS:
+            self._fail(f"more than {_MOST_COMPARISONS} comparisons")
+        if self._take("exists"):
+            return Not(Among(self._field_in_parentheses(), (None,)))
+        field = self._field()
+        if self._token.kind is Kind.SIGN:
+            return self._by_sign(field)
+        if self._take("exists"):
+            return Not(Among(field, (None,)))
+        if self._take("is"):
+            negated = self._take("not")
+            self._need("null")
+            return _negated(Among(field, (None,)), negated)
+        return self._by_word(field)
+
+    def _by_sign(self, field: Field) -> Condition:
+        sign = self._token.text
+        if sign in "(),":
+            self._fail_for_operator()
+        self._next += 1
+        if sign in ("=", "==", "!=", "<>"):
+            return _negated(Among(field, (self._value(),)), sign in ("!=", "<>"))
+        return Ordered(field, cast("Order", sign), self._bound())
+
+    def _by_word(self, field: Field) -> Condition:
+        negated = self._take("not")
+        word = self._word
+        if word not in _OPERATORS:
+            self._fail_for_operator()
+        self._next += 1
+        if word == "in":
+            return _negated(Among(field, self._list()), negated)
+        if word == "between":
+            return _negated(self._range(field), negated)
+        text = self._text(word)
+        return _negated(Like(field, text) if word == "like" else Contains(field, text), negated)
+
+    def _range(self, field: Field) -> Condition:
+        lowest = Ordered(field, ">=", self._bound())
+        self._need("and")
+        return And((lowest, Ordered(field, "<=", self._bound())))
+
+    def _list(self) -> tuple[MetadataValue, ...]:
+        self._need("(")
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        self._need(")")
+        return tuple(values)
+
+    def _field_in_parentheses(self) -> Field:
+        closes = self._take("(")
+        field = self._field()
+        if closes:
+            self._need(")")
+        return field
+
+    def _field(self) -> Field:
+        token = self._token
+        if token.kind is Kind.NUMBER:
+            self._fail("expected a field: it comes first, as in year > 1990")
+        if token.kind not in (Kind.NAME, Kind.QUOTED):
+            self._fail("expected a field")
+        if self._word in _KEYWORDS:
+            self._fail(f'expected a field; a field of this name goes in quotes: "{token.text}"')
+        self._next += 1
+        return Field(token.text, token.place)
+
+    def _bound(self) -> str | int | float:
+        place = self._token.place
+        value = self._value()
+        if value is None or isinstance(value, bool):
+            fail(self._where, place, "true, false and null have no order; use = or !=")
+        return value
+
+    def _text(self, word: str) -> str:
+        place = self._token.place
+        value = self._value()
+        if not isinstance(value, str):
+            fail(self._where, place, f"`{word}` needs a text in quotes")
+        return value
+
+    def _value(self) -> MetadataValue:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            self._fail(f"more than {_MOST_VALUES} values")
+        token = self._token
+        if token.kind is Kind.NUMBER:
+            return self._number(token)
+        is_text = token.kind is Kind.QUOTED and token.mark != "`"
+        if not is_text and self._word not in _CONSTANTS:
+            self._fail_for_value(token)
+        self._next += 1
+        return token.text if is_text else _CONSTANTS[_as_word(token)]
+
+    def _number(self, token: Token) -> int | float:
+        number = number_of(token.text)
+        if number is None:
+            self._fail("the number is too large; numbers reach to 1.8e308")
+        self._next += 1
+        return number
+
+    @property
+    def _token(self) -> Token:
+        return self._tokens[self._next]
+
+    @property
+    def _word(self) -> str:
+        return _as_word(self._token)
+
+    def _take(self, word: str) -> bool:
+        taken = self._word == word
+        self._next += taken
+        return taken
+
+    def _need(self, word: str) -> None:
+        if not self._take(word):
+            self._fail(f"expected `{word}`")
+
+    def _fail(self, reason: str) -> NoReturn:
+        fail(self._where, self._token.place, reason)
+
+    def _fail_for_operator(self) -> NoReturn:
+        self._fail("expected a comparison: = != < <= > >= in between like contains is exists")
+
+    def _fail_for_value(self, token: Token) -> NoReturn:
+        if token.kind is Kind.NAME or token.mark:
+            self._fail(f"expected a value; text goes in quotes: {token.text[:40]!r}")
+        self._fail("expected a value: a number, a text in quotes, true, false or null")
+
+
+def _as_word(token: Token) -> str:
+    return token.text.lower() if token.kind in (Kind.NAME, Kind.SIGN) else ""
+
+
+def _negated(condition: Condition, negated: bool) -> Condition:
+    return Not(condition) if negated else condition
