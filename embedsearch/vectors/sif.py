@@ -106,6 +106,16 @@ class SifEncoder:
         return unit
 
 
+def zipf_counts(size: int) -> IntVector:
+    """Guess how often the words of a vocabulary occur from their places alone: (size,).
+
+    The most frequent word comes first, as in the files of word2vec, GloVe and fastText.
+    Mandelbrot's form of Zipf's law: the frequency of rank r is proportional to 1 / (r + 2.7).
+    """
+    counts: IntVector = np.ceil(1e9 / (np.arange(1, size + 1) + 2.7)).astype(np.int64)
+    return counts
+
+
 def _common_directions(means: FloatMatrix, n_components: int) -> FloatMatrix:
     """Return the direction of the mean, then the first singular vectors of what is left.
 

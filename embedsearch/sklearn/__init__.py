@@ -1,0 +1,20 @@
+"""Transformers for scikit-learn: texts and words as the vectors of a model of your own.
+
+```python
+from embedsearch.sklearn import DocumentEncoder
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+pipeline = make_pipeline(DocumentEncoder(random_state=1), LogisticRegression())
+grid = {"documentencoder__vector_size": [50, 100], "documentencoder__trainer": ["auto", "ppmi"]}
+GridSearchCV(pipeline, grid).fit(texts, labels)
+```
+"""
+
+from __future__ import annotations
+
+from embedsearch.sklearn.documents import DocumentEncoder
+from embedsearch.sklearn.words import WordEncoder
+
+__all__ = ["DocumentEncoder", "WordEncoder"]

@@ -1,0 +1,1 @@
+"""Encoders of texts that come from elsewhere: adapters, and those of other packages."""

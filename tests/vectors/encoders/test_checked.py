@@ -1,0 +1,122 @@
+"""What search may rely on, whatever an encoder does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedsearch._errors import ParameterError, QueryError, VectorError
+from embedsearch.vectors.base import Encoder
+from embedsearch.vectors.encoders.checked import CheckedEncoder
+
+
+class Letters:
+    """Counts a, b and c; queries are counted twice."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def encode_documents(self, texts: Sequence[str]) -> Any:
+        self.batches.append(len(texts))
+        return [[text.count(letter) for letter in "abc"] for text in texts]
+
+    def encode_queries(self, texts: Sequence[str]) -> Any:
+        return np.array(self.encode_documents(texts), np.float64) * [2, 1, 1]
+
+
+class Answers:
+    """Gives one answer after the other, or raises it."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def encode_documents(self, texts: Sequence[str]) -> Any:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    encode_queries = encode_documents
+
+
+def test_rows_are_scaled_to_length_one_and_zeros_stay() -> None:
+    encoder = CheckedEncoder(Letters(), "letters")
+    made = encoder.encode_documents(["aab", "xyz", "c"])
+    expected = [[2 / 5**0.5, 1 / 5**0.5, 0], [0, 0, 0], [0, 0, 1]]
+    np.testing.assert_allclose(made, expected, rtol=1e-6)
+    assert made.dtype == np.float32
+
+
+def test_queries_are_encoded_by_their_own_method() -> None:
+    made = CheckedEncoder(Letters(), "letters").encode_queries(["ab"])
+    np.testing.assert_allclose(made, [[2 / 5**0.5, 1 / 5**0.5, 0]], rtol=1e-6)
+
+
+def test_texts_come_in_batches_and_stay_in_order() -> None:
+    letters = Letters()
+    texts = ["a" * n + "b" for n in range(10)]
+    made = CheckedEncoder(letters, "letters", batch_size=4).encode_documents(texts)
+    assert letters.batches == [4, 4, 2]
+    np.testing.assert_allclose(made[:, 0] / made[:, 1], np.arange(10), atol=1e-5)
+
+
+def test_an_encoder_says_how_many_texts_it_takes() -> None:
+    letters: Any = Letters()
+    letters.batch_size = 3
+    CheckedEncoder(letters, "letters").encode_documents(["a"] * 7)
+    assert letters.batches == [3, 3, 1]
+
+
+def test_the_dimension_is_found_without_texts() -> None:
+    encoder = CheckedEncoder(Letters(), "letters")
+    assert encoder.encode_queries([]).shape == (0, 3)
+    assert encoder.vector_size == 3
+
+
+def test_a_checked_encoder_is_an_encoder() -> None:
+    assert isinstance(CheckedEncoder(Letters(), "letters"), Encoder)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ([[1.0, 2.0]], "1 vectors for 2 texts"),
+        ([[1.0, 2.0], [np.nan, 0.0]], "row 1 .*'odd'.* NaN"),
+        ([[1.0, 2.0], [1e300, 0.0]], "beyond float32"),
+        ([[1.0, 2.0], [1.0]], "'odd'.*array of numbers"),
+        ([["a", "b"], ["c", "d"]], "'odd'.*real numbers"),
+        ([[[1.0]], [[2.0]]], "'odd'.*shape"),
+        (None, "'odd'"),
+        (ConnectionError("no route"), "'odd' failed .ConnectionError: no route"),
+        (KeyError("vectors"), "'odd' failed .KeyError"),
+    ],
+)
+def test_a_wrong_answer_names_the_encoder(answer: Any, reason: str) -> None:
+    with pytest.raises(VectorError, match=reason):
+        CheckedEncoder(Answers(answer), "odd").encode_documents(["one", "two"])
+
+
+def test_the_dimension_may_not_change() -> None:
+    encoder = CheckedEncoder(Answers([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), "odd", batch_size=1)
+    with pytest.raises(VectorError, match=r"'odd'.*from 1 on must have 2 dimensions, got 3"):
+        encoder.encode_documents(["one", "two"])
+
+
+def test_our_own_errors_pass_as_they_are() -> None:
+    with pytest.raises(QueryError, match="too long"):
+        CheckedEncoder(Answers(QueryError("too long")), "odd").encode_queries(["one"])
+
+
+@pytest.mark.parametrize("texts", ["one text", ["a", None], [b"bytes"]])
+def test_only_lists_of_texts_are_taken(texts: Any) -> None:
+    with pytest.raises(ParameterError, match="text"):
+        CheckedEncoder(Letters(), "letters").encode_documents(texts)
+
+
+@pytest.mark.parametrize("size", [0, 2.5, "many"])
+def test_a_batch_has_one_text_or_more(size: Any) -> None:
+    with pytest.raises(ParameterError, match="batch_size"):
+        CheckedEncoder(Letters(), "letters", batch_size=size)
