@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._version import __version__
 
 if TYPE_CHECKING:
+    from embedsearch import evaluation, sklearn
     from embedsearch._errors import (
         CorpusTooSmallError,
         DuplicateIdError,
@@ -57,8 +58,12 @@ if TYPE_CHECKING:
     from embedsearch.training.conversion import from_gensim, to_gensim
     from embedsearch.training.fitting import TRAINERS
     from embedsearch.training.texts import train_texts
+    from embedsearch.vectors.base import Encoder
+    from embedsearch.vectors.formats.loading import load_vectors
+    from embedsearch.vectors.formats.registry import VECTOR_FORMATS
+    from embedsearch.vectors.formats.saving import save_vectors
     from embedsearch.vectors.word_vectors import WordVectors
-    from embedsearch.workspace.building import build, create, open
+    from embedsearch.workspace.building import build, create, import_vectors, open
     from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
@@ -72,18 +77,25 @@ _HOMES = {
     "embedsearch.training.conversion": ("from_gensim", "to_gensim"),
     "embedsearch.training.fitting": ("TRAINERS",),
     "embedsearch.training.texts": ("train_texts",),
+    "embedsearch.vectors.base": ("Encoder",),
+    "embedsearch.vectors.formats.loading": ("load_vectors",),
+    "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
+    "embedsearch.vectors.formats.saving": ("save_vectors",),
     "embedsearch.vectors.word_vectors": ("WordVectors",),
-    "embedsearch.workspace.building": ("build", "create", "open"),
+    "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
     "embedsearch.workspace.workspace": ("Workspace",),
 }
+_SUBPACKAGES = ("evaluation", "sklearn")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "TRAINERS",
+    "VECTOR_FORMATS",
     "CorpusTooSmallError",
     "Document",
     "DuplicateIdError",
     "EmbedSearchError",
+    "Encoder",
     "EpochReport",
     "Hit",
     "Hits",
@@ -124,16 +136,23 @@ __all__ = [
     "__version__",
     "build",
     "create",
+    "evaluation",
     "from_gensim",
     "get_corpus",
+    "import_vectors",
     "list_corpora",
+    "load_vectors",
     "open",
+    "save_vectors",
+    "sklearn",
     "to_gensim",
     "train_texts",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return import_module(f"embedsearch.{name}")
     if name in _HOME_OF:
         return getattr(import_module(_HOME_OF[name]), name)
     if name in __all__ and name.endswith("Error"):

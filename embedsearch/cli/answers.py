@@ -20,6 +20,7 @@ class Answer:
         single: There is always exactly one record, and JSON is an object, not a list.
         vertical: A table has a line per key instead of a line per record.
         notes: Lines for standard error: words left out or inferred.
+        document: What JSON has in place of the records; a table shows only a part of it.
     """
 
     records: Sequence[Record]
@@ -28,6 +29,7 @@ class Answer:
     single: bool = False
     vertical: bool = False
     notes: tuple[str, ...] = ()
+    document: Record | None = None
 
     @classmethod
     def one(cls, record: Record) -> Answer:

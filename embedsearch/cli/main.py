@@ -27,6 +27,11 @@ SECTIONS = {
         "rank": "words",
     },
     "Ask about documents": {"search": "documents", "related": "documents"},
+    "Measure, exchange": {
+        "evaluate": "evaluation",
+        "import": "exchange",
+        "export": "exchange",
+    },
     "Look around": {
         "shell": "shell",
         "info": "inspection",
@@ -51,7 +56,10 @@ class Main(click.Group):
         if name not in _MODULES:
             return None
         module = import_module(f"embedsearch.cli.{_MODULES[name]}")
-        command: click.Command = getattr(module, name.replace("-", "_"))
+        # A command cannot be called `import` in Python.
+        command: click.Command = getattr(module, name.replace("-", "_"), None) or getattr(
+            module, f"{name}_"
+        )
         return command
 
     def resolve_command(

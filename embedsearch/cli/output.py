@@ -80,11 +80,14 @@ def _csv_cell(cell: Any) -> Any:
 
 
 def _json(answer: Answer) -> str:
+    if answer.document is not None:
+        return json_line(answer.document, indent=2)
     return json_line(answer.records[0], indent=2) if answer.single else json_array(answer.records)
 
 
 def _jsonl(answer: Answer) -> str:
-    return "".join(map(json_line, answer.records))
+    records = answer.records if answer.document is None else [answer.document]
+    return "".join(map(json_line, records))
 
 
 def _csv(answer: Answer) -> str:

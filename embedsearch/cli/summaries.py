@@ -50,6 +50,22 @@ def of_training(report: TrainingReport) -> list[str]:
     ]
 
 
+def of_import(ws: Workspace, path: str) -> list[str]:
+    """Say what was imported, and give a question that it can answer."""
+    info = ws.info()
+    what = f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions"
+    documents = f"; {count(info.documents, 'document')} encoded" if info.documents else ""
+    return [
+        f"Imported {what} into {path}{documents}.",
+        f"Try: embedsearch neighbors {_example(ws.words.index_to_key)} -w {shlex.quote(path)}",
+    ]
+
+
+def of_export(rows: int, file: str) -> list[str]:
+    """Say what was written."""
+    return [f"Wrote {count(rows, 'vector')} to {file}."]
+
+
 def of_index(changes: int) -> list[str]:
     """Say what was indexed."""
     return [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._errors import ParameterError, UnknownDocumentError
+from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError, UnknownWordError
 from embedsearch._types import FloatMatrix, FloatVector, Hit, Hits
 from embedsearch.search.snippets import best_passage
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from embedsearch.search.encoding import TextEncoder
     from embedsearch.store.documents import DocumentStore
 
+Ranker = Callable[[Sequence[str], int], list[list[tuple[str, float]]]]
+"""Texts and `topn` to the (id, score) of each one's documents, best first."""
 IndexFor = Callable[["DocumentVectors"], "VectorIndex"]
 
 
@@ -74,6 +76,36 @@ class DocumentSearch:
     def vector(self, id: str) -> FloatVector:
         """Return the (d,) vector of a document, of unit length."""
         return self._own(id)[1]
+
+    def matrix(self) -> FloatMatrix:
+        """Return the (n, d) vectors of all documents, in the order of their numbers."""
+        current = self.current()
+        return np.asarray(current.vectors)[np.argsort(current.numbers)]
+
+    def indexed(self) -> tuple[VectorIndex, FloatMatrix]:
+        """Return the index of documents, and the (n, d) vectors that are in it, by row."""
+        vectors = self.current().vectors
+        if self._index is None:
+            raise QueryError("there are no documents")
+        return self._index, vectors
+
+    def ranker(self) -> Ranker:
+        """Return a search that gives ids and scores alone; what it cannot answer is empty."""
+
+        def rank(texts: Sequence[str], topn: int) -> list[list[tuple[str, float]]]:
+            return [self._ranked(text, topn) for text in texts]
+
+        return rank
+
+    def _ranked(self, text: str, topn: int) -> list[tuple[str, float]]:
+        try:
+            query = self.encoder.query(text)
+        except (QueryError, UnknownWordError):
+            return []
+        scores, numbers = self._nearest(query.vector.reshape(1, -1), topn)[0]
+        ids = self.store.ids_of(numbers.tolist())
+        pairs = zip(numbers.tolist(), scores.tolist(), strict=True)
+        return [(ids[number], score) for number, score in pairs if number in ids]
 
     def current(self) -> DocumentVectors:
         """Return the vectors, brought up to date with the record."""

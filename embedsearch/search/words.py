@@ -91,7 +91,7 @@ class Words(WordComparisons):
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         euclidean = _is_euclidean(metric)
         query = self._combine(terms, euclidean)
-        index = self._euclidean_index if euclidean else self._index
+        index = self._euclidean_index if euclidean else self.index
         topn = as_count("topn", topn)
         among = self._first_rows(restrict_vocab)
         scores, rows = index.search(query.vector, topn + len(query.rows), among)
@@ -125,7 +125,7 @@ class Words(WordComparisons):
         if not found:
             return []
         Q = np.array([one.vector for one in found])
-        scores, rows = self._index.search(Q, topn + 1)
+        scores, rows = self.index.search(Q, topn + 1)
         return [
             self._neighbors(rows[i], scores[i], topn, _rows([one]), _inferred([one]))
             for i, one in enumerate(found)
@@ -230,7 +230,8 @@ class Words(WordComparisons):
         return range(min(as_count("restrict_vocab", restrict_vocab), len(self)))
 
     @cached_property
-    def _index(self) -> VectorIndex:
+    def index(self) -> VectorIndex:
+        """The cosine index of the vocabulary; opened when first asked for."""
         given = self._given_index
         return given if isinstance(given, VectorIndex) else given()
 

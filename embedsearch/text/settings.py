@@ -169,10 +169,18 @@ def _check_pattern(pattern: str) -> None:
 
 
 def changed(
-    settings: TokenizerSettings, options: Mapping[str, Any]
+    settings: TokenizerSettings | str, options: Mapping[str, Any], default: TokenizerSettings
 ) -> tuple[TokenizerSettings, dict[str, Any]]:
-    """Apply the options that belong to tokenizing; return the settings and the other options."""
+    """Apply the options that belong to tokenizing; return the settings and the other options.
+
+    Args:
+        settings: What to change; the name of a tokenizer alone changes `default`.
+        options: By name; None counts as not given.
+        default: See `settings`.
+    """
     names = {field.name for field in fields(TokenizerSettings)}
     own = {name: value for name, value in options.items() if name in names and value is not None}
     rest = {name: value for name, value in options.items() if name not in names}
+    if isinstance(settings, str):
+        settings = replace(default, tokenizer=settings)
     return replace(settings, **own), rest

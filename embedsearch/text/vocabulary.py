@@ -50,15 +50,24 @@ class Vocabulary:
         Raises:
             VectorError: A line is not a word and a count.
         """
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        words, counts = [], np.empty(len(lines), dtype=np.int64)
-        for row, line in enumerate(lines):
-            word, _, count = line.partition("\t")
-            if not word or not count.isdecimal():
-                raise VectorError(f"{path}, line {row + 1}: not a word and a count")
-            words.append(word)
-            counts[row] = int(count)
-        return cls(words, counts)
+        # Not read as text, which would take a carriage return in a word for the end of a line.
+        text = path.read_bytes().decode("utf-8")
+        cells = text.replace("\n", "\t").split("\t")
+        words, numbers = cells[:-1:2], cells[1::2]
+        lines = text.count("\n")
+        # Cells pair up only if every line has one tab; then one pass over the text does.
+        paired = text.endswith("\n") and len(cells) == 2 * lines + 1 == 2 * text.count("\t") + 1
+        if not (paired and all(map(str.isdecimal, numbers)) and all(words)) and text:
+            raise VectorError(f"{path}, line {_bad_line(text)}: not a word and a count")
+        return cls(words, np.fromiter(map(int, numbers), np.int64, lines))
+
+
+def _bad_line(text: str) -> int:
+    for number, line in enumerate(text.split("\n"), 1):
+        word, _, count = line.partition("\t")
+        if not word or not count.isdecimal():
+            return number
+    return text.count("\n") + 1
 
 
 def select(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
+    from embedsearch.evaluation.base import Report
     from embedsearch.store.documents import Changes
     from embedsearch.text.corpora.catalogue import CorpusEntry, get_corpus, list_corpora
     from embedsearch.text.settings import (
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from embedsearch.text.stop_words import resolve_stop_words
     from embedsearch.training.base import TrainingReport
     from embedsearch.training.fitting import TRAINERS
-    from embedsearch.workspace.building import build, create, open
+    from embedsearch.vectors.formats.base import ENCODING_ERRORS
+    from embedsearch.vectors.formats.registry import VECTOR_FORMATS
+    from embedsearch.workspace.building import build, create, import_vectors, open
+    from embedsearch.workspace.choices import KINDS, SEARCH_MODES
     from embedsearch.workspace.collection import Documents
     from embedsearch.workspace.info import Info
-    from embedsearch.workspace.workspace import SEARCH_MODES, Workspace
+    from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
     "embedsearch._progress": ("Progress",),
+    "embedsearch.evaluation.base": ("Report",),
     "embedsearch.store.documents": ("Changes",),
     "embedsearch.text.corpora.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
     "embedsearch.text.settings": (
@@ -45,33 +50,41 @@ _HOMES = {
     "embedsearch.text.stop_words": ("resolve_stop_words",),
     "embedsearch.training.base": ("TrainingReport",),
     "embedsearch.training.fitting": ("TRAINERS",),
-    "embedsearch.workspace.building": ("build", "create", "open"),
+    "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),
+    "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
+    "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
+    "embedsearch.workspace.choices": ("KINDS", "SEARCH_MODES"),
     "embedsearch.workspace.collection": ("Documents",),
     "embedsearch.workspace.info": ("Info",),
-    "embedsearch.workspace.workspace": ("SEARCH_MODES", "Workspace"),
+    "embedsearch.workspace.workspace": ("Workspace",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ACCENTS",
     "DIGITS",
+    "ENCODING_ERRORS",
     "FORMATS",
+    "KINDS",
     "SEARCH_MODES",
     "SPLITS",
     "TOKENIZERS",
     "TRAINERS",
+    "VECTOR_FORMATS",
     "Changes",
     "CorpusEntry",
     "Documents",
     "Info",
     "Progress",
     "ReadSettings",
+    "Report",
     "TokenizerSettings",
     "TrainingReport",
     "Workspace",
     "build",
     "create",
     "get_corpus",
+    "import_vectors",
     "list_corpora",
     "open",
     "resolve_stop_words",

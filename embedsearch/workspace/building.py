@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from embedsearch._types import Document
+    from embedsearch.training.base import TrainedModel
+    from embedsearch.vectors.word_vectors import WordVectors
 
 _UNFINISHED = "building"
 
@@ -54,7 +56,7 @@ def build(
     *,
     overwrite: bool = False,
     read: ReadSettings | None = None,
-    tokenizer: TokenizerSettings | None = None,
+    tokenizer: TokenizerSettings | str | None = None,
     trainer: str = "auto",
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
@@ -68,7 +70,7 @@ def build(
         overwrite: Replace the documents of a workspace that is there; should anything fail, it
             stays as it was.
         read: How sources become documents.
-        tokenizer: How text becomes tokens.
+        tokenizer: How text becomes tokens: settings, or the name of a tokenizer.
         trainer: One of `embedsearch.TRAINERS`.
         progress: A listener.
         stdin: What "-" reads, if not the standard input.
@@ -88,7 +90,7 @@ def build(
 
     path, listener = Path(path), progress or SilentProgress()
     read, options = _settings(ReadSettings, read, options)
-    tokenizer, options = _settings(TokenizerSettings, tokenizer, options)
+    tokenizer, options = tokenizer_settings(tokenizer, options)
     resolve_trainer(trainer)
     training_settings(**options)
     documents = documents_of(sources, read, listener, stdin)
@@ -96,6 +98,47 @@ def build(
         return _rebuild(path, documents, tokenizer, trainer, listener, options)
     _create(path, tokenizer, documents)
     return _train_new(path, trainer, listener, options)
+
+
+def import_vectors(
+    source: str | Path | WordVectors | TrainedModel,
+    path: str | Path,
+    *,
+    tokenizer: TokenizerSettings | str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Workspace:
+    """Make a workspace of word vectors that were trained elsewhere.
+
+    It has no documents; `add` some, and they are found by these vectors. In a workspace that
+    is there already, they take the place of its word vectors.
+
+    Args:
+        source: See `Workspace.import_vectors`.
+        path: The workspace.
+        tokenizer: See `Workspace.import_vectors`.
+        progress: A listener.
+        **options: See `Workspace.import_vectors`.
+
+    Returns:
+        The workspace, open for writing.
+
+    Raises:
+        InputError: The vectors cannot be read. No new workspace is left behind then.
+    """
+    path = Path(path)
+    is_new = not Layout(path).state.exists()
+    if is_new:
+        _create(path, TokenizerSettings(), ())
+    workspace = Workspace(path, "w")
+    try:
+        workspace.import_vectors(source, tokenizer=tokenizer, progress=progress, **options)
+    except BaseException:
+        workspace.close()
+        if is_new:
+            shutil.rmtree(path)
+        raise
+    return workspace
 
 
 def _train_new(path: Path, trainer: str, progress: Progress, options: dict[str, Any]) -> Workspace:
@@ -182,6 +225,16 @@ def _remove_unfinished(path: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
         except Timeout:
             continue
+
+
+def tokenizer_settings(
+    given: TokenizerSettings | str | None, options: dict[str, Any]
+) -> tuple[TokenizerSettings, dict[str, Any]]:
+    """Complete the settings of tokenizing by options; return them and the other options."""
+    if isinstance(given, str):
+        given, options = None, {**options, "tokenizer": given}
+    settings, rest = _settings(TokenizerSettings, given, options)
+    return settings, rest
 
 
 def _settings(kind: Any, given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from embedsearch._types import Document, FloatVector, Hits, html_table
+from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_table
 
 if TYPE_CHECKING:
     from embedsearch.search.documents import DocumentSearch
@@ -49,6 +49,11 @@ class Documents(Mapping[str, Document]):
     def vector(self, id: str) -> FloatVector:
         """Return the (d,) vector of a document: float32, unit length."""
         return self._search().vector(id)
+
+    @property
+    def vectors(self) -> FloatMatrix:
+        """The vectors of all documents, (n, d) float32 of unit length, in the order of the ids."""
+        return self._search().matrix()
 
     def __repr__(self) -> str:
         return f"Documents({len(self):,})"

@@ -69,6 +69,11 @@ class Generation:
         return int(self._entry("trained_change"))
 
     @property
+    def fitted_documents(self) -> int:
+        """How many documents the encoder was fitted to."""
+        return int(self.manifest.get("fitted_documents", self.training["documents"]))
+
+    @property
     def training(self) -> dict[str, Any]:
         """The report of the training."""
         return dict(self._entry("training"))
@@ -99,7 +104,8 @@ class Generation:
             tensors = open_tensors(self.files.words)
             words = list(vocabulary.words)
             subwords = self._subwords(tensors)
-            return WordVectors(tensors["vectors"], words, vocabulary.counts, subwords, check=False)
+            counts = vocabulary.counts if vocabulary.total else None
+            return WordVectors(tensors["vectors"], words, counts, subwords, check=False)
 
     @property
     def model(self) -> TrainedModel:

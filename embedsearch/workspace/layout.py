@@ -101,6 +101,11 @@ class Layout:
         return self.root / "checkpoint.safetensors"
 
     @property
+    def reports(self) -> Path:
+        """What evaluations found, a file each."""
+        return self.root / "reports"
+
+    @property
     def temporary(self) -> Path:
         """Work under way; whatever the holder of the lock finds here is left from a crash."""
         return self.root / "tmp"

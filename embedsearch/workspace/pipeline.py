@@ -7,29 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._progress import SilentProgress
 from embedsearch.index.flat import FlatIndex
-from embedsearch.search.document_vectors import DocumentVectors
+from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import Hooks
 from embedsearch.training.fitting import train_word_vectors
-from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.tensors import save_tensors
+from embedsearch.workspace.document_part import fit_documents, write_document_vectors
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.publishing import publish, reuse
 from embedsearch.workspace.tokenized import TokenizedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from embedsearch._progress import Progress
+    from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.text.stream import TokenStream
+    from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import TrainedModel, TrainingReport
-    from embedsearch.vectors.sif import RowBlock
-    from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.imported import ImportedVectors
     from embedsearch.workspace.layout import GenerationLayout, Layout
     from embedsearch.workspace.requests import TrainingRequest
 
@@ -56,7 +55,8 @@ def train_generation(
         shutil.rmtree(layout.temporary, ignore_errors=True)
         phrases = start.phrases if start else None
         corpus = TokenizedRecord(layout, store, request.tokenizer, phrases, progress)
-        stream = corpus.since(start.trained_change if start else 0)
+        since = start.trained_change if start else 0
+        stream = corpus.since(since)
         hooks = Hooks(
             callbacks=request.callbacks,
             start=start.model if start else None,
@@ -67,17 +67,15 @@ def train_generation(
         model, report = train_word_vectors(
             stream, request.trainer, request.settings, progress, folder=folder, hooks=hooks
         )
-        everything = corpus.since(0) if start else stream
-        encoder = SifEncoder(model.vectors.vectors, _counts(model.vectors))
-        documents = _encode(everything, model.vectors, encoder, progress)
+        everything = corpus.since(0) if since else stream
+        part = fit_documents(everything, model.vectors, change, progress)
 
     def write(files: GenerationLayout) -> dict[str, Any]:
-        _write_words(files, model)
+        write_words(files, model)
         corpus.phrases.save(files.phrases)
-        save_tensors(files.encoder, encoder.to_tensors(), {})
-        _write_documents(files, DocumentVectors(everything.numbers, documents, change))
+        part.save(files)
         return {
-            "change": change,
+            **part.facts,
             "trained_change": change,
             "tokenizer": request.tokenizer.to_json(),
             "training": report.to_json(),
@@ -88,47 +86,78 @@ def train_generation(
 
 def index_generation(layout: Layout, generation: Generation, vectors: DocumentVectors) -> int:
     """Publish the same word vectors with document vectors that are up to date."""
-    old = generation.files
+    facts = {"change": vectors.change, "fitted_documents": generation.fitted_documents}
+    return _republish(
+        layout, generation, facts, lambda files: write_document_vectors(files, vectors)
+    )
+
+
+def refit_generation(
+    layout: Layout, store: DocumentStore, generation: Generation, progress: Progress
+) -> int:
+    """Publish the same word vectors with an encoder fitted anew to all documents."""
+    change = store.change
+    with storage_errors(layout.root):
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+        tokenizer, phrases = generation.tokenizer, generation.phrases
+        stream = TokenizedRecord(layout, store, tokenizer, phrases, progress).since(0)
+        part = fit_documents(stream, generation.vectors, change, progress)
+    return _republish(layout, generation, part.facts, part.save)
+
+
+def import_generation(
+    layout: Layout,
+    store: DocumentStore,
+    imported: ImportedVectors,
+    tokenizer: TokenizerSettings,
+    progress: Progress,
+) -> int:
+    """Publish word vectors that were trained elsewhere, with the documents encoded by them."""
+    # There is nothing to tell of no documents.
+    listener = progress if len(store) else SilentProgress()
+    with storage_errors(layout.root):
+        corpus = TokenizedRecord(layout, store, tokenizer, PhraseTable(), listener)
+        stream = corpus.since(0)
+        part = fit_documents(stream, imported.model.vectors, store.change, listener)
 
     def write(files: GenerationLayout) -> dict[str, Any]:
-        for path in old.of_the_model:
-            reuse(path, files.root / path.name)
-        _write_documents(files, vectors)
-        kept = ("trained_change", "tokenizer", "training")
-        return {"change": vectors.change, **{name: generation.manifest[name] for name in kept}}
+        write_words(files, imported.model)
+        PhraseTable().save(files.phrases)
+        part.save(files)
+        return {
+            **part.facts,
+            "trained_change": store.change,
+            "tokenizer": tokenizer.to_json(),
+            "training": imported.report(len(stream)).to_json(),
+        }
 
     return publish(layout, write)
 
 
-def _encode(
-    stream: TokenStream, vectors: WordVectors, encoder: SifEncoder, progress: Progress
-) -> Any:
-    index = vectors.key_to_index
-    rows = np.fromiter((index.get(t, -1) for t in stream.types), np.int64, len(stream.types))
+def _republish(
+    layout: Layout,
+    generation: Generation,
+    facts: dict[str, Any],
+    write_rest: Callable[[GenerationLayout], None],
+) -> int:
+    def write(files: GenerationLayout) -> dict[str, Any]:
+        write_rest(files)
+        for path in generation.files.of_the_model:
+            new = files.root / path.name
+            if not new.exists():
+                reuse(path, new)
+        kept = ("trained_change", "tokenizer", "training")
+        return {**facts, **{name: generation.manifest[name] for name in kept}}
 
-    def blocks() -> Iterator[RowBlock]:
-        for places, tokens, bounds in stream.blocks():
-            yield rows[tokens], bounds
-            task.advance(places.stop - places.start)
-
-    with progress.task("encoding documents", len(stream), "documents") as task:
-        return encoder.fit_transform(blocks())
+    return publish(layout, write)
 
 
-def _counts(vectors: WordVectors) -> Any:
-    return np.ones(len(vectors)) if vectors.counts is None else vectors.counts
-
-
-def _write_words(files: GenerationLayout, model: TrainedModel) -> None:
+def write_words(files: GenerationLayout, model: TrainedModel) -> None:
+    """Write word vectors, their index, and what a training goes on from."""
     vectors = model.vectors
-    Vocabulary(vectors.index_to_key, _counts(vectors)).save(files.vocabulary)
+    counts = np.zeros(len(vectors), np.int64) if vectors.counts is None else vectors.counts
+    Vocabulary(vectors.index_to_key, counts).save(files.vocabulary)
     save_tensors(files.words, word_tensors(vectors), {})
     FlatIndex.build(vectors.vectors).save(files.word_index)
     sides = {"context": model.context, "inputs": model.inputs}
     save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
-
-
-def _write_documents(files: GenerationLayout, documents: DocumentVectors) -> None:
-    tensors: dict[str, NDArray[Any]] = {"numbers": documents.numbers, "vectors": documents.vectors}
-    save_tensors(files.documents, tensors, {})
-    FlatIndex.build(np.asarray(documents.vectors)).save(files.document_index)

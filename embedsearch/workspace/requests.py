@@ -10,6 +10,7 @@ from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.fitting import resolve_trainer
 from embedsearch.training.settings import TrainingSettings, training_settings
+from embedsearch.workspace.imported import IMPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +77,9 @@ def training_request(
     if updated is not None:
         if tokenizer != updated.tokenizer:
             raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
-        trainer = updated.training["trainer"] if trainer == "auto" else trainer
+        before = updated.training["trainer"]
+        if trainer == "auto":
+            trainer = "word2vec" if before == IMPORTED else before
         given = {"vector_size": updated.vectors.vector_size, **given}
     return TrainingRequest(
         tokenizer=tokenizer,

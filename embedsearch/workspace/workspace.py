@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from embedsearch._errors import (
-    NotTrainedError,
-    ParameterError,
-    WorkspaceDamagedError,
-    WorkspaceReadOnlyError,
-)
+from embedsearch._errors import ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, FloatVector, Hits, html_table
-from embedsearch.search.documents import DocumentSearch
-from embedsearch.store.documents import Changes, DocumentStore
 from embedsearch.text.settings import changed
+from embedsearch.workspace.choices import SEARCH_MODES
 from embedsearch.workspace.collection import Documents
-from embedsearch.workspace.files import storage_errors
-from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.info import Info, generation_facts, size_on_disk
-from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.locks import lock_for_writing
-from embedsearch.workspace.publishing import remove_unused
-from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.opened import OpenWorkspace
+from embedsearch.workspace.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
+    from pathlib import Path
 
     from embedsearch.search.words import Words
+    from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import Callback, TrainedModel, TrainingReport
+    from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.evaluating import Evaluation
 
-SEARCH_MODES = ("auto", "latent")
 
-
-class Workspace:
+class Workspace(OpenWorkspace):
     """Documents, word vectors and indexes in one folder. Made by `open`, `create` or `build`.
 
     A reader keeps the generation that it opened, whatever a writer publishes meanwhile. There
@@ -54,43 +44,8 @@ class Workspace:
     """
 
     def __init__(self, path: str | Path, mode: str = "r") -> None:
-        if mode not in ("r", "w"):
-            raise ParameterError("mode", '"r" or "w"', mode)
-        self.path, self.mode = Path(path), mode
-        self._layout = Layout(self.path)
-        self._state = load_state(self._layout)
-        self._lock = None
-        if mode == "w":
-            with storage_errors(self.path):
-                self._lock = lock_for_writing(self._layout.lock, self.path)
-        try:
-            self._state = load_state(self._layout)
-            self._store = DocumentStore(self._layout.record, writable=mode == "w")
-            self._generation = self._open_generation()
-        except BaseException:
-            # What was opened closes with the object, but the lock would outlive the error.
-            self._unlock()
-            raise
-        self._search: DocumentSearch | None = None
+        super().__init__(path, mode)
         self.documents = Documents(self._store, self._document_search)
-
-    def close(self) -> None:
-        """Let go of files and locks; safe to call twice."""
-        self._store.close()
-        if self._generation is not None:
-            self._generation.close()
-        self._unlock()
-
-    def __enter__(self) -> Workspace:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def tokenizer(self) -> TokenizerSettings:
@@ -167,7 +122,7 @@ class Workspace:
         self,
         trainer: str = "auto",
         *,
-        tokenizer: TokenizerSettings | None = None,
+        tokenizer: TokenizerSettings | str | None = None,
         progress: Progress | None = None,
         callbacks: Sequence[Callback] = (),
         update: bool = False,
@@ -180,7 +135,8 @@ class Workspace:
 
         Args:
             trainer: One of `embedsearch.TRAINERS`.
-            tokenizer: How to cut text from now on; None leaves it as it is.
+            tokenizer: How to cut text from now on: settings, or the name of a tokenizer; None
+                leaves it as it is.
             progress: A listener.
             callbacks: Called with an `EpochReport` after every epoch; one that returns True
                 stops the training.
@@ -208,6 +164,64 @@ class Workspace:
         """
         return self._trained().model
 
+    def import_vectors(
+        self,
+        source: str | Path | WordVectors | TrainedModel,
+        *,
+        tokenizer: TokenizerSettings | str | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> None:
+        """Take word vectors that were trained elsewhere in place of those that there are.
+
+        The documents are encoded by them. `train(update=True)` goes on from them on documents
+        that are added later.
+
+        Args:
+            source: A file or folder of any format of `embedsearch.VECTOR_FORMATS`, or vectors
+                in memory: `embedsearch.from_gensim` makes some of a model of gensim.
+            tokenizer: How documents and queries are cut; None folds case, unless the words
+                have upper and lower case.
+            progress: A listener.
+            **options: As for `embedsearch.load_vectors` (`format`, `limit`,
+                `encoding_errors`, `allow_pickle`), and those of `TokenizerSettings`.
+
+        Raises:
+            SourceError: The file cannot be read; the workspace stays as it was.
+            ParameterError: There is no such format.
+        """
+        from embedsearch.workspace.exchange import take_vectors
+
+        self._check_writable()
+        number, cutting = take_vectors(
+            self._layout, self._store, source, tokenizer, progress or SilentProgress(), **options
+        )
+        self._name(State(cutting, number))
+
+    def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
+        """Write vectors to a file that other programs read, and return how many.
+
+        Args:
+            path: The file; or the folder, for formats that are one.
+            what: "words", or "documents": their vectors, with ids in place of words.
+            **options: As for `embedsearch.save_vectors`: `format`, `overwrite`, `progress`.
+
+        Raises:
+            ParameterError: There is no such format, or it does not say which by the name.
+            FileExistsError: The file is there, and `overwrite` is off.
+        """
+        from embedsearch.workspace.exchange import export_vectors
+
+        return export_vectors(self, path, what, **options)
+
+    @property
+    def evaluate(self) -> Evaluation:
+        """Measures of how good the vectors, the search and the index are."""
+        from embedsearch.workspace.evaluating import Evaluation
+
+        generation = self._trained()
+        return Evaluation(self._layout, self._store, generation, self._document_search)
+
     def replace_all(
         self, documents: Iterable[Document], *, trainer: str = "auto", **settings: Any
     ) -> TrainingReport:
@@ -225,13 +239,16 @@ class Workspace:
 
     def index(self, *, progress: Progress | None = None) -> int:
         """Store the vectors of documents changed since; return how many changes that were."""
-        from embedsearch.workspace.pipeline import index_generation
+        from embedsearch.workspace.pipeline import index_generation, refit_generation
 
         self._check_writable()
         generation = self._trained()
         behind = self._store.count_since(generation.change)
-        if behind:
-            listener = progress or SilentProgress()
+        listener = progress or SilentProgress()
+        if len(self._store) > 2 * generation.fitted_documents:
+            number = refit_generation(self._layout, self._store, generation, listener)
+            self._name(State(self.tokenizer, number))
+        elif behind:
             with listener.task("encoding documents", behind, "documents") as task:
                 vectors = self._document_search().current()
                 task.advance(behind)
@@ -274,7 +291,7 @@ class Workspace:
     def _train(
         self,
         trainer: str,
-        tokenizer: TokenizerSettings | None = None,
+        tokenizer: TokenizerSettings | str | None = None,
         progress: Progress | None = None,
         callbacks: Sequence[Callback] = (),
         update: bool = False,
@@ -283,7 +300,7 @@ class Workspace:
         from embedsearch.workspace.pipeline import train_generation
         from embedsearch.workspace.requests import training_request
 
-        tokenizer, options = changed(tokenizer or self.tokenizer, parameters)
+        tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
         request = training_request(
             self._layout,
             self._store.change,
@@ -296,49 +313,3 @@ class Workspace:
         listener = progress or SilentProgress()
         trained = train_generation(self._layout, self._store, request, self._generation, listener)
         return *trained, tokenizer
-
-    def _open_generation(self) -> Generation | None:
-        for _ in range(3):
-            if self._state.generation is None:
-                return None
-            try:
-                return Generation(self._layout, self._state.generation)
-            except FileNotFoundError:
-                # A writer has published a newer one and removed this one meanwhile.
-                self._state = load_state(self._layout)
-        name = self._layout.generation(self._state.generation or 0).root
-        raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
-
-    def _name(self, state: State) -> None:
-        """Make a published generation the current one."""
-        with storage_errors(self.path):
-            state.save(self._layout)
-        self._state, self._search, self._generation = state, None, None
-        self._generation = self._open_generation()
-        remove_unused(self._layout, state.generation or 0)
-
-    def _trained(self) -> Generation:
-        if self._generation is None:
-            advice = f"train it with: embedsearch train -w {self.path}"
-            raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
-        return self._generation
-
-    def _document_search(self) -> DocumentSearch:
-        generation = self._trained()
-        if self._search is None:
-            self._search = DocumentSearch(
-                self._store,
-                generation.encoder,
-                generation.document_vectors,
-                generation.document_index,
-            )
-        return self._search
-
-    def _check_writable(self) -> None:
-        if self.mode != "w":
-            message = 'was opened for reading; open it with mode="w"'
-            raise WorkspaceReadOnlyError(self.path, message)
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()

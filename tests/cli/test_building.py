@@ -187,3 +187,10 @@ def test_the_help_of_build_names_every_trainer() -> None:
     (option,) = [p for p in build.params if p.name == "trainer"]
     said = getattr(option, "help", "")
     assert all(name in said for name in TRAINERS)
+
+
+def test_a_tokenizer_is_chosen_by_its_name(invoke: Run, corpus: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tweets.es"
+    done = invoke("build", corpus, "-w", path, "--tokenizer", "tweet", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "tweet words" in invoke("info", "-w", path).stdout

@@ -1,0 +1,228 @@
+"""`evaluate`: how good the vectors, the search and the indexes of a workspace are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedsearch.cli.answers import Answer
+from embedsearch.cli.building_options import given
+from embedsearch.cli.options import (
+    Decorator,
+    output_options,
+    quiet_option,
+    together,
+    workspace_option,
+)
+from embedsearch.cli.output import show
+from embedsearch.cli.progress import make_progress
+from embedsearch.cli.session import open_workspace
+from embedsearch.workspace import KINDS, SEARCH_MODES
+
+if TYPE_CHECKING:
+    from embedsearch.workspace import Report
+
+common_options = together(workspace_option, quiet_option, output_options)
+restrict_option: Decorator[Any] = click.option(
+    "--restrict-vocab",
+    type=click.IntRange(min=1),
+    default=300_000,
+    show_default=True,
+    metavar="N",
+    help="Ask only about the N most frequent words.",
+)
+case_option: Decorator[Any] = click.option(
+    "--case-insensitive/--case-sensitive",
+    default=True,
+    show_default=True,
+    help="Whether words that differ in case alone are the same.",
+)
+neighbours_option: Decorator[Any] = click.option(
+    "-k",
+    "--topn",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many neighbours to compare.",
+)
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure how good vectors, search and indexes are.
+
+    Every report is also kept in the folder `reports` of the workspace.
+    """
+
+
+@evaluate.command()
+@click.argument("file", default="google")
+@common_options
+@click.option(
+    "--method",
+    type=click.Choice(["3cosadd", "3cosmul"]),
+    default="3cosadd",
+    show_default=True,
+    help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
+)
+@restrict_option
+@case_option
+def analogies(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+    """Answer analogies, and count the right answers.
+
+    FILE has the layout of Google's questions-words.txt: a section begins with a line
+    ": name", a question is a line of four words. Without FILE, it is that file, which gensim
+    ships.
+    """
+    with open_workspace(workspace) as ws:
+        progress = make_progress(quiet=quiet)
+        _show(ws.evaluate.analogies(file, progress=progress, **options), output)
+
+
+@evaluate.command()
+@click.argument("file", default="wordsim353")
+@common_options
+@restrict_option
+@case_option
+@click.option(
+    "--dummy4unknown",
+    is_flag=True,
+    help="Count pairs with an unknown word as similarity 0, rather than leave them out.",
+)
+def pairs(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+    """Compare similarities of words with human ones.
+
+    FILE has the layout of WordSim-353, SimLex-999 or MEN: two words and a number a line. The
+    names wordsim353 (what is taken without FILE) and simlex999 stand for the files that gensim
+    ships.
+    """
+    with open_workspace(workspace) as ws:
+        progress = make_progress(quiet=quiet)
+        _show(ws.evaluate.pairs(file, progress=progress, **options), output)
+
+
+@evaluate.command()
+@click.argument("path", metavar="DIR", type=click.Path())
+@common_options
+@click.option("--split", metavar="NAME", help="Which file of qrels/. [test, or the only one]")
+@click.option(
+    "--mode",
+    "modes",
+    type=click.Choice(SEARCH_MODES),
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    help="How to search; give it again to compare modes with the first.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="What to measure, such as ndcg@20; give it again for more. [ndcg@10, map, mrr, ...]",
+)
+@click.option("--qrels", type=click.Path(), help="Judgements, if they are not in DIR.")
+@click.option("--queries", type=click.Path(), help="Queries, if they are not in DIR.")
+@click.option("--run", type=click.Path(), help="Write what was found here, in TREC's format.")
+def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+    """Search for the queries of a test collection.
+
+    DIR has the layout of BEIR (queries.jsonl, qrels/SPLIT.tsv) or files of TREC. The workspace
+    must hold the documents of the collection under their ids:
+
+    \b
+    embedsearch build cranfield/corpus.jsonl -w cranfield.es
+    embedsearch evaluate retrieval cranfield/ -w cranfield.es
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    with open_workspace(workspace) as ws:
+        progress = make_progress(quiet=quiet)
+        _show(ws.evaluate.retrieval(path, progress=progress, **given(options)), output)
+
+
+@evaluate.command()
+@common_options
+@click.option(
+    "--label",
+    metavar="NAME",
+    help="Metadata to be told from document vectors, such as metadata.group.",
+)
+@click.option("--test", metavar="SOURCE", help="Other documents with labels, to test on.")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Of the cross-validation, where there is no --test.",
+)
+def documents(
+    workspace: str,
+    quiet: bool,
+    output: str | None,
+    label: str | None,
+    test: str | None,
+    folds: int,
+) -> None:
+    """Measure how much document vectors know.
+
+    Without --label, their similarities are compared with human ones on the Lee corpus, which
+    gensim ships. With --label, a linear model tells the label of a document from its vector.
+    """
+    if label is None and test is not None:
+        raise click.UsageError("--test needs --label.", click.get_current_context())
+    with open_workspace(workspace) as ws:
+        progress = make_progress(quiet=quiet)
+        if label is None:
+            _show(ws.evaluate.lee(progress=progress), output)
+        else:
+            report = ws.evaluate.classification(label, test=test, folds=folds, progress=progress)
+            _show(report, output)
+
+
+@evaluate.command()
+@common_options
+@click.option(
+    "--what",
+    type=click.Choice(KINDS),
+    default="words",
+    show_default=True,
+    help="Which index.",
+)
+@neighbours_option
+@click.option(
+    "--queries",
+    type=click.IntRange(min=1),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help="How many vectors to look for.",
+)
+def index(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+    """Compare an index with exact search: recall and latency."""
+    with open_workspace(workspace) as ws:
+        _show(ws.evaluate.index(progress=make_progress(quiet=quiet), **options), output)
+
+
+@evaluate.command()
+@common_options
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=2),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="How many models to train.",
+)
+@neighbours_option
+def stability(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+    """Train again with other seeds, and compare the nearest words."""
+    with open_workspace(workspace) as ws:
+        _show(ws.evaluate.stability(progress=make_progress(quiet=quiet), **options), output)
+
+
+def _show(report: Report, output: str | None) -> None:
+    rows = report.rows()
+    columns = tuple(rows[0]) if rows else ()
+    show(Answer(rows, columns, notes=report.notes, document=report.to_json()), output)

@@ -1,0 +1,98 @@
+"""Vectors into a workspace from elsewhere, and out of it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._errors import ParameterError
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.text.settings import TokenizerSettings, changed
+from embedsearch.vectors.formats.base import LoadOptions
+from embedsearch.vectors.word_vectors import WordVectors
+from embedsearch.workspace.choices import KINDS
+from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.workspace import Workspace
+
+
+def take_vectors(
+    layout: Layout,
+    store: DocumentStore,
+    source: object,
+    tokenizer: TokenizerSettings | str | None,
+    progress: Progress,
+    *,
+    format: str = "auto",
+    **options: Any,
+) -> tuple[int, TokenizerSettings]:
+    """Publish a generation with vectors from elsewhere; return its number and tokenizer."""
+    from embedsearch.workspace.pipeline import import_generation
+
+    reading, cutting = _divided(tokenizer, options)
+    with storage_errors(layout.root):
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+        layout.temporary.mkdir()
+        imported = imported_vectors(source, format, reading, layout.temporary, progress)
+    fitting = fitting_tokenizer(imported.model.vectors)
+    if not fitting.lowercase and "lowercase" not in cutting:
+        progress.note("the vocabulary has capital letters, so case is kept in documents too")
+    settings, _ = changed(tokenizer or fitting, cutting, fitting)
+    return import_generation(layout, store, imported, settings, progress), settings
+
+
+def _divided(
+    tokenizer: TokenizerSettings | str | None, options: dict[str, Any]
+) -> tuple[LoadOptions, dict[str, Any]]:
+    """Tell options of reading vectors from those of cutting text, before anything is read."""
+    names = {field.name for field in fields(LoadOptions)}
+    reading = LoadOptions(**{name: value for name, value in options.items() if name in names})
+    cutting = {name: value for name, value in options.items() if name not in names}
+    settings, unknown = changed(tokenizer or "unicode", cutting, TokenizerSettings())
+    if unknown:
+        raise ParameterError("options", "those of LoadOptions and TokenizerSettings", unknown)
+    if settings.phrases is not None:
+        raise ParameterError("phrases", "left out: they are found by a training", settings.phrases)
+    return reading, cutting
+
+
+def export_vectors(
+    workspace: Workspace,
+    path: str | Path,
+    what: str = "words",
+    *,
+    format: str = "auto",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Write the vectors of a workspace and return how many; see `Workspace.export`."""
+    from embedsearch.vectors.formats.saving import save_vectors
+
+    if what not in KINDS:
+        raise ParameterError("what", f"one of {', '.join(KINDS)}", what)
+    vectors, inputs = _vectors_of(workspace, what)
+    save_vectors(
+        vectors,
+        path,
+        format,
+        inputs=inputs,
+        overwrite=overwrite,
+        progress=progress or SilentProgress(),
+    )
+    return len(vectors)
+
+
+def _vectors_of(workspace: Workspace, what: str) -> tuple[WordVectors, Any]:
+    if what == "documents":
+        documents = workspace.documents
+        return WordVectors(documents.vectors, list(documents), check=False), None
+    model = workspace.model()
+    composed = model.vectors.subwords is not None
+    return model.vectors, model.inputs if composed else None

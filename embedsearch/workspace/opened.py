@@ -1,0 +1,114 @@
+"""A workspace as an open thing: its record, its current generation, its lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import (
+    NotTrainedError,
+    ParameterError,
+    WorkspaceDamagedError,
+    WorkspaceReadOnlyError,
+)
+from embedsearch.search.documents import DocumentSearch
+from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.generation import Generation
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.publishing import remove_unused
+from embedsearch.workspace.state import State, load_state
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class OpenWorkspace:
+    """Opens and closes, names new generations, refuses what cannot be done; see `Workspace`."""
+
+    def __init__(self, path: str | Path, mode: str = "r") -> None:
+        if mode not in ("r", "w"):
+            raise ParameterError("mode", '"r" or "w"', mode)
+        self.path, self.mode = Path(path), mode
+        self._layout = Layout(self.path)
+        self._state = load_state(self._layout)
+        self._lock = None
+        if mode == "w":
+            with storage_errors(self.path):
+                self._lock = lock_for_writing(self._layout.lock, self.path)
+        try:
+            self._state = load_state(self._layout)
+            self._store = DocumentStore(self._layout.record, writable=mode == "w")
+            self._generation = self._open_generation()
+        except BaseException:
+            # What was opened closes with the object, but the lock would outlive the error.
+            self._unlock()
+            raise
+        self._search: DocumentSearch | None = None
+
+    def close(self) -> None:
+        """Let go of files and locks; safe to call twice."""
+        self._store.close()
+        if self._generation is not None:
+            self._generation.close()
+        self._unlock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open_generation(self) -> Generation | None:
+        for _ in range(3):
+            if self._state.generation is None:
+                return None
+            try:
+                return Generation(self._layout, self._state.generation)
+            except FileNotFoundError:
+                # A writer has published a newer one and removed this one meanwhile.
+                self._state = load_state(self._layout)
+        name = self._layout.generation(self._state.generation or 0).root
+        raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
+
+    def _name(self, state: State) -> None:
+        """Make a published generation the current one."""
+        with storage_errors(self.path):
+            state.save(self._layout)
+        self._state, self._search, self._generation = state, None, None
+        self._generation = self._open_generation()
+        remove_unused(self._layout, state.generation or 0)
+
+    def _trained(self) -> Generation:
+        if self._generation is None:
+            advice = f"train it with: embedsearch train -w {self.path}"
+            raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
+        return self._generation
+
+    def _document_search(self) -> DocumentSearch:
+        generation = self._trained()
+        if self._search is None:
+            self._search = DocumentSearch(
+                self._store,
+                generation.encoder,
+                generation.document_vectors,
+                generation.document_index,
+            )
+        return self._search
+
+    def _check_writable(self) -> None:
+        if self.mode != "w":
+            message = 'was opened for reading; open it with mode="w"'
+            raise WorkspaceReadOnlyError(self.path, message)
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
