@@ -122,7 +122,7 @@ def sources_digest() -> str:
         FileNotFoundError: The sources are not on disk, so nothing can be said about them.
     """
     package = Path(__file__).parents[1]
-    folders = (package / name for name in ("_compiling", "text", "training"))
+    folders = (package / name for name in ("_compiling", "search", "text", "training"))
     paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
     if not paths:
         raise FileNotFoundError(__file__)

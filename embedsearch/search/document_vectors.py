@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch.search.encoding import full_text
+from embedsearch.search.latent_index import LatentIndex
+
 if TYPE_CHECKING:
-    from embedsearch._types import FloatMatrix, IntVector
+    from collections.abc import Sequence
+
+    from embedsearch._types import Document, FloatMatrix, IntVector
+    from embedsearch.index.proposing import Proposer
     from embedsearch.search.encoding import TextEncoder
+    from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
+
+_BLOCK = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,15 +28,22 @@ class DocumentVectors:
 
     Attributes:
         numbers: (n,) the record's numbers of the documents.
-        vectors: (n, d) unit rows.
+        vectors: (n, d) unit rows, in the space of the words.
+        latent: (n, D) in the space of search.
         change: The last change of the record that is in here.
+        origin: (n,) the row that each had when they were stored, -1 for those that came later;
+            None where nothing has come.
     """
 
     numbers: IntVector
     vectors: FloatMatrix
+    latent: FloatMatrix
     change: int
+    origin: IntVector | None = None
 
-    def caught_up(self, store: DocumentStore, encoder: TextEncoder) -> DocumentVectors:
+    def caught_up(
+        self, store: DocumentStore, encoder: TextEncoder, model: SearchModel
+    ) -> DocumentVectors:
         """Return the vectors after all later changes; itself where there are none."""
         latest = store.change
         if latest == self.change:
@@ -36,9 +52,34 @@ class DocumentVectors:
         numbers = np.fromiter(changed, np.int64, len(changed))
         gone = np.concatenate((numbers, np.asarray(store.removed_since(self.change), np.int64)))
         keep = ~np.isin(self.numbers, gone)
-        fresh = list(encoder.documents(changed.values()))
+        documents = list(changed.values())
+        before = np.arange(len(self.numbers)) if self.origin is None else self.origin
         return DocumentVectors(
             np.concatenate((self.numbers[keep], numbers)),
-            np.concatenate((self.vectors[keep], *fresh)),
+            np.concatenate((self.vectors[keep], *encoder.documents(documents))),
+            np.concatenate((self.latent[keep], *_latent(documents, model))),
             latest,
+            np.concatenate((before[keep], np.full(len(numbers), -1))),
         )
+
+    def index(self, proposer: Proposer | None) -> LatentIndex:
+        """Return the index of these vectors.
+
+        Args:
+            proposer: That of the vectors as they were stored.
+        """
+        if proposer is None or self.origin is None:
+            return LatentIndex(self.numbers, self.latent, proposer)
+        rows = np.full(len(proposer), -1)
+        old = np.flatnonzero(self.origin >= 0)
+        rows[self.origin[old]] = old
+        return LatentIndex(self.numbers, self.latent, proposer, rows)
+
+
+def _latent(documents: Sequence[Document], model: SearchModel) -> list[FloatMatrix]:
+    blocks = []
+    for start in range(0, len(documents), _BLOCK):
+        texts = [full_text(document) for document in documents[start : start + _BLOCK]]
+        counts = model.space.terms.documents(map(model.analyzer.words, texts)).counts
+        blocks.append(model.space.documents(counts, texts))
+    return blocks

@@ -68,6 +68,11 @@ class DocumentStore:
         return self._number(id) is not None
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether there are changes that may yet be undone."""
+        return bool(self._connection.in_transaction)
+
+    @property
     def change(self) -> int:
         """The number of the last change."""
         return int(self._one("SELECT change FROM latest"))

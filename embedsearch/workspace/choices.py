@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-SEARCH_MODES = ("auto", "latent")
+from embedsearch._errors import ParameterError
+
+SEARCH_MODES = ("auto", "lexical", "latent", "hybrid")
 """Ways to search for documents."""
 
 KINDS = ("words", "documents")
 """What has vectors."""
+
+
+def check_mode(mode: str) -> None:
+    """Raise `ParameterError` unless documents can be searched so."""
+    if mode not in SEARCH_MODES:
+        raise ParameterError("mode", f"one of {', '.join(SEARCH_MODES)}", mode)

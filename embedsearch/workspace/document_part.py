@@ -1,15 +1,27 @@
-"""The part of a generation that follows from the documents: their encoder and their vectors."""
+"""The part of a generation that follows from the documents: how they are found."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.lexical import LexicalAnalyzer
+from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
+from embedsearch.search.encoding import full_text
+from embedsearch.search.latent_index import SCANNED
+from embedsearch.search.model import SearchModel
+from embedsearch.search.space import Spreads, fit_space
+from embedsearch.search.term_vectors import TermVectors, known_vectors, trained_vectors
+from embedsearch.search.terms import StreamTerms
+from embedsearch.search.trial import learn_fusion
+from embedsearch.training.settings import LITTLE_TEXT
+from embedsearch.vectors.encoders.plugins import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
+from embedsearch.vectors.sparse import TermStatistics
 from embedsearch.vectors.tensors import save_tensors
 
 if TYPE_CHECKING:
@@ -18,11 +30,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
-    from embedsearch._types import IntVector
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.search.settings import SearchSettings
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
+    from embedsearch.vectors.encoders.checked import CheckedEncoder
     from embedsearch.vectors.sif import RowBlock
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout
+
+_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,36 +48,112 @@ class DocumentPart:
     """What was learned from all documents, and their vectors.
 
     Attributes:
-        encoder: Encodes documents and queries.
+        encoder: Encodes texts in the space of the words.
+        model: Encodes texts in the space of search.
         documents: The vectors of all documents of the record.
+        settings: What was asked.
     """
 
     encoder: SifEncoder
+    model: SearchModel
     documents: DocumentVectors
+    settings: SearchSettings
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
-        return {"change": self.documents.change, "fitted_documents": len(self.documents.numbers)}
+        asked = {"encoders": list(self.settings.encoders), "language": self.settings.language}
+        return {
+            "change": self.documents.change,
+            "fitted_documents": len(self.documents.numbers),
+            "search": {**self.model.to_json(), "settings": asked},
+        }
 
     def save(self, files: GenerationLayout) -> None:
         """Write the files of this part."""
         save_tensors(files.encoder, self.encoder.to_tensors(), {})
+        save_tensors(files.search, self.model.to_tensors(), {})
+        text = "".join(f"{term}\n" for term in self.model.space.terms.terms)
+        files.terms.write_text(text, encoding="utf-8", newline="\n")
         write_document_vectors(files, self.documents)
 
 
 def fit_documents(
-    stream: TokenStream, vectors: WordVectors, change: int, progress: Progress
+    stream: TokenStream,
+    store: DocumentStore,
+    vectors: WordVectors,
+    tokenizer: TokenizerSettings,
+    settings: SearchSettings,
+    progress: Progress,
+    *,
+    learned: bool,
 ) -> DocumentPart:
-    """Fit the encoder to the documents, and encode them.
+    """Learn how documents are encoded and found, and encode them.
 
     Args:
         stream: The tokens of all documents.
+        store: The record, in the state of the stream.
         vectors: The word vectors. Where their counts are not known, words weigh by how often
             the documents have them; without documents, by Zipf's law.
-        change: The change number of the record that the stream has reached.
+        tokenizer: How the stream was cut.
+        settings: What is asked.
         progress: A listener.
+        learned: Whether the word vectors were learned from these documents.
     """
+    plugged = [load_encoder(spec) for spec in settings.encoders]
+    encoder, encoded = _in_word_space(stream, vectors, progress)
+    analyzer = _analyzer(store, tokenizer, settings.language)
+    with progress.task("learning to search", None, "steps") as task:
+        cut = StreamTerms(stream, analyzer)
+        terms, term_vectors = cut.documents(), _term_vectors(cut, stream, vectors, learned)
+        statistics = TermStatistics.of(terms.counts)
+        space = fit_space(terms, cut.terms, statistics, term_vectors, plugged)
+        task.advance(1)
+        outside = _plugged(stream, store, plugged)
+        latent = np.concatenate((space.linear_documents(terms.counts), outside), axis=1)
+        task.advance(1)
+
+        def texts_of(rows: IntVector) -> list[str]:
+            found = store.by_number(stream.numbers[rows].tolist())
+            return [full_text(found[int(number)]) for number in stream.numbers[rows]]
+
+        fusion = learn_fusion(terms, space, term_vectors, analyzer, texts_of, outside)
+        task.advance(1)
+    spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
+    documents = DocumentVectors(stream.numbers, encoded, latent, store.change)
+    model = SearchModel(analyzer, space, spreads, fusion)
+    return DocumentPart(encoder, model, documents, settings)
+
+
+def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
+    """Write the vectors of documents, and where there are many, their clusters."""
+    latent = np.ascontiguousarray(documents.latent)
+    tensors: dict[str, NDArray[Any]] = {
+        "numbers": documents.numbers,
+        "vectors": documents.vectors,
+        "latent": latent,
+    }
+    save_tensors(files.documents, tensors, {})
+    if len(latent) > SCANNED and latent.shape[1]:
+        Proposer.build(latent).save(files.document_index)
+
+
+def _term_vectors(
+    cut: StreamTerms, stream: TokenStream, vectors: WordVectors, learned: bool
+) -> TermVectors:
+    """Choose whose vectors encode documents for search.
+
+    Those of the workspace, unless they were learned from little text: then rare words have
+    none, and the trial of search could not tell what they know of the very documents it hides.
+    """
+    if learned and stream.total < LITTLE_TEXT:
+        return trained_vectors
+    return known_vectors(cut.vectors(vectors))
+
+
+def _in_word_space(
+    stream: TokenStream, vectors: WordVectors, progress: Progress
+) -> tuple[SifEncoder, FloatMatrix]:
     index = vectors.key_to_index
     rows = np.fromiter((index.get(t, -1) for t in stream.types), np.int64, len(stream.types))
     encoder = SifEncoder(vectors.vectors, _counts(vectors, rows, stream.counts))
@@ -70,15 +164,7 @@ def fit_documents(
             task.advance(places.stop - places.start)
 
     with progress.task("encoding documents", len(stream), "documents") as task:
-        encoded = encoder.fit_transform(blocks())
-    return DocumentPart(encoder, DocumentVectors(stream.numbers, encoded, change))
-
-
-def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
-    """Write the vectors of documents, and their index."""
-    tensors: dict[str, NDArray[Any]] = {"numbers": documents.numbers, "vectors": documents.vectors}
-    save_tensors(files.documents, tensors, {})
-    FlatIndex.build(np.asarray(documents.vectors)).save(files.document_index)
+        return encoder, encoder.fit_transform(blocks())
 
 
 def _counts(vectors: WordVectors, rows: IntVector, occurrences: IntVector) -> IntVector:
@@ -90,3 +176,26 @@ def _counts(vectors: WordVectors, rows: IntVector, occurrences: IntVector) -> In
     counts = np.zeros(len(vectors), np.int64)
     np.add.at(counts, rows[known], occurrences[known])
     return counts
+
+
+def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str) -> LexicalAnalyzer:
+    if language != "auto":
+        return LexicalAnalyzer.for_language(language, tokenizer)
+    sample = (full_text(document) for _, document in islice(store.changed_since(0), _BATCH))
+    return LexicalAnalyzer.for_texts(sample, tokenizer)
+
+
+def _plugged(
+    stream: TokenStream, store: DocumentStore, encoders: list[CheckedEncoder]
+) -> FloatMatrix:
+    """Encode all documents by encoders that were plugged in, in the order of the stream."""
+    if not encoders:
+        return np.zeros((len(stream), 0), np.float32)
+    blocks = []
+    for start in range(0, len(stream), _BATCH):
+        numbers = stream.numbers[start : start + _BATCH].tolist()
+        found = store.by_number(numbers)
+        texts = [full_text(found[number]) for number in numbers]
+        blocks.append(np.concatenate([e.encode_documents(texts) for e in encoders], axis=1))
+    empty = np.zeros((0, sum(encoder.vector_size for encoder in encoders)), np.float32)
+    return np.concatenate(blocks) if blocks else empty

@@ -11,7 +11,8 @@ from embedsearch import evaluation
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.evaluation.standard_sets import resolve_set
-from embedsearch.workspace.choices import KINDS
+from embedsearch.index.base import VectorIndex
+from embedsearch.workspace.choices import KINDS, check_mode
 from embedsearch.workspace.reports import save_report
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class Evaluation:
         if what == "words":
             index, X = self._generation.words.index, self._generation.vectors.vectors
         else:
-            index, X = self._search().indexed()
+            X = self._search().matrix()
+            index = VectorIndex.build(X)
         report = evaluation.index_recall(index, X, topn=topn, queries=queries, seed=seed)
         return self._kept(report, progress, what=what, topn=topn, queries=queries, seed=seed)
 
@@ -190,8 +192,10 @@ class Evaluation:
                 is put into the name.
             progress: A listener.
         """
+        for mode in modes:
+            check_mode(mode)
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
-        searchers = {mode: self._search().ranker() for mode in modes}
+        searchers = {mode: self._search().ranker(mode) for mode in modes}
         report = evaluation.retrieval(
             searchers,
             collection,

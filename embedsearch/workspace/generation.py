@@ -9,18 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
+from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder
+from embedsearch.search.model import SearchModel, restore_model
+from embedsearch.search.settings import SearchSettings
+from embedsearch.search.terms import Terms
 from embedsearch.search.words import Words
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import TrainedModel
+from embedsearch.vectors.encoders.plugins import load_encoder
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
@@ -30,6 +34,8 @@ from embedsearch.workspace.locks import hold
 from embedsearch.workspace.state import check_format
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from embedsearch._types import FloatMatrix
     from embedsearch.index.flat import FlatIndex
     from embedsearch.workspace.layout import GenerationLayout, Layout
@@ -128,20 +134,33 @@ class Generation:
         return TextEncoder(self.processor, self.vectors, sif)
 
     @cached_property
+    def search_settings(self) -> SearchSettings:
+        """How its documents are found."""
+        asked = self._entry("search")["settings"]
+        return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
+
+    @cached_property
+    def search_model(self) -> SearchModel:
+        """Encodes queries, and documents added later, in the space of search."""
+        external = [load_encoder(spec) for spec in self.search_settings.encoders]
+        with self._intact(self.files.search):
+            terms = Terms(self.files.terms.read_bytes().decode("utf-8").split("\n")[:-1])
+            tensors = open_tensors(self.files.search)
+            return restore_model(self._entry("search"), tensors, terms, external)
+
+    @cached_property
     def document_vectors(self) -> DocumentVectors:
         """The document vectors at its change number, mapped."""
         with self._intact(self.files.documents):
-            tensors = open_tensors(self.files.documents)
-            return DocumentVectors(tensors["numbers"], tensors["vectors"], self.change)
+            found = open_tensors(self.files.documents)
+            return DocumentVectors(found["numbers"], found["vectors"], found["latent"], self.change)
 
-    def document_index(self, vectors: DocumentVectors) -> FlatIndex:
-        """Return the stored index, or where vectors were caught up, one of them."""
-        from embedsearch.index.flat import FlatIndex
-
-        if vectors is self.document_vectors:
-            with self._intact(self.files.document_index):
-                return FlatIndex.load(self.files.document_index)
-        return FlatIndex.build(np.asarray(vectors.vectors))
+    def proposer(self) -> Proposer | None:
+        """The clusters of the stored document vectors; None where there are few."""
+        if not self.files.document_index.exists():
+            return None
+        with self._intact(self.files.document_index):
+            return Proposer.load(self.files.document_index)
 
     def _word_index(self) -> FlatIndex:
         from embedsearch.index.flat import FlatIndex

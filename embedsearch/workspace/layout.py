@@ -36,7 +36,7 @@ class GenerationLayout:
     def of_the_model(self) -> tuple[Path, ...]:
         """The files that follow from a training alone, not from documents added later."""
         words = (self.vocabulary, self.phrases, self.words, self.word_index)
-        return (*words, self.training, self.encoder)
+        return (*words, self.training, self.encoder, self.search, self.terms)
 
     @property
     def words(self) -> Path:
@@ -54,6 +54,16 @@ class GenerationLayout:
         return self.root / "encoder.safetensors"
 
     @property
+    def search(self) -> Path:
+        """What the encoders of search have learned."""
+        return self.root / "search.safetensors"
+
+    @property
+    def terms(self) -> Path:
+        """The terms that they know, one a line."""
+        return self.root / "terms.txt"
+
+    @property
     def documents(self) -> Path:
         """Document vectors, and the numbers of their documents."""
         return self.root / "documents.safetensors"
@@ -65,7 +75,7 @@ class GenerationLayout:
 
     @property
     def document_index(self) -> Path:
-        """The FAISS index of the document vectors."""
+        """FAISS clusters of the document vectors, where there are many."""
         return self.root / "documents.faiss"
 
 
@@ -84,6 +94,11 @@ class Layout:
     def record(self) -> Path:
         """Every document: the truth that all else is derived from."""
         return self.root / "documents.sqlite"
+
+    @property
+    def lexical(self) -> Path:
+        """The lexical index: follows the record, and can be made anew from it."""
+        return self.root / "lexical"
 
     @property
     def lock(self) -> Path:

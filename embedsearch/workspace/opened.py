@@ -14,6 +14,7 @@ from embedsearch._errors import (
 from embedsearch.search.documents import DocumentSearch
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.following import caught_up, open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from embedsearch._progress import Progress
+    from embedsearch.index.lexical import LexicalIndex
 
 
 class OpenWorkspace:
@@ -48,9 +52,11 @@ class OpenWorkspace:
             self._unlock()
             raise
         self._search: DocumentSearch | None = None
+        self._lexical: LexicalIndex | None = None
 
     def close(self) -> None:
         """Let go of files and locks; safe to call twice."""
+        self._forget_search()
         self._store.close()
         if self._generation is not None:
             self._generation.close()
@@ -79,13 +85,15 @@ class OpenWorkspace:
         name = self._layout.generation(self._state.generation or 0).root
         raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
 
-    def _name(self, state: State) -> None:
-        """Make a published generation the current one."""
+    def _name(self, state: State, progress: Progress | None = None) -> None:
+        """Make a published generation the current one, and its documents searchable."""
         with storage_errors(self.path):
             state.save(self._layout)
-        self._state, self._search, self._generation = state, None, None
+        self._forget_search()
+        self._state, self._generation = state, None
         self._generation = self._open_generation()
         remove_unused(self._layout, state.generation or 0)
+        self._document_search(progress)
 
     def _trained(self) -> Generation:
         if self._generation is None:
@@ -93,16 +101,38 @@ class OpenWorkspace:
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self._generation
 
-    def _document_search(self) -> DocumentSearch:
+    def _document_search(self, progress: Progress | None = None) -> DocumentSearch:
+        """Return the search of documents; a writer's words are up to date with the record."""
         generation = self._trained()
         if self._search is None:
+            model = generation.search_model
+            self._lexical = open_lexical(
+                self._layout,
+                self._store,
+                model.analyzer,
+                writable=self.mode == "w",
+                progress=progress,
+            )
             self._search = DocumentSearch(
                 self._store,
                 generation.encoder,
                 generation.document_vectors,
-                generation.document_index,
+                model,
+                self._lexical,
+                generation.proposer,
             )
+        elif self.mode == "w" and self._lexical is not None:
+            self._follow(self._lexical)
         return self._search
+
+    def _follow(self, lexical: LexicalIndex) -> None:
+        if lexical.change != self._store.change and not self._store.in_transaction:
+            caught_up(self._layout, self._store, lexical.analyzer, lexical)
+
+    def _forget_search(self) -> None:
+        if self._lexical is not None:
+            self._lexical.close()
+        self._lexical = self._search = None
 
     def _check_writable(self) -> None:
         if self.mode != "w":

@@ -9,14 +9,19 @@ import numpy as np
 
 from embedsearch._progress import SilentProgress
 from embedsearch.index.flat import FlatIndex
+from embedsearch.search.settings import SearchSettings
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import Hooks
 from embedsearch.training.fitting import train_word_vectors
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.document_part import fit_documents, write_document_vectors
+from embedsearch.workspace.document_part import (
+    fit_documents,
+    write_document_vectors,
+)
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation, word_tensors
+from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.publishing import publish, reuse
 from embedsearch.workspace.tokenized import TokenizedRecord
 
@@ -68,7 +73,15 @@ def train_generation(
             stream, request.trainer, request.settings, progress, folder=folder, hooks=hooks
         )
         everything = corpus.since(0) if since else stream
-        part = fit_documents(everything, model.vectors, change, progress)
+        part = fit_documents(
+            everything,
+            store,
+            model.vectors,
+            request.tokenizer,
+            request.search,
+            progress,
+            learned=True,
+        )
 
     def write(files: GenerationLayout) -> dict[str, Any]:
         write_words(files, model)
@@ -86,22 +99,32 @@ def train_generation(
 
 def index_generation(layout: Layout, generation: Generation, vectors: DocumentVectors) -> int:
     """Publish the same word vectors with document vectors that are up to date."""
-    facts = {"change": vectors.change, "fitted_documents": generation.fitted_documents}
+    facts = {
+        "change": vectors.change,
+        "fitted_documents": generation.fitted_documents,
+        "search": generation.manifest["search"],
+    }
     return _republish(
         layout, generation, facts, lambda files: write_document_vectors(files, vectors)
     )
 
 
 def refit_generation(
-    layout: Layout, store: DocumentStore, generation: Generation, progress: Progress
+    layout: Layout,
+    store: DocumentStore,
+    generation: Generation,
+    settings: SearchSettings,
+    progress: Progress,
 ) -> int:
-    """Publish the same word vectors with an encoder fitted anew to all documents."""
-    change = store.change
+    """Publish the same word vectors with search fitted anew to all documents."""
     with storage_errors(layout.root):
         shutil.rmtree(layout.temporary, ignore_errors=True)
         tokenizer, phrases = generation.tokenizer, generation.phrases
         stream = TokenizedRecord(layout, store, tokenizer, phrases, progress).since(0)
-        part = fit_documents(stream, generation.vectors, change, progress)
+        learned = generation.training["trainer"] != IMPORTED
+        part = fit_documents(
+            stream, store, generation.vectors, tokenizer, settings, progress, learned=learned
+        )
     return _republish(layout, generation, part.facts, part.save)
 
 
@@ -118,7 +141,10 @@ def import_generation(
     with storage_errors(layout.root):
         corpus = TokenizedRecord(layout, store, tokenizer, PhraseTable(), listener)
         stream = corpus.since(0)
-        part = fit_documents(stream, imported.model.vectors, store.change, listener)
+        vectors = imported.model.vectors
+        part = fit_documents(
+            stream, store, vectors, tokenizer, SearchSettings(), listener, learned=False
+        )
 
     def write(files: GenerationLayout) -> dict[str, Any]:
         write_words(files, imported.model)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError, ParameterError
+from embedsearch.search.settings import SearchSettings
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.fitting import resolve_trainer
@@ -30,6 +31,7 @@ class TrainingRequest:
         settings: Those that are None are fitted to the corpus.
         callbacks: Called after every epoch.
         update: Go on from the word vectors that there are, on the documents that changed since.
+        search: How documents are to be found.
     """
 
     tokenizer: TokenizerSettings
@@ -37,6 +39,7 @@ class TrainingRequest:
     settings: TrainingSettings
     callbacks: Sequence[Callback] = ()
     update: bool = False
+    search: SearchSettings = field(default_factory=SearchSettings)
 
     def facts(self, change: int) -> dict[str, Any]:
         """Return what must be the same for a checkpoint to fit."""
@@ -54,6 +57,7 @@ def training_request(
     options: Mapping[str, Any],
     callbacks: Sequence[Callback],
     updated: Generation | None,
+    search: SearchSettings,
 ) -> TrainingRequest:
     """Make a request of what was given; where nothing was, that of an interrupted training.
 
@@ -65,6 +69,7 @@ def training_request(
         options: Training parameters; None counts as not given.
         callbacks: Called after every epoch.
         updated: The generation to go on from, for an update.
+        search: How documents are to be found.
 
     Raises:
         ParameterError: An option is unknown or out of range, or does not fit the update.
@@ -73,7 +78,7 @@ def training_request(
     if updated is None and trainer == "auto" and not given:
         found = _interrupted(layout, change)
         if found is not None and found.tokenizer == tokenizer:
-            return replace(found, callbacks=callbacks)
+            return replace(found, callbacks=callbacks, search=search)
     if updated is not None:
         if tokenizer != updated.tokenizer:
             raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
@@ -87,6 +92,7 @@ def training_request(
         settings=training_settings(**given),
         callbacks=callbacks,
         update=updated is not None,
+        search=search,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from embedsearch._errors import ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, FloatVector, Hits, html_table
+from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import changed
-from embedsearch.workspace.choices import SEARCH_MODES
+from embedsearch.workspace.choices import check_mode
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.info import Info, generation_facts, size_on_disk
 from embedsearch.workspace.opened import OpenWorkspace
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from embedsearch.training.base import Callback, TrainedModel, TrainingReport
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.evaluating import Evaluation
+
+# Documents may become so many times as many before it is learned anew how they are found.
+_GROWN = 2
 
 
 class Workspace(OpenWorkspace):
@@ -61,27 +64,35 @@ class Workspace(OpenWorkspace):
         """
         return self._trained().words
 
-    def search(self, text: str, topn: int = 10, mode: str = "auto") -> Hits:
-        """Find the documents nearest in meaning to a text.
+    def search(
+        self, text: str, topn: int = 10, mode: str = "auto", where: str | None = None
+    ) -> Hits:
+        """Find the documents that answer a text.
 
         Args:
-            text: The query.
+            text: The query: words, "phrases in quotes", +required, -excluded.
             topn: How many hits.
-            mode: "latent" goes by document vectors alone; "auto" is the best there is, today
-                the same.
+            mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
+                usual weights, "auto" by both with weights learned from the documents.
+            where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
 
         Raises:
-            QueryError: The text has no words.
-            UnknownWordError: The vocabulary has none of its words.
+            QueryError: The text has no words, or the condition does not parse.
+            UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self.search_batch([text], topn, mode)[0]
+        return self.search_batch([text], topn, mode, where)[0]
 
-    def search_batch(self, texts: Sequence[str], topn: int = 10, mode: str = "auto") -> list[Hits]:
+    def search_batch(
+        self,
+        texts: Sequence[str],
+        topn: int = 10,
+        mode: str = "auto",
+        where: str | None = None,
+    ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
-        if mode not in SEARCH_MODES:
-            raise ParameterError("mode", f"one of {', '.join(SEARCH_MODES)}", mode)
-        return self._document_search().search(texts, topn)
+        check_mode(mode)
+        return self._document_search().search(texts, topn, mode, where)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""
@@ -144,7 +155,8 @@ class Workspace(OpenWorkspace):
                 added or changed since; new words join the vocabulary, and words that the new
                 text does not have keep their vectors.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
-                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`.
+                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
+                `encoders` and `language` are as for `index`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.
@@ -154,7 +166,7 @@ class Workspace(OpenWorkspace):
         number, report, tokenizer = self._train(
             trainer, tokenizer, progress, callbacks, update, **parameters
         )
-        self._name(State(tokenizer, number))
+        self._name(State(tokenizer, number), progress)
         return report
 
     def model(self) -> TrainedModel:
@@ -196,7 +208,7 @@ class Workspace(OpenWorkspace):
         number, cutting = take_vectors(
             self._layout, self._store, source, tokenizer, progress or SilentProgress(), **options
         )
-        self._name(State(cutting, number))
+        self._name(State(cutting, number), progress)
 
     def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
         """Write vectors to a file that other programs read, and return how many.
@@ -237,23 +249,48 @@ class Workspace(OpenWorkspace):
         self._name(State(tokenizer, number))
         return report
 
-    def index(self, *, progress: Progress | None = None) -> int:
-        """Store the vectors of documents changed since; return how many changes that were."""
+    def index(
+        self,
+        *,
+        refit: bool = False,
+        encoders: Sequence[str] | None = None,
+        language: str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Store the vectors of documents changed since; return how many changes that were.
+
+        How documents are found is learned anew when their number has doubled, when other
+        settings are given, or when that is asked for.
+
+        Args:
+            refit: Learn anew how documents are found.
+            encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
+                `embedsearch.Encoder`. None leaves them as they are.
+            language: Whose stop words and stems words are looked up by; "auto", "none" or a
+                name such as "english". None leaves it as it is.
+            progress: A listener.
+
+        Raises:
+            ParameterError: There is no such encoder or language.
+            MissingExtraError: An encoder needs a package that is not installed.
+        """
         from embedsearch.workspace.pipeline import index_generation, refit_generation
 
         self._check_writable()
         generation = self._trained()
         behind = self._store.count_since(generation.change)
         listener = progress or SilentProgress()
-        if len(self._store) > 2 * generation.fitted_documents:
-            number = refit_generation(self._layout, self._store, generation, listener)
-            self._name(State(self.tokenizer, number))
+        grown = len(self._store) > _GROWN * generation.fitted_documents
+        settings = changed_search(generation.search_settings, encoders, language)
+        if refit or grown or settings != generation.search_settings:
+            number = refit_generation(self._layout, self._store, generation, settings, listener)
+            self._name(State(self.tokenizer, number), listener)
         elif behind:
             with listener.task("encoding documents", behind, "documents") as task:
                 vectors = self._document_search().current()
                 task.advance(behind)
             number = index_generation(self._layout, generation, vectors)
-            self._name(State(self.tokenizer, number))
+            self._name(State(self.tokenizer, number), listener)
         return behind
 
     def info(self) -> Info:
@@ -301,6 +338,10 @@ class Workspace(OpenWorkspace):
         from embedsearch.workspace.requests import training_request
 
         tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
+        before = SearchSettings() if self._generation is None else self._generation.search_settings
+        search = changed_search(
+            before, options.pop("encoders", None), options.pop("language", None)
+        )
         request = training_request(
             self._layout,
             self._store.change,
@@ -309,6 +350,7 @@ class Workspace(OpenWorkspace):
             options,
             callbacks,
             self._trained() if update else None,
+            search,
         )
         listener = progress or SilentProgress()
         trained = train_generation(self._layout, self._store, request, self._generation, listener)

@@ -150,7 +150,7 @@ def scramble(path: Path) -> None:
         "generations/0001/words.faiss",
         "generations/0001/encoder.safetensors",
         "generations/0001/documents.safetensors",
-        "generations/0001/documents.faiss",
+        "generations/0001/search.safetensors",
     ],
 )
 def test_damage_is_noticed_and_named(

@@ -12,6 +12,8 @@ import json
 import os
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
@@ -19,7 +21,6 @@ from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STATE, META = "lexical.json", "meta.json"
 FORMAT = 1
@@ -107,6 +108,18 @@ def read_committed(folder: Path) -> Committed:
         return Committed(int(values["opstamp"]), gone, names)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{META} is not what was written") from error
+
+
+def mirrored(folder: Path) -> TemporaryDirectory[str]:
+    """Make a folder of links to the files of one that cannot be written to.
+
+    tantivy makes a file for its lock even where it only reads.
+    """
+    mirror = TemporaryDirectory(prefix="embedsearch-", ignore_cleanup_errors=True)
+    for path in folder.resolve().iterdir():
+        if not path.name.endswith(".lock"):
+            (Path(mirror.name) / path.name).symlink_to(path)
+    return mirror
 
 
 def missing_files(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from embedsearch.index.lexical.files import (
     STATE,
     State,
     damaged_files,
+    mirrored,
     missing_files,
     read_committed,
     read_state,
@@ -40,6 +42,7 @@ from embedsearch.index.lexical.writing import writing
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from tempfile import TemporaryDirectory
     from types import TracebackType
 
     import numpy as np
@@ -74,6 +77,7 @@ class LexicalIndex:
         """Wrap an opened tantivy index; use `create` or `open` instead."""
         self.folder, self.writable, self.title_weight = folder, writable, title_weight
         self._index, self._state = index, state
+        self._mirror: TemporaryDirectory[str] | None = None
         self._snapshot = open_snapshot(index, title_weight)
 
     @classmethod
@@ -115,9 +119,11 @@ class LexicalIndex:
         """
         state = read_state(folder)
         with reading_errors(folder):
-            index = load_tantivy().Index.open(str(folder))
+            mirror = mirrored(folder) if not writable and not os.access(folder, os.W_OK) else None
+            index = load_tantivy().Index.open(str(folder if mirror is None else mirror.name))
             prepare(index)
             opened = cls(folder, index, state, writable, title_weight)
+        opened._mirror = mirror
         _check_commit(folder, state)
         return opened
 
@@ -295,6 +301,8 @@ class LexicalIndex:
     def close(self) -> None:
         """Let go of the files; the index cannot be used any more."""
         del self._snapshot, self._index
+        if self._mirror is not None:
+            self._mirror.cleanup()
 
     def __enter__(self) -> LexicalIndex:
         return self

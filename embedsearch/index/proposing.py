@@ -1,0 +1,91 @@
+"""Candidates for a search by inner product, found fast and not exactly: the caller scores them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import VectorError
+from embedsearch.index._faiss import load_faiss
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
+
+_TRAINED_ON_PER_LIST = 40
+_PROBED = 24
+
+
+class Proposer:
+    """Clusters of vectors in a byte a dimension; a query looks into the nearest clusters.
+
+    `faiss.IndexIVFScalarQuantizer` (Jégou, Douze and Schmid 2011, without residuals).
+
+    Args:
+        index: A FAISS index; use `build` or `load`.
+    """
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @classmethod
+    def build(cls, X: FloatMatrix, seed: int = 0) -> Proposer:
+        """Cluster vectors `(n, d)`; there are about as many clusters as vectors in each."""
+        faiss = load_faiss()
+        n, dimension = X.shape
+        lists = max(1, int(np.sqrt(n)))
+        inner = faiss.METRIC_INNER_PRODUCT
+        coarse = faiss.IndexFlatIP(dimension)
+        bits = faiss.ScalarQuantizer.QT_8bit
+        index = faiss.IndexIVFScalarQuantizer(coarse, dimension, lists, bits, inner, False)
+        index.cp.seed, index.cp.niter = seed + 1, 6
+        some = min(n, lists * _TRAINED_ON_PER_LIST)
+        rows = np.sort(np.random.default_rng(seed).permutation(n)[:some])
+        index.train(np.ascontiguousarray(X[rows]))
+        index.add(np.ascontiguousarray(X))
+        return cls(index)
+
+    @classmethod
+    def load(cls, path: Path) -> Proposer:
+        """Open what `save` wrote; the lists stay in the file.
+
+        Raises:
+            VectorError: The file is damaged or holds something else.
+            OSError: It cannot be opened.
+        """
+        faiss = load_faiss()
+        with path.open("rb"):
+            pass
+        try:
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:
+            raise VectorError(f"{path}: damaged: not a FAISS index") from error
+        if not isinstance(index, faiss.IndexIVFScalarQuantizer):
+            raise VectorError(f"{path}: damaged: another kind of index")
+        return cls(index)
+
+    def save(self, path: Path) -> None:
+        """Write the index to a file."""
+        load_faiss().write_index(self._index, str(path))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def propose(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
+        """Return rows that are likely to have the largest inner products with a query `(d,)`.
+
+        Args:
+            query: The query.
+            topn: How many rows, at most.
+            allowed: Propose only these rows, ascending.
+        """
+        faiss = load_faiss()
+        settings = {"nprobe": min(_PROBED, int(self._index.nlist))}
+        if allowed is not None:
+            settings["sel"] = faiss.IDSelectorBatch(allowed)
+        parameters = faiss.SearchParametersIVF(**settings)
+        _, rows = self._index.search(query.reshape(1, -1), topn, params=parameters)
+        found: IntVector = rows[0][rows[0] >= 0]
+        return found

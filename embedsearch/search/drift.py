@@ -1,0 +1,198 @@
+"""How far the words of a collection have moved since word vectors were trained."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch._errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from numpy.typing import ArrayLike
+
+MOST_UNKNOWN = 1_000_000
+FEWEST_DOCUMENTS = 30
+"""The error of a ratio is known well enough from 30 documents (Cochran, "Sampling Techniques",
+3rd edition 1977, section 6.4)."""
+CONSIDER, RETRAIN = 0.02, 0.05
+"""Words without a vector beyond the expected: of queries of five words, drawn like the documents,
+one in ten (`1 - 0.98^5`) or one in four (`1 - 0.95^5`) loses a word that it would have kept."""
+_ERRORS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What `vocabulary_drift` found.
+
+    Attributes:
+        documents: How many documents were added.
+        tokens: Their words, each as often as it occurs.
+        unknown_tokens: Those that have no vector.
+        share: `unknown_tokens / tokens`; 0 where there are no tokens.
+        error: The standard error of `share`, documents being drawn as a whole; None for fewer
+            than two documents.
+        expected: The share that was to be expected without drift.
+        learnable: Unknown words that occur often enough for a training to learn them.
+        frequent_unknown: The most frequent unknown words and how often each occurs.
+        advice: One line, for people.
+    """
+
+    documents: int
+    tokens: int
+    unknown_tokens: int
+    share: float
+    error: float | None
+    expected: float
+    learnable: int
+    frequent_unknown: tuple[tuple[str, int], ...]
+    advice: str
+
+
+def vocabulary_drift(
+    documents: Iterable[Iterable[str]],
+    known: Container[str],
+    expected: float = 0.0,
+    *,
+    min_count: int = 5,
+    topn: int = 10,
+) -> Drift:
+    """Compare the share of words without a vector in later documents with the expected share.
+
+    The advice is to train again where the share is above the expected one by `RETRAIN` (5 points)
+    or more, to think of it from `CONSIDER` (2 points), and in both cases only if that is more
+    than twice the standard error: a single document about something else is no drift. From
+    fewer than `FEWEST_DOCUMENTS` (30) nothing is concluded.
+
+    Where there are more than a million distinct unknown words, the rarer half is forgotten; only
+    `learnable` and `frequent_unknown` can then be too low.
+
+    Args:
+        documents: The tokens of each document added since the training; read once.
+        known: The words that have a vector.
+        expected: The share of words without a vector in new text like that of the training; see
+            `expected_share`.
+        min_count: How often a word must occur to be trained on.
+        topn: How many unknown words to name.
+
+    Raises:
+        ParameterError: A setting is out of its range.
+    """
+    from embedsearch.index.base import as_count
+
+    if not 0 <= expected <= 1:
+        raise ParameterError("expected", "from 0 to 1", expected)
+    least, topn = as_count("min_count", min_count), as_count("topn", topn)
+    counted = _Counted()
+    for tokens in documents:
+        counted.add(tokens, known)
+    return _drift(counted, expected, least, topn)
+
+
+def expected_share(counts: ArrayLike, min_count: int) -> float:
+    """Return the share of words in new text of the same kind that training leaves without vector.
+
+    It is the estimate of Good ("The Population Frequencies of Species", Biometrika 1953):
+    words that occur r times in the training text have the share `(r + 1) n(r + 1) / N` of new text,
+    where n(r) words occur r times among N. Summed for r below `min_count`, that is the share in
+    the training text of words that occur up to `min_count` times.
+
+    The formula takes words as independent. In documents they come in bursts, so that it is low:
+    by 0.8 to 1.8 points for parts of an encyclopedia, which is why `CONSIDER` is not less.
+
+    Args:
+        counts: (types,) how often each word of the training text occurs, also the rare ones.
+        min_count: Rarer words have no vector.
+    """
+    occurrences = np.asarray(counts, np.int64)
+    total = int(occurrences.sum())
+    return float(occurrences[occurrences <= min_count].sum()) / total if total else 0.0
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Sums over documents; `cross` is that of unknown tokens times tokens."""
+
+    documents: int = 0
+    tokens: int = 0
+    unknown: int = 0
+    tokens_squared: int = 0
+    unknown_squared: int = 0
+    cross: int = 0
+    words: Counter[str] = field(default_factory=Counter)
+
+    def add(self, tokens: Iterable[str], known: Container[str]) -> None:
+        listed = list(tokens)
+        missing = [word for word in listed if word not in known]
+        n, u = len(listed), len(missing)
+        self.documents += 1
+        self.tokens, self.tokens_squared = self.tokens + n, self.tokens_squared + n * n
+        self.unknown, self.unknown_squared = self.unknown + u, self.unknown_squared + u * u
+        self.cross += u * n
+        self.words.update(missing)
+        if len(self.words) > MOST_UNKNOWN:
+            self._forget()
+
+    def _forget(self) -> None:
+        kept = self.words.most_common(MOST_UNKNOWN // 2)
+        self.words = Counter(dict(kept))
+
+    def error(self) -> float | None:
+        """Return the standard error of the ratio (Cochran 1977, equation 6.13)."""
+        if self.documents < 2 or not self.tokens:
+            return None
+        ratio = self.unknown / self.tokens
+        squares = (
+            self.unknown_squared - 2 * ratio * self.cross + ratio * ratio * self.tokens_squared
+        )
+        correction = self.documents / (self.documents - 1)
+        return math.sqrt(max(squares, 0.0) * correction) / self.tokens
+
+
+def _drift(counted: _Counted, expected: float, min_count: int, topn: int) -> Drift:
+    share = counted.unknown / counted.tokens if counted.tokens else 0.0
+    error = counted.error()
+    learnable = sum(count >= min_count for count in counted.words.values())
+    frequent = sorted(counted.words.items(), key=lambda item: (-item[1], item[0]))[:topn]
+    return Drift(
+        documents=counted.documents,
+        tokens=counted.tokens,
+        unknown_tokens=counted.unknown,
+        share=share,
+        error=error,
+        expected=expected,
+        learnable=learnable,
+        frequent_unknown=tuple(frequent),
+        advice=_advice(counted, expected, error, learnable),
+    )
+
+
+def _advice(counted: _Counted, expected: float, error: float | None, learnable: int) -> str:
+    if not counted.documents:
+        return "no documents were added since the training"
+    if counted.documents < FEWEST_DOCUMENTS or error is None:
+        return (
+            f"too few documents ({counted.documents:,}, with {counted.tokens:,} words) were added "
+            "since the training to tell whether to train again"
+        )
+    share = counted.unknown / counted.tokens
+    found = (
+        f"{share:.1%} of the words in {counted.documents:,} documents added since the training "
+        f"have no vector, {expected:.1%} was to be expected"
+    )
+    excess = share - expected
+    if excess < CONSIDER or excess <= _ERRORS * error:
+        return f"no need to train again: {found}"
+    call = "train again" if excess >= RETRAIN else "training again may be worth it"
+    return f"{call}: {found}; {_gain(learnable)}"
+
+
+def _gain(learnable: int) -> str:
+    if not learnable:
+        return "but no new word is frequent enough yet to be learned"
+    return f"{learnable:,} new {'word' if learnable == 1 else 'words'} would be learned"

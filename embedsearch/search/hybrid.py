@@ -1,0 +1,208 @@
+"""Documents by their words and by their meaning: candidates of both, their scores added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch.search.fusion import PLAIN, Fusion
+from embedsearch.search.space import moved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedsearch._types import FloatVector, IntVector
+    from embedsearch.index.lexical import LexicalIndex, LexicalQuery
+    from embedsearch.search.latent_index import LatentIndex
+    from embedsearch.search.model import SearchModel
+
+_LEXICAL, _LATENT = 1_000, 200
+_TINY = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Documents found.
+
+    Attributes:
+        numbers: (k,) of the documents, best first.
+        scores: (k,) their scores.
+        lexical: What the score of the lexical index was multiplied by.
+        latent: (D,) what the vectors of documents were multiplied by.
+    """
+
+    numbers: IntVector
+    scores: FloatVector
+    lexical: float
+    latent: FloatVector
+
+
+class HybridSearch:
+    """Searches by BM25 and by all encoders.
+
+    The score is the sum of BM25 and of the weighted cosines, each divided by its standard
+    deviation over all documents; so it is a sum over the words of the query, and can be
+    explained.
+
+    Args:
+        lexical: The lexical index; None searches by meaning alone.
+        latent: The documents in the latent space.
+        model: How queries are encoded.
+    """
+
+    def __init__(
+        self, lexical: LexicalIndex | None, latent: LatentIndex, model: SearchModel
+    ) -> None:
+        self.lexical, self.latent, self.model = lexical, latent, model
+
+    def rank(
+        self,
+        query: LexicalQuery,
+        text: str,
+        topn: int,
+        mode: str = "auto",
+        allowed: IntVector | None = None,
+    ) -> Ranking:
+        """Find documents.
+
+        Args:
+            query: The query as terms.
+            text: The query as it was typed, for encoders that are plugged in.
+            topn: How many.
+            mode: "auto" goes by the learned weights; "hybrid" by those that are usual;
+                "lexical" by BM25 alone; "latent" by meaning alone.
+            allowed: Only documents of these numbers, ascending.
+        """
+        if mode == "lexical" and self.lexical is not None:
+            scores, numbers = self.lexical.search(query, topn, allowed)
+            return Ranking(numbers, scores, 1.0, np.zeros(0, np.float32))
+        fusion = self._fusion(mode)
+        vector = self._encoded(query, text)
+        found = _Candidates(self, query, max(topn, _LEXICAL), allowed, mode != "latent")
+        found.add_lexical()
+        weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
+        found.add_latent(weighted, max(topn, _LATENT))
+        rows, scores = found.scored(weighted)
+        if fusion.feedback and len(rows):
+            first = rows[np.argsort(-scores, kind="stable")[: fusion.feedback]]
+            vector = moved(vector, self.model.space.blocks, self.latent.X[first])
+            weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
+            rows, scores = found.scored(weighted)
+        best = np.lexsort((self.latent.numbers[rows], -scores))[:topn]
+        return Ranking(
+            self.latent.numbers[rows[best]], scores[best], found.lexical_factor, weighted
+        )
+
+    def weighted(
+        self, vector: FloatVector, weights: Mapping[str, float], *, mean: bool = False
+    ) -> FloatVector:
+        """Scale each block of a query `(D,)` to its weight over the spread of its cosines.
+
+        Args:
+            vector: The query.
+            weights: Of the encoders by name.
+            mean: Let these factors add up to 1, so that a score is a mean of cosines.
+        """
+        scaled, total = np.zeros_like(vector), 0.0
+        for place, block in enumerate(self.model.space.blocks):
+            part = vector[block.columns]
+            spread = self.model.spreads.latent(part, place)
+            if spread > _TINY:
+                factor = weights.get(block.name, 0.0) / spread
+                scaled[block.columns] = part * np.float32(factor)
+                total += factor
+        return scaled / np.float32(total) if mean and total else scaled
+
+    def spread(self, query: LexicalQuery, scores: FloatVector, complete: bool) -> float:
+        """Return the standard deviation of BM25 over all documents.
+
+        Args:
+            query: The query.
+            scores: The highest scores.
+            complete: Whether all other documents have 0.
+        """
+        n = max(len(self.latent), 1)
+        if not complete:
+            columns = self.model.space.terms.columns
+            known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
+            weights = np.fromiter(known.values(), np.float32, len(known))
+            told = self.model.spreads.lexical(list(known), weights)
+            if told > _TINY:
+                return told
+        variance = float(np.square(scores).sum()) / n - (float(scores.sum()) / n) ** 2
+        return float(np.sqrt(max(variance, 0.0)))
+
+    def _fusion(self, mode: str) -> Fusion:
+        learned = self.model.fusion
+        if mode == "auto" or (mode == "latent" and any(learned.weights.values())):
+            return learned
+        blocks = self.model.space.blocks
+        return Fusion(weights={block.name: PLAIN.get(block.name, 1.0) for block in blocks})
+
+    def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
+        space = self.model.space
+        vector: FloatVector = space.queries(space.terms.weights(query.words), [text])[0]
+        return vector
+
+
+class _Candidates:
+    """The documents that a query could mean, with their scores by words."""
+
+    def __init__(
+        self,
+        search: HybridSearch,
+        query: LexicalQuery,
+        depth: int,
+        allowed: IntVector | None,
+        by_words: bool,
+    ) -> None:
+        self._search, self._query = search, query
+        self._depth, self._allowed, self._by_words = depth, allowed, by_words
+        self._complete = True
+        self._rows = np.zeros(0, np.int64)
+        self._bm25 = np.zeros(0, np.float32)
+        self.lexical_factor = 0.0
+
+    def add_lexical(self) -> None:
+        """Take what the lexical index finds."""
+        lexical = self._search.lexical
+        if lexical is None or not self._by_words:
+            return
+        scores, numbers = lexical.search(self._query, self._depth, self._allowed)
+        self._complete = len(numbers) < self._depth
+        rows = self._search.latent.rows_of(numbers)
+        here = rows >= 0
+        self._rows, self._bm25 = rows[here], scores[here]
+        complete = self._complete and self._allowed is None
+        spread = self._search.spread(self._query, scores, complete)
+        self.lexical_factor = 1 / spread if spread > _TINY else 0.0
+
+    def add_latent(self, weighted: FloatVector, topn: int) -> None:
+        """Take what is near in meaning, too."""
+        if not weighted.any():
+            return
+        latent = self._search.latent
+        allowed = None
+        if self._allowed is not None:
+            rows = latent.rows_of(self._allowed)
+            allowed = np.sort(rows[rows >= 0])
+        _, rows = latent.nearest(weighted, topn, allowed)
+        fresh = np.setdiff1d(rows, self._rows)
+        bm25 = np.zeros(len(fresh), np.float32)
+        lexical = self._search.lexical
+        if lexical is not None and len(fresh):
+            numbers = latent.numbers[fresh]
+            if self._query.constrained:
+                fresh = fresh[lexical.admits(self._query, numbers)]
+                numbers, bm25 = latent.numbers[fresh], bm25[: len(fresh)]
+            if self._by_words and not self._complete and len(fresh):
+                bm25 = lexical.scores_of(self._query, numbers)
+        self._rows = np.concatenate((self._rows, fresh))
+        self._bm25 = np.concatenate((self._bm25, bm25))
+
+    def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
+        """Return the rows of all candidates and their scores."""
+        scores = self._search.latent.scores(weighted, self._rows)
+        return self._rows, scores + np.float32(self.lexical_factor) * self._bm25

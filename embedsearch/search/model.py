@@ -1,0 +1,105 @@
+"""What a generation knows of how its documents are searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedsearch.search.fusion import Fusion
+from embedsearch.search.space import LatentSpace, Spreads
+from embedsearch.vectors.latent import LinearEncoder
+from embedsearch.vectors.sparse import TermStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch.index.lexical import LexicalAnalyzer
+    from embedsearch.search.terms import Terms
+    from embedsearch.vectors.encoders.checked import CheckedEncoder
+
+Tensors = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchModel:
+    """How documents and queries are encoded, and how the scores become one.
+
+    Attributes:
+        analyzer: Cuts documents and queries into terms.
+        space: The encoders.
+        spreads: How far scores are apart.
+        fusion: What "auto" goes by.
+    """
+
+    analyzer: LexicalAnalyzer
+    space: LatentSpace
+    spreads: Spreads
+    fusion: Fusion
+
+    def to_tensors(self) -> Tensors:
+        """Return the arrays for a file."""
+        tensors = {f"statistics.{k}": v for k, v in self.space.statistics.to_tensors().items()}
+        for encoder in self.space.linear:
+            found = encoder.to_tensors()
+            # Encoders of one decomposition are columns of the same matrix.
+            if not encoder.name.startswith("lsa") or encoder is self._widest:
+                tensors |= {f"{encoder.name}.{name}": array for name, array in found.items()}
+        for place, covariance in enumerate(self.spreads.covariances):
+            tensors[f"covariance.{place}"] = covariance
+        return tensors | {"first": self.spreads.first, "second": self.spreads.second}
+
+    @property
+    def _widest(self) -> LinearEncoder:
+        return max(
+            (encoder for encoder in self.space.linear if encoder.name.startswith("lsa")),
+            key=lambda encoder: encoder.dimension,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the manifest says."""
+        return {
+            "analyzer": self.analyzer.to_json(),
+            "encoders": [
+                {"name": encoder.name, "kind": encoder.kind, "dimension": encoder.dimension}
+                for encoder in self.space.linear
+            ],
+            "plugged": [encoder.name for encoder in self.space.external],
+            "fusion": self.fusion.to_json(),
+        }
+
+
+def restore_model(
+    values: Mapping[str, Any],
+    tensors: Tensors,
+    terms: Terms,
+    external: Sequence[CheckedEncoder],
+) -> SearchModel:
+    """Make a model of what `SearchModel.to_json` and `to_tensors` gave."""
+    from embedsearch.index.lexical import LexicalAnalyzer
+
+    statistics = TermStatistics.from_tensors(
+        {name: tensors[f"statistics.{name}"] for name in ("idf", "mean_length")}
+    )
+    linear = [_encoder(said, tensors) for said in values["encoders"]]
+    count = len(linear) + len(external)
+    covariances = tuple(tensors[f"covariance.{place}"] for place in range(count))
+    return SearchModel(
+        LexicalAnalyzer.from_json(values["analyzer"]),
+        LatentSpace(terms, statistics, linear, external),
+        Spreads(covariances, tensors["first"], tensors["second"]),
+        Fusion.from_json(values["fusion"]),
+    )
+
+
+def _encoder(said: Mapping[str, Any], tensors: Tensors) -> LinearEncoder:
+    name, kind, dimension = str(said["name"]), str(said["kind"]), int(said["dimension"])
+    stem = name
+    if kind == "lsa":
+        stem = max(
+            (key.rpartition(".")[0] for key in tensors if key.endswith("projection")),
+            key=lambda key: (key.startswith("lsa"), tensors[f"{key}.projection"].shape[1]),
+        )
+    projection = tensors[f"{stem}.projection"][:, :dimension]
+    return LinearEncoder(name, projection, kind, tensors[f"{stem}.removed"])

@@ -1,0 +1,158 @@
+"""The terms that latent encoders know, and counts of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch.vectors.sparse import count_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.index.lexical import LexicalAnalyzer
+    from embedsearch.text.stream import TokenStream
+    from embedsearch.vectors.word_vectors import WordVectors
+
+_MOST_TERMS = 100_000
+_BLOCK = 1 << 20
+
+
+class Terms:
+    """A vocabulary of terms: words as the lexical index has them, without stop words, stemmed.
+
+    Args:
+        terms: In the order of their columns.
+    """
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        self.terms = list(terms)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """The column of each term."""
+        return {term: column for column, term in enumerate(self.terms)}
+
+    def documents(self, documents: Iterable[Iterable[str]]) -> TermDocuments:
+        """Look up the terms of documents. Unknown ones are left out."""
+        columns, found, ends = self.columns, list[int](), [0]
+        for terms in documents:
+            found.extend(columns[term] for term in terms if term in columns)
+            ends.append(len(found))
+        ids, bounds = np.asarray(found, np.int32), np.asarray(ends, np.int64)
+        return TermDocuments(ids, bounds, len(self))
+
+    def weights(self, query: Mapping[str, float]) -> Any:
+        """Return the weights of a query's terms: sparse, `(1, V)` float32."""
+        from scipy.sparse import csr_matrix
+
+        known = {self.columns[t]: weight for t, weight in query.items() if t in self.columns}
+        row = np.fromiter(known.values(), np.float32, len(known))
+        column = np.fromiter(known, np.int32, len(known))
+        return csr_matrix((row, (np.zeros_like(column), column)), shape=(1, len(self)))
+
+
+class TermDocuments:
+    """Documents as sequences of terms.
+
+    Args:
+        ids: The terms of all documents, int32, one document after the other.
+        bounds: `(n + 1,)` where each begins and ends in `ids`.
+        size: How many terms there are, V.
+    """
+
+    def __init__(self, ids: NDArray[np.int32], bounds: IntVector, size: int) -> None:
+        self.ids, self.bounds, self.size = ids, bounds, size
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @cached_property
+    def counts(self) -> Any:
+        """How often each document has each term: sparse, `(n, V)` float32."""
+        return count_matrix(self.ids.astype(np.int64), self.bounds, self.size)
+
+    def take(self, rows: IntVector) -> TermDocuments:
+        """Return some of the documents."""
+        starts, lengths = self.bounds[rows], np.diff(self.bounds)[rows]
+        bounds = np.concatenate(([0], np.cumsum(lengths)))
+        places = np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])
+        return TermDocuments(self.ids[places], bounds, self.size)
+
+    def followed_by(self, other: TermDocuments) -> TermDocuments:
+        """Return these documents and those."""
+        bounds = np.concatenate((self.bounds, self.bounds[-1] + other.bounds[1:]))
+        return TermDocuments(np.concatenate((self.ids, other.ids)), bounds, self.size)
+
+
+class StreamTerms:
+    """How the tokens of a stream are cut into terms.
+
+    Args:
+        stream: The tokens of all documents.
+        analyzer: Cuts them.
+    """
+
+    def __init__(self, stream: TokenStream, analyzer: LexicalAnalyzer) -> None:
+        self._stream = stream
+        parts = [analyzer.words(token) if token else [] for token in stream.types]
+        self._bounds = np.cumsum([0, *map(len, parts)])
+        names = list(dict.fromkeys(term for part in parts for term in part))
+        number = {name: place for place, name in enumerate(names)}
+        flat = np.fromiter((number[t] for part in parts for t in part), np.int64)
+        occurrences = np.repeat(stream.counts, np.diff(self._bounds))
+        totals = np.bincount(flat, weights=occurrences, minlength=len(names))
+        chosen = np.argsort(-totals, kind="stable")[:_MOST_TERMS]
+        place = np.full(len(names), -1)
+        place[chosen] = np.arange(len(chosen))
+        self.terms = Terms([names[i] for i in chosen])
+        self._columns: IntVector = place[flat] if len(flat) else flat
+
+    def documents(self) -> TermDocuments:
+        """Return all documents as terms."""
+        parts, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
+        for _, tokens, bounds in self._stream.blocks(_BLOCK):
+            columns, ends = self._cut(tokens, bounds)
+            parts.append(columns)
+            lengths.append(np.diff(ends))
+        bounds = np.cumsum(np.concatenate(lengths))
+        return TermDocuments(np.concatenate(parts), bounds, len(self.terms))
+
+    def vectors(self, words: WordVectors) -> FloatMatrix:
+        """Return the mean vector of the words that each term stands for, `(V, d)`.
+
+        Words weigh by how often they occur; a term none of whose words has a vector gets zeros.
+        """
+        index, stream = words.key_to_index, self._stream
+        rows = np.fromiter((index.get(t, -1) for t in stream.types), np.int64, len(stream.types))
+        lengths = np.diff(self._bounds)
+        rows, counts = np.repeat(rows, lengths), np.repeat(stream.counts, lengths)
+        known = (rows >= 0) & (self._columns >= 0)
+        return self._summed(words, self._columns[known], rows[known], counts[known])
+
+    def _summed(
+        self, words: WordVectors, columns: IntVector, rows: IntVector, counts: IntVector
+    ) -> FloatMatrix:
+        from scipy.sparse import csr_matrix
+
+        weights = (counts / np.maximum(words.norms[rows], 1e-9)).astype(np.float32)
+        shape = len(self.terms), len(words)
+        sums: FloatMatrix = csr_matrix((weights, (columns, rows)), shape=shape) @ words.vectors
+        return sums
+
+    def _cut(self, tokens: Any, bounds: IntVector) -> tuple[NDArray[np.int32], IntVector]:
+        lengths = np.diff(self._bounds)[tokens]
+        ends = np.concatenate(([0], np.cumsum(lengths)))
+        starts = np.repeat(self._bounds[tokens] - ends[:-1], lengths)
+        columns = self._columns[starts + np.arange(ends[-1])]
+        known = columns >= 0
+        kept = np.concatenate(([0], np.cumsum(known)))
+        return columns[known].astype(np.int32), kept[ends[bounds]]

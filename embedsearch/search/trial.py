@@ -1,0 +1,207 @@
+"""Weights learned from the collection itself, without anyone's judgements.
+
+From some documents a window of words is cut out and becomes a query for its document, and half
+of the window's words vanish from the rest, so that exact words alone cannot find it. Everything
+is learned anew on what remains. The weights that find the sources best are taken, drawn towards
+BM25 alone, as what is good for windows is not quite what is good for people's queries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch.search.fusion import PLAIN, Fusion
+from embedsearch.search.space import Block, fit_space
+from embedsearch.vectors.latent import WORDS
+from embedsearch.vectors.sparse import TermStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.index.lexical.analysis import LexicalAnalyzer, Term
+    from embedsearch.search.space import LatentSpace
+    from embedsearch.search.term_vectors import TermVectors
+    from embedsearch.search.terms import TermDocuments
+
+_DOCUMENTS, _QUERIES, _FEWEST = 5_000, 400, 20
+_LENGTHS = (3, 6, 12, 24)
+_SHORTEST = 4
+_GRID = (0.0, 0.25, 0.5, 1.0, 2.0)
+_RESAMPLED = 200
+_SHRUNK = 0.75
+# A window tells nothing about titles, from which no window can be cut.
+_LEAST_WORDS = 1.0
+_FEEDBACK, _FEEDBACK_FROM = 3, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A document with a window cut out of it.
+
+    Attributes:
+        query: The terms of the window.
+        rest: The terms that remain.
+        query_text: The window as text.
+        rest_text: What remains as text.
+    """
+
+    query: list[str]
+    rest: list[str]
+    query_text: str
+    rest_text: str
+
+
+def cut_window(terms: Sequence[Term], length: int, rng: np.random.Generator) -> Cut:
+    """Cut a window of about `length` scored terms, and half of its words from what remains."""
+    scored = [place for place, term in enumerate(terms) if not term.stop]
+    length = max(2, min(length, len(scored) // 2))
+    first = int(rng.integers(0, len(scored) - length + 1))
+    start, stop = scored[first], scored[first + length - 1] + 1
+    window = terms[start:stop]
+    words = sorted({term.text for term in window if not term.stop})
+    gone = set(rng.permutation(words)[: round(len(words) / 2)].tolist())
+    rest = [t for t in (*terms[:start], *terms[stop:]) if t.text not in gone]
+    return Cut(
+        [term.text for term in window if not term.stop],
+        [term.text for term in rest if not term.stop],
+        " ".join(term.spelling for term in window),
+        " ".join(term.spelling for term in rest),
+    )
+
+
+def learn_fusion(
+    documents: TermDocuments,
+    space: LatentSpace,
+    term_vectors: TermVectors,
+    analyzer: LexicalAnalyzer,
+    texts_of: Callable[[IntVector], list[str]],
+    plugged: FloatMatrix,
+    seed: int = 0,
+) -> Fusion:
+    """Find the weights with which a collection finds its own documents best.
+
+    Args:
+        documents: All documents as terms.
+        space: What was learned from them.
+        term_vectors: As the space was given.
+        analyzer: Cuts texts into terms.
+        texts_of: Gives the texts of some rows.
+        plugged: `(n, d)`, the documents by the encoders that the user has plugged in.
+        seed: Of what is drawn.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(documents)
+    rows = np.sort(rng.permutation(n)[:_DOCUMENTS])
+    sources, cuts = _cuts(rows, documents, analyzer, texts_of, rng)
+    feedback = _FEEDBACK if n >= _FEEDBACK_FROM else 0
+    if len(cuts) < _FEWEST:
+        evidence = {"method": "usual weights", "reason": "too few documents to try any"}
+        return Fusion(weights=_usual(space), feedback=feedback, evidence=evidence)
+    others = np.setdiff1d(rows, sources)
+    remains = documents.take(others).followed_by(space.terms.documents(c.rest for c in cuts))
+    scores = _scores(remains, cuts, space, term_vectors, seed)
+    scores += _plugged_scores(space, cuts, plugged[others])
+    return _chosen(space.blocks, scores, feedback)
+
+
+def _cuts(
+    rows: IntVector,
+    documents: TermDocuments,
+    analyzer: LexicalAnalyzer,
+    texts_of: Callable[[IntVector], list[str]],
+    rng: np.random.Generator,
+) -> tuple[IntVector, list[Cut]]:
+    from embedsearch.index.lexical.analysis import HOLE
+
+    lengths = np.diff(documents.bounds)[rows]
+    drawn = np.sort(rng.permutation(rows[lengths >= _SHORTEST])[:_QUERIES])
+    cuts, kept = list[Cut](), list[int]()
+    for row, text in zip(drawn.tolist(), texts_of(drawn), strict=True):
+        terms = [term for term in analyzer.terms(text) if term.text != HOLE]
+        if sum(not term.stop for term in terms) >= _SHORTEST:
+            kept.append(row)
+            cuts.append(cut_window(terms, _LENGTHS[len(cuts) % len(_LENGTHS)], rng))
+    return np.asarray(kept, np.int64), cuts
+
+
+def _scores(
+    remains: TermDocuments,
+    cuts: list[Cut],
+    space: LatentSpace,
+    term_vectors: TermVectors,
+    seed: int,
+) -> list[FloatMatrix]:
+    """Score all documents for all windows, by BM25 and by our encoders: z-scores `(nq, n)`."""
+    counts, statistics = remains.counts, TermStatistics.of(remains.counts)
+    learned = fit_space(remains, space.terms, statistics, term_vectors, seed=seed)
+    queries = space.terms.documents(cut.query for cut in cuts).counts
+    X, Q = learned.linear_documents(counts), learned.linear_queries(queries)
+    bm25 = np.asarray((queries @ statistics.bm25(counts).T.tocsr()).todense(), np.float32)
+    scores = [_z(bm25)]
+    place = {block.name: block.columns for block in learned.blocks}
+    for encoder in space.linear:
+        columns = place.get(encoder.name, slice(0, 0))
+        scores.append(_z(Q[:, columns] @ X[:, columns].T))
+    return scores
+
+
+def _plugged_scores(space: LatentSpace, cuts: list[Cut], others: FloatMatrix) -> list[FloatMatrix]:
+    scores, start = [], 0
+    for encoder in space.external:
+        part = others[:, start : start + encoder.vector_size]
+        start += encoder.vector_size
+        D = np.concatenate((part, encoder.encode_documents([cut.rest_text for cut in cuts])))
+        scores.append(_z(encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T))
+    return scores
+
+
+def _chosen(blocks: list[Block], scores: list[FloatMatrix], feedback: int) -> Fusion:
+    grid = np.array(list(product(_GRID, repeat=len(blocks))), np.float32)
+    gains = np.array([_gains(scores, weights) for weights in grid])
+    rng = np.random.default_rng(0)
+    size = gains.shape[1]
+    samples = rng.multinomial(size, np.full(size, 1 / size), _RESAMPLED)
+    winners = (gains @ samples.T).argmax(axis=0)
+    found = _SHRUNK * grid[winners].mean(axis=0)
+    weights = {block.name: float(w) for block, w in zip(blocks, found, strict=True)}
+    if WORDS in weights:
+        weights[WORDS] = max(weights[WORDS], _LEAST_WORDS)
+    taken = np.array(list(weights.values()), np.float32)
+    evidence = {
+        "method": "windows cut out of documents find their source",
+        "queries": size,
+        "ndcg@10 lexical": round(float(_gains(scores, np.zeros_like(taken)).mean()), 4),
+        "ndcg@10 chosen": round(float(_gains(scores, taken).mean()), 4),
+    }
+    return Fusion(weights=weights, feedback=feedback, evidence=evidence)
+
+
+def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the nDCG@10 of each window: its source is the only relevant document."""
+    total = scores[0].copy()
+    for score, weight in zip(scores[1:], weights, strict=True):
+        if weight:
+            total += weight * score
+    nq, n = total.shape
+    own = total[np.arange(nq), np.arange(n - nq, n)]
+    above = (total > own[:, np.newaxis]).sum(axis=1)
+    gains: NDArray[np.float64] = np.where(above < 10, 1 / np.log2(above + 2), 0.0)
+    return gains
+
+
+def _usual(space: LatentSpace) -> dict[str, float]:
+    return {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
+
+
+def _z(scores: FloatMatrix) -> FloatMatrix:
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    deviations = centred.std(axis=1, keepdims=True)
+    z: FloatMatrix = centred / np.where(deviations < 1e-9, 1, deviations)
+    return z

@@ -1,0 +1,148 @@
+"""Linear encoders: a document is a weighted sum of term vectors, at length 1.
+
+Because they are linear, a score decomposes exactly into what each word of the query shares with
+each word of the document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch.vectors.sparse import (
+    TermStatistics,
+    log_counts,
+    scaled_columns,
+    unit_sparse,
+)
+from embedsearch.vectors.svd import right_singular_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix
+
+LSA, WORDS = "lsa", "words"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearEncoder:
+    """Term vectors, and how terms weigh.
+
+    Attributes:
+        name: What it is called in explanations: "lsa-100", "words".
+        projection: `(V, d)` float32, the vector of each term.
+        kind: "lsa" weighs the terms of a document by BM25; "words" by 1 + ln(count), times idf.
+        removed: `(r, d)` orthonormal directions that are removed from every text.
+    """
+
+    name: str
+    projection: FloatMatrix
+    kind: str
+    removed: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    @property
+    def dimension(self) -> int:
+        """The number of dimensions, d."""
+        return int(self.projection.shape[1])
+
+    def documents(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
+        """Encode documents given as counts `(n, V)`: `(n, d)`, unit rows or zeros."""
+        return self._finish(self.document_weights(counts, statistics) @ self.projection)
+
+    def queries(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
+        """Encode queries given as counts or weights `(nq, V)`: `(nq, d)`, unit rows or zeros."""
+        sums = np.zeros((counts.shape[0], self.dimension), np.float32)
+        bounds = counts.indptr.tolist()
+        for row, (start, stop) in enumerate(pairwise(bounds)):
+            # Only the rows of its own terms are read: the projection may be large, and mapped.
+            terms = counts.indices[start:stop]
+            sums[row] = (counts.data[start:stop] * statistics.idf[terms]) @ self.projection[terms]
+        return self._finish(sums)
+
+    def document_weights(self, counts: Any, statistics: TermStatistics) -> Any:
+        """Weigh the terms of documents: sparse, `(n, V)`."""
+        if self.kind == LSA:
+            return statistics.bm25(counts)
+        return scaled_columns(log_counts(counts), statistics.idf)
+
+    def _finish(self, sums: FloatMatrix) -> FloatMatrix:
+        if len(self.removed):
+            sums = sums - (sums @ self.removed.T) @ self.removed
+        return unit(sums)
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays for a file."""
+        return {"projection": self.projection, "removed": self.removed}
+
+    @classmethod
+    def from_tensors(
+        cls, name: str, kind: str, tensors: Mapping[str, NDArray[Any]]
+    ) -> LinearEncoder:
+        """Restore what `to_tensors` gave."""
+        return cls(name, tensors["projection"], kind, tensors["removed"])
+
+
+def fit_lsa(
+    counts: Any, statistics: TermStatistics, ranks: tuple[int, ...], seed: int = 0
+) -> list[LinearEncoder]:
+    """Learn latent semantic analysis at several ranks, from one decomposition.
+
+    Deerwester et al. 1990, "Indexing by Latent Semantic Analysis", on BM25 weights in rows of
+    length 1. Ranks that the collection is too small for are left out, but for the lowest.
+
+    Args:
+        counts: `(n, V)` of the documents to learn from.
+        statistics: Of all documents.
+        ranks: Rising.
+        seed: Of the decomposition.
+    """
+    weights = unit_sparse(statistics.bm25(counts))
+    _, vectors = right_singular_vectors(weights, ranks[-1], seed)
+    found = vectors.shape[1]
+    encoders = list[LinearEncoder]()
+    for rank in ranks:
+        if rank <= found or not encoders:
+            part = np.ascontiguousarray(vectors[:, :rank])
+            encoders.append(LinearEncoder(f"{LSA}-{rank}", part, LSA))
+    return encoders
+
+
+def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix) -> LinearEncoder:
+    """Make an encoder of word vectors.
+
+    A term without a vector gets the mean of the documents that hold it, as rare words matter
+    most in queries (after Khodak et al. 2018, "A La Carte Embedding", without their transform).
+    The first singular direction of all documents is removed (Arora, Liang and Ma 2017).
+
+    Args:
+        counts: `(n, V)` of the documents to learn from.
+        statistics: Of all documents.
+        term_vectors: `(V, d)`; zeros where there is none.
+    """
+    vectors = unit(term_vectors)
+    missing = ~vectors.any(axis=1)
+    if missing.any() and not missing.all():
+        plain = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
+        common = unit(plain.mean(axis=0, keepdims=True))
+        plain -= (plain @ common.T) @ common
+        present = counts.copy()
+        present.data = np.ones_like(counts.data)
+        vectors[missing] = unit(np.asarray(present.T.tocsr()[np.flatnonzero(missing)] @ plain))
+    encoded = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
+    _, directions = np.linalg.eigh(encoded.T @ encoded)
+    removed = np.ascontiguousarray(directions[:, -1:].T, np.float32)
+    return LinearEncoder(WORDS, vectors, WORDS, removed)
+
+
+def unit(X: FloatMatrix) -> FloatMatrix:
+    """Scale rows to length 1; rows of zeros stay."""
+    X = np.asarray(X, np.float32)
+    norms = np.linalg.norm(X, axis=1, keepdims=True)
+    scaled: FloatMatrix = np.divide(X, norms, out=np.zeros_like(X), where=norms > 1e-9)
+    return scaled

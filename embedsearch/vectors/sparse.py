@@ -1,0 +1,107 @@
+"""Documents as sparse rows of term weights, and what BM25 makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatVector, IntVector
+
+K1, B = 1.2, 0.75
+
+
+def count_matrix(terms: IntVector, bounds: IntVector, size: int) -> Any:
+    """Count the terms of documents.
+
+    Args:
+        terms: The terms of all documents, one document after the other; -1 is left out.
+        bounds: `(n + 1,)` where each document begins and ends in `terms`.
+        size: How many terms there are, V.
+
+    Returns:
+        A `scipy.sparse.csr_matrix`, `(n, V)` float32.
+    """
+    from scipy.sparse import csr_matrix
+
+    known = terms >= 0
+    ends = np.concatenate(([0], np.cumsum(known)))[bounds]
+    ones = np.ones(int(ends[-1]), np.float32)
+    counts = csr_matrix((ones, terms[known], ends), shape=(len(bounds) - 1, size))
+    counts.sum_duplicates()
+    return counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermStatistics:
+    """What BM25 needs to know of a collection.
+
+    Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
+    k1 = 1.2 and b = 0.75, and idf = ln(1 + (n - df + ½) / (df + ½)).
+
+    Attributes:
+        idf: `(V,)` float32.
+        mean_length: Terms in a document, on average.
+    """
+
+    idf: FloatVector
+    mean_length: float
+
+    @classmethod
+    def of(cls, counts: Any) -> TermStatistics:
+        """Take them from counts `(n, V)`."""
+        n, size = counts.shape
+        df = np.bincount(counts.indices, minlength=size)
+        idf = np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32)
+        return cls(idf, float(counts.sum()) / max(n, 1))
+
+    def saturated(self, counts: Any) -> Any:
+        """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
+        lengths = np.asarray(counts.sum(axis=1)).ravel()
+        norms = K1 * (1 - B + B * lengths / max(self.mean_length, 1e-9))
+        weights = counts.copy()
+        rows = np.repeat(norms.astype(np.float32), np.diff(counts.indptr))
+        weights.data = counts.data * np.float32(K1 + 1) / (counts.data + rows)
+        return weights
+
+    def bm25(self, counts: Any) -> Any:
+        """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
+        return scaled_columns(self.saturated(counts), self.idf)
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the statistics for a file."""
+        return {"idf": self.idf, "mean_length": np.array([self.mean_length], np.float64)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> TermStatistics:
+        """Restore what `to_tensors` gave."""
+        return cls(tensors["idf"], float(tensors["mean_length"][0]))
+
+
+def log_counts(counts: Any) -> Any:
+    """Dampen counts `(n, V)`: 1 + ln(count)."""
+    dampened = counts.copy()
+    dampened.data = 1 + np.log(counts.data)
+    return dampened
+
+
+def scaled_columns(matrix: Any, weights: FloatVector) -> Any:
+    """Multiply each column of a sparse matrix `(n, V)` by a weight `(V,)`."""
+    scaled = matrix.copy()
+    scaled.data = matrix.data * weights[matrix.indices]
+    return scaled
+
+
+def unit_sparse(matrix: Any) -> Any:
+    """Scale the rows of a sparse matrix to length 1; empty rows stay empty."""
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    scaled = matrix.copy()
+    factors = (1 / np.where(norms == 0, 1, norms)).astype(np.float32)
+    scaled.data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
+    return scaled
