@@ -49,7 +49,16 @@ if TYPE_CHECKING:
         WorkspaceVersionError,
     )
     from embedsearch._progress import Progress
-    from embedsearch._types import Document, Hit, Hits, Metric, Neighbor, Neighbors
+    from embedsearch._types import (
+        Document,
+        Explanation,
+        Highlight,
+        Hit,
+        Hits,
+        Metric,
+        Neighbor,
+        Neighbors,
+    )
     from embedsearch.index.base import VectorIndex
     from embedsearch.search.words import Words
     from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
@@ -68,7 +77,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "embedsearch._progress": ("Progress",),
-    "embedsearch._types": ("Document", "Hit", "Hits", "Metric", "Neighbor", "Neighbors"),
+    "embedsearch._types": (
+        "Document",
+        "Explanation",
+        "Highlight",
+        "Hit",
+        "Hits",
+        "Metric",
+        "Neighbor",
+        "Neighbors",
+    ),
     "embedsearch.index.base": ("VectorIndex",),
     "embedsearch.search.words": ("Words",),
     "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
@@ -97,6 +115,8 @@ __all__ = [
     "EmbedSearchError",
     "Encoder",
     "EpochReport",
+    "Explanation",
+    "Highlight",
     "Hit",
     "Hits",
     "InputError",

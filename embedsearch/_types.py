@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,6 +51,106 @@ class Neighbor(NamedTuple):
     score: float
 
 
+class Highlight(NamedTuple):
+    """A word of a snippet that answers a word of the query.
+
+    Attributes:
+        start: Where it begins in the snippet, in characters.
+        stop: Where it ends.
+        query_word: The word of the query.
+        score: 1 where it is the same word, or another form of it; else how near in meaning the
+            two are.
+    """
+
+    start: int
+    stop: int
+    query_word: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What adds to the score of a document.
+
+    Attributes:
+        encoder: "BM25", "BM25 title" or "BM25 stop words", or the name of an encoder.
+        query_word: The word of the query; empty where the part is not of a single one.
+        word: The word of the document that it met; empty where the part is of no single one.
+        contribution: What this adds to the score; below 0 where it takes away.
+        through: The id of a document found at first, towards which the query was moved; the
+            part is then what both documents share.
+    """
+
+    encoder: str
+    query_word: str
+    word: str
+    contribution: float
+    through: str = ""
+
+    @property
+    def pair(self) -> tuple[str, str, str]:
+        """What has met, by whichever encoder."""
+        return self.query_word, self.word, self.through
+
+
+class Pair(NamedTuple):
+    """A word of the query and one of the document, and what both add to the score together.
+
+    Attributes:
+        query_word: As in `Part`.
+        word: As in `Part`.
+        through: As in `Part`.
+        contribution: The sum over all encoders.
+    """
+
+    query_word: str
+    word: str
+    through: str
+    contribution: float
+
+    def __str__(self) -> str:
+        if self.through:
+            return f"like {self.through} {self.contribution:.2f}"
+        same = self.query_word == self.word or not self.word
+        met = self.query_word if same else f"{self.query_word} ~ {self.word}"
+        return f"{met or 'whole text'} {self.contribution:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a score is made of: `score` is the sum of `parts` and of `rest`.
+
+    Attributes:
+        score: That of the document.
+        parts: What adds to it; those of the strongest pairs of words come first.
+        rest: What the parts that are not listed add. Where all are, it is the rounding error of
+            single precision, below 1e-4 for scores below 10.
+        encoders: What each encoder adds in all.
+    """
+
+    score: float
+    parts: tuple[Part, ...] = ()
+    rest: float = 0.0
+    encoders: Mapping[str, float] = field(default_factory=dict)
+
+    def strongest(self, topn: int = 10) -> list[Pair]:
+        """Return the pairs of words that add most, summed over all encoders."""
+        sums: dict[tuple[str, str, str], float] = {}
+        for part in self.parts:
+            sums[part.pair] = sums.get(part.pair, 0.0) + part.contribution
+        ordered = sorted(sums.items(), key=lambda item: -item[1])
+        return [Pair(*pair, total) for pair, total in ordered[:topn]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "score": self.score,
+            "encoders": dict(self.encoders),
+            "parts": [asdict(part) for part in self.parts],
+            "rest": self.rest,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A document found.
@@ -61,6 +161,8 @@ class Hit:
         title: Its title, or an empty string.
         snippet: The passage that answers the query best.
         metadata: As the document was added with.
+        highlights: Words of the snippet that answer words of the query, in their order.
+        explanation: What the score is made of, where that was asked for.
     """
 
     id: str
@@ -68,6 +170,8 @@ class Hit:
     title: str = ""
     snippet: str = ""
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    highlights: tuple[Highlight, ...] = ()
+    explanation: Explanation | None = None
 
 
 class Neighbors(list[Neighbor]):
@@ -86,16 +190,39 @@ class Neighbors(list[Neighbor]):
         return html_table(("word", "score"), ((n.word, f"{n.score:.4f}") for n in self))
 
 
+class ExpandedWord(NamedTuple):
+    """A word that was looked for too, as it is near a rare word of the query.
+
+    Attributes:
+        query_word: The word of the query.
+        word: The word that was added.
+        score: How near the two are, as a cosine.
+        weight: What the added word weighs; a word of the query weighs 1.
+    """
+
+    query_word: str
+    word: str
+    score: float
+    weight: float
+
+
 class Hits(list[Hit]):
     """A list of documents found, shown as a table in notebooks.
 
     Attributes:
         unknown: Words of the query that the vocabulary does not have.
+        expanded: Words that were looked for too, where that was asked for.
     """
 
-    def __init__(self, items: Iterable[Hit] = (), unknown: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        items: Iterable[Hit] = (),
+        unknown: Iterable[str] = (),
+        expanded: Iterable[ExpandedWord] = (),
+    ) -> None:
         super().__init__(items)
         self.unknown = tuple(unknown)
+        self.expanded = tuple(expanded)
 
     def _repr_html_(self) -> str:
         rows = ((hit.id, f"{hit.score:.4f}", hit.title, hit.snippet) for hit in self)

@@ -49,10 +49,10 @@ def main(train: Callable[[Job], None]) -> None:
     parser.add_argument("settings", type=json.loads)
     job = Job(**vars(parser.parse_args()))
     train(job)
-    print(json.dumps({**job.times, "peak_mb": _peak_mb()}))
+    print(json.dumps({**job.times, "peak_mb": peak_mb()}))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory that this process has held; what it inherited does not count."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024

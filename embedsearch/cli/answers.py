@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -21,6 +21,9 @@ class Answer:
         vertical: A table has a line per key instead of a line per record.
         notes: Lines for standard error: words left out or inferred.
         document: What JSON has in place of the records; a table shows only a part of it.
+        texts: How a table writes the values of a key, where not as they are.
+        marks: Keys whose text a table marks on a terminal, and the keys that say where: a list of
+            objects with "start" and "stop".
     """
 
     records: Sequence[Record]
@@ -30,6 +33,8 @@ class Answer:
     vertical: bool = False
     notes: tuple[str, ...] = ()
     document: Record | None = None
+    texts: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def one(cls, record: Record) -> Answer:

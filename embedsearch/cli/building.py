@@ -13,6 +13,7 @@ from embedsearch.cli.batch import read_lines
 from embedsearch.cli.building_options import (
     given,
     read_options,
+    search_options,
     sources_argument,
     tokenizer_options,
     training_options,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @read_options
 @tokenizer_options
 @training_options
+@search_options
 def build(
     sources: tuple[str, ...], workspace: str, overwrite: bool, quiet: bool, **options: Any
 ) -> None:
@@ -108,6 +110,7 @@ def delete(ids: tuple[str, ...], workspace: str, quiet: bool) -> None:
 @quiet_option
 @tokenizer_options
 @training_options
+@search_options
 def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
     """Train word vectors on the documents, and index.
 
@@ -125,13 +128,21 @@ def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
 
 @click.command()
 @workspace_option
+@click.option("--refit", is_flag=True, help="Learn anew how documents are found.")
 @quiet_option
-def index(workspace: str, quiet: bool) -> None:
-    """Index the documents that were added since."""
+@search_options
+def index(workspace: str, quiet: bool, refit: bool, **options: Any) -> None:
+    """Index the documents that were added since.
+
+    How documents are found is learned anew with --refit, with another --encoder or --language,
+    and by itself when there are twice as many documents as it was learned from. Word vectors
+    stay as they are.
+    """
+    asked = given(options)
     with open_workspace(workspace, mode="w") as ws:
-        changes = ws.index(progress=make_progress(quiet=quiet))
-    if not quiet:
-        tell(*of_index(changes))
+        changes = ws.index(refit=refit, progress=make_progress(quiet=quiet), **asked)
+        if not quiet:
+            tell(*of_index(changes, ws, learned=refit or bool(asked)))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The options of `build`, `add` and `train`; what is not given is None and left to the library."""
+"""The options that make a workspace; what is not given is None and left to the library."""
 
 from __future__ import annotations
 
@@ -95,9 +95,29 @@ training_options = together(
 )
 
 
+search_options = together(
+    click.option(
+        "--encoder",
+        "encoders",
+        multiple=True,
+        metavar="NAME[:ARGUMENT]",
+        help="Encoder to search with, beside those learned from the documents: model2vec:FOLDER, "
+        "sentence-transformers:MODEL, or one of an installed package. Give it again for more; "
+        "none takes them away. [none]",
+    ),
+    click.option(
+        "--language",
+        metavar="NAME",
+        help="Whose stop words and stems search goes by, such as english, or none. [detected]",
+    ),
+)
+
+
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """Keep the options that were given, with stop words resolved to words."""
     kept = {name: value for name, value in options.items() if value not in (None, ())}
+    if kept.get("encoders") == ("none",):
+        kept["encoders"] = ()
     if "stop_words" in kept:
         from embedsearch.workspace import resolve_stop_words
 

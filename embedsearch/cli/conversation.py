@@ -12,6 +12,7 @@ from embedsearch._errors import QueryError
 from embedsearch.cli import queries
 from embedsearch.cli.inspection import facts_of
 from embedsearch.cli.output import show, tell
+from embedsearch.workspace.choices import SEARCH_MODES, check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,11 +24,13 @@ HELP = """\
 WORD                    the words nearest to it
 king - man + woman      analogy: the words nearest to a sum
 ? TEXT                  the documents nearest to a text (also: search TEXT, or several words)
-related ID              the documents nearest to a document
+related A B ... - C ... the documents like A, B, ..., and less like C, ...
 similarity A B          how similar two words are
 odd A B C ...           the word that fits the others least
 info                    what the workspace holds
 topn N                  show N from now on
+mode NAME               search so from now on: auto, lexical, latent or hybrid
+where CONDITION         find only such documents from now on; `where off` finds all
 help                    this text
 quit                    end (also: exit, Ctrl-D)
 
@@ -50,6 +53,8 @@ class Conversation:
 
     def __init__(self, ws: Workspace, topn: int = 10, output: str | None = None) -> None:
         self._ws, self._topn, self._output = ws, topn, output
+        self._mode = SEARCH_MODES[0]
+        self._where: str | None = None
         self.ended = False
         self._alone: dict[str, Callable[[], None]] = {
             "help": lambda: tell(HELP),
@@ -62,10 +67,12 @@ class Conversation:
             "analogy": lambda sum_: self._show(queries.analogy(ws, sum_, self._topn)),
             "search": self._search,
             "?": self._search,
-            "related": lambda id_: self._show(queries.related(ws, id_, self._topn)),
+            "related": self._related,
             "similarity": lambda rest: self._show(queries.similarity(ws, *queries.pair(rest))),
             "odd": self._odd_one_out,
             "topn": self._set_topn,
+            "mode": self._set_mode,
+            "where": self._set_where,
         }
 
     def answer(self, line: str) -> None:
@@ -103,7 +110,15 @@ class Conversation:
         show(answer, self._output)
 
     def _search(self, text: str) -> None:
-        self._show(queries.search(self._ws, text, self._topn))
+        self._show(queries.search(self._ws, text, self._topn, self._mode, self._where))
+
+    def _related(self, rest: str) -> None:
+        like, less = [rest], list[str]()
+        if rest not in self._ws.documents:
+            given = queries.split_words(rest)
+            cut = given.index("-") if "-" in given else len(given)
+            like, less = given[:cut], given[cut + 1 :]
+        self._show(queries.related(self._ws, like, self._topn, less, where=self._where))
 
     def _odd_one_out(self, rest: str) -> None:
         self._show(queries.odd_one_out(self._ws, queries.split_words(rest)))
@@ -112,6 +127,13 @@ class Conversation:
         if not rest.isdecimal() or int(rest) < 1:
             raise QueryError(f"topn needs a whole number from 1, got {rest!r}")
         self._topn = int(rest)
+
+    def _set_mode(self, rest: str) -> None:
+        check_mode(rest)
+        self._mode = rest
+
+    def _set_where(self, rest: str) -> None:
+        self._where = None if rest == "off" else rest
 
     def _end(self) -> None:
         self.ended = True

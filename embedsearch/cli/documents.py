@@ -1,38 +1,152 @@
-"""Questions about documents: `search` and `related`."""
+"""Questions about documents: `search`, `related` and `duplicates`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch.cli import queries
 from embedsearch.cli.batch import answer
-from embedsearch.cli.options import output_options, topn_option, workspace_option
+from embedsearch.cli.options import (
+    Decorator,
+    output_options,
+    quiet_option,
+    topn_option,
+    workspace_option,
+)
+from embedsearch.cli.output import show
+from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
+from embedsearch.workspace import SEARCH_MODES
+
+if TYPE_CHECKING:
+    from embedsearch.cli.answers import Answer
+
+where_option: Decorator[Any] = click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Only documents whose metadata meet it, such as \"year > 1990 and lang = 'en'\".",
+)
 
 
 @click.command()
 @click.argument("query", nargs=-1, required=True, metavar="QUERY")
 @workspace_option
 @topn_option
+@click.option(
+    "--mode",
+    type=click.Choice(SEARCH_MODES),
+    default="auto",
+    show_default=True,
+    help="Search by words, by meaning, by both, or by both as learned from the documents.",
+)
+@where_option
+@click.option("--explain", is_flag=True, help="Show what each score is made of.")
+@click.option("--expand", is_flag=True, help="Look for words near rare ones of QUERY, too.")
 @output_options
-def search(query: tuple[str, ...], workspace: str, topn: int, output: str | None) -> None:
-    """Show the documents nearest in meaning to QUERY.
+def search(
+    query: tuple[str, ...],
+    workspace: str,
+    topn: int,
+    output: str | None,
+    **how: Any,
+) -> None:
+    """Show the documents that answer QUERY best.
+
+    A document need not have all words. In QUERY, +word must be in it, -word must not, and
+    "words in quotes" stand together; the shell needs quotes around it all then. A QUERY that
+    begins with - goes behind --, as it would be taken for an option.
+
+    \b
+    embedsearch search how to boil an egg -w my.es
+    embedsearch search 'egg "boiling point" -frying' -w my.es
+    embedsearch search -w my.es -- -frying egg
+
+    Words of the snippet that are in QUERY, or near one in meaning, are bold on a terminal;
+    --json says where they are. --explain shows what adds most to a score: words that are in both,
+    "car ~ vehicle" for two that are near in meaning, and "first hits" for what is like the best
+    documents of a first search.
 
     With - as QUERY, queries are read from standard input, one a line.
-    """
+    """  # noqa: D301 - click ends its own wrapping at a backspace
     with open_workspace(workspace) as ws:
-        answer(" ".join(query), lambda text: queries.search(ws, text, topn), output)
+        answer(" ".join(query), lambda text: queries.search(ws, text, topn, **how), output)
 
 
 @click.command()
-@click.argument("id")
+@click.argument("ids", nargs=-1, metavar="ID...")
 @workspace_option
 @topn_option
+@click.option(
+    "--less",
+    "less",
+    multiple=True,
+    metavar="ID",
+    help="Less like this document; give it again for more.",
+)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="Like this text, too; give it again for more.",
+)
+@where_option
 @output_options
-def related(id: str, workspace: str, topn: int, output: str | None) -> None:
-    """Show the documents nearest to the document called ID.
+def related(
+    ids: tuple[str, ...],
+    workspace: str,
+    topn: int,
+    less: tuple[str, ...],
+    texts: tuple[str, ...],
+    where: str | None,
+    output: str | None,
+) -> None:
+    """Show the documents that are most like those called ID.
 
-    With - as ID, ids are read from standard input, one a line.
+    With several, such as all that somebody has read, these are what to read next. 1 is the score
+    of the same text; what is like one of those with --less loses half of that likeness.
+
+    \b
+    embedsearch related 305 -w my.es
+    embedsearch related 305 112 --less 7 --where "year > 1990" -w my.es
+
+    With - as ID, ids are read from standard input: one a line, or several apart by tabs.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    if not ids and not texts:
+        missing = "Missing argument 'ID...' or option '--text'."
+        raise click.UsageError(missing, click.get_current_context())
+    with open_workspace(workspace) as ws:
+
+        def ask(line: str) -> Answer:
+            like = [part for part in line.split("\t") if part]
+            return queries.related(ws, like, topn, less, texts, where)
+
+        answer("\t".join(ids), ask, output)
+
+
+@click.command()
+@workspace_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.8,
+    show_default=True,
+    metavar="SHARE",
+    help="The lowest score to show.",
+)
+@click.option("--groups", is_flag=True, help="Show groups in place of pairs.")
+@quiet_option
+@output_options
+def duplicates(
+    workspace: str, threshold: float, groups: bool, quiet: bool, output: str | None
+) -> None:
+    """Show documents that are nearly the same.
+
+    The score is the share of the runs of three words that both have: 0.8 lets one word in about
+    thirty differ, 1 none. All pairs are found. Many copies of a text make very many pairs, but
+    one group. The workspace need not be trained.
     """
     with open_workspace(workspace) as ws:
-        answer(id, lambda name: queries.related(ws, name, topn), output)
+        show(queries.duplicates(ws, threshold, groups, make_progress(quiet=quiet)), output)

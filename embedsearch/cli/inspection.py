@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 
 def facts_of(ws: Workspace) -> Answer:
-    """Give what there is to know about a workspace; a table leaves out the training's report."""
-    return Answer.facts(ws.info().to_json(), hidden=["report"])
+    """Give what there is to know about a workspace; a table leaves out what is long."""
+    return Answer.facts(ws.info().to_json(), hidden=["report", "drift"])
 
 
 @click.command()
 @workspace_option
 @output_options
 def info(workspace: str, output: str | None) -> None:
-    """Show what a workspace holds and how it was trained."""
+    """Show what a workspace holds, how it was trained and how it is searched.
+
+    `weights` are what --mode auto gives search by words (bm25) and each encoder, `evidence` says
+    how they were found, and `advice` whether later documents call for another training.
+    """
     with open_workspace(workspace) as ws:
         show(facts_of(ws), output)

@@ -26,7 +26,11 @@ SECTIONS = {
         "closer": "words",
         "rank": "words",
     },
-    "Ask about documents": {"search": "documents", "related": "documents"},
+    "Ask about documents": {
+        "search": "documents",
+        "related": "documents",
+        "duplicates": "documents",
+    },
     "Measure, exchange": {
         "evaluate": "evaluation",
         "import": "exchange",

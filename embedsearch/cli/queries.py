@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import QueryError
-from embedsearch.cli.answers import Answer, Record
+from embedsearch.cli.answers import Answer
+from embedsearch.cli.hits import documents_found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from embedsearch._types import Hits, Neighbors
-    from embedsearch.workspace import Workspace
+    from embedsearch._types import Neighbors
+    from embedsearch.workspace import Progress, Workspace
 
 DECIMALS = 6
 
@@ -65,14 +66,55 @@ def rank(ws: Workspace, a: str, b: str) -> Answer:
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-def search(ws: Workspace, text: str, topn: int = 10) -> Answer:
-    """Give the documents nearest to a text."""
-    return _documents_found(ws.search(text, topn=topn))
+def search(
+    ws: Workspace,
+    text: str,
+    topn: int = 10,
+    mode: str = "auto",
+    where: str | None = None,
+    *,
+    explain: bool = False,
+    expand: bool = False,
+) -> Answer:
+    """Give the documents that answer a text; see `Workspace.search`."""
+    found = ws.search(text, topn, mode, where, explain=explain, expand=expand)
+    return documents_found(found, explained=explain)
 
 
-def related(ws: Workspace, id: str, topn: int = 10) -> Answer:
-    """Give the documents nearest to a document of the workspace."""
-    return _documents_found(ws.documents.most_similar(id, topn=topn))
+def related(
+    ws: Workspace,
+    ids: Sequence[str],
+    topn: int = 10,
+    less: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    where: str | None = None,
+) -> Answer:
+    """Give the documents that are like others.
+
+    Args:
+        ws: The workspace.
+        ids: Documents of the workspace to be like.
+        topn: How many.
+        less: Documents to be less like.
+        texts: Texts to be like, from elsewhere.
+        where: A condition on metadata.
+    """
+    from embedsearch._types import Document
+
+    like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
+    return documents_found(ws.documents.most_similar(like, less, topn, where))
+
+
+def duplicates(ws: Workspace, threshold: float, groups: bool, progress: Progress) -> Answer:
+    """Give pairs or groups of documents that are nearly the same."""
+    if groups:
+        found = ws.documents.duplicate_groups(threshold, progress)
+        return Answer(
+            [{"documents": len(ids), "ids": list(ids)} for ids in found], ("documents", "ids")
+        )
+    pairs = ws.documents.duplicates(threshold, progress)
+    records = [{"a": pair.a, "b": pair.b, "score": _rounded(pair.score)} for pair in pairs]
+    return Answer(records, ("a", "b", "score"))
 
 
 def split_words(line: str) -> list[str]:
@@ -97,23 +139,6 @@ def _words_found(found: Neighbors) -> Answer:
     records = [{"word": word, "score": _rounded(score)} for word, score in found]
     said = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
     return Answer(records, ("word", "score"), notes=(said,) if found.inferred else ())
-
-
-def _documents_found(found: Hits) -> Answer:
-    records: list[Record] = [
-        {
-            "id": hit.id,
-            "score": _rounded(hit.score),
-            "title": hit.title,
-            "snippet": hit.snippet,
-            "metadata": dict(hit.metadata),
-        }
-        for hit in found
-    ]
-    said = f"words not in the vocabulary: {', '.join(found.unknown)}"
-    columns = ("id", "score", "title", "snippet", "metadata")
-    notes = (said,) if found.unknown else ()
-    return Answer(records, columns, hidden=frozenset({"metadata"}), notes=notes)
 
 
 def _rounded(score: float) -> float:

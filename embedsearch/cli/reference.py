@@ -41,10 +41,18 @@ rounded to six decimals in JSON and CSV, and to four in tables. A higher score i
 | `odd-one-out` | `{"word", "words"}`: the odd one, and all that were given |
 | `closer` | `[{"word"}, ...]`, most frequent first |
 | `rank` | `{"a", "b", "rank"}` |
-| `search`, `related` | `[{"id", "score", "title", "snippet", "metadata"}, ...]`, best first |
+| `search`, `related` | `[{"id", "score", "title", "snippet", ...}, ...]`, best first |
+| `duplicates` | `[{"a", "b", "score"}, ...]`, best first |
+| `duplicates --groups` | `[{"documents", "ids"}, ...]`, largest first |
 | `info` | `{"path", "documents", ...}` |
 | `corpora list` | `[{"name", "title", ...}, ...]` |
 | `corpora show` | `{"name", "title", ...}` |
+
+A document that was found also has its `"metadata"`, and `"highlights"`: for each word of the
+snippet that answers a word of the query `"start"` and `"stop"` in characters, the `"query_word"`,
+and a `"score"`, 1 for the same word and less for one that is near in meaning. With `--explain` it
+has an `"explanation"`: its `"score"` is the sum of the `"contribution"` of all `"parts"` and of
+the `"rest"`.
 
 `--jsonl` writes the same objects one a line. `--csv` has the same names as its header; a cell
 that is not a plain value, such as `metadata`, holds JSON.

@@ -32,8 +32,11 @@ def of_changes(changes: Changes, ws: Workspace, path: str) -> list[str]:
         f"Added {changes.added:,}, updated {changes.updated:,}, "
         f"unchanged {count(changes.unchanged, 'document')}."
     ]
-    if ws.info().generation is None:
+    info = ws.info()
+    if info.generation is None:
         lines.append(f"Next: embedsearch train -w {shlex.quote(path)}")
+    elif info.advice is not None and info.advice.startswith("train"):
+        lines.append(f"Advice: {info.advice}.")
     return lines
 
 
@@ -66,9 +69,14 @@ def of_export(rows: int, file: str) -> list[str]:
     return [f"Wrote {count(rows, 'vector')} to {file}."]
 
 
-def of_index(changes: int) -> list[str]:
-    """Say what was indexed."""
-    return [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]
+def of_index(changes: int, ws: Workspace, *, learned: bool) -> list[str]:
+    """Say what was indexed, and what was learned."""
+    lines = [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]
+    if learned:
+        info = ws.info()
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
+        lines.append(f"Documents are found by {weights} (language: {info.language}).")
+    return lines
 
 
 def count(number: int, what: str) -> str:

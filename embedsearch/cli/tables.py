@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from embedsearch.cli.answers import Answer
 
 Rows = list[list[str]]
+Marks = dict[tuple[int, int], list[tuple[int, int]]]
 # A document must not be able to drive the terminal that it is shown on.
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 
@@ -21,7 +22,7 @@ def draw(answer: Answer) -> None:
     """Write an answer as a table on standard output."""
     header, rows = _cells(answer)
     if sys.stdout.isatty():
-        _draw_rich(header, rows, _numeric(answer))
+        _draw_rich(header, rows, _numeric(answer), _marks(answer))
     else:
         click.echo(align(header, rows, _numeric(answer)), nl=False)
 
@@ -64,7 +65,23 @@ def _cells(answer: Answer) -> tuple[list[str], Rows]:
     names = _shown(answer)
     if answer.vertical:
         return [], [[name, _text(answer.records[0][name])] for name in names]
-    return names, [[_text(record[name]) for name in names] for record in answer.records]
+    own = answer.texts
+    return names, [
+        [_text(own[name](record[name]) if name in own else record[name]) for name in names]
+        for record in answer.records
+    ]
+
+
+def _marks(answer: Answer) -> Marks:
+    """Return the spans to mark in each cell that has any, by the places of row and column."""
+    if answer.vertical:
+        return {}
+    return {
+        (row, column): [(mark["start"], mark["stop"]) for mark in record[answer.marks[name]]]
+        for row, record in enumerate(answer.records)
+        for column, name in enumerate(_shown(answer))
+        if name in answer.marks
+    }
 
 
 def _shown(answer: Answer) -> list[str]:
@@ -101,7 +118,7 @@ def _text(value: Any) -> str:
     return " ".join(str(value).split()).translate(_CONTROLS)
 
 
-def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool]) -> None:
+def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool], marks: Marks) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -112,6 +129,10 @@ def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool]) -> None:
         table.add_column(
             name, justify="right" if flush_right else "left", no_wrap=flush_right, overflow="fold"
         )
-    for row in rows:
-        table.add_row(*map(Text, row))
+    for place, row in enumerate(rows):
+        cells = list(map(Text, row))
+        for column, cell in enumerate(cells):
+            for start, stop in marks.get((place, column), ()):
+                cell.stylize("bold", start, stop)
+        table.add_row(*cells)
     Console().print(table)

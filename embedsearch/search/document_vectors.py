@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,20 +45,22 @@ class DocumentVectors:
     def caught_up(
         self, store: DocumentStore, encoder: TextEncoder, model: SearchModel
     ) -> DocumentVectors:
-        """Return the vectors after all later changes; itself where there are none."""
+        """Return the vectors after all later changes; itself where there are none.
+
+        Where the record is older than they are, as it was restored, all are made anew.
+        """
         latest = store.change
         if latest == self.change:
             return self
-        changed = dict(store.changed_since(self.change))
-        numbers = np.fromiter(changed, np.int64, len(changed))
-        gone = np.concatenate((numbers, np.asarray(store.removed_since(self.change), np.int64)))
-        keep = ~np.isin(self.numbers, gone)
-        documents = list(changed.values())
+        since = self.change if self.change <= latest else 0
+        numbers, vectors, latent = _encoded(store, since, encoder, model)
+        gone = np.concatenate((numbers, np.asarray(store.removed_since(since), np.int64)))
+        keep = ~np.isin(self.numbers, gone) & (since == self.change)
         before = np.arange(len(self.numbers)) if self.origin is None else self.origin
         return DocumentVectors(
             np.concatenate((self.numbers[keep], numbers)),
-            np.concatenate((self.vectors[keep], *encoder.documents(documents))),
-            np.concatenate((self.latent[keep], *_latent(documents, model))),
+            np.concatenate((self.vectors[keep], *vectors)),
+            np.concatenate((self.latent[keep], *latent)),
             latest,
             np.concatenate((before[keep], np.full(len(numbers), -1))),
         )
@@ -76,7 +79,24 @@ class DocumentVectors:
         return LatentIndex(self.numbers, self.latent, proposer, rows)
 
 
-def _latent(documents: Sequence[Document], model: SearchModel) -> list[FloatMatrix]:
+def _encoded(
+    store: DocumentStore, since: int, encoder: TextEncoder, model: SearchModel
+) -> tuple[IntVector, list[FloatMatrix], list[FloatMatrix]]:
+    """Encode what changed, a block of texts in memory at a time."""
+    numbers: list[int] = []
+    vectors: list[FloatMatrix] = []
+    latent: list[FloatMatrix] = []
+    changed = store.changed_since(since)
+    while block := dict(islice(changed, _BLOCK)):
+        documents = list(block.values())
+        numbers += block
+        vectors += encoder.documents(documents)
+        latent += latent_vectors(documents, model)
+    return np.asarray(numbers, np.int64), vectors, latent
+
+
+def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[FloatMatrix]:
+    """Encode documents in the space of search, in blocks."""
     blocks = []
     for start in range(0, len(documents), _BLOCK):
         texts = [full_text(document) for document in documents[start : start + _BLOCK]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +11,24 @@ import numpy as np
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError, UnknownWordError
 from embedsearch._types import FloatMatrix, FloatVector, Hit, Hits, IntVector
 from embedsearch.index.lexical.query import LexicalQuery, parse_query
+from embedsearch.search.completed_lexical import CompletedLexical
+from embedsearch.search.document_vectors import latent_vectors
+from embedsearch.search.examples import check_apart, gather, listed
+from embedsearch.search.expansion import Expander, matches_of, with_words
+from embedsearch.search.explaining import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch, Ranking
-from embedsearch.search.snippets import best_passage
+from embedsearch.search.later_documents import LaterDocuments
+from embedsearch.search.related import Related
+from embedsearch.search.snippets import SnippetFinder
+from embedsearch.vectors.encoders.absent import check_present
 
 if TYPE_CHECKING:
+    from embedsearch._types import Document, Explanation
     from embedsearch.index.lexical import LexicalIndex
     from embedsearch.index.proposing import Proposer
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.encoding import TextEncoder
+    from embedsearch.search.examples import Like
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
 
@@ -35,6 +46,10 @@ class DocumentSearch:
         model: Encodes texts in the space of search.
         lexical: The lexical index; None searches by meaning alone.
         proposer: Gives the proposer of the stored vectors, where there are many.
+        reopened: Gives the index that others have brought further than ours; None where nobody
+            else does.
+
+    Several threads may search at the same time.
     """
 
     def __init__(
@@ -45,18 +60,38 @@ class DocumentSearch:
         model: SearchModel,
         lexical: LexicalIndex | None,
         proposer: Callable[[], Proposer | None],
+        reopened: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.encoder, self.model, self.lexical = store, encoder, model, lexical
-        self._vectors, self._proposer = vectors, proposer
+        self._vectors, self._proposer, self._reopened = vectors, proposer, reopened
         self._hybrid: HybridSearch | None = None
+        self._later: LaterDocuments | None = None
+        self._applied = -1
+        self._lock = RLock()
 
     def search(
-        self, texts: Sequence[str], topn: int = 10, mode: str = "auto", where: str | None = None
+        self,
+        texts: Sequence[str],
+        topn: int = 10,
+        mode: str = "auto",
+        where: str | None = None,
+        *,
+        explain: bool = False,
+        expand: bool = False,
     ) -> list[Hits]:
         """Find the documents that answer each text best; see `Workspace.search`."""
         check_topn(topn)
         allowed = None if where is None else self.store.matching(where)
-        return [self._search(text, topn, mode, allowed) for text in texts]
+        return [self._search(text, topn, mode, allowed, explain, expand) for text in texts]
+
+    def explain(
+        self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS
+    ) -> Explanation:
+        """Explain the score of a document, found or not; see `Workspace.explain`."""
+        numbers, document = np.array([self.store.number(id)]), self.store.get(id)
+        query, hybrid = self.parse(text), self.hybrid()
+        explainer = self._explainer(hybrid, query, hybrid.rank(query, text, 1, mode))
+        return explainer.explain(numbers, [document], explainer.scores(numbers), pairs)[0]
 
     def ranker(self, mode: str) -> Ranker:
         """Return a search that gives ids and scores alone; what it cannot answer is empty."""
@@ -66,19 +101,26 @@ class DocumentSearch:
 
         return rank
 
-    def most_similar(self, id: str, topn: int = 10) -> Hits:
-        """Find the documents nearest to a document, without itself.
-
-        Raises:
-            UnknownDocumentError: There is none of this id.
-        """
+    def most_similar(
+        self,
+        positive: Like | Iterable[Like],
+        negative: Like | Iterable[Like] = (),
+        topn: int = 10,
+        where: str | None = None,
+    ) -> Hits:
+        """Find the documents that are like some, and unlike others; see `Documents`."""
         check_topn(topn)
-        number, vector = self._own(id)
-        current = self.current()
-        scores = current.vectors @ vector
-        scores[current.numbers == number] = -np.inf
-        best = np.argsort(-scores, kind="stable")[: min(topn, len(scores) - 1)]
-        return Hits(self._hits(current.numbers[best], scores[best], vector))
+        like, unlike = listed(positive, "positive"), listed(negative, "negative")
+        check_apart(like, unlike)
+        check_present(self.model.space.external)
+        hybrid, vectors = self.hybrid(), self._vectors
+        wanted = gather(like, self.store, vectors, hybrid.latent, self._encoded)
+        unwanted = gather(unlike, self.store, vectors, hybrid.latent, self._encoded)
+        allowed = None if where is None else self.store.matching(where)
+        related = Related(vectors, hybrid.latent, len(self.model.space.blocks) + 1)
+        numbers, scores = related.rank(wanted, unwanted, topn, allowed)
+        weighted = hybrid.weighted(wanted.mean, self.model.fusion.weights)
+        return Hits(self._hits(numbers, scores, SnippetFinder(self.model, weighted)))
 
     def vector(self, id: str) -> FloatVector:
         """Return the (d,) vector of a document, of unit length."""
@@ -91,18 +133,37 @@ class DocumentSearch:
 
     def current(self) -> DocumentVectors:
         """Return the vectors, brought up to date with the record."""
-        vectors = self._vectors.caught_up(self.store, self.encoder, self.model)
-        if vectors is not self._vectors:
-            self._vectors, self._hybrid = vectors, None
-        return vectors
+        with self._lock:
+            vectors = self._vectors.caught_up(self.store, self.encoder, self.model)
+            if vectors is not self._vectors:
+                self._vectors, self._hybrid = vectors, None
+            return vectors
 
     def hybrid(self) -> HybridSearch:
         """Return the search that ranks documents, up to date with the record."""
-        vectors = self.current()
-        if self._hybrid is None:
-            index = vectors.index(self._proposer())
-            self._hybrid = HybridSearch(self.lexical, index, self.model)
-        return self._hybrid
+        with self._lock:
+            vectors = self.current()
+            if self._hybrid is None or self._applied != self._lexical_change():
+                index = vectors.index(self._proposer())
+                self._hybrid = HybridSearch(self._completed(vectors.change), index, self.model)
+                self._applied = self._lexical_change()
+            return self._hybrid
+
+    def _lexical_change(self) -> int:
+        return -1 if self.lexical is None else self.lexical.change
+
+    def _completed(self, change: int) -> LexicalIndex | CompletedLexical | None:
+        """Return the lexical index, with what changed in the record after it."""
+        if self.lexical is not None and self.lexical.change < change and self._reopened:
+            self.lexical = self._reopened(self.lexical)
+        if self.lexical is None or self.lexical.change >= change:
+            self._later = None
+            return self.lexical
+        if self._later is None or self._later.since != self.lexical.change:
+            length = self.model.space.statistics.mean_length
+            self._later = LaterDocuments(self.lexical.change, length)
+        self._later = self._later.followed(self.store, self.lexical.analyzer)
+        return CompletedLexical(self.lexical, self._later)
 
     def parse(self, text: str) -> LexicalQuery:
         """Read what a user typed.
@@ -118,21 +179,39 @@ class DocumentSearch:
         """Return the words of a query that neither the documents nor the vectors have."""
         columns = self.model.space.terms.columns
         absent = [term for term in query.words if term not in columns]
-        if self.lexical is not None and absent:
+        lexical = self.hybrid().lexical if absent else None
+        if lexical is not None:
             spelled = [query.spellings.get(term, term) for term in absent]
-            counts = self.lexical.document_frequencies(spelled)
+            counts = lexical.document_frequencies(spelled)
             absent = [term for term, count in zip(absent, counts, strict=True) if not count]
         return tuple(query.spellings.get(term, term) for term in absent)
 
-    def _search(self, text: str, topn: int, mode: str, allowed: IntVector | None) -> Hits:
-        query = self.parse(text)
-        ranking = self.hybrid().rank(query, text, topn, mode, allowed)
+    def _search(
+        self,
+        text: str,
+        topn: int,
+        mode: str,
+        allowed: IntVector | None,
+        explain: bool,
+        expand: bool,
+    ) -> Hits:
+        query, hybrid = self.parse(text), self.hybrid()
         unknown = self.unknown(query)
+        expander = Expander(self.model, self.encoder, len(hybrid.latent)) if expand else None
+        added = [] if expander is None else expander.expand(query)
+        looked_for = with_words(query, added)
+        ranking = hybrid.rank(looked_for, text, topn, mode, allowed)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             from embedsearch.search.suggest import suggest
 
             raise UnknownWordError(unknown[0], suggest(unknown[0], self.encoder.vectors))
-        return Hits(self._shown(ranking, text), unknown)
+        finder = SnippetFinder.of(hybrid, looked_for, ranking, matches_of(added))
+        explainer = self._explainer(hybrid, looked_for, ranking) if explain else None
+        hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
+        return Hits(hits, unknown, [word.shown for word in added])
+
+    def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
+        return Explainer(hybrid, query, ranking, self.store.ids_of(ranking.feedback.tolist()))
 
     def _ranked(self, text: str, topn: int, mode: str) -> list[tuple[str, float]]:
         try:
@@ -144,6 +223,10 @@ class DocumentSearch:
         pairs = zip(ranking.numbers.tolist(), ranking.scores.tolist(), strict=True)
         return [(ids[number], score) for number, score in pairs if number in ids]
 
+    def _encoded(self, documents: Sequence[Document]) -> tuple[FloatMatrix, FloatMatrix]:
+        latent = np.concatenate(latent_vectors(documents, self.model))
+        return latent, np.concatenate(list(self.encoder.documents(documents)))
+
     def _own(self, id: str) -> tuple[int, FloatVector]:
         number = self.store.number(id)
         vectors = self.current()
@@ -152,25 +235,26 @@ class DocumentSearch:
             raise UnknownDocumentError(id)
         return number, np.asarray(vectors.vectors[places[0]])
 
-    def _shown(self, ranking: Ranking, text: str) -> list[Hit]:
-        try:
-            vector = self.encoder.query(text).vector
-        except (QueryError, UnknownWordError):
-            vector = np.zeros(self.encoder.vectors.vector_size, np.float32)
-        return self._hits(ranking.numbers, ranking.scores, vector)
-
-    def _hits(self, numbers: IntVector, scores: FloatVector, vector: FloatVector) -> list[Hit]:
+    def _hits(
+        self,
+        numbers: IntVector,
+        scores: FloatVector,
+        finder: SnippetFinder,
+        explainer: Explainer | None = None,
+    ) -> list[Hit]:
         documents = self.store.by_number(numbers.tolist())
+        here = [place for place, number in enumerate(numbers.tolist()) if number in documents]
+        numbers, scores = numbers[here], scores[here]
+        found = [documents[number] for number in numbers.tolist()]
+        snippets = finder.find([document.text for document in found])
+        reasons: Sequence[Explanation | None] = [None] * len(found)
+        if explainer is not None:
+            reasons = explainer.explain(numbers, found, scores)
         return [
-            Hit(
-                document.id,
-                float(score),
-                document.title,
-                best_passage(document, vector, self.encoder),
-                document.metadata,
+            Hit(document.id, score, document.title, text, document.metadata, marked, reason)
+            for document, score, (text, marked), reason in zip(
+                found, scores.tolist(), snippets, reasons, strict=True
             )
-            for number, score in zip(numbers.tolist(), scores, strict=True)
-            if (document := documents.get(number)) is not None
         ]
 
 

@@ -85,6 +85,14 @@ class TextEncoder:
             weights = np.concatenate((weights, np.ones(len(inferred), np.float32)))
         return encoder.encode_vectors(vectors, weights), unknown
 
+    def vector_of(self, word: str) -> FloatVector | None:
+        """Return the (d,) vector of a word, or one made of its parts; None where there is none."""
+        token = self.processor.normalize(word)
+        if token is None:
+            return None
+        row = self.vectors.key_to_index.get(token)
+        return self._infer(token) if row is None else self.vectors.vectors[row]
+
     def _infer(self, word: str) -> FloatVector | None:
         subwords = self.vectors.subwords
         return None if subwords is None else subwords.infer(word)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch._errors import ParameterError
 from embedsearch.search.fusion import PLAIN, Fusion
+from embedsearch.search.latent_index import products
 from embedsearch.search.space import moved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embedsearch._types import FloatVector, IntVector
+    from numpy.typing import NDArray
+
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.index.lexical import LexicalIndex, LexicalQuery
+    from embedsearch.search.completed_lexical import CompletedLexical
     from embedsearch.search.latent_index import LatentIndex
     from embedsearch.search.model import SearchModel
 
@@ -31,12 +36,16 @@ class Ranking:
         scores: (k,) their scores.
         lexical: What the score of the lexical index was multiplied by.
         latent: (D,) what the vectors of documents were multiplied by.
+        encoded: (D,) the query before it was moved.
+        feedback: Numbers of the documents that it was moved towards.
     """
 
     numbers: IntVector
     scores: FloatVector
     lexical: float
     latent: FloatVector
+    encoded: FloatVector = field(default_factory=lambda: np.zeros(0, np.float32))
+    feedback: IntVector = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class HybridSearch:
@@ -44,16 +53,20 @@ class HybridSearch:
 
     The score is the sum of BM25 and of the weighted cosines, each divided by its standard
     deviation over all documents; so it is a sum over the words of the query, and can be
-    explained.
+    explained. Where all documents have the same score, 1 takes the place of the deviation.
 
     Args:
-        lexical: The lexical index; None searches by meaning alone.
+        lexical: The lexical index; None searches by meaning alone, and takes no notice of what
+            is required or excluded.
         latent: The documents in the latent space.
         model: How queries are encoded.
     """
 
     def __init__(
-        self, lexical: LexicalIndex | None, latent: LatentIndex, model: SearchModel
+        self,
+        lexical: LexicalIndex | CompletedLexical | None,
+        latent: LatentIndex,
+        model: SearchModel,
     ) -> None:
         self.lexical, self.latent, self.model = lexical, latent, model
 
@@ -74,25 +87,41 @@ class HybridSearch:
             mode: "auto" goes by the learned weights; "hybrid" by those that are usual;
                 "lexical" by BM25 alone; "latent" by meaning alone.
             allowed: Only documents of these numbers, ascending.
+
+        Returns:
+            `topn` documents, or all that are allowed where there are fewer. Only documents that
+            have a word of the query are found by BM25 alone, and where no encoder that has any
+            weight knows any of its words.
+
+        Raises:
+            ParameterError: The mode is "lexical", and there is no lexical index.
         """
-        if mode == "lexical" and self.lexical is not None:
+        if mode == "lexical":
+            if self.lexical is None:
+                raise ParameterError("mode", "latent, as there is no lexical index", mode)
             scores, numbers = self.lexical.search(query, topn, allowed)
             return Ranking(numbers, scores, 1.0, np.zeros(0, np.float32))
         fusion = self._fusion(mode)
-        vector = self._encoded(query, text)
+        encoded = vector = self._encoded(query, text)
+        first = np.zeros(0, np.int64)
         found = _Candidates(self, query, max(topn, _LEXICAL), allowed, mode != "latent")
         found.add_lexical()
         weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
         found.add_latent(weighted, max(topn, _LATENT))
         rows, scores = found.scored(weighted)
         if fusion.feedback and len(rows):
-            first = rows[np.argsort(-scores, kind="stable")[: fusion.feedback]]
+            first = rows[np.lexsort((self.latent.numbers[rows], -scores))[: fusion.feedback]]
             vector = moved(vector, self.model.space.blocks, self.latent.X[first])
             weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
             rows, scores = found.scored(weighted)
         best = np.lexsort((self.latent.numbers[rows], -scores))[:topn]
         return Ranking(
-            self.latent.numbers[rows[best]], scores[best], found.lexical_factor, weighted
+            self.latent.numbers[rows[best]],
+            scores[best],
+            found.lexical_factor,
+            weighted,
+            encoded,
+            self.latent.numbers[first],
         )
 
     def weighted(
@@ -106,12 +135,14 @@ class HybridSearch:
             mean: Let these factors add up to 1, so that a score is a mean of cosines.
         """
         scaled, total = np.zeros_like(vector), 0.0
-        for place, block in enumerate(self.model.space.blocks):
-            part = vector[block.columns]
-            spread = self.model.spreads.latent(part, place)
+        blocks, spreads = self.model.space.blocks, self.model.spreads
+        deviations = [spreads.latent(vector[b.columns], i) for i, b in enumerate(blocks)]
+        if max(deviations, default=0.0) <= _TINY:
+            deviations = [1.0] * len(blocks)
+        for block, spread in zip(blocks, deviations, strict=True):
             if spread > _TINY:
                 factor = weights.get(block.name, 0.0) / spread
-                scaled[block.columns] = part * np.float32(factor)
+                scaled[block.columns] = vector[block.columns] * np.float32(factor)
                 total += factor
         return scaled / np.float32(total) if mean and total else scaled
 
@@ -123,16 +154,16 @@ class HybridSearch:
             scores: The highest scores.
             complete: Whether all other documents have 0.
         """
-        n = max(len(self.latent), 1)
-        if not complete:
-            columns = self.model.space.terms.columns
-            known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
-            weights = np.fromiter(known.values(), np.float32, len(known))
-            told = self.model.spreads.lexical(list(known), weights)
-            if told > _TINY:
-                return told
-        variance = float(np.square(scores).sum()) / n - (float(scores.sum()) / n) ** 2
-        return float(np.sqrt(max(variance, 0.0)))
+        found = _deviation(scores.astype(np.float64), max(len(self.latent), 1))
+        if complete:
+            return found
+        columns = self.model.space.terms.columns
+        known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
+        weights = np.fromiter(known.values(), np.float32, len(known))
+        told = self.model.spreads.lexical(list(known), weights)
+        all_told = told > _TINY and len(known) == len(query.words) and not query.phrases
+        # What the formula does not know makes the spread larger, not smaller.
+        return told if all_told else max(told, found)
 
     def _fusion(self, mode: str) -> Fusion:
         learned = self.model.fusion
@@ -143,7 +174,7 @@ class HybridSearch:
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
-        vector: FloatVector = space.queries(space.terms.weights(query.words), [text])[0]
+        vector: FloatVector = space.queries(space.terms.weights(query.meant), [text])[0]
         return vector
 
 
@@ -163,6 +194,7 @@ class _Candidates:
         self._complete = True
         self._rows = np.zeros(0, np.int64)
         self._bm25 = np.zeros(0, np.float32)
+        self._X: FloatMatrix | None = None
         self.lexical_factor = 0.0
 
     def add_lexical(self) -> None:
@@ -175,34 +207,49 @@ class _Candidates:
         rows = self._search.latent.rows_of(numbers)
         here = rows >= 0
         self._rows, self._bm25 = rows[here], scores[here]
-        complete = self._complete and self._allowed is None
-        spread = self._search.spread(self._query, scores, complete)
-        self.lexical_factor = 1 / spread if spread > _TINY else 0.0
+        everywhere = self._allowed is None and not self._query.constrained
+        spread = self._search.spread(self._query, scores, self._complete and everywhere)
+        self.lexical_factor = 1 / spread if spread > _TINY else 1.0
 
     def add_latent(self, weighted: FloatVector, topn: int) -> None:
         """Take what is near in meaning, too."""
         if not weighted.any():
             return
-        latent = self._search.latent
-        allowed = None
-        if self._allowed is not None:
-            rows = latent.rows_of(self._allowed)
-            allowed = np.sort(rows[rows >= 0])
-        _, rows = latent.nearest(weighted, topn, allowed)
-        fresh = np.setdiff1d(rows, self._rows)
+        latent, lexical = self._search.latent, self._search.lexical
+        rows = latent.near(weighted, topn, self._allowed_rows())
+        fresh = rows[~self._known(rows)]
         bm25 = np.zeros(len(fresh), np.float32)
-        lexical = self._search.lexical
-        if lexical is not None and len(fresh):
-            numbers = latent.numbers[fresh]
-            if self._query.constrained:
-                fresh = fresh[lexical.admits(self._query, numbers)]
-                numbers, bm25 = latent.numbers[fresh], bm25[: len(fresh)]
-            if self._by_words and not self._complete and len(fresh):
-                bm25 = lexical.scores_of(self._query, numbers)
+        if lexical is not None and self._by_words and not self._complete and len(fresh):
+            bm25 = lexical.scores_of(self._query, latent.numbers[fresh])
         self._rows = np.concatenate((self._rows, fresh))
         self._bm25 = np.concatenate((self._bm25, bm25))
 
+    def _allowed_rows(self) -> IntVector | None:
+        latent, lexical, numbers = self._search.latent, self._search.lexical, self._allowed
+        if lexical is not None and self._query.constrained:
+            numbers = latent.numbers if numbers is None else numbers
+            numbers = lexical.narrowed(self._query, numbers)
+        if numbers is None:
+            return None
+        rows = latent.rows_of(numbers)
+        return np.sort(rows[rows >= 0])
+
+    def _known(self, rows: IntVector) -> NDArray[np.bool_]:
+        # np.isin sorts, which takes ten times as long.
+        known = np.zeros(len(self._search.latent), bool)
+        known[self._rows] = True
+        return known[rows]
+
     def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
         """Return the rows of all candidates and their scores."""
-        scores = self._search.latent.scores(weighted, self._rows)
+        if self._X is None:
+            self._X = np.take(self._search.latent.X, self._rows, axis=0)
+        scores = products(self._X, weighted)
         return self._rows, scores + np.float32(self.lexical_factor) * self._bm25
+
+
+def _deviation(scores: NDArray[np.float64], n: int) -> float:
+    """Return the standard deviation of n scores, of which those that are not given are 0."""
+    mean = scores.sum() / n
+    variance = (np.square(scores - mean).sum() + max(n - len(scores), 0) * mean**2) / n
+    return float(np.sqrt(variance))

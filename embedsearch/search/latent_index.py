@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.index.proposing import Proposer
 
@@ -48,8 +50,7 @@ class LatentIndex:
 
     def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
         """Return the inner products of a query `(D,)` with rows."""
-        found: FloatVector = np.take(self.X, rows, axis=0) @ query
-        return found
+        return products(np.take(self.X, rows, axis=0), query)
 
     def nearest(
         self, query: FloatVector, topn: int, allowed: IntVector | None = None
@@ -62,12 +63,23 @@ class LatentIndex:
             allowed: Only among these rows, ascending.
 
         Returns:
-            Scores and rows, best first, equal ones by row; less than `topn` only if there are
-            no more.
+            Scores and rows, best first, equal ones by number; less than `topn` only if there
+            are no more.
         """
+        return self._best(query, topn, self._candidates(query, topn, allowed))
+
+    def near(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
+        """Return the rows that `nearest` finds, in no certain order."""
         rows = self._candidates(query, topn, allowed)
-        scores = self.X @ query if rows is None else self.scores(query, rows)
-        best = _largest(scores, topn)
+        if rows is not None and len(rows) <= topn:
+            return rows
+        return self._best(query, topn, rows)[1]
+
+    def _best(
+        self, query: FloatVector, topn: int, rows: IntVector | None
+    ) -> tuple[FloatVector, IntVector]:
+        scores = products(self.X, query) if rows is None else self.scores(query, rows)
+        best = _largest(scores, self.numbers if rows is None else self.numbers[rows], topn)
         return scores[best], best if rows is None else rows[best]
 
     def _candidates(
@@ -75,24 +87,40 @@ class LatentIndex:
     ) -> IntVector | None:
         if self._proposer is None or (allowed is not None and len(allowed) <= SCANNED):
             return allowed
-        proposed = self._proposer.propose(query, topn, self._former(allowed))
-        rows = proposed if self._rows is None else self._rows[proposed]
-        later = np.arange(len(self._proposer) - self._gone, len(self))
-        if allowed is not None:
-            later = later[np.isin(later, allowed)]
-        found = np.concatenate((rows[rows >= 0], later))
-        wanted = min(topn, len(self) if allowed is None else len(allowed))
-        # Filters and deletions may leave the clusters too poor: then nothing is left out.
-        return np.sort(found) if len(found) >= wanted else allowed
-
-    def _former(self, allowed: IntVector | None) -> IntVector | None:
-        if allowed is None or self._rows is None:
+        mask = None if allowed is None else self._mask(allowed)
+        former = self._former(mask)
+        proposed = self._proposer.propose(query, topn, former)
+        there = len(self._proposer) if former is None else len(former)
+        if len(proposed) < min(topn, there):
+            # A filter may leave the clusters near the query too poor: then all are compared.
             return allowed
-        return np.flatnonzero(np.isin(self._rows, allowed))
+        rows = proposed if self._rows is None else self._rows[proposed]
+        later = self._later if mask is None else self._later[mask[self._later]]
+        return np.sort(np.concatenate((rows, later)))
+
+    def _former(self, mask: NDArray[np.bool_] | None) -> IntVector | None:
+        """Return which rows of the proposer's state are still there, and allowed."""
+        if mask is None:
+            return self._kept if self._rows is not None else None
+        if self._rows is None:
+            return np.flatnonzero(mask[: len(self._proposer or ())])
+        return self._kept[mask[self._rows[self._kept]]]
+
+    def _mask(self, rows: IntVector) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self), bool)
+        mask[rows] = True
+        return mask
 
     @cached_property
-    def _gone(self) -> int:
-        return 0 if self._rows is None else int((self._rows < 0).sum())
+    def _kept(self) -> IntVector:
+        return np.flatnonzero(self._rows >= 0 if self._rows is not None else ())
+
+    @cached_property
+    def _later(self) -> IntVector:
+        """The rows that the proposer does not have."""
+        if self._rows is None:
+            return np.arange(len(self._proposer or ()), len(self))
+        return np.flatnonzero(~self._mask(self._rows[self._kept]))
 
     @cached_property
     def _order(self) -> IntVector:
@@ -103,10 +131,17 @@ class LatentIndex:
         return self.numbers[self._order]
 
 
-def _largest(scores: FloatVector, topn: int) -> IntVector:
+def products(X: FloatMatrix, query: FloatVector) -> FloatVector:
+    """Return the inner products of rows `(n, d)` with a query `(d,)`."""
+    # BLAS would start threads for it, which costs more than the products where all are busy.
+    found: FloatVector = np.einsum("ij,j->i", X, query)
+    return found
+
+
+def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
     if topn < len(scores):
         limit = np.partition(scores, -topn)[-topn]
         rows = np.flatnonzero(scores >= limit)
     else:
         rows = np.arange(len(scores))
-    return rows[np.lexsort((rows, -scores[rows]))][:topn]
+    return rows[np.lexsort((numbers[rows], -scores[rows]))][:topn]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._errors import VectorError
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace, Spreads
 from embedsearch.vectors.latent import LinearEncoder
@@ -76,12 +77,18 @@ def restore_model(
     terms: Terms,
     external: Sequence[CheckedEncoder],
 ) -> SearchModel:
-    """Make a model of what `SearchModel.to_json` and `to_tensors` gave."""
+    """Make a model of what `SearchModel.to_json` and `to_tensors` gave.
+
+    Raises:
+        VectorError: There are more or fewer terms than there were.
+    """
     from embedsearch.index.lexical import LexicalAnalyzer
 
     statistics = TermStatistics.from_tensors(
         {name: tensors[f"statistics.{name}"] for name in ("idf", "mean_length")}
     )
+    if len(terms) != len(statistics.idf):
+        raise VectorError(f"damaged: {len(terms)} terms, {len(statistics.idf)} were written")
     linear = [_encoder(said, tensors) for said in values["encoders"]]
     count = len(linear) + len(external)
     covariances = tuple(tensors[f"covariance.{place}"] for place in range(count))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch.search.latent_index import products
 from embedsearch.search.term_vectors import sampled
 from embedsearch.vectors.latent import fit_lsa, fit_words, unit
+from embedsearch.vectors.svd import gram
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 
 RANKS = (100, 300)
 _FITTED_ON = 20_000
-_MOVED_BY = 0.7
+_BLOCK = 10_000
+MOVED_BY = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,16 +63,15 @@ class LatentSpace:
         self.terms, self.statistics = terms, statistics
         self.linear, self.external = tuple(linear), tuple(external)
 
-    @property
+    @cached_property
     def blocks(self) -> list[Block]:
         """The place of each encoder."""
         sizes = [encoder.dimension for encoder in self.linear]
         sizes += [encoder.vector_size for encoder in self.external]
         names = [encoder.name for encoder in self.linear]
         names += [encoder.name for encoder in self.external]
-        ends = np.cumsum([0, *sizes]).tolist()
-        columns = [slice(a, b) for a, b in pairwise(ends)]
-        return [Block(name, place) for name, place in zip(names, columns, strict=True)]
+        places = _side_by_side(sizes)
+        return [Block(name, columns) for name, columns in zip(names, places, strict=True)]
 
     def documents(self, counts: Any, texts: Sequence[str] | None = None) -> FloatMatrix:
         """Encode documents.
@@ -81,12 +84,18 @@ class LatentSpace:
             `(n, D)` float32: in each block rows of length 1, or zeros.
         """
         parts = [encoder.encode_documents(texts or ()) for encoder in self.external]
-        return np.concatenate((self.linear_documents(counts), *parts), axis=1)
+        linear = self.linear_documents(counts)
+        return np.concatenate((linear, *parts), axis=1) if parts else linear
 
     def linear_documents(self, counts: Any) -> FloatMatrix:
         """Encode documents by the linear encoders alone."""
-        parts = [encoder.documents(counts, self.statistics) for encoder in self.linear]
-        return _side_by_side(parts, counts.shape[0])
+        places = _side_by_side([encoder.dimension for encoder in self.linear])
+        X = np.empty((counts.shape[0], places[-1].stop if places else 0), np.float32)
+        for start in range(0, len(X), _BLOCK):
+            some = counts[start : start + _BLOCK]
+            for encoder, columns in zip(self.linear, places, strict=True):
+                X[start : start + _BLOCK, columns] = encoder.documents(some, self.statistics)
+        return X
 
     def queries(self, weights: Any, texts: Sequence[str]) -> FloatMatrix:
         """Encode queries given as terms with weights `(nq, V)` and as texts; see `documents`."""
@@ -96,7 +105,7 @@ class LatentSpace:
     def linear_queries(self, weights: Any) -> FloatMatrix:
         """Encode queries by the linear encoders alone."""
         parts = [encoder.queries(weights, self.statistics) for encoder in self.linear]
-        return _side_by_side(parts, weights.shape[0])
+        return np.concatenate([np.zeros((weights.shape[0], 0), np.float32), *parts], axis=1)
 
 
 def fit_space(
@@ -110,7 +119,8 @@ def fit_space(
     """Learn the linear encoders from a collection.
 
     Args:
-        documents: Of many, a sample of 20,000 is learned from.
+        documents: Of many, a sample of 20,000 is learned from; without any, there is an encoder
+            of words alone.
         terms: The V terms.
         statistics: Of all documents.
         term_vectors: Gives the vectors of terms.
@@ -118,12 +128,10 @@ def fit_space(
         seed: Of the sample and of the decomposition.
     """
     some = sampled(documents, _FITTED_ON, seed)
-    linear: list[LinearEncoder] = []
-    if some.counts.nnz:
-        linear = fit_lsa(some.counts, statistics, RANKS, seed)
-        vectors = term_vectors(some)
-        if vectors.any():
-            linear.append(fit_words(some.counts, statistics, vectors))
+    linear = fit_lsa(some.counts, statistics, RANKS, seed) if some.counts.nnz else []
+    vectors = term_vectors(some)
+    if vectors.any():
+        linear.append(fit_words(some.counts, statistics, vectors))
     return LatentSpace(terms, statistics, linear, external)
 
 
@@ -152,8 +160,10 @@ class Spreads:
         """
         n = max(len(X), 1)
         covariances = tuple(_covariance(X[:, block.columns]) for block in blocks)
-        squared = bm25.multiply(bm25)
-        first, second = (np.asarray(m.sum(axis=0)).ravel() / n for m in (bm25, squared))
+        columns, size = bm25.indices, bm25.shape[1]
+        first, second = (
+            np.bincount(columns, weights, size) / n for weights in (bm25.data, bm25.data**2)
+        )
         return cls(covariances, first.astype(np.float32), second.astype(np.float32))
 
     def lexical(self, columns: Any, weights: FloatVector) -> float:
@@ -168,7 +178,8 @@ class Spreads:
 
     def latent(self, query: FloatMatrix, block: int) -> float:
         """Return the standard deviation of the cosines with a query `(d,)` over all documents."""
-        return float(np.sqrt(max(float(query @ self.covariances[block] @ query), 0.0)))
+        spread = products(self.covariances[block], query) @ query
+        return float(np.sqrt(max(float(spread), 0.0)))
 
 
 def moved(query: FloatVector, blocks: Sequence[Block], X: FloatMatrix) -> FloatVector:
@@ -176,16 +187,19 @@ def moved(query: FloatVector, blocks: Sequence[Block], X: FloatMatrix) -> FloatV
 
     Rocchio 1971; the query weighs 1, what is taken to be relevant 0.7.
     """
-    towards = query + _MOVED_BY * X.mean(axis=0)
+    towards = query + MOVED_BY * X.mean(axis=0)
     parts = [unit(towards[block.columns].reshape(1, -1))[0] for block in blocks]
     return np.concatenate(parts) if parts else query
 
 
-def _side_by_side(parts: list[FloatMatrix], rows: int) -> FloatMatrix:
-    return np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0), np.float32)
+def _side_by_side(sizes: Sequence[int]) -> list[slice]:
+    ends = np.cumsum([0, *sizes]).tolist()
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def _covariance(X: FloatMatrix) -> FloatMatrix:
-    mean = X.mean(axis=0, dtype=np.float64) if len(X) else np.zeros(X.shape[1])
-    centred = (X.T @ X) / max(len(X), 1) - np.outer(mean, mean)
-    return np.asarray(centred, np.float32)
+    if not len(X):
+        return np.zeros((X.shape[1], X.shape[1]), np.float32)
+    # Centred first: a difference of two large matrices would leave spreads where there are none.
+    mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(gram(X, mean) / len(X), np.float32)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.vectors.sparse import count_matrix
+from embedsearch.vectors.sif import zipf_counts
+from embedsearch.vectors.sparse import TermStatistics, count_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from embedsearch.text.stream import TokenStream
     from embedsearch.vectors.word_vectors import WordVectors
 
-_MOST_TERMS = 100_000
+_MOST_TERMS, _MOST_UNSEEN = 100_000, 50_000
+_UNSEEN = 1e-3
 _BLOCK = 1 << 20
 
 
@@ -57,7 +60,7 @@ class Terms:
         known = {self.columns[t]: weight for t, weight in query.items() if t in self.columns}
         row = np.fromiter(known.values(), np.float32, len(known))
         column = np.fromiter(known, np.int32, len(known))
-        return csr_matrix((row, (np.zeros_like(column), column)), shape=(1, len(self)))
+        return csr_matrix((row, column, [0, len(known)]), shape=(1, len(self)))
 
 
 class TermDocuments:
@@ -78,7 +81,7 @@ class TermDocuments:
     @cached_property
     def counts(self) -> Any:
         """How often each document has each term: sparse, `(n, V)` float32."""
-        return count_matrix(self.ids.astype(np.int64), self.bounds, self.size)
+        return count_matrix(self.ids, self.bounds, self.size)
 
     def take(self, rows: IntVector) -> TermDocuments:
         """Return some of the documents."""
@@ -97,18 +100,27 @@ class StreamTerms:
     """How the tokens of a stream are cut into terms.
 
     Args:
-        stream: The tokens of all documents.
+        stream: The tokens of all documents; neither stemmed nor without accents, as the analyzer
+            does that itself, and a stem may have a stem of its own.
         analyzer: Cuts them.
+        words: Words that queries and later documents may have, the most frequent first: 50,000
+            of those that are not in the stream become terms too.
     """
 
-    def __init__(self, stream: TokenStream, analyzer: LexicalAnalyzer) -> None:
-        self._stream = stream
-        parts = [analyzer.words(token) if token else [] for token in stream.types]
+    def __init__(
+        self, stream: TokenStream, analyzer: LexicalAnalyzer, words: Sequence[str] = ()
+    ) -> None:
+        self._stream, known = stream, set(stream.types)
+        unseen = islice((word for word in words if word not in known), _MOST_UNSEEN)
+        self._types = [*stream.types, *unseen]
+        self._counts = np.zeros(len(self._types), np.int64)
+        self._counts[: len(stream.types)] = stream.counts
+        parts = [analyzer.words(token) if token else [] for token in self._types]
         self._bounds = np.cumsum([0, *map(len, parts)])
         names = list(dict.fromkeys(term for part in parts for term in part))
         number = {name: place for place, name in enumerate(names)}
         flat = np.fromiter((number[t] for part in parts for t in part), np.int64)
-        occurrences = np.repeat(stream.counts, np.diff(self._bounds))
+        occurrences = np.repeat(self._counts, np.diff(self._bounds))
         totals = np.bincount(flat, weights=occurrences, minlength=len(names))
         chosen = np.argsort(-totals, kind="stable")[:_MOST_TERMS]
         place = np.full(len(names), -1)
@@ -126,20 +138,38 @@ class StreamTerms:
         bounds = np.cumsum(np.concatenate(lengths))
         return TermDocuments(np.concatenate(parts), bounds, len(self.terms))
 
-    def vectors(self, words: WordVectors) -> FloatMatrix:
+    def statistics(self, documents: TermDocuments) -> TermStatistics:
+        """Return how terms weigh in the documents; a guess, where there are none."""
+        if len(documents):
+            return TermStatistics.of(documents.counts)
+        known = self._columns >= 0
+        counts = np.repeat(zipf_counts(len(self._types)), np.diff(self._bounds))
+        occurrences = np.bincount(self._columns[known], counts[known], len(self.terms))
+        return TermStatistics.guessed(occurrences.astype(np.int64))
+
+    def vectors(self, words: WordVectors, normalize: Callable[[str], str | None]) -> FloatMatrix:
         """Return the mean vector of the words that each term stands for, `(V, d)`.
 
-        Words weigh by how often they occur; a term none of whose words has a vector gets zeros.
+        Words weigh by how often they occur, unseen ones next to nothing; a term none of whose
+        words has a vector gets zeros.
+
+        Args:
+            words: The vectors.
+            normalize: What a token of the stream is among their words; None for no word.
         """
-        index, stream = words.key_to_index, self._stream
-        rows = np.fromiter((index.get(t, -1) for t in stream.types), np.int64, len(stream.types))
-        lengths = np.diff(self._bounds)
-        rows, counts = np.repeat(rows, lengths), np.repeat(stream.counts, lengths)
+        index, lengths = words.key_to_index, np.diff(self._bounds)
+        keys = (normalize(token) if token else None for token in self._types)
+        rows = np.fromiter((index.get(k or "", -1) for k in keys), np.int64, len(self._types))
+        rows, counts = np.repeat(rows, lengths), np.repeat(self._counts + _UNSEEN, lengths)
         known = (rows >= 0) & (self._columns >= 0)
         return self._summed(words, self._columns[known], rows[known], counts[known])
 
     def _summed(
-        self, words: WordVectors, columns: IntVector, rows: IntVector, counts: IntVector
+        self,
+        words: WordVectors,
+        columns: IntVector,
+        rows: IntVector,
+        counts: NDArray[np.float64],
     ) -> FloatMatrix:
         from scipy.sparse import csr_matrix
 

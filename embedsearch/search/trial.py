@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 _DOCUMENTS, _QUERIES, _FEWEST = 5_000, 400, 20
 _LENGTHS = (3, 6, 12, 24)
-_SHORTEST = 4
-_GRID = (0.0, 0.25, 0.5, 1.0, 2.0)
+# In terms. Longer documents are not cut: they would have to be taken apart in memory.
+_SHORTEST, _LONGEST = 4, 10_000
+# With more encoders than four, fewer weights of each are tried.
+_GRIDS = ((0.0, 0.25, 0.5, 1.0, 2.0), (0.0, 0.5, 2.0), (0.0, 1.0), (1.0,))
+_MOST_TRIED = 1_000
 _RESAMPLED = 200
 _SHRUNK = 0.75
 # A window tells nothing about titles, from which no window can be cut.
@@ -121,7 +124,8 @@ def _cuts(
     from embedsearch.index.lexical.analysis import HOLE
 
     lengths = np.diff(documents.bounds)[rows]
-    drawn = np.sort(rng.permutation(rows[lengths >= _SHORTEST])[:_QUERIES])
+    able = rows[(lengths >= _SHORTEST) & (lengths <= _LONGEST)]
+    drawn = np.sort(rng.permutation(able)[:_QUERIES])
     cuts, kept = list[Cut](), list[int]()
     for row, text in zip(drawn.tolist(), texts_of(drawn), strict=True):
         terms = [term for term in analyzer.terms(text) if term.text != HOLE]
@@ -163,7 +167,7 @@ def _plugged_scores(space: LatentSpace, cuts: list[Cut], others: FloatMatrix) ->
 
 
 def _chosen(blocks: list[Block], scores: list[FloatMatrix], feedback: int) -> Fusion:
-    grid = np.array(list(product(_GRID, repeat=len(blocks))), np.float32)
+    grid = _grid(len(blocks))
     gains = np.array([_gains(scores, weights) for weights in grid])
     rng = np.random.default_rng(0)
     size = gains.shape[1]
@@ -181,6 +185,14 @@ def _chosen(blocks: list[Block], scores: list[FloatMatrix], feedback: int) -> Fu
         "ndcg@10 chosen": round(float(_gains(scores, taken).mean()), 4),
     }
     return Fusion(weights=weights, feedback=feedback, evidence=evidence)
+
+
+def _grid(encoders: int) -> FloatMatrix:
+    """Return the weights to try, `(m, encoders)`."""
+    tried = next(some for some in _GRIDS if len(some) ** encoders <= _MOST_TRIED)
+    # The first of equals is taken: no weight at all.
+    zeros = (0.0,) * encoders
+    return np.array([zeros, *product(tried, repeat=encoders)], np.float32)
 
 
 def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -161,13 +161,23 @@ class DocumentStore:
         for number, *fields in self._rows(query, change):
             yield int(number), to_document(*fields)
 
+    def numbers_since(self, change: int) -> list[int]:
+        """Return the numbers of documents that changed after `change`, ascending."""
+        query = "SELECT number FROM documents WHERE change > ? ORDER BY number"
+        return [int(row[0]) for row in self._rows(query, change)]
+
     def removed_since(self, change: int) -> list[int]:
         """Return the numbers of documents deleted after `change`."""
         query = "SELECT number FROM deletions WHERE change > ?"
         return [int(row[0]) for row in self._rows(query, change)]
 
     def count_since(self, change: int) -> int:
-        """Return how many documents changed or went after `change`."""
+        """Return how many documents changed or went after `change`.
+
+        These are all of them where the record has not come so far: an older one was restored.
+        """
+        if change > self.change:
+            return len(self)
         both = (
             "SELECT (SELECT count(*) FROM documents WHERE change > ?1)"
             " + (SELECT count(*) FROM deletions WHERE change > ?1)"

@@ -6,7 +6,7 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import ParameterError
+from embedsearch._errors import InputError, ParameterError
 from embedsearch._types import Document, MetadataValue
 
 if TYPE_CHECKING:
@@ -34,12 +34,17 @@ INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
 
 Row = tuple[str, str, str, str, bytes]
 
+# More are refused by Python when JSON is read (CVE-2020-10735).
+_MOST_DIGITS = 4_300
+_TOO_LARGE = 10**_MOST_DIGITS
+
 
 def to_row(document: Document) -> Row:
     """Return id, title, text, metadata as JSON, and the digest of the last three.
 
     Raises:
-        ParameterError: The document has no id, no text, or metadata that is not flat.
+        InputError: The document has no id, no text, or metadata that is not flat or cannot be
+            written.
     """
     if not isinstance(document.id, str) or not document.id:
         raise ParameterError("the id of a document", "a string that is not empty", document.id)
@@ -59,12 +64,11 @@ def to_document(id: str, title: str, text: str, metadata: str) -> Document:
 
 def _to_json(document: Document) -> str:
     for name, value in document.metadata.items():
+        place = f"metadata {name!r} of document {document.id!r}"
         if not isinstance(name, str) or not _is_flat(value):
-            raise ParameterError(
-                f"metadata {name!r} of document {document.id!r}",
-                "a string, a finite number, a boolean or None, under a name that is a string",
-                value,
-            )
+            allowed = "a string, a finite number, a boolean or None, under a name that is a string"
+            raise ParameterError(place, allowed, value)
+        _check_storable(place, name, value)
     return json.dumps(_sorted(document.metadata), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -72,6 +76,15 @@ def _is_flat(value: object) -> bool:
     if isinstance(value, float):
         return value - value == 0
     return value is None or isinstance(value, str | int | bool)
+
+
+def _check_storable(place: str, name: str, value: MetadataValue) -> None:
+    for text in (name, value):
+        if isinstance(text, str) and _storable(text) != text:
+            raise ParameterError(place, "valid Unicode, without lone surrogates", text)
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        # Python refuses to write it, here and in an error.
+        raise InputError(f"{place} must have at most {_MOST_DIGITS:,} digits; store it as a string")
 
 
 def _sorted(metadata: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:

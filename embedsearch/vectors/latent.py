@@ -6,7 +6,7 @@ each word of the document.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,20 @@ from embedsearch.vectors.sparse import (
     scaled_columns,
     unit_sparse,
 )
-from embedsearch.vectors.svd import right_singular_vectors
+from embedsearch.vectors.svd import gram, right_singular_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from embedsearch._types import FloatMatrix
+    from embedsearch._types import FloatMatrix, FloatVector
 
 LSA, WORDS = "lsa", "words"
+_FEWEST_DOCUMENTS = 10
+# What is left of a vector of length 1 that is all in a direction that is removed.
+_ROUNDING = 1e-4
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,15 @@ class LinearEncoder:
 
     def documents(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
         """Encode documents given as counts `(n, V)`: `(n, d)`, unit rows or zeros."""
-        return self._finish(self.document_weights(counts, statistics) @ self.projection)
+        weights = self.document_weights(counts, statistics)
+        if counts.nnz > len(self.projection):
+            return self._finish(weights @ self.projection)
+        # Of few documents only the rows of their own terms are read, as for queries.
+        terms, places = np.unique(weights.indices, return_inverse=True)
+        weights = weights.__class__(
+            (weights.data, places.ravel(), weights.indptr), shape=(counts.shape[0], len(terms))
+        )
+        return self._finish(weights @ self.projection[terms])
 
     def queries(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
         """Encode queries given as counts or weights `(nq, V)`: `(nq, d)`, unit rows or zeros."""
@@ -71,10 +83,30 @@ class LinearEncoder:
             return statistics.bm25(counts)
         return scaled_columns(log_counts(counts), statistics.idf)
 
+    def cleared(self, vectors: FloatMatrix) -> FloatMatrix:
+        """Take the directions that are removed out of vectors `(n, d)`."""
+        if not len(self.removed):
+            return vectors
+        left: FloatMatrix = vectors - (vectors @ self.removed.T) @ self.removed
+        return left
+
+    def scales(self, sums: FloatMatrix) -> FloatVector:
+        """Return by what the cleared sums `(n, d)` of term vectors are multiplied to be a text's.
+
+        `(n,)`; 0 where nothing is left of one.
+        """
+        lengths = np.linalg.norm(sums, axis=1)
+        left = np.linalg.norm(self.cleared(sums), axis=1)
+        least = _ROUNDING * lengths if len(self.removed) else 0.0
+        known = (lengths > _NOTHING) & (left > least)
+        scales: FloatVector = np.divide(1, left, out=np.zeros_like(left), where=known)
+        return scales
+
     def _finish(self, sums: FloatMatrix) -> FloatMatrix:
-        if len(self.removed):
-            sums = sums - (sums @ self.removed.T) @ self.removed
-        return unit(sums)
+        vectors = unit(sums)
+        if not len(self.removed):
+            return vectors
+        return unit(self.cleared(vectors), _ROUNDING)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the arrays for a file."""
@@ -94,7 +126,8 @@ def fit_lsa(
     """Learn latent semantic analysis at several ranks, from one decomposition.
 
     Deerwester et al. 1990, "Indexing by Latent Semantic Analysis", on BM25 weights in rows of
-    length 1. Ranks that the collection is too small for are left out, but for the lowest.
+    length 1. Ranks that the collection is too small for are left out, but for the lowest, which
+    then has fewer dimensions.
 
     Args:
         counts: `(n, V)` of the documents to learn from.
@@ -118,31 +151,33 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
 
     A term without a vector gets the mean of the documents that hold it, as rare words matter
     most in queries (after Khodak et al. 2018, "A La Carte Embedding", without their transform).
-    The first singular direction of all documents is removed (Arora, Liang and Ma 2017).
+    The first singular direction of all documents is removed (Arora, Liang and Ma 2017), unless
+    there are fewer than ten, where it would be what they say.
 
     Args:
-        counts: `(n, V)` of the documents to learn from.
+        counts: `(n, V)` of the documents to learn from; n may be 0.
         statistics: Of all documents.
         term_vectors: `(V, d)`; zeros where there is none.
     """
     vectors = unit(term_vectors)
     missing = ~vectors.any(axis=1)
-    if missing.any() and not missing.all():
+    if missing.any() and not missing.all() and counts.nnz:
         plain = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
         common = unit(plain.mean(axis=0, keepdims=True))
         plain -= (plain @ common.T) @ common
         present = counts.copy()
         present.data = np.ones_like(counts.data)
         vectors[missing] = unit(np.asarray(present.T.tocsr()[np.flatnonzero(missing)] @ plain))
-    encoded = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
-    _, directions = np.linalg.eigh(encoded.T @ encoded)
-    removed = np.ascontiguousarray(directions[:, -1:].T, np.float32)
-    return LinearEncoder(WORDS, vectors, WORDS, removed)
+    encoder = LinearEncoder(WORDS, vectors, WORDS)
+    if counts.shape[0] < _FEWEST_DOCUMENTS:
+        return encoder
+    _, directions = np.linalg.eigh(gram(encoder.documents(counts, statistics)))
+    return replace(encoder, removed=np.ascontiguousarray(directions[:, -1:].T, np.float32))
 
 
-def unit(X: FloatMatrix) -> FloatMatrix:
-    """Scale rows to length 1; rows of zeros stay."""
+def unit(X: FloatMatrix, least: float = _NOTHING) -> FloatMatrix:
+    """Scale rows to length 1; those that are not longer than `least` become zeros."""
     X = np.asarray(X, np.float32)
     norms = np.linalg.norm(X, axis=1, keepdims=True)
-    scaled: FloatMatrix = np.divide(X, norms, out=np.zeros_like(X), where=norms > 1e-9)
+    scaled: FloatMatrix = np.divide(X, norms, out=np.zeros_like(X), where=norms > least)
     return scaled

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatVector, IntVector
 
 K1, B = 1.2, 0.75
+_GUESSED_LENGTH = 100.0
 
 
-def count_matrix(terms: IntVector, bounds: IntVector, size: int) -> Any:
+def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) -> Any:
     """Count the terms of documents.
 
     Args:
-        terms: The terms of all documents, one document after the other; -1 is left out.
+        terms: The terms of all documents, one document after the other.
         bounds: `(n + 1,)` where each document begins and ends in `terms`.
         size: How many terms there are, V.
 
@@ -30,10 +31,9 @@ def count_matrix(terms: IntVector, bounds: IntVector, size: int) -> Any:
     """
     from scipy.sparse import csr_matrix
 
-    known = terms >= 0
-    ends = np.concatenate(([0], np.cumsum(known)))[bounds]
-    ones = np.ones(int(ends[-1]), np.float32)
-    counts = csr_matrix((ones, terms[known], ends), shape=(len(bounds) - 1, size))
+    ones = np.ones(len(terms), np.float32)
+    # It is sorted and shortened in place: the caller's terms must stay as they are.
+    counts = csr_matrix((ones, terms.copy(), bounds.copy()), shape=(len(bounds) - 1, size))
     counts.sum_duplicates()
     return counts
 
@@ -60,6 +60,17 @@ class TermStatistics:
         df = np.bincount(counts.indices, minlength=size)
         idf = np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32)
         return cls(idf, float(counts.sum()) / max(n, 1))
+
+    @classmethod
+    def guessed(cls, occurrences: IntVector) -> TermStatistics:
+        """Guess them from how often terms `(V,)` occur in a language, before there are documents.
+
+        Documents are taken to have 100 terms, drawn at random.
+        """
+        shares = occurrences / max(int(occurrences.sum()), 1)
+        holding = np.maximum(-np.expm1(-_GUESSED_LENGTH * shares), 1e-9)
+        idf = np.log1p((1 - holding) / holding)
+        return cls(idf.astype(np.float32), _GUESSED_LENGTH)
 
     def saturated(self, counts: Any) -> Any:
         """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedsearch._types import FloatMatrix, FloatVector
 
 _OVERSAMPLED = 20
 _ITERATIONS = 2
+# Smaller singular values, as parts of the largest, are rounding errors in single precision.
+_LEAST = 1e-4
+# And smaller squares.
+_TINY = 1e-12
+_BLOCK = 4_096
 
 
 def right_singular_vectors(X: Any, rank: int, seed: int = 0) -> tuple[FloatVector, FloatMatrix]:
@@ -21,26 +28,53 @@ def right_singular_vectors(X: Any, rank: int, seed: int = 0) -> tuple[FloatVecto
 
     Args:
         X: A sparse matrix `(n, V)`.
-        rank: How many, k; at most one less than the smaller side is found.
+        rank: How many, k, at most; no more than the rank of the matrix, in single precision.
         seed: Of the random projection.
 
     Returns:
         The singular values `(k,)`, largest first, and the vectors `(V, k)`, both float32.
     """
     n, size = X.shape
-    rank = max(min(rank, n - 1, size - 1), 0)
-    if rank == 0:
+    rank = min(rank, n, size)
+    if rank == 0 or not X.nnz:
         return np.zeros(0, np.float32), np.zeros((size, 0), np.float32)
     width = min(rank + _OVERSAMPLED, n, size)
     random = np.random.default_rng(seed).standard_normal((size, width), dtype=np.float32)
     XT = X.T.tocsr()
     Y = X @ random
     for _ in range(_ITERATIONS):
-        Z, _ = np.linalg.qr(XT @ np.linalg.qr(Y)[0])
-        Y = X @ Z
-    Q, _ = np.linalg.qr(Y)
-    B = XT @ Q
-    squares, U = np.linalg.eigh(B.T @ B)
-    order = np.argsort(-squares)[:rank]
-    values = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
-    return values, np.ascontiguousarray((B @ (U[:, order] / values)).astype(np.float32))
+        Y = X @ _orthonormal(XT @ _orthonormal(Y))
+    B = XT @ _orthonormal(Y)
+    squares, U = np.linalg.eigh(gram(B))
+    values = np.sqrt(np.maximum(squares[::-1][:rank], 0))
+    values = values[values > _LEAST * values.max(initial=0)]
+    W = (U[:, ::-1][:, : len(values)] / values).astype(np.float32)
+    return values.astype(np.float32), np.ascontiguousarray(B @ W)
+
+
+def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
+    """Return orthonormal columns that span those of `(n, k)`, less what is rounding error.
+
+    By the eigenvectors of the Gram matrix, twice, as once is not exact enough (as in the
+    CholeskyQR2 of Yamamoto et al. 2015). NumPy's QR copies to double precision: for 90,000 rows
+    of 320 it takes nearly three times as long, and 770 MB more.
+    """
+    for _ in range(2):
+        squares, U = np.linalg.eigh(gram(Y))
+        kept = squares > _TINY * squares.max(initial=0)
+        Y = Y @ (U[:, kept] / np.sqrt(squares[kept])).astype(np.float32)
+    return Y
+
+
+def gram(X: FloatMatrix, origin: FloatVector | float = 0.0) -> NDArray[np.float64]:
+    """Return `(X - origin)' (X - origin)`, `(d, d)`, added up in double precision.
+
+    Args:
+        X: `(n, d)`; may be mapped.
+        origin: `(d,)`, what is taken from each row.
+    """
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for start in range(0, len(X), _BLOCK):
+        block = (X[start : start + _BLOCK] - origin).astype(np.float64)
+        total += block.T @ block
+    return total

@@ -75,7 +75,8 @@ def build(
         progress: A listener.
         stdin: What "-" reads, if not the standard input.
         **options: Any setting of reading, tokenizing (where `read` and `tokenizer` are not
-            given) and training, by its name: `split="line"`, `stem="english"`, `epochs=20`.
+            given) and training, by its name: `split="line"`, `stem="english"`, `epochs=20`;
+            `encoders` and `language` are as for `Workspace.index`.
 
     Returns:
         The workspace, open for writing.
@@ -85,14 +86,12 @@ def build(
         InputError: A source cannot be read, a setting is wrong, or there is too little text.
             No new workspace is left behind then.
     """
-    from embedsearch.training.fitting import resolve_trainer
-    from embedsearch.training.settings import training_settings
+    from embedsearch.workspace.requests import check_options
 
     path, listener = Path(path), progress or SilentProgress()
     read, options = _settings(ReadSettings, read, options)
     tokenizer, options = tokenizer_settings(tokenizer, options)
-    resolve_trainer(trainer)
-    training_settings(**options)
+    check_options(trainer, tokenizer, options)
     documents = documents_of(sources, read, listener, stdin)
     if overwrite and Layout(path).state.exists():
         return _rebuild(path, documents, tokenizer, trainer, listener, options)

@@ -1,16 +1,19 @@
-"""`Workspace.documents`: the documents as a mapping, and documents like a document."""
+"""`Workspace.documents`: the documents as a mapping, and documents like documents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_table
 
 if TYPE_CHECKING:
+    from embedsearch._progress import Progress
     from embedsearch.search.documents import DocumentSearch
+    from embedsearch.search.examples import Like
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.duplicates import DuplicatePair
 
 _SHOWN = 10
 
@@ -33,21 +36,82 @@ class Documents(Mapping[str, Document]):
     def __contains__(self, id: object) -> bool:
         return id in self._store
 
-    def most_similar(self, id: str, topn: int = 10) -> Hits:
-        """Find the documents nearest to a document, by the cosine of their vectors.
+    def most_similar(
+        self,
+        positive: Like | Iterable[Like],
+        negative: Like | Iterable[Like] = (),
+        topn: int = 10,
+        where: str | None = None,
+    ) -> Hits:
+        """Find the documents that are like some, and less like others.
+
+        With what somebody has read as `positive`, these are what to read next. How like two
+        documents are is the mean of their cosines by all encoders of search and by word
+        vectors: 1 for the same words, about 0 for documents that have nothing in common. The
+        score is half the weighted mean of that over the positive examples and half the greatest,
+        less half of what the same sum is over the negative ones.
+
+        ```python
+        ws.documents.most_similar("a1", topn=5)
+        ws.documents.most_similar(["a1", ("b2", 0.5)], negative=["c3"], where="year > 1990")
+        ws.documents.most_similar(es.Document("", "a text that is in no workspace"))
+        ```
 
         Args:
-            id: The document; it is not among the hits.
+            positive: An id, a `Document` that need not be in the workspace, a pair of either
+                with a weight above 0, or a list of these. They are not among the hits.
+            negative: The same.
             topn: How many hits.
+            where: A condition on metadata, as for `Workspace.search`.
 
         Raises:
-            UnknownDocumentError: There is none of this id.
+            UnknownDocumentError: There is none of an id.
+            QueryError: No positive example has known words, or one is negative too.
+            ParameterError: An example or a weight cannot be used.
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self._search().most_similar(id, topn)
+        return self._search().most_similar(positive, negative, topn, where)
+
+    def duplicates(
+        self, threshold: float = 0.8, progress: Progress | None = None
+    ) -> list[DuplicatePair]:
+        """List the pairs of documents that are nearly the same, the most alike first.
+
+        The score is the share of runs of three words that both have, among all that one of them
+        has (Broder 1997): 0.8 lets one word in about thirty differ. No pair is missed. Titles
+        count; nothing needs to be trained.
+
+        Args:
+            threshold: The lowest score, above 0 and up to 1.
+            progress: A listener.
+
+        Raises:
+            ParameterError: The threshold is out of its range.
+            InputError: There are more than five million pairs; ask for `duplicate_groups`.
+        """
+        from embedsearch.workspace.duplicates import duplicate_pairs
+
+        return duplicate_pairs(self._store, threshold, progress)
+
+    def duplicate_groups(
+        self, threshold: float = 0.8, progress: Progress | None = None
+    ) -> list[tuple[str, ...]]:
+        """Group the documents that `duplicates` links, directly or through others.
+
+        Args:
+            threshold: As for `duplicates`.
+            progress: A listener.
+
+        Returns:
+            Ids of two or more documents each, in the order of their addition; the largest
+            groups first.
+        """
+        from embedsearch.workspace.duplicates import duplicate_ids
+
+        return duplicate_ids(self._store, threshold, progress)
 
     def vector(self, id: str) -> FloatVector:
-        """Return the (d,) vector of a document: float32, unit length."""
+        """Return the (d,) vector of a document in the space of words: float32, unit length."""
         return self._search().vector(id)
 
     @property

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +21,14 @@ from embedsearch.search.space import Spreads, fit_space
 from embedsearch.search.term_vectors import TermVectors, known_vectors, trained_vectors
 from embedsearch.search.terms import StreamTerms
 from embedsearch.search.trial import learn_fusion
+from embedsearch.text.processing import TextProcessor
+from embedsearch.text.stream import write_texts
 from embedsearch.training.settings import LITTLE_TEXT
-from embedsearch.vectors.encoders.plugins import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
-from embedsearch.vectors.sparse import TermStatistics
 from embedsearch.vectors.tensors import save_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,6 +90,7 @@ def fit_documents(
     progress: Progress,
     *,
     learned: bool,
+    plugged: Sequence[CheckedEncoder] = (),
 ) -> DocumentPart:
     """Learn how documents are encoded and found, and encode them.
 
@@ -99,18 +103,23 @@ def fit_documents(
         settings: What is asked.
         progress: A listener.
         learned: Whether the word vectors were learned from these documents.
+        plugged: The encoders that the settings name.
     """
-    plugged = [load_encoder(spec) for spec in settings.encoders]
     encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = _analyzer(store, tokenizer, settings.language)
     with progress.task("learning to search", None, "steps") as task:
-        cut = StreamTerms(stream, analyzer)
-        terms, term_vectors = cut.documents(), _term_vectors(cut, stream, vectors, learned)
-        statistics = TermStatistics.of(terms.counts)
+        known = None if learned and stream.total < LITTLE_TEXT else vectors
+        with _uncut(stream, store, tokenizer) as words:
+            cut = StreamTerms(words, analyzer, () if known is None else known.index_to_key)
+            terms = cut.documents()
+        term_vectors = _term_vectors(cut, known, tokenizer)
+        statistics = cut.statistics(terms)
         space = fit_space(terms, cut.terms, statistics, term_vectors, plugged)
         task.advance(1)
         outside = _plugged(stream, store, plugged)
-        latent = np.concatenate((space.linear_documents(terms.counts), outside), axis=1)
+        latent = space.linear_documents(terms.counts)
+        if plugged:
+            latent = np.concatenate((latent, outside), axis=1)
         task.advance(1)
 
         def texts_of(rows: IntVector) -> list[str]:
@@ -138,17 +147,33 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         Proposer.build(latent).save(files.document_index)
 
 
+@contextmanager
+def _uncut(
+    stream: TokenStream, store: DocumentStore, tokenizer: TokenizerSettings
+) -> Iterator[TokenStream]:
+    """Give the tokens as they were before they lost accents and endings."""
+    if tokenizer.stem is None and tokenizer.accents == "keep":
+        yield stream
+        return
+    plain = replace(
+        tokenizer, stop_words=(), stem=None, accents="keep", digits="keep", phrases=None
+    )
+    texts = ((number, full_text(document)) for number, document in store.changed_since(0))
+    with TemporaryDirectory(prefix="embedsearch-") as name:
+        yield write_texts(Path(name), texts, TextProcessor(plain))
+
+
 def _term_vectors(
-    cut: StreamTerms, stream: TokenStream, vectors: WordVectors, learned: bool
+    cut: StreamTerms, known: WordVectors | None, tokenizer: TokenizerSettings
 ) -> TermVectors:
     """Choose whose vectors encode documents for search.
 
-    Those of the workspace, unless they were learned from little text: then rare words have
+    Those of the workspace, unless they were learned from little text (None): then rare words have
     none, and the trial of search could not tell what they know of the very documents it hides.
     """
-    if learned and stream.total < LITTLE_TEXT:
+    if known is None:
         return trained_vectors
-    return known_vectors(cut.vectors(vectors))
+    return known_vectors(cut.vectors(known, TextProcessor(tokenizer).normalize))
 
 
 def _in_word_space(
@@ -186,7 +211,7 @@ def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str)
 
 
 def _plugged(
-    stream: TokenStream, store: DocumentStore, encoders: list[CheckedEncoder]
+    stream: TokenStream, store: DocumentStore, encoders: Sequence[CheckedEncoder]
 ) -> FloatMatrix:
     """Encode all documents by encoders that were plugged in, in the order of the stream."""
     if not encoders:

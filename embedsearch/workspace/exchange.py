@@ -18,6 +18,7 @@ from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.workspace import Workspace
@@ -28,6 +29,7 @@ def take_vectors(
     store: DocumentStore,
     source: object,
     tokenizer: TokenizerSettings | str | None,
+    search: SearchSettings,
     progress: Progress,
     *,
     format: str = "auto",
@@ -45,7 +47,7 @@ def take_vectors(
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
     settings, _ = changed(tokenizer or fitting, cutting, fitting)
-    return import_generation(layout, store, imported, settings, progress), settings
+    return import_generation(layout, store, imported, settings, search, progress), settings
 
 
 def _divided(

@@ -13,6 +13,7 @@ from embedsearch._errors import (
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.state import load_state
 
 if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalAnalyzer
@@ -26,39 +27,43 @@ def open_lexical(
     analyzer: LexicalAnalyzer,
     *,
     writable: bool,
+    generation: int | None = None,
     progress: Progress | None = None,
-) -> LexicalIndex | None:
+) -> LexicalIndex:
     """Open the lexical index in the state of the record.
 
-    A reader catches it up too, where nobody else is writing and the folder allows it.
-    Otherwise it gets what there is: later documents are then found by their meaning alone.
+    A reader catches it up too, where nobody else is writing and the folder allows it. Otherwise
+    it gets what there is, and has to see to what changed since; where there is nothing that it
+    can use, it makes an index of its own in a temporary folder, which takes time.
 
     Args:
         layout: The workspace.
         store: The record.
         analyzer: How the index must cut text; one that does otherwise is made anew.
         writable: Whether the lock is held.
+        generation: That of a reader. Only for the current one it changes what others use: an
+            older one may want another language.
         progress: A listener.
-
-    Returns:
-        The index; None where there is none and none can be made.
     """
-    index = _opened(layout, analyzer, writable)
-    if index is not None and index.change == store.change:
+    index, change = _opened(layout, analyzer, writable), store.change
+    if index is not None and index.change == change:
         return index
     if writable:
         return caught_up(layout, store, analyzer, index, progress)
-    try:
-        lock = lock_for_writing(layout.lock, layout.root)
-    except (WorkspaceLockedError, WorkspaceReadOnlyError, OSError):
+    shared = _caught_up_for_all(layout, store, analyzer, generation, progress)
+    if shared is not None:
+        return shared
+    # One that is ahead follows from another record: an older one was restored.
+    if index is not None and index.change < change:
         return index
-    try:
-        caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
-    except (WorkspaceError, OSError):
-        return index
-    finally:
-        lock.release()
-    return _opened(layout, analyzer, False)
+    return _applied(LexicalIndex.temporary(analyzer), store, progress)
+
+
+def reopened(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
+    """Return the index that others have caught up meanwhile, or the same."""
+    found = _opened(layout, index.analyzer, False)
+    ahead = found is not None and index.change < found.change <= store.change
+    return found if found is not None and ahead else index
 
 
 def caught_up(
@@ -69,11 +74,19 @@ def caught_up(
     progress: Progress | None = None,
 ) -> LexicalIndex:
     """Bring a writable index to the state of the record; make one where there is none."""
-    change = store.change
-    if index is None or index.change > change:
+    if index is None or index.change > store.change:
         if index is not None:
             index.close()
+        if layout.lexical.is_file():
+            layout.lexical.unlink()
         index = LexicalIndex.create(layout.lexical, analyzer)
+    return _applied(index, store, progress)
+
+
+def _applied(
+    index: LexicalIndex, store: DocumentStore, progress: Progress | None = None
+) -> LexicalIndex:
+    change = store.change
     if index.change < change:
         removed = store.removed_since(index.change)
         documents = store.changed_since(index.change)
@@ -82,10 +95,33 @@ def caught_up(
     return index
 
 
+def _caught_up_for_all(
+    layout: Layout,
+    store: DocumentStore,
+    analyzer: LexicalAnalyzer,
+    generation: int | None,
+    progress: Progress | None,
+) -> LexicalIndex | None:
+    """Catch up the index of the workspace, if a reader may; else None."""
+    try:
+        lock = lock_for_writing(layout.lock, layout.root)
+    except (WorkspaceLockedError, WorkspaceReadOnlyError, OSError):
+        return None
+    try:
+        if generation not in (None, load_state(layout).generation):
+            return None
+        caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
+    except (WorkspaceError, OSError):
+        return None
+    finally:
+        lock.release()
+    return _opened(layout, analyzer, False)
+
+
 def _opened(layout: Layout, analyzer: LexicalAnalyzer, writable: bool) -> LexicalIndex | None:
     try:
         index = LexicalIndex.open(layout.lexical, writable)
-    except WorkspaceDamagedError:
+    except (WorkspaceDamagedError, OSError):
         return None
     if index.analyzer.to_json() != analyzer.to_json():
         index.close()

@@ -24,13 +24,13 @@ from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import TrainedModel
-from embedsearch.vectors.encoders.plugins import load_encoder
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.files import read_json
 from embedsearch.workspace.locks import hold
+from embedsearch.workspace.plugged import load_or_stand_in
 from embedsearch.workspace.state import check_format
 
 if TYPE_CHECKING:
@@ -142,10 +142,14 @@ class Generation:
     @cached_property
     def search_model(self) -> SearchModel:
         """Encodes queries, and documents added later, in the space of search."""
-        external = [load_encoder(spec) for spec in self.search_settings.encoders]
         with self._intact(self.files.search):
             terms = Terms(self.files.terms.read_bytes().decode("utf-8").split("\n")[:-1])
             tensors = open_tensors(self.files.search)
+            first = len(self._entry("search")["encoders"])
+            external = [
+                load_or_stand_in(spec, len(tensors[f"covariance.{place}"]), self.workspace)
+                for place, spec in enumerate(self.search_settings.encoders, first)
+            ]
             return restore_model(self._entry("search"), tensors, terms, external)
 
     @cached_property

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from embedsearch.workspace.drifting import drift_since
 from embedsearch.workspace.layout import FORMAT_VERSION
+from embedsearch.workspace.search_facts import search_facts
 
 if TYPE_CHECKING:
+    from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.layout import Layout
 
@@ -34,6 +37,17 @@ class Info:
         trainer: The name of the trainer.
         parameters: The settings of the training.
         report: The report of the training.
+        language: Whose stop words and stems words are looked up by.
+        encoders: Encoders that were plugged in.
+        missing_encoders: Those of them that cannot be loaded here.
+        weights: What "auto" gives each search, in standard deviations of its scores: "bm25",
+            then the encoders.
+        feedback: How many documents of a first pass move the query towards them.
+        evidence: How the weights were found, and what they are worth.
+        lexical: How far the lexical index has come, in words.
+        drift: How far the words of documents added since the training have moved from it, as in
+            `embedsearch.search.drift.Drift`; None where that is not known.
+        advice: Whether to train again, in a line.
     """
 
     path: str
@@ -52,6 +66,15 @@ class Info:
     trainer: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
+    language: str | None = None
+    encoders: list[str] = field(default_factory=list)
+    missing_encoders: list[str] = field(default_factory=list)
+    weights: dict[str, float] = field(default_factory=dict)
+    feedback: int = 0
+    evidence: dict[str, Any] = field(default_factory=dict)
+    lexical: str | None = None
+    drift: dict[str, Any] | None = None
+    advice: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -72,6 +95,15 @@ def generation_facts(generation: Generation) -> dict[str, Any]:
         "parameters": training["parameters"],
         "report": training,
     }
+
+
+def facts_of_use(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:
+    """Return the fields of `Info` on search and on drift."""
+    facts = search_facts(generation, layout, store)
+    drift = drift_since(store, generation)
+    if drift is not None:
+        facts |= {"drift": asdict(drift), "advice": drift.advice}
+    return facts
 
 
 def size_on_disk(layout: Layout) -> int:

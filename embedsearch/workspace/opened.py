@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import (
@@ -14,7 +16,7 @@ from embedsearch._errors import (
 from embedsearch.search.documents import DocumentSearch
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.files import storage_errors
-from embedsearch.workspace.following import caught_up, open_lexical
+from embedsearch.workspace.following import caught_up, open_lexical, reopened
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
@@ -53,6 +55,7 @@ class OpenWorkspace:
             raise
         self._search: DocumentSearch | None = None
         self._lexical: LexicalIndex | None = None
+        self._opening = RLock()
 
     def close(self) -> None:
         """Let go of files and locks; safe to call twice."""
@@ -103,7 +106,10 @@ class OpenWorkspace:
 
     def _document_search(self, progress: Progress | None = None) -> DocumentSearch:
         """Return the search of documents; a writer's words are up to date with the record."""
-        generation = self._trained()
+        with self._opening:
+            return self._opened_search(self._trained(), progress)
+
+    def _opened_search(self, generation: Generation, progress: Progress | None) -> DocumentSearch:
         if self._search is None:
             model = generation.search_model
             self._lexical = open_lexical(
@@ -111,6 +117,7 @@ class OpenWorkspace:
                 self._store,
                 model.analyzer,
                 writable=self.mode == "w",
+                generation=generation.number,
                 progress=progress,
             )
             self._search = DocumentSearch(
@@ -120,14 +127,16 @@ class OpenWorkspace:
                 model,
                 self._lexical,
                 generation.proposer,
+                partial(reopened, self._layout, self._store) if self.mode == "r" else None,
             )
         elif self.mode == "w" and self._lexical is not None:
-            self._follow(self._lexical)
+            self._follow(self._search, self._lexical)
         return self._search
 
-    def _follow(self, lexical: LexicalIndex) -> None:
+    def _follow(self, search: DocumentSearch, lexical: LexicalIndex) -> None:
         if lexical.change != self._store.change and not self._store.in_transaction:
-            caught_up(self._layout, self._store, lexical.analyzer, lexical)
+            self._lexical = caught_up(self._layout, self._store, lexical.analyzer, lexical)
+            search.lexical = self._lexical
 
     def _forget_search(self) -> None:
         if self._lexical is not None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from embedsearch._progress import SilentProgress
 from embedsearch.index.flat import FlatIndex
-from embedsearch.search.settings import SearchSettings
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import Hooks
@@ -19,9 +18,11 @@ from embedsearch.workspace.document_part import (
     fit_documents,
     write_document_vectors,
 )
+from embedsearch.workspace.drifting import share_to_expect, unknown_share
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.imported import IMPORTED
+from embedsearch.workspace.plugged import check_search, load_encoders
 from embedsearch.workspace.publishing import publish, reuse
 from embedsearch.workspace.tokenized import TokenizedRecord
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.search.document_vectors import DocumentVectors
+    from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import TrainedModel, TrainingReport
@@ -54,6 +56,8 @@ def train_generation(
         previous: What an update goes on from.
         progress: A listener.
     """
+    # What cannot be loaded is to be told before the training, not after it.
+    plugged = load_encoders(request.search)
     change = store.change
     start = previous if request.update else None
     with storage_errors(layout.root):
@@ -81,6 +85,7 @@ def train_generation(
             request.search,
             progress,
             learned=True,
+            plugged=plugged,
         )
 
     def write(files: GenerationLayout) -> dict[str, Any]:
@@ -92,6 +97,7 @@ def train_generation(
             "trained_change": change,
             "tokenizer": request.tokenizer.to_json(),
             "training": report.to_json(),
+            "expected_share": share_to_expect(everything, model.vectors, report),
         }
 
     return publish(layout, write), report
@@ -117,13 +123,22 @@ def refit_generation(
     progress: Progress,
 ) -> int:
     """Publish the same word vectors with search fitted anew to all documents."""
+    check_search(settings, generation.tokenizer)
+    plugged = load_encoders(settings)
     with storage_errors(layout.root):
         shutil.rmtree(layout.temporary, ignore_errors=True)
         tokenizer, phrases = generation.tokenizer, generation.phrases
         stream = TokenizedRecord(layout, store, tokenizer, phrases, progress).since(0)
         learned = generation.training["trainer"] != IMPORTED
         part = fit_documents(
-            stream, store, generation.vectors, tokenizer, settings, progress, learned=learned
+            stream,
+            store,
+            generation.vectors,
+            tokenizer,
+            settings,
+            progress,
+            learned=learned,
+            plugged=plugged,
         )
     return _republish(layout, generation, part.facts, part.save)
 
@@ -133,9 +148,11 @@ def import_generation(
     store: DocumentStore,
     imported: ImportedVectors,
     tokenizer: TokenizerSettings,
+    search: SearchSettings,
     progress: Progress,
 ) -> int:
     """Publish word vectors that were trained elsewhere, with the documents encoded by them."""
+    plugged = load_encoders(search)
     # There is nothing to tell of no documents.
     listener = progress if len(store) else SilentProgress()
     with storage_errors(layout.root):
@@ -143,7 +160,7 @@ def import_generation(
         stream = corpus.since(0)
         vectors = imported.model.vectors
         part = fit_documents(
-            stream, store, vectors, tokenizer, SearchSettings(), listener, learned=False
+            stream, store, vectors, tokenizer, search, listener, learned=False, plugged=plugged
         )
 
     def write(files: GenerationLayout) -> dict[str, Any]:
@@ -155,6 +172,7 @@ def import_generation(
             "trained_change": store.change,
             "tokenizer": tokenizer.to_json(),
             "training": imported.report(len(stream)).to_json(),
+            "expected_share": unknown_share(stream, vectors),
         }
 
     return publish(layout, write)
@@ -172,8 +190,8 @@ def _republish(
             new = files.root / path.name
             if not new.exists():
                 reuse(path, new)
-        kept = ("trained_change", "tokenizer", "training")
-        return {**facts, **{name: generation.manifest[name] for name in kept}}
+        kept = {"trained_change", "tokenizer", "training", "expected_share"}
+        return {**facts, **{k: v for k, v in generation.manifest.items() if k in kept}}
 
     return publish(layout, write)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError, ParameterError
-from embedsearch.search.settings import SearchSettings
+from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.fitting import resolve_trainer
 from embedsearch.training.settings import TrainingSettings, training_settings
 from embedsearch.workspace.imported import IMPORTED
+from embedsearch.workspace.plugged import check_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +50,23 @@ class TrainingRequest:
         return {**facts, "tokenizer": self.tokenizer.to_json(), "change": change}
 
 
+def search_options(
+    options: Mapping[str, Any], before: SearchSettings
+) -> tuple[SearchSettings, dict[str, Any]]:
+    """Complete the settings of search by options; return them and the other options."""
+    rest = dict(options)
+    encoders, language = rest.pop("encoders", None), rest.pop("language", None)
+    return changed_search(before, encoders, language), rest
+
+
+def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` for what a training would refuse, before anything is read."""
+    search, rest = search_options(options, SearchSettings())
+    check_search(search, tokenizer)
+    resolve_trainer(trainer)
+    training_settings(**rest)
+
+
 def training_request(
     layout: Layout,
     change: int,
@@ -74,6 +92,7 @@ def training_request(
     Raises:
         ParameterError: An option is unknown or out of range, or does not fit the update.
     """
+    check_search(search, tokenizer)
     given = {name: value for name, value in options.items() if value is not None}
     if updated is None and trainer == "auto" and not given:
         found = _interrupted(layout, change)

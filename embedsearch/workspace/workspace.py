@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch._types import Document, FloatVector, Hits, html_table
-from embedsearch.search.settings import SearchSettings, changed_search
-from embedsearch.text.settings import changed
+from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.choices import check_mode
 from embedsearch.workspace.collection import Documents
-from embedsearch.workspace.info import Info, generation_facts, size_on_disk
-from embedsearch.workspace.opened import OpenWorkspace
+from embedsearch.workspace.info import Info, facts_of_use, generation_facts, size_on_disk
+from embedsearch.workspace.learning import LearningWorkspace
 from embedsearch.workspace.state import State
 
 if TYPE_CHECKING:
@@ -21,19 +19,17 @@ if TYPE_CHECKING:
     from embedsearch.search.words import Words
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
-    from embedsearch.training.base import Callback, TrainedModel, TrainingReport
+    from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.evaluating import Evaluation
 
-# Documents may become so many times as many before it is learned anew how they are found.
-_GROWN = 2
 
-
-class Workspace(OpenWorkspace):
+class Workspace(LearningWorkspace):
     """Documents, word vectors and indexes in one folder. Made by `open`, `create` or `build`.
 
-    A reader keeps the generation that it opened, whatever a writer publishes meanwhile. There
-    is one writer at a time.
+    A reader keeps the generation that it opened, whatever a writer publishes meanwhile; changes
+    of documents it sees at once. There is one writer at a time. Several threads may ask one
+    workspace questions at the same time; while one changes it, the others must wait.
 
     Args:
         path: The folder.
@@ -51,11 +47,6 @@ class Workspace(OpenWorkspace):
         self.documents = Documents(self._store, self._document_search)
 
     @property
-    def tokenizer(self) -> TokenizerSettings:
-        """How the next training cuts text into tokens."""
-        return self._state.tokenizer
-
-    @property
     def words(self) -> Words:
         """Word queries: neighbours, analogies, similarities.
 
@@ -65,7 +56,14 @@ class Workspace(OpenWorkspace):
         return self._trained().words
 
     def search(
-        self, text: str, topn: int = 10, mode: str = "auto", where: str | None = None
+        self,
+        text: str,
+        topn: int = 10,
+        mode: str = "auto",
+        where: str | None = None,
+        *,
+        explain: bool = False,
+        expand: bool = False,
     ) -> Hits:
         """Find the documents that answer a text.
 
@@ -75,13 +73,16 @@ class Workspace(OpenWorkspace):
             mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
                 usual weights, "auto" by both with weights learned from the documents.
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
+            explain: Say of each hit what its score is made of: `Hit.explanation`.
+            expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
 
         Raises:
             QueryError: The text has no words, or the condition does not parse.
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self.search_batch([text], topn, mode, where)[0]
+        found = self.search_batch([text], topn, mode, where, explain=explain, expand=expand)
+        return found[0]
 
     def search_batch(
         self,
@@ -89,10 +90,35 @@ class Workspace(OpenWorkspace):
         topn: int = 10,
         mode: str = "auto",
         where: str | None = None,
+        *,
+        explain: bool = False,
+        expand: bool = False,
     ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
         check_mode(mode)
-        return self._document_search().search(texts, topn, mode, where)
+        search = self._document_search()
+        return search.search(texts, topn, mode, where, explain=explain, expand=expand)
+
+    def explain(
+        self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
+    ) -> Explanation:
+        """Say what the score of a document for a text is made of, whether it is found or not.
+
+        The score is the sum of what the words add: by BM25, and by each linear encoder what a
+        word of the text shares with a word of the document.
+
+        Args:
+            text: The query, as for `search`.
+            id: The document.
+            mode: As for `search`.
+            pairs: List the parts of so many pairs of words, the strongest; None lists all.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+            QueryError: The text has no words.
+        """
+        check_mode(mode)
+        return self._document_search().explain(text, id, mode, pairs)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""
@@ -128,46 +154,6 @@ class Workspace(OpenWorkspace):
         """
         self._check_writable()
         return self._store.delete([ids] if isinstance(ids, str) else ids)
-
-    def train(
-        self,
-        trainer: str = "auto",
-        *,
-        tokenizer: TokenizerSettings | str | None = None,
-        progress: Progress | None = None,
-        callbacks: Sequence[Callback] = (),
-        update: bool = False,
-        **parameters: Any,
-    ) -> TrainingReport:
-        """Train word vectors on all documents, encode and index them, publish the result.
-
-        An interrupted training goes on from its last checkpoint when it is asked for again
-        with the same settings, or with none.
-
-        Args:
-            trainer: One of `embedsearch.TRAINERS`.
-            tokenizer: How to cut text from now on: settings, or the name of a tokenizer; None
-                leaves it as it is.
-            progress: A listener.
-            callbacks: Called with an `EpochReport` after every epoch; one that returns True
-                stops the training.
-            update: Go on from the word vectors that there are, on the documents that were
-                added or changed since; new words join the vocabulary, and words that the new
-                text does not have keep their vectors.
-            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
-                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
-                `encoders` and `language` are as for `index`.
-
-        Raises:
-            CorpusTooSmallError: Fewer than two words are frequent enough.
-            ParameterError: A parameter is unknown or out of range.
-        """
-        self._check_writable()
-        number, report, tokenizer = self._train(
-            trainer, tokenizer, progress, callbacks, update, **parameters
-        )
-        self._name(State(tokenizer, number), progress)
-        return report
 
     def model(self) -> TrainedModel:
         """Return the word vectors with what is needed to go on training them elsewhere.
@@ -206,7 +192,13 @@ class Workspace(OpenWorkspace):
 
         self._check_writable()
         number, cutting = take_vectors(
-            self._layout, self._store, source, tokenizer, progress or SilentProgress(), **options
+            self._layout,
+            self._store,
+            source,
+            tokenizer,
+            self._search_settings,
+            progress or SilentProgress(),
+            **options,
         )
         self._name(State(cutting, number), progress)
 
@@ -234,69 +226,13 @@ class Workspace(OpenWorkspace):
         generation = self._trained()
         return Evaluation(self._layout, self._store, generation, self._document_search)
 
-    def replace_all(
-        self, documents: Iterable[Document], *, trainer: str = "auto", **settings: Any
-    ) -> TrainingReport:
-        """Replace every document and train anew; see `train`.
-
-        If reading or training fails, the workspace stays as it was.
-        """
-        self._check_writable()
-        with self._store.transaction():
-            self._store.clear()
-            self._store.add(documents)
-            number, report, tokenizer = self._train(trainer, **settings)
-        self._name(State(tokenizer, number))
-        return report
-
-    def index(
-        self,
-        *,
-        refit: bool = False,
-        encoders: Sequence[str] | None = None,
-        language: str | None = None,
-        progress: Progress | None = None,
-    ) -> int:
-        """Store the vectors of documents changed since; return how many changes that were.
-
-        How documents are found is learned anew when their number has doubled, when other
-        settings are given, or when that is asked for.
-
-        Args:
-            refit: Learn anew how documents are found.
-            encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
-                `embedsearch.Encoder`. None leaves them as they are.
-            language: Whose stop words and stems words are looked up by; "auto", "none" or a
-                name such as "english". None leaves it as it is.
-            progress: A listener.
-
-        Raises:
-            ParameterError: There is no such encoder or language.
-            MissingExtraError: An encoder needs a package that is not installed.
-        """
-        from embedsearch.workspace.pipeline import index_generation, refit_generation
-
-        self._check_writable()
-        generation = self._trained()
-        behind = self._store.count_since(generation.change)
-        listener = progress or SilentProgress()
-        grown = len(self._store) > _GROWN * generation.fitted_documents
-        settings = changed_search(generation.search_settings, encoders, language)
-        if refit or grown or settings != generation.search_settings:
-            number = refit_generation(self._layout, self._store, generation, settings, listener)
-            self._name(State(self.tokenizer, number), listener)
-        elif behind:
-            with listener.task("encoding documents", behind, "documents") as task:
-                vectors = self._document_search().current()
-                task.advance(behind)
-            number = index_generation(self._layout, generation, vectors)
-            self._name(State(self.tokenizer, number), listener)
-        return behind
-
     def info(self) -> Info:
         """Return the facts about this workspace."""
         generation = self._generation
-        facts = {} if generation is None else generation_facts(generation)
+        facts = {}
+        if generation is not None:
+            facts = generation_facts(generation)
+            facts |= facts_of_use(generation, self._layout, self._store)
         change = 0 if generation is None else generation.change
         tokenizer = self.tokenizer if generation is None else generation.tokenizer
         return Info(
@@ -324,34 +260,3 @@ class Workspace(OpenWorkspace):
         training = self._generation.training
         size = training["parameters"]["vector_size"]
         return f"{documents}, {training['vocabulary']:,} words × {size}"
-
-    def _train(
-        self,
-        trainer: str,
-        tokenizer: TokenizerSettings | str | None = None,
-        progress: Progress | None = None,
-        callbacks: Sequence[Callback] = (),
-        update: bool = False,
-        **parameters: Any,
-    ) -> tuple[int, TrainingReport, TokenizerSettings]:
-        from embedsearch.workspace.pipeline import train_generation
-        from embedsearch.workspace.requests import training_request
-
-        tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
-        before = SearchSettings() if self._generation is None else self._generation.search_settings
-        search = changed_search(
-            before, options.pop("encoders", None), options.pop("language", None)
-        )
-        request = training_request(
-            self._layout,
-            self._store.change,
-            trainer,
-            tokenizer,
-            options,
-            callbacks,
-            self._trained() if update else None,
-            search,
-        )
-        listener = progress or SilentProgress()
-        trained = train_generation(self._layout, self._store, request, self._generation, listener)
-        return *trained, tokenizer

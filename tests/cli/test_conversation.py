@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch import QueryError, UnknownWordError
+from embedsearch import ParameterError, QueryError, UnknownWordError
 from embedsearch.cli import queries
 from embedsearch.cli.answers import Answer
 from embedsearch.cli.conversation import MOST_COMPLETIONS, Conversation
@@ -59,7 +59,8 @@ def test_other_verbs_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys)
     asked = {
         "similarity cow goat": queries.similarity(ws, "cow", "goat"),
         "odd cow goat comet": queries.odd_one_out(ws, ["cow", "goat", "comet"]),
-        "related farm-3": queries.related(ws, "farm-3", 3),
+        "related farm-3": queries.related(ws, ["farm-3"], 3),
+        "related farm-3 farm-5 - sky-1": queries.related(ws, ["farm-3", "farm-5"], 3, ["sky-1"]),
     }
     for line, answer in asked.items():
         assert said(ws, capsys, line) == records(answer)
@@ -67,6 +68,24 @@ def test_other_verbs_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys)
 
 def test_topn_holds_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
     assert said(ws, capsys, "topn 2", "cow") == records(queries.neighbors(ws, "cow", 2))
+
+
+def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
+    asked = "hay in the barn"
+    by_words = records(queries.search(ws, asked, 3, "lexical"))
+    assert said(ws, capsys, "mode lexical", f"? {asked}") == by_words
+    sky = "topic = 'sky'"
+    found = records(queries.search(ws, asked, 3, where=sky))
+    assert said(ws, capsys, f"where {sky}", f"? {asked}") == found
+    related = records(queries.related(ws, ["farm-3"], 3, where=sky))
+    assert said(ws, capsys, f"where {sky}", "related farm-3") == related
+    everything = records(queries.search(ws, asked, 3))
+    assert said(ws, capsys, f"where {sky}", "where off", f"? {asked}") == everything
+
+
+def test_a_mode_that_there_is_not_is_an_error(ws: es.Workspace) -> None:
+    with pytest.raises(ParameterError, match="mode must be one of auto, lexical"):
+        Conversation(ws).answer("mode magic")
 
 
 @pytest.mark.parametrize("line", ["topn 0", "topn many", "similarity cow"])

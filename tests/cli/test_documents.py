@@ -9,8 +9,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+import embedsearch as es
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FIELDS = ["id", "score", "title", "snippet", "metadata"]
+FIELDS = ["id", "score", "title", "snippet", "metadata", "highlights"]
 
 
 def test_search_finds_documents_of_the_topic(invoke: Run, workspace: Path) -> None:
@@ -69,3 +73,61 @@ def test_an_unknown_id_is_an_error(invoke: Run, workspace: Path) -> None:
     process = invoke("related", "farm-999", "-w", workspace)
     assert (process.returncode, process.stdout) == (1, "")
     assert "'farm-999'" in process.stderr
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid"])
+def test_a_mode_is_that_of_the_library(invoke: Run, workspace: Path, mode: str) -> None:
+    found = json.loads(
+        invoke("search", "hay in the barn", "-w", workspace, "--mode", mode, "--json").stdout
+    )
+    with es.open(workspace) as ws:
+        expected = ws.search("hay in the barn", mode=mode)
+    assert [(hit["id"], hit["score"]) for hit in found] == [
+        (hit.id, round(hit.score, 6)) for hit in expected
+    ]
+
+
+def test_a_condition_holds_for_all_that_is_found(invoke: Run, workspace: Path) -> None:
+    options = ("-w", workspace, "-k", "100", "--json", "--where", "topic = 'sky'")
+    found = json.loads(invoke("search", "hay in the barn", *options).stdout)
+    assert {hit["metadata"]["topic"] for hit in found} == {"sky"}
+    related = json.loads(invoke("related", "farm-3", *options).stdout)
+    assert {hit["id"] for hit in related} == {f"sky-{n}" for n in range(40)}
+
+
+def test_a_condition_that_is_wrong_is_an_error(invoke: Run, workspace: Path) -> None:
+    for command in (("search", "hay"), ("related", "farm-3")):
+        process = invoke(*command, "-w", workspace, "--where", "topic =")
+        assert (process.returncode, process.stdout) == (1, "")
+        assert process.stderr.startswith("Error: ")
+
+
+def test_words_may_be_required_and_excluded(invoke: Run, workspace: Path) -> None:
+    def texts(*arguments: str) -> list[str]:
+        found = json.loads(invoke("search", "-w", workspace, "-k80", "--json", *arguments).stdout)
+        with es.open(workspace) as ws:
+            return [ws.documents[hit["id"]].text for hit in found]
+
+    required = texts("hay +cow")
+    assert required
+    assert all("cow" in text for text in required)
+    excluded = texts("hay -cow")
+    assert excluded
+    assert not any("cow" in text for text in excluded)
+    assert texts("--", "-cow", "hay") == excluded
+    phrase = texts('+"goat slept"')
+    assert phrase
+    assert all("goat slept" in text for text in phrase)
+
+
+def test_an_excluded_word_in_front_is_taken_for_an_option(invoke: Run, workspace: Path) -> None:
+    process = invoke("search", "-cow hay", "-w", workspace)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert "No such option" in process.stderr
+    assert "behind --" in " ".join(invoke("search", "--help").stdout.split())
+
+
+def test_a_search_for_excluded_words_alone_is_an_error(invoke: Run, workspace: Path) -> None:
+    process = invoke("search", "-w", workspace, "--", "-cow")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.startswith("Error: ")

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedsearch import Document, ParameterError, UnknownDocumentError, WorkspaceDamagedError
+from embedsearch import (
+    Document,
+    InputError,
+    ParameterError,
+    UnknownDocumentError,
+    WorkspaceDamagedError,
+)
 from embedsearch.store.documents import Changes, DocumentStore
 
 
@@ -87,6 +93,31 @@ def test_metadata_that_is_not_flat_is_refused(store: DocumentStore, value: objec
     with pytest.raises(ParameterError, match="metadata 'k' of document 'a'"):
         store.add([Document("a", "x", {"k": value})])  # type: ignore[dict-item]
     assert len(store) == 0
+
+
+@pytest.mark.parametrize("metadata", [{"k": "a\ud800"}, {"k\udfff": 1}])
+def test_metadata_with_a_lone_surrogate_is_refused(
+    store: DocumentStore, metadata: dict[str, str | int]
+) -> None:
+    with pytest.raises(ParameterError, match="valid Unicode") as caught:
+        store.add([Document("a", "x", metadata)])
+    assert "of document 'a'" in str(caught.value)
+    assert len(store) == 0
+
+
+@pytest.mark.parametrize(("sign", "zeros"), [(1, 4300), (-1, 5000)])
+def test_an_integer_that_python_will_not_write_is_refused(
+    store: DocumentStore, sign: int, zeros: int
+) -> None:
+    with pytest.raises(InputError, match="metadata 'k' of document 'a' must have at most 4,300"):
+        store.add([Document("a", "x", {"k": sign * 10**zeros})])
+    assert len(store) == 0
+
+
+def test_the_largest_integer_that_json_can_be_read_with_comes_back(store: DocumentStore) -> None:
+    largest = 10**4300 - 1
+    store.add([Document("a", "x", {"k": largest})])
+    assert store.get("a").metadata["k"] == largest
 
 
 def test_readers_see_what_was_committed_while_a_writer_works(

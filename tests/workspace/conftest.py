@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ import pytest
 
 import embedsearch as es
 from embedsearch.text.corpora.planted import PlantedCorpus
+
+# Read once, when the client of the hub is imported by whichever test comes first.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")

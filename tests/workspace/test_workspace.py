@@ -70,13 +70,6 @@ def test_similar_documents_share_the_topic_and_leave_out_the_document(ws: es.Wor
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
-def test_scores_of_similar_documents_are_cosines_of_their_vectors(ws: es.Workspace) -> None:
-    first = next(iter(ws.documents))
-    vector = ws.documents.vector(first)
-    for hit in ws.documents.most_similar(first, topn=3):
-        assert hit.score == pytest.approx(float(ws.documents.vector(hit.id) @ vector), abs=1e-5)
-
-
 def test_scores_by_meaning_alone_are_means_of_cosines(ws: es.Workspace) -> None:
     query, _ = PlantedCorpus().queries()[0]
     scores = [hit.score for hit in ws.search(query, topn=100, mode="latent")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # Takes the place of a token in a field that does not hold it, so that positions stay true.
 HOLE = "\x00"
+CACHED_TERMS = 1 << 16
 _JOINTS = re.compile("[-_']")
 
 
@@ -116,11 +118,34 @@ class LexicalAnalyzer:
 
     def terms(self, text: str) -> list[Term]:
         """Return the terms of a text in order, holes included: the index is the position."""
+        self._forms.trim()
         return [term for token in self._cut(text) for term in self._forms.terms(token)]
 
     def words(self, text: str) -> list[str]:
         """Return the terms of a text that are scored, in order."""
-        return [term.text for term in self.terms(text) if not term.stop and term.text != HOLE]
+        self._forms.trim()
+        forms = map(self._forms.__getitem__, self._cut(text))
+        return [term for form in forms for term in form.split(" ") if term not in ("", HOLE)]
+
+    def counted(self, text: str) -> dict[str, tuple[int, str]]:
+        """Count the terms of a text that are scored, and give the first spelling of each."""
+        self._forms.trim()
+        tokens = self._cut(text)
+        forms = list(map(self._forms.__getitem__, tokens))
+        spellings = dict(zip(reversed(forms), reversed(tokens), strict=True))
+        found: dict[str, tuple[int, str]] = {}
+        for form, count in Counter(forms).items():
+            for term, spelling in self._parted(form, spellings[form]):
+                before, known = found.get(term, (0, spelling))
+                found[term] = before + count, known
+        return found
+
+    def _parted(self, form: str, token: str) -> list[tuple[str, str]]:
+        """Return the terms of one token that are scored, with their spellings."""
+        if " " not in form:
+            return [] if form == HOLE else [(form, token)]
+        terms = self._forms.terms(token)
+        return [(t.text, t.spelling) for t in terms if not t.stop and t.text != HOLE]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values to keep with the index."""
@@ -142,6 +167,7 @@ class _Forms(dict[str, str]):
     def __init__(self, settings: TokenizerSettings) -> None:
         super().__init__()
         self.stops: dict[str, str] = {}
+        self._terms: dict[str, list[Term]] = {}
         self._stop_words = frozenset(settings.stop_words)
         self._normalize = TextProcessor(replace(settings, accents="keep")).normalize
 
@@ -155,13 +181,18 @@ class _Forms(dict[str, str]):
 
     def terms(self, token: str) -> list[Term]:
         """Return the terms of a token."""
-        return list(map(self._term, self._parts(token)))
+        found = self._terms.get(token)
+        if found is None:
+            found = self._terms[token] = list(map(self._term, self._parts(token)))
+        return found
 
     def trim(self) -> None:
         """Start anew where too much is remembered."""
         if len(self) >= CACHED_TYPES:
             self.clear()
             self.stops.clear()
+        if len(self._terms) >= CACHED_TERMS:
+            self._terms.clear()
 
     def _parts(self, token: str) -> list[str]:
         if token.lower() in self._stop_words or not _JOINTS.search(token):

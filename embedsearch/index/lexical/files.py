@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STATE, META = "lexical.json", "meta.json"
+_MANAGED = ".managed.json"
+_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}(\.\w+)+|\.tantivy-\w+\.lock")
 FORMAT = 1
 _KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
@@ -108,6 +111,11 @@ def read_committed(folder: Path) -> Committed:
         return Committed(int(values["opstamp"]), gone, names)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{META} is not what was written") from error
+
+
+def are_ours(names: set[str]) -> bool:
+    """Tell whether files are those of a lexical index, or what damage has left of one."""
+    return bool(names & {STATE, META, _MANAGED}) or all(map(_SEGMENT_FILE.fullmatch, names))
 
 
 def mirrored(folder: Path) -> TemporaryDirectory[str]:

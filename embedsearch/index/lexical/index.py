@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import (
@@ -23,9 +25,9 @@ from embedsearch.index.lexical._tantivy import (
 )
 from embedsearch.index.lexical.bounding import bounded, checked
 from embedsearch.index.lexical.files import (
-    META,
     STATE,
     State,
+    are_ours,
     damaged_files,
     mirrored,
     missing_files,
@@ -41,8 +43,6 @@ from embedsearch.index.lexical.writing import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
     from types import TracebackType
 
     import numpy as np
@@ -77,7 +77,7 @@ class LexicalIndex:
         """Wrap an opened tantivy index; use `create` or `open` instead."""
         self.folder, self.writable, self.title_weight = folder, writable, title_weight
         self._index, self._state = index, state
-        self._mirror: TemporaryDirectory[str] | None = None
+        self.held_folder: TemporaryDirectory[str] | None = None
         self._snapshot = open_snapshot(index, title_weight)
 
     @classmethod
@@ -106,6 +106,14 @@ class LexicalIndex:
         return cls(folder, index, state, True, title_weight)
 
     @classmethod
+    def temporary(cls, analyzer: LexicalAnalyzer) -> LexicalIndex:
+        """Make an empty index in a folder that goes when it is closed; see `create`."""
+        folder = TemporaryDirectory(prefix="embedsearch-", ignore_cleanup_errors=True)
+        index = cls.create(Path(folder.name), analyzer)
+        index.held_folder = folder
+        return index
+
+    @classmethod
     def open(
         cls, folder: Path, writable: bool = False, title_weight: float = TITLE_WEIGHT
     ) -> LexicalIndex:
@@ -123,7 +131,7 @@ class LexicalIndex:
             index = load_tantivy().Index.open(str(folder if mirror is None else mirror.name))
             prepare(index)
             opened = cls(folder, index, state, writable, title_weight)
-        opened._mirror = mirror
+        opened.held_folder = mirror
         _check_commit(folder, state)
         return opened
 
@@ -280,6 +288,23 @@ class LexicalIndex:
         with reading_errors(self.folder):
             return self._snapshot.admits(query, wanted)
 
+    def narrowed(self, query: LexicalQuery | str, numbers: Numbers) -> IntVector:
+        """Return those of many documents that have all that is required, and nothing excluded.
+
+        What `admits` tells, at a cost that depends on the query alone; but where nothing is
+        required, it gives documents back that are not in the index.
+        """
+        query, wanted = self._parsed(query), as_numbers("numbers", numbers)
+        if not query.constrained:
+            return wanted
+        with reading_errors(self.folder):
+            return self._snapshot.narrowed(query, wanted)
+
+    def frequency(self, field: str, term: str) -> int:
+        """Count the documents that have a term in a field, deleted ones until merged."""
+        with reading_errors(self.folder):
+            return self._snapshot.frequency(field, term)
+
     def explain(self, query: LexicalQuery | str, numbers: Numbers) -> list[list[Contribution]]:
         """Return what each word adds to the scores of given documents, the largest first.
 
@@ -301,8 +326,8 @@ class LexicalIndex:
     def close(self) -> None:
         """Let go of the files; the index cannot be used any more."""
         del self._snapshot, self._index
-        if self._mirror is not None:
-            self._mirror.cleanup()
+        if self.held_folder is not None:
+            self.held_folder.cleanup()
 
     def __enter__(self) -> LexicalIndex:
         return self
@@ -347,7 +372,7 @@ def _make_room(folder: Path) -> None:
         return
     with writing_errors(folder):
         names = {path.name for path in folder.iterdir()}
-    if names and not names & {STATE, META, ".managed.json"}:
+    if not are_ours(names):
         raise WorkspaceExistsError(folder, "there is something else than a lexical index in it")
     with writing_errors(folder):
         # Without it, what is left by a crash from here on is taken for damaged.

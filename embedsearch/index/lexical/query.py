@@ -61,6 +61,15 @@ class LexicalQuery:
     dropped: int = 0
 
     @property
+    def meant(self) -> dict[str, float]:
+        """The weight of each term, those of phrases among them: what is looked for in meaning."""
+        weights = dict(self.words)
+        for phrase, weight in self.phrases.items():
+            for _, term in () if phrase.stop else phrase.terms:
+                weights[term] = weights.get(term, 0.0) + weight
+        return weights
+
+    @property
     def constrained(self) -> bool:
         """Whether anything is required or excluded."""
         return bool(self.required or self.excluded)

@@ -105,6 +105,10 @@ class Queries:
         """Return the query that finds all documents that `query` does not rule out."""
         return self.constrained(self._query.all_query(), query)
 
+    def ruled_out(self, query: LexicalQuery) -> Any:
+        """Return the query that finds all documents with anything that `query` excludes."""
+        return self._any(self._silent(phrase) for phrase in query.excluded)
+
     def among(self, query: Any, numbers: Sequence[int]) -> Any:
         """Return `query` for the documents of these numbers alone."""
         # A set query does the same in four times the time.

@@ -89,6 +89,16 @@ class Snapshot:
         _, found = self._looked_up(self._queries.admitting(query), np.unique(numbers))
         return places_among(numbers, np.sort(found))[1]
 
+    def narrowed(self, query: LexicalQuery, numbers: IntVector) -> IntVector:
+        """Return those of many documents that the query does not rule out."""
+        if query.required:
+            most = min(self._matches(*_field(phrase)) for phrase in query.required)
+            _, found = self._hits(self._queries.admitting(query), most) if most else _nothing()
+            return numbers[places_among(numbers, np.sort(found))[1]]
+        most = min(sum(self._matches(*_field(p)) for p in query.excluded), self.count)
+        _, found = self._hits(self._queries.ruled_out(query), most) if most else _nothing()
+        return numbers[~places_among(numbers, np.sort(found))[1]]
+
     def explain(self, query: LexicalQuery, numbers: IntVector) -> list[list[Contribution]]:
         """Return what each word adds to the scores of these documents."""
         wanted = np.unique(numbers)
@@ -155,6 +165,10 @@ def open_snapshot(index: Any, title_weight: float) -> Snapshot:
     """Take the state of the last commit."""
     index.reload()
     return Snapshot(index.searcher(), index.schema, title_weight)
+
+
+def _field(phrase: Phrase) -> tuple[str, Phrase]:
+    return STOPS if phrase.stop else TEXT, phrase
 
 
 def _best(scores: FloatVector, numbers: IntVector, topn: int) -> tuple[FloatVector, IntVector]:

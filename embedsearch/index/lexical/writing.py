@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,20 @@ HEAP = 64 << 20
 
 
 class Writer:
-    """Takes documents in and out, within `writing`."""
+    """Takes documents in and out, within `writing`.
 
-    def __init__(self, writer: Any, analyzer: LexicalAnalyzer, folder: Path) -> None:
+    Args:
+        writer: tantivy's writer.
+        analyzer: Cuts the documents.
+        folder: Where the index is.
+        highest: No document has a number above this.
+    """
+
+    def __init__(
+        self, writer: Any, analyzer: LexicalAnalyzer, folder: Path, highest: float = math.inf
+    ) -> None:
         self._writer, self._analyzer, self._folder = writer, analyzer, folder
+        self._highest = highest
         self._document = load_tantivy().Document
 
     def delete(self, number: int) -> None:
@@ -39,17 +50,30 @@ class Writer:
 
     def put(self, number: int, document: Document) -> None:
         """Add a document, in place of the one of this number if it is there."""
-        title = self._analyzer.fields(document.title) if document.title else Fields("", "")
-        body = self._analyzer.fields(document.text)
         stored = self._document()
         stored.add_integer(NUMBER, number)
-        stored.add_text(TITLE, title.words)
-        # The hole keeps a phrase from running on from the title into the text.
-        stored.add_text(TEXT, f"{title.words} {HOLE} {body.words}" if title.words else body.words)
-        stored.add_text(STOPS, f"{title.stops} {HOLE} {body.stops}" if title.words else body.stops)
-        self.delete(number)
+        for name, text in indexed_fields(document, self._analyzer).items():
+            stored.add_text(name, text)
+        # A deletion costs as much as the analysis of a document.
+        if number <= self._highest:
+            self.delete(number)
+        self._highest = max(self._highest, number)
         with writing_errors(self._folder):
             self._writer.add_document(stored)
+
+
+def indexed_fields(document: Document, analyzer: LexicalAnalyzer) -> dict[str, str]:
+    """Return what the fields of a document hold: terms and holes, parted by spaces."""
+    title = analyzer.fields(document.title) if document.title else Fields("", "")
+    body = analyzer.fields(document.text)
+    if not title.words:
+        return {TITLE: "", TEXT: body.words, STOPS: body.stops}
+    # The hole keeps a phrase from running on from the title into the text.
+    return {
+        TITLE: title.words,
+        TEXT: f"{title.words} {HOLE} {body.words}",
+        STOPS: f"{title.stops} {HOLE} {body.stops}",
+    }
 
 
 @contextmanager
@@ -67,8 +91,10 @@ def writing(index: Any, analyzer: LexicalAnalyzer, folder: Path) -> Iterator[Wri
         writer = index.writer(heap_size=HEAP, num_threads=1)
         # Files of a process that died while it committed have the names of those to come.
         writer.garbage_collect_files()
+        index.reload()
+        highest = math.inf if index.searcher().num_docs else -1
     try:
-        yield Writer(writer, analyzer, folder)
+        yield Writer(writer, analyzer, folder, highest)
         with writing_errors(folder):
             writer.commit()
     except BaseException:

@@ -29,12 +29,19 @@ class CheckedEncoder:
         encoder: The encoder.
         name: What errors call it.
         batch_size: The most texts given to it at once; None takes its own `batch_size`, or 256.
+        vector_size: The dimensions that it must have; None takes those that it has.
 
     Raises:
         ParameterError: It lacks a method, or the batch size is no whole number of 1 or more.
     """
 
-    def __init__(self, encoder: Encoder, name: str, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        name: str,
+        batch_size: int | None = None,
+        vector_size: int | None = None,
+    ) -> None:
         for method in ("encode_documents", "encode_queries"):
             if not callable(getattr(encoder, method, None)):
                 raise ParameterError("encoder", f"one with {method}(texts)", name)
@@ -43,7 +50,7 @@ class CheckedEncoder:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ParameterError("batch_size", "a whole number, 1 or more", batch_size)
         self.encoder, self.name, self.batch_size = encoder, name, batch_size
-        self._vector_size: int | None = None
+        self._vector_size = vector_size
 
     def __repr__(self) -> str:
         return f"CheckedEncoder({self.name!r})"

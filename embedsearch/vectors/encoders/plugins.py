@@ -31,11 +31,12 @@ def encoder_names() -> tuple[str, ...]:
     return tuple(sorted({found.name for found in (*_OURS, *entry_points(group=GROUP))}))
 
 
-def load_encoder(spec: str) -> CheckedEncoder:
+def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
     """Make the encoder that `spec` names; its errors will call it `spec`.
 
     Args:
         spec: `NAME` or `NAME:ARGUMENT`, such as `sentence-transformers:models/minilm`.
+        vector_size: The dimensions that it must have; None takes those that it has.
 
     Raises:
         ParameterError: No such encoder is installed, it cannot be loaded, or it is none.
@@ -44,7 +45,8 @@ def load_encoder(spec: str) -> CheckedEncoder:
     name, colon, argument = spec.partition(":")
     for found in (*_OURS, *entry_points(group=GROUP)):
         if found.name == name:
-            return _checked(_made(found, spec, [argument] if colon else []), found, spec)
+            made = _made(found, spec, [argument] if colon else [])
+            return _checked(made, found, spec, vector_size)
     allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
     raise ParameterError("encoder", allowed, spec)
 
@@ -68,9 +70,9 @@ def _made(found: EntryPoint, spec: str, arguments: list[str]) -> Any:
         raise ParameterError("encoder", allowed, spec) from error
 
 
-def _checked(made: Any, found: EntryPoint, spec: str) -> CheckedEncoder:
+def _checked(made: Any, found: EntryPoint, spec: str, vector_size: int | None) -> CheckedEncoder:
     try:
-        return CheckedEncoder(made, spec)
+        return CheckedEncoder(made, spec, vector_size=vector_size)
     except ParameterError as error:
         allowed = f"a plug-in with {error.name}: {error.allowed} ({found.value})"
         raise ParameterError("encoder", allowed, spec) from error

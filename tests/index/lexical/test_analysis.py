@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from embedsearch._errors import ParameterError
@@ -96,3 +98,26 @@ def test_a_language_without_stems_has_its_stop_words() -> None:
 def test_an_unknown_language_is_named() -> None:
     with pytest.raises(ParameterError, match="klingon"):
         LexicalAnalyzer.for_language("klingon")
+
+
+def test_terms_are_counted_with_their_first_spelling() -> None:
+    analyzer = LexicalAnalyzer.for_language("english")
+    text = "Boundary-layers and the layer's flows; l'avion, a Flow in flowing layers. x_layer"
+    counted = analyzer.counted(text)
+    assert {term: n for term, (n, _) in counted.items()} == Counter(analyzer.words(text))
+    assert counted["layer"] == (4, "layers")
+    assert counted["flow"] == (3, "flows")
+    assert analyzer.counted("") == {}
+
+
+def test_words_are_the_terms_that_are_scored(english: LexicalAnalyzer) -> None:
+    for text in (
+        "The well-known layers' flow",
+        "l'avion d'été",
+        "the of",
+        "",
+        "北京大学的",
+        "a_b__c -",
+    ):
+        terms = [t.text for t in english.terms(text) if not t.stop and t.text != "\x00"]
+        assert english.words(text) == terms

@@ -95,6 +95,17 @@ def test_a_number_that_comes_twice_keeps_the_last_document(index: LexicalIndex) 
     assert hits(index, "first") == []
 
 
+def test_a_number_that_comes_twice_into_a_new_index_keeps_the_last_document(
+    tmp_path: Path, english: LexicalAnalyzer
+) -> None:
+    first, last = Document("a", "salt"), Document("a", "pepper")
+    with LexicalIndex.create(tmp_path / "lexical", english) as index:
+        index.apply([(5, first), (3, first), (5, last), (3, last)], change=1)
+        assert len(index) == 2
+        assert index.search("pepper")[1].tolist() == [3, 5]
+        assert len(index.search("salt")[1]) == 0
+
+
 def test_large_numbers_are_kept(index: LexicalIndex) -> None:
     index.apply(numbered(2**40, 2**62, text="huge"), change=2**50)
     assert hits(index, "huge") == [2**40, 2**62]

@@ -1,0 +1,163 @@
+"""What a workspace learns from its documents: word vectors, and how documents are found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.search.settings import SearchSettings, changed_search
+from embedsearch.text.settings import changed
+from embedsearch.vectors.encoders.absent import check_present
+from embedsearch.workspace.opened import OpenWorkspace
+from embedsearch.workspace.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from embedsearch._types import Document
+    from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.training.base import Callback, TrainingReport
+
+# Documents may become so many times as many before it is learned anew how they are found.
+_GROWN = 2
+
+
+class LearningWorkspace(OpenWorkspace):
+    """Trains and indexes; see `Workspace`."""
+
+    @property
+    def tokenizer(self) -> TokenizerSettings:
+        """How the next training cuts text into tokens."""
+        return self._state.tokenizer
+
+    @property
+    def _search_settings(self) -> SearchSettings:
+        return SearchSettings() if self._generation is None else self._generation.search_settings
+
+    def train(
+        self,
+        trainer: str = "auto",
+        *,
+        tokenizer: TokenizerSettings | str | None = None,
+        progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        update: bool = False,
+        **parameters: Any,
+    ) -> TrainingReport:
+        """Train word vectors on all documents, encode and index them, publish the result.
+
+        An interrupted training goes on from its last checkpoint when it is asked for again
+        with the same settings, or with none.
+
+        Args:
+            trainer: One of `embedsearch.TRAINERS`.
+            tokenizer: How to cut text from now on: settings, or the name of a tokenizer; None
+                leaves it as it is.
+            progress: A listener.
+            callbacks: Called with an `EpochReport` after every epoch; one that returns True
+                stops the training.
+            update: Go on from the word vectors that there are, on the documents that were
+                added or changed since; new words join the vocabulary, and words that the new
+                text does not have keep their vectors.
+            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
+                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
+                `encoders` and `language` are as for `index`.
+
+        Raises:
+            CorpusTooSmallError: Fewer than two words are frequent enough.
+            ParameterError: A parameter is unknown or out of range.
+        """
+        self._check_writable()
+        number, report, tokenizer = self._train(
+            trainer, tokenizer, progress, callbacks, update, **parameters
+        )
+        self._name(State(tokenizer, number), progress)
+        return report
+
+    def replace_all(
+        self, documents: Iterable[Document], *, trainer: str = "auto", **settings: Any
+    ) -> TrainingReport:
+        """Replace every document and train anew; see `train`.
+
+        If reading or training fails, the workspace stays as it was.
+        """
+        self._check_writable()
+        with self._store.transaction():
+            self._store.clear()
+            self._store.add(documents)
+            number, report, tokenizer = self._train(trainer, **settings)
+        self._name(State(tokenizer, number))
+        return report
+
+    def index(
+        self,
+        *,
+        refit: bool = False,
+        encoders: Sequence[str] | None = None,
+        language: str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Store the vectors of documents changed since; return how many changes that were.
+
+        How documents are found is learned anew when their number has doubled, when other
+        settings are given, or when that is asked for.
+
+        Args:
+            refit: Learn anew how documents are found.
+            encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
+                `embedsearch.Encoder`. None leaves them as they are, an empty list has none.
+            language: Whose stop words and stems words are looked up by; "auto", "none" or a
+                name such as "english". None leaves it as it is.
+            progress: A listener.
+
+        Raises:
+            ParameterError: There is no such encoder or language.
+            MissingExtraError: An encoder needs a package that is not installed.
+        """
+        from embedsearch.workspace.pipeline import index_generation, refit_generation
+
+        self._check_writable()
+        generation = self._trained()
+        behind = self._store.count_since(generation.change)
+        listener = progress or SilentProgress()
+        grown = len(self._store) > _GROWN * generation.fitted_documents
+        settings = changed_search(generation.search_settings, encoders, language)
+        if refit or grown or settings != generation.search_settings:
+            number = refit_generation(self._layout, self._store, generation, settings, listener)
+            self._name(State(self.tokenizer, number), listener)
+        elif behind:
+            check_present(generation.search_model.space.external)
+            with listener.task("encoding documents", behind, "documents") as task:
+                vectors = self._document_search().current()
+                task.advance(behind)
+            number = index_generation(self._layout, generation, vectors)
+            self._name(State(self.tokenizer, number), listener)
+        return behind
+
+    def _train(
+        self,
+        trainer: str,
+        tokenizer: TokenizerSettings | str | None = None,
+        progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        update: bool = False,
+        **parameters: Any,
+    ) -> tuple[int, TrainingReport, TokenizerSettings]:
+        from embedsearch.workspace.pipeline import train_generation
+        from embedsearch.workspace.requests import search_options, training_request
+
+        tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
+        search, options = search_options(options, self._search_settings)
+        request = training_request(
+            self._layout,
+            self._store.change,
+            trainer,
+            tokenizer,
+            options,
+            callbacks,
+            self._trained() if update else None,
+            search,
+        )
+        listener = progress or SilentProgress()
+        trained = train_generation(self._layout, self._store, request, self._generation, listener)
+        return *trained, tokenizer

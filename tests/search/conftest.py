@@ -1,0 +1,171 @@
+"""A small collection, searched by words and by meaning, made without a workspace."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embedsearch._types import Document, FloatMatrix
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
+from embedsearch.search.encoding import full_text
+from embedsearch.search.fusion import Fusion
+from embedsearch.search.hybrid import HybridSearch
+from embedsearch.search.latent_index import LatentIndex
+from embedsearch.search.model import SearchModel
+from embedsearch.search.space import Spreads, fit_space
+from embedsearch.search.term_vectors import known_vectors
+from embedsearch.search.terms import TermDocuments, Terms
+from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.vectors.encoders.checked import CheckedEncoder
+from embedsearch.vectors.sparse import TermStatistics
+
+TOPICS = {
+    "road": (["car", "vehicle", "truck"], "engine wheel road driver brake lorries"),
+    "farm": (["cow", "goat", "sheep"], "meadow barn hay farmer milk grazing"),
+    "sky": (["comet", "planet", "star"], "telescope orbit night dawn light moons"),
+}
+WEIGHTS = {"lsa-100": 0.5, "words": 1.5, "letters": 0.75}
+
+
+class Letters:
+    """An encoder of someone else's: how often a text has each letter."""
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        counts = [[text.lower().count(letter) for letter in "abcdefgh"] for text in texts]
+        return np.array(counts, np.float32).reshape(len(texts), 8)
+
+    encode_queries = encode_documents
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Documents, and a search of them; document i has the number 10 + i."""
+
+    documents: list[Document]
+    search: HybridSearch
+
+    def by_number(self, number: int) -> Document:
+        return self.documents[number - 10]
+
+    def texts_of(self, numbers: Sequence[int]) -> list[str]:
+        return [full_text(self.by_number(number)) for number in numbers]
+
+
+def written() -> list[Document]:
+    """Documents in which words for one thing seldom meet, but stand beside the same words."""
+    choose = random.Random(0)  # noqa: S311 - sentences, not secrets
+    documents = []
+    for number in range(60):
+        topic = list(TOPICS)[number % 3]
+        names, others = TOPICS[topic][0], TOPICS[topic][1].split()
+        name = names[number // 3 % 3]
+        sentences = [
+            f"The {name} was {choose.choice(others)}-{choose.choice(others)} near a "
+            f"{choose.choice(others)}."
+            for _ in range(4)
+        ]
+        title = f"About the {name}" if number % 2 else ""
+        documents.append(Document(f"{topic}-{number}", " ".join(sentences), {}, title))
+    return [*documents, Document("empty", ""), Document("foreign", "xyzzy plugh")]
+
+
+def cooccurring(documents: TermDocuments) -> FloatMatrix:
+    """Term vectors by a decomposition of which terms share documents."""
+    C = documents.counts.toarray()
+    values, directions = np.linalg.eigh(C.T @ C)
+    vectors: FloatMatrix = (directions[:, -4:] * np.sqrt(values[-4:])).astype(np.float32)
+    return vectors
+
+
+def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) -> HybridSearch:
+    """Fit the encoders to the documents, and index them."""
+    analyzer, texts = lexical.analyzer, [full_text(document) for document in documents]
+    cut = [analyzer.words(text) for text in texts]
+    # The last document is of words that no encoder knows, as one that was added later.
+    terms = Terms(sorted({term for words in cut[:-1] for term in words}))
+    counted = terms.documents(cut)
+    statistics = TermStatistics.of(counted.counts)
+    external = [CheckedEncoder(Letters(), "letters")]
+    vectors = known_vectors(cooccurring(counted))
+    space = fit_space(counted, terms, statistics, vectors, external)
+    X = space.documents(counted.counts, texts)
+    spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
+    names = {block.name: WEIGHTS.get(block.name, 1.0) for block in space.blocks}
+    model = SearchModel(analyzer, space, spreads, Fusion(weights=names, feedback=feedback))
+    numbers = np.arange(10, 10 + len(documents))
+    return HybridSearch(lexical, LatentIndex(numbers, X), model)
+
+
+@pytest.fixture(scope="session")
+def lexical_index() -> Iterator[LexicalIndex]:
+    """The words of the documents."""
+    with LexicalIndex.temporary(LexicalAnalyzer.for_language("english")) as index:
+        index.apply(((10 + i, document) for i, document in enumerate(written())), change=1)
+        yield index
+
+
+@pytest.fixture(scope="session", params=[0, 3], ids=["no feedback", "feedback"])
+def collection(request: pytest.FixtureRequest, lexical_index: LexicalIndex) -> Collection:
+    """The collection, searched without and with feedback."""
+    documents = written()
+    return Collection(documents, searched(documents, lexical_index, request.param))
+
+
+@pytest.fixture(scope="session")
+def plain(lexical_index: LexicalIndex) -> Collection:
+    """The collection, searched without feedback."""
+    documents = written()
+    return Collection(documents, searched(documents, lexical_index, 0))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Planted documents, numbered from 1, every fifth with a title, and all that was learned."""
+
+    documents: dict[int, Document]
+    terms: Terms
+    counted: TermDocuments
+    term_vectors: FloatMatrix
+    model: SearchModel
+    X: FloatMatrix
+    lexical: LexicalIndex
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        return np.arange(1, len(self.documents) + 1)
+
+    @property
+    def search(self) -> HybridSearch:
+        return HybridSearch(self.lexical, LatentIndex(self.numbers, self.X), self.model)
+
+
+@pytest.fixture(scope="session")
+def planted() -> Iterator[Planted]:
+    """Some 240 planted documents."""
+    documents = dict(enumerate(map(titled, PlantedCorpus(documents=240)), 1))
+    with LexicalIndex.temporary(LexicalAnalyzer.for_language("english")) as lexical:
+        lexical.apply(documents.items(), change=1)
+        cut = [lexical.analyzer.words(full_text(document)) for document in documents.values()]
+        terms = Terms(list(dict.fromkeys(term for words in cut for term in words)))
+        counted = terms.documents(cut)
+        statistics = TermStatistics.of(counted.counts)
+        random = np.random.default_rng(0).standard_normal((len(documents), 30))
+        vectors = np.asarray(counted.counts.T @ random, np.float32)
+        space = fit_space(counted, terms, statistics, known_vectors(vectors))
+        X = space.linear_documents(counted.counts)
+        spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
+        weights = {block.name: 0.5 + i for i, block in enumerate(space.blocks)}
+        fusion = Fusion(weights=weights, feedback=3)
+        model = SearchModel(lexical.analyzer, space, spreads, fusion)
+        yield Planted(documents, terms, counted, vectors, model, X, lexical)
+
+
+def titled(document: Document) -> Document:
+    """Give every fifth document its first sentence as a title."""
+    title = document.text.split(".")[0] if document.id[-1] in "05" else ""
+    return Document(document.id, document.text, document.metadata, title)

@@ -1,0 +1,165 @@
+"""A lexical index that is behind, held against one that has caught up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedsearch._types import Document
+from embedsearch.index.lexical import LexicalIndex
+from embedsearch.search.completed_lexical import CompletedLexical
+from embedsearch.search.later_documents import LaterDocuments
+from embedsearch.store.documents import DocumentStore
+
+QUERIES = (
+    "galaxy of stars",
+    "mayor",
+    "zyzzyva engine",
+    '"engine room"',
+    '"room engine" mayor',
+    "+engine mayor",
+    "galaxy king -engine",
+    "galaxy king -mayor -unheard",
+    "+zyzzyva",
+    "the of",
+    '"to be or not"',
+    "well-known harbours",
+)
+
+
+@dataclass(frozen=True)
+class Both:
+    behind: CompletedLexical
+    caught_up: LexicalIndex
+    store: DocumentStore
+
+
+@pytest.fixture(scope="module")
+def both(planted: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """An index behind by additions, changes and deletions, and one that is not."""
+    store = DocumentStore(tmp_path_factory.mktemp("record") / "r.sqlite", writable=True)
+    store.add(planted.documents.values())
+    analyzer = planted.lexical.analyzer
+    with LexicalIndex.temporary(analyzer) as old, LexicalIndex.temporary(analyzer) as new:
+        old.apply(store.changed_since(0), change=store.change)
+        change(store)
+        later = LaterDocuments(old.change, planted.model.space.statistics.mean_length)
+        new.apply(store.changed_since(0), change=store.change)
+        yield Both(CompletedLexical(old, later.followed(store, analyzer)), new, store)
+    store.close()
+
+
+def change(store: DocumentStore) -> None:
+    ids = list(store.ids())
+    store.delete(ids[:10])
+    new = [
+        ("n0", "The engine room of a well-known harbour. Zyzzyva!", "Engine room"),
+        ("n1", "A room with an engine, a mayor and a galaxy of stars.", ""),
+        ("n2", "To be or not to be, that is the question of the harbours.", "The question"),
+        ("n3", "", ""),
+        ("n4", "engine " * 50 + "room " * 20, ""),
+        (ids[20], "Zyzzyva zyzzyva in the galaxy.", "King"),
+    ]
+    store.add(Document(id, text, {}, title) for id, text, title in new)
+    store.delete([ids[30]])
+    store.add([Document("n5", "mayor king engine")])
+    store.delete(["n5"])
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_the_same_documents_are_found_with_nearly_the_same_scores(both: Both, text: str) -> None:
+    scores, numbers = both.behind.search(text, 500)
+    expected = both.caught_up.search(text, 500)
+    assert sorted(numbers.tolist()) == sorted(expected[1].tolist())
+    wanted = dict(zip(expected[1].tolist(), expected[0].tolist()))
+    if both.caught_up.parse(text).stops or text.startswith('"to'):
+        return
+    # The index rounds lengths, and what has gone still counts in idf: much only for words that
+    # nearly all documents have.
+    np.testing.assert_allclose(scores, [wanted[n] for n in numbers.tolist()], rtol=0.15)
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_few_are_the_first_of_many(both: Both, text: str) -> None:
+    scores, numbers = both.behind.search(text, 500)
+    for topn in (1, 3):
+        np.testing.assert_array_equal(both.behind.search(text, topn)[1], numbers[:topn])
+    allowed = np.arange(1, 300, 2)
+    kept = np.isin(numbers, allowed)
+    found = both.behind.search(text, 4, allowed)
+    np.testing.assert_array_equal(found[1], numbers[kept][:4])
+    np.testing.assert_allclose(found[0], scores[kept][:4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_scores_of_documents_are_those_of_the_search(both: Both, text: str) -> None:
+    found = dict(zip(*(part.tolist() for part in reversed(both.behind.search(text, 500)))))
+    numbers = np.arange(0, 260)
+    expected = [found.get(number, 0.0) for number in numbers.tolist()]
+    np.testing.assert_allclose(both.behind.scores_of(text, numbers), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_explanations_add_up_to_the_scores(both: Both, text: str) -> None:
+    scores, numbers = both.behind.search(text, 30)
+    for score, parts in zip(scores.tolist(), both.behind.explain(text, numbers), strict=True):
+        assert sum(part.score for part in parts) == pytest.approx(score, rel=1e-5)
+        assert [p.score for p in parts] == sorted((p.score for p in parts), reverse=True)
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_what_is_required_and_excluded_holds(both: Both, text: str) -> None:
+    there = np.array([number for number, _ in both.store.changed_since(0)])
+    expected = both.caught_up.admits(text, there)
+    np.testing.assert_array_equal(both.behind.admits(text, there), expected)
+    narrowed = both.behind.narrowed(text, there)
+    assert narrowed.tolist() == there[expected].tolist()
+    assert both.caught_up.narrowed(text, there).tolist() == narrowed.tolist()
+
+
+def test_a_changed_document_loses_the_words_it_had(both: Both, planted: Any) -> None:
+    changed = planted.documents[21]
+    words = [w for w in planted.lexical.analyzer.words(changed.text) if w not in ("king", "galaxi")]
+    assert both.behind.scores_of(" ".join(words), [21]).tolist() == [0]
+    assert both.behind.index.scores_of(" ".join(words), [21])[0] > 0
+
+
+def test_frequencies_count_both(both: Both) -> None:
+    words = ["zyzzyva", "engine", "unheard", "the"]
+    behind, caught_up = (x.document_frequencies(words) for x in (both.behind, both.caught_up))
+    assert behind[0] == caught_up[0] == 2
+    assert behind[1] >= caught_up[1] > 0
+    assert behind[2] == 0
+
+
+def test_what_came_later_is_followed_step_by_step(planted: Any, tmp_path: Path) -> None:
+    analyzer = planted.lexical.analyzer
+    with_steps = LaterDocuments(0, 10.0)
+    store = DocumentStore(tmp_path / "r.sqlite", writable=True)
+    for step in range(3):
+        store.add([Document(str(step), f"step {step}"), Document("same", f"changed {step}")])
+        with_steps = with_steps.followed(store, analyzer)
+    store.delete(["1"])
+    with_steps = with_steps.followed(store, analyzer)
+    at_once = LaterDocuments(0, 10.0).followed(store, analyzer)
+    store.close()
+    assert with_steps.words == at_once.words
+    assert with_steps.numbers.tolist() == at_once.numbers.tolist()
+    # Number 3 came and went, which an index that saw neither need not know.
+    assert with_steps.stale == at_once.stale
+    assert with_steps.change == at_once.change
+
+
+def test_many_documents_are_narrowed_to_those_that_each_would_be_admitted(planted: Any) -> None:
+    index, numbers = planted.lexical, planted.numbers
+    for text in ("+king -queen paris", "mayor -king", '+"the mayor" rome', "king"):
+        query = index.parse(text)
+        expected = numbers[index.admits(query, numbers)]
+        assert index.narrowed(query, numbers).tolist() == expected.tolist()
+        assert index.narrowed(query, numbers[:0]).tolist() == []

@@ -1,0 +1,234 @@
+"""Encoders that are plugged into search: fused, told of, missing, and taken away again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embedsearch as es
+from embedsearch.text.corpora.planted import PlantedCorpus
+
+# Before 0.10 model2vec leaves files open.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*json:pytest.PytestUnraisableExceptionWarning"
+)
+ENTRY_POINTS = "[embedsearch.encoders]\nhouse = house_search_encoders:House\n"
+MODULE = """
+from model2vec import StaticModel
+
+class House:
+    def __init__(self, folder):
+        self.model = StaticModel.from_pretrained(folder, force_download=False)
+
+    def encode_documents(self, texts):
+        return self.model.encode(list(texts), use_multiprocessing=False).tolist()
+
+    encode_queries = encode_documents
+"""
+UNKNOWN = "[UNK]"
+SETTINGS = {"vector_size": 16, "epochs": 2, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[es.Document]:
+    return [es.Document(d.id, d.text, d.metadata) for d in PlantedCorpus(documents=120)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, documents: list[es.Document]) -> Path:
+    """A tiny model of model2vec: the words of one topic have nearly the same vector."""
+    from model2vec import StaticModel
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    topic_of = {w: d.metadata["topic"] for d in documents for w in d.text.split()}
+    topics = sorted(set(topic_of.values()), key=str)
+    rng = np.random.default_rng(0)
+    centres = dict(zip(topics, rng.normal(size=(len(topics), 8))))
+    words = [UNKNOWN, *topic_of]
+    rows = [np.zeros(8), *(centres[t] + 0.1 * rng.normal(size=8) for t in topic_of.values())]
+    tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(words)}, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    vectors = np.array(rows, np.float32)
+    StaticModel(vectors, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a package that offers an encoder by a real entry point."""
+    info = folder / "house_search_encoders-1.0.dist-info"
+    info.mkdir(parents=True)
+    name = "Metadata-Version: 2.1\nName: house-search-encoders\nVersion: 1.0\n"
+    (info / "METADATA").write_text(name)
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (folder / "house_search_encoders.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(folder)
+
+
+@pytest.fixture
+def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "site", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def fused(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[es.Document], model: Path
+) -> tuple[Path, str]:
+    """A workspace whose search uses the encoder of that package, and what it is called."""
+    path, spec = tmp_path_factory.mktemp("workspaces") / "fused.es", f"house:{model}"
+    with pytest.MonkeyPatch.context() as patch:
+        install(tmp_path_factory.mktemp("site"), patch)
+        with es.create(path) as ws:
+            ws.add(documents)
+            ws.train(encoders=[spec], **SETTINGS)  # type: ignore[arg-type]
+    return path, spec
+
+
+@pytest.fixture
+def copy(fused: tuple[Path, str], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fused[0], tmp_path / "copy.es"))
+
+
+@pytest.mark.usefixtures("_installed")
+def test_its_scores_are_fused_and_its_weight_is_told(fused: tuple[Path, str]) -> None:
+    path, spec = fused
+    with es.open(path) as ws:
+        info = ws.info()
+        assert (info.encoders, info.missing_encoders) == ([spec], [])
+        # Its vectors know the topics, which is what finds documents by half of their words.
+        assert info.weights[spec] > 0
+        search = ws._document_search().hybrid()
+        block = next(b for b in search.model.space.blocks if b.name == spec)
+        assert search.latent.X[:, block.columns].any(axis=1).all()
+        for query, topic in PlantedCorpus(documents=120).queries():
+            found = [hit.metadata["topic"] for hit in ws.search(query, topn=5)]
+            assert found.count(topic) >= 4
+
+
+@pytest.mark.usefixtures("_installed")
+def test_later_documents_are_encoded_by_it_too(copy: Path) -> None:
+    with es.open(copy, "w") as ws:
+        first = next(iter(ws.documents))
+        ws.add([es.Document("twin", ws.documents[first].text)])
+        hit = ws.documents.most_similar(first, topn=1)[0]
+        assert (hit.id, hit.score) == ("twin", pytest.approx(1, abs=1e-4))
+        ws.index()
+        assert ws.documents.most_similar(first, topn=1)[0].score == pytest.approx(1, abs=1e-4)
+
+
+def test_without_the_package_all_that_needs_no_encoder_works(
+    fused: tuple[Path, str], copy: Path
+) -> None:
+    with es.open(copy, "w") as ws:
+        assert ws.words.most_similar("paris", topn=1)
+        assert ws.info().missing_encoders == [fused[1]]
+        hits = ws.search("paris france", mode="lexical")
+        assert all(
+            "paris" in ws.documents[h.id].text or "france" in ws.documents[h.id].text for h in hits
+        )
+        ws.add([es.Document("new", "paris xyzzy")])
+        assert [hit.id for hit in ws.search("xyzzy", mode="lexical")] == ["new"]
+        assert ws.documents.duplicates(1.0) is not None
+
+
+@pytest.mark.parametrize("mode", ["auto", "latent", "hybrid"])
+def test_without_the_package_the_rest_says_what_is_missing(copy: Path, mode: str) -> None:
+    expected = r"house:.*cannot be loaded here.*'lexical' go without.*index -w .*--encoder none"
+    with es.open(copy) as ws:
+        with pytest.raises(es.WorkspaceError, match=expected):
+            ws.search("paris france", mode=mode)
+        with pytest.raises(es.WorkspaceError, match=expected):
+            ws.documents.most_similar(next(iter(ws.documents)))
+
+
+def test_without_the_package_nothing_incomplete_is_stored(copy: Path) -> None:
+    with es.open(copy, "w") as ws:
+        ws.add([es.Document("new", "paris")])
+        generation = ws.info().generation
+        with pytest.raises(es.WorkspaceError, match="cannot be loaded here"):
+            ws.index()
+        with pytest.raises(es.ParameterError, match="encoder must be NAME"):
+            ws.index(refit=True)
+        with pytest.raises(es.ParameterError, match="encoder must be NAME"):
+            ws.train(**SETTINGS)  # type: ignore[arg-type]
+        assert ws.info().generation == generation
+
+
+def test_it_can_be_taken_away_for_good(copy: Path) -> None:
+    with es.open(copy, "w") as ws:
+        ws.index(encoders=[])
+        assert (ws.info().encoders, ws.info().missing_encoders) == ([], [])
+        assert set(ws.info().weights) <= {"bm25", "lsa-100", "lsa-300", "words"}
+        assert ws.search("paris france")
+    with es.open(copy) as ws:
+        assert ws.search("paris france")
+
+
+@pytest.mark.usefixtures("_installed")
+def test_another_model_of_other_dimensions_is_told_apart(
+    fused: tuple[Path, str], copy: Path, tmp_path: Path
+) -> None:
+    from model2vec import StaticModel
+
+    model, spec = tmp_path / "other", fused[1]
+    old = StaticModel.from_pretrained(spec.partition(":")[2], force_download=False)
+    vectors = np.ones((len(old.embedding), 3), np.float32)
+    StaticModel(vectors, old.tokenizer).save_pretrained(model)
+    (path,) = copy.glob("generations/*/manifest.json")
+    path.write_text(path.read_text().replace(spec, f"house:{model}"))
+    with es.open(copy) as ws, pytest.raises(es.VectorError, match="must have 8 dimensions, got 3"):
+        ws.search("paris france")
+
+
+@pytest.mark.usefixtures("_installed")
+def test_build_takes_encoders_and_a_language(
+    tmp_path: Path, documents: list[es.Document], model: Path
+) -> None:
+    source = tmp_path / "texts.txt"
+    source.write_text("\n".join(document.text for document in documents))
+    options: dict[str, Any] = {"encoders": f"house:{model}", "language": "french", **SETTINGS}
+    with es.build(source, tmp_path / "a.es", split="line", **options) as ws:
+        info = ws.info()
+    assert (info.encoders, info.language) == ([f"house:{model}"], "french")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"encoders": ["hous"]}, "encoder must be NAME or NAME:ARGUMENT"),
+        ({"encoders": ["model2vec:a", "model2vec:a"]}, "encoders must be different ones"),
+        ({"encoders": [5]}, "encoder must be NAME"),
+        ({"language": "klingon"}, "language must be none or one of"),
+    ],
+)
+def test_what_is_not_known_is_refused_before_anything_is_read(
+    tmp_path: Path, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(es.ParameterError, match=reason):
+        es.build(tmp_path / "not-there", tmp_path / "a.es", **options)
+    assert not (tmp_path / "a.es").exists()
+
+
+def test_a_model_that_is_not_there_leaves_no_workspace(
+    tmp_path: Path, documents: list[es.Document]
+) -> None:
+    source = tmp_path / "texts.txt"
+    source.write_text("\n".join(document.text for document in documents))
+    with pytest.raises(es.ParameterError, match="a model2vec model"):
+        es.build(source, tmp_path / "a.es", split="line", encoders=["model2vec:nowhere/at/all"])
+    assert not (tmp_path / "a.es").exists()
+
+
+@pytest.mark.usefixtures("_installed")
+def test_imported_vectors_leave_the_encoders_as_they_are(
+    fused: tuple[Path, str], copy: Path, tmp_path: Path
+) -> None:
+    with es.open(copy, "w") as ws:
+        ws.export(tmp_path / "v.npy", format="npy")
+        ws.import_vectors(tmp_path / "v.npy")
+        assert ws.info().encoders == [fused[1]]
+        assert ws.search("paris france")
