@@ -14,6 +14,7 @@ import numpy as np
 from embedsearch._errors import EmbedSearchError, MissingExtraError, SourceFormatError
 from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR, check_file, reading_errors
+from embedsearch.vectors.formats.parquet_pages import check_pages
 from embedsearch.vectors.formats.rows import RowChecker, row_slices, without_rows
 from embedsearch.vectors.formats.stored import as_float32
 from embedsearch.vectors.formats.words import check_writable
@@ -47,6 +48,7 @@ def read(path: Path, options: LoadOptions) -> Reading:
         names, count = table.schema_arrow.names, table.metadata.num_rows
         _check_columns(path, names)
         _check_lists(pa, path, table.schema_arrow.field("vector").type)
+        check_pages(path, (*_NEEDED, "count"))
         sample = next(table.iter_batches(1, columns=["vector"], use_threads=False), None)
         lengths = [] if sample is None else sample.column(0).value_lengths().to_pylist()
     if not lengths or not lengths[0]:
