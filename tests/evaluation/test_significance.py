@@ -21,7 +21,8 @@ def test_intervals_are_those_of_scipy(values: np.ndarray) -> None:
     for measure, ends in zip(values.T, found):
         expected = stats.bootstrap((measure,), np.mean, n_resamples=10_000, method="percentile")
         spread = expected.standard_error
-        np.testing.assert_allclose(ends, expected.confidence_interval, atol=0.15 * spread)
+        # Both draw at random, and means of few distinct values come in steps.
+        np.testing.assert_allclose(ends, expected.confidence_interval, atol=0.3 * spread)
 
 
 def test_the_interval_of_few_queries_is_that_of_all_their_resamples() -> None:
