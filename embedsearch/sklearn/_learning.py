@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import NotTrainedError, ParameterError
@@ -51,19 +50,12 @@ def learn(texts: list[str], trainer: str, options: Mapping[str, Any]) -> Learned
         CorpusTooSmallError: Fewer than two words are frequent enough.
         ParameterError: A setting is unknown or out of range.
     """
-    from embedsearch.text.phrase_learning import with_phrases
-    from embedsearch.text.stream import write_texts
-    from embedsearch.training.fitting import train_word_vectors
     from embedsearch.training.settings import training_settings
+    from embedsearch.training.texts import learn_texts
 
     tokenizer, rest = _tokenizer(options)
-    settings, silent, phrases = training_settings(**rest), SilentProgress(), PhraseTable()
-    with TemporaryDirectory(prefix="embedsearch-") as name:
-        folder = Path(name)
-        stream = write_texts(folder, enumerate(texts), TextProcessor(tokenizer), silent)
-        if tokenizer.phrase_settings is not None:
-            stream, phrases = with_phrases(stream, tokenizer.phrase_settings, folder, silent)
-        model, _ = train_word_vectors(stream, trainer, settings, silent, folder=folder)
+    settings = training_settings(**rest)
+    model, phrases = learn_texts(texts, trainer, tokenizer, settings, SilentProgress())
     return Learned(model.vectors, tokenizer, phrases)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.text.phrase_learning import with_phrases
+from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings, changed
 from embedsearch.text.stream import write_texts
@@ -17,6 +18,8 @@ from embedsearch.training.settings import training_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from embedsearch.training.settings import TrainingSettings
 
 
 def train_texts(
@@ -45,15 +48,27 @@ def train_texts(
         ParameterError: A parameter is unknown or out of range.
     """
     cutting, options = changed(tokenizer or "unicode", parameters, TokenizerSettings())
-    settings, processor = training_settings(**options), TextProcessor(cutting)
+    hooks = Hooks(callbacks=callbacks, start=start)
+    listener = progress or SilentProgress()
+    return learn_texts(texts, trainer, cutting, training_settings(**options), listener, hooks)[0]
+
+
+def learn_texts(
+    texts: Iterable[str],
+    trainer: str,
+    tokenizer: TokenizerSettings,
+    settings: TrainingSettings,
+    progress: Progress,
+    hooks: Hooks | None = None,
+) -> tuple[TrainedModel, PhraseTable]:
+    """Train word vectors on texts; return them, and the phrases that were joined."""
+    processor, phrases = TextProcessor(tokenizer), PhraseTable()
     with TemporaryDirectory(prefix="embedsearch-") as name:
         folder = Path(name)
-        hooks = Hooks(callbacks=callbacks, start=start)
-        listener = progress or SilentProgress()
-        stream = write_texts(folder, enumerate(texts), processor, listener)
-        if cutting.phrase_settings is not None:
-            stream, _ = with_phrases(stream, cutting.phrase_settings, folder, listener)
+        stream = write_texts(folder, enumerate(texts), processor, progress)
+        if tokenizer.phrase_settings is not None:
+            stream, phrases = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
         model, _ = train_word_vectors(
-            stream, trainer, settings, listener, folder=folder, hooks=hooks
+            stream, trainer, settings, progress, folder=folder, hooks=hooks
         )
-    return model
+    return model, phrases
