@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._types import Document, MetadataValue
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -43,13 +40,10 @@ def to_row(document: Document) -> Row:
     """Return id, title, text, metadata as JSON, and the digest of the last three.
 
     Raises:
-        InputError: The document has no id, no text, or metadata that is not flat or cannot be
-            written.
+        InputError: The document has no id, no text, a title that is not a string, or metadata
+            that is not flat or cannot be written.
     """
-    if not isinstance(document.id, str) or not document.id:
-        raise ParameterError("the id of a document", "a string that is not empty", document.id)
-    if not isinstance(document.text, str):
-        raise ParameterError(f"the text of document {document.id!r}", "a string", document.text)
+    _check_fields(document)
     metadata = _to_json(document)
     title, text = _storable(document.title), _storable(document.text)
     content = "\0".join((title, text, metadata)).encode("utf-8")
@@ -62,14 +56,34 @@ def to_document(id: str, title: str, text: str, metadata: str) -> Document:
     return Document(id, text, json.loads(metadata), title)
 
 
+def _check_fields(document: Document) -> None:
+    if not isinstance(document.id, str) or not document.id:
+        raise _refusal("the id of a document", "a string that is not empty", document.id)
+    for name, value in (("text", document.text), ("title", document.title)):
+        if not isinstance(value, str):
+            raise _refusal(f"the {name} of document {document.id!r}", "a string", value)
+    metadata: object = document.metadata
+    if not isinstance(metadata, Mapping):
+        raise _refusal(f"the metadata of document {document.id!r}", "a mapping", metadata)
+
+
 def _to_json(document: Document) -> str:
     for name, value in document.metadata.items():
+        if not isinstance(name, str):
+            raise _refusal(f"a metadata name of document {document.id!r}", "a string", name)
         place = f"metadata {name!r} of document {document.id!r}"
-        if not isinstance(name, str) or not _is_flat(value):
-            allowed = "a string, a finite number, a boolean or None, under a name that is a string"
-            raise ParameterError(place, allowed, value)
+        if not _is_flat(value):
+            raise _refusal(place, "a string, a finite number, a boolean or None", value)
         _check_storable(place, name, value)
     return json.dumps(_sorted(document.metadata), ensure_ascii=False, separators=(",", ":"))
+
+
+def _refusal(place: str, allowed: str, got: object) -> ParameterError:
+    try:
+        return ParameterError(place, allowed, got)
+    except (ValueError, RecursionError):
+        # Python does not write out integers of many digits, nor what is nested deeply.
+        return ParameterError(place, allowed, type(got))
 
 
 def _is_flat(value: object) -> bool:

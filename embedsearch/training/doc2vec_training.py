@@ -10,7 +10,7 @@ import numpy as np
 
 from embedsearch._progress import SilentProgress
 from embedsearch.training.doc2vec_state import Doc2VecState, in_pieces
-from embedsearch.training.gensim import _epoch_end
+from embedsearch.training.gensim import epoch_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def train(
             documents,
             total_examples=model.corpus_count,
             epochs=epochs,
-            callbacks=[_epoch_end(lambda: task.advance(total))],
+            callbacks=[epoch_end(lambda: task.advance(total))],
         )
     words = list(model.wv.index_to_key)
     counts = np.array([model.wv.get_vecattr(word, "count") for word in words], np.int64)

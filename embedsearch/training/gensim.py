@@ -16,7 +16,7 @@ from embedsearch.training.starting import begin_from
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
@@ -105,7 +105,7 @@ class GensimWord2Vec:
                 total_examples=lines,
                 total_words=total,
                 epochs=epochs,
-                callbacks=[_epoch_end(lambda: task.advance(total))],
+                callbacks=[epoch_end(lambda: task.advance(total))],
             )
         return model
 
@@ -125,12 +125,8 @@ class GensimFastText(GensimWord2Vec):
         )
 
 
-def _order(key_to_index: Mapping[str, int], words: Any) -> IntVector:
-    # gensim sorts by count as we do, but leaves ties in an order of its own.
-    return np.fromiter((key_to_index[word] for word in words), np.int64, len(words))
-
-
-def _epoch_end(call: Any) -> Any:
+def epoch_end(call: Callable[[], None]) -> Any:
+    """Make a callback of gensim's that calls `call` after each epoch."""
     from gensim.models.callbacks import CallbackAny2Vec
 
     class EpochEnd(CallbackAny2Vec):  # type: ignore[misc]
@@ -138,3 +134,8 @@ def _epoch_end(call: Any) -> Any:
             call()
 
     return EpochEnd()
+
+
+def _order(key_to_index: Mapping[str, int], words: Any) -> IntVector:
+    # gensim sorts by count as we do, but leaves ties in an order of its own.
+    return np.fromiter((key_to_index[word] for word in words), np.int64, len(words))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,9 @@ from embedsearch._errors import (
     WorkspaceError,
     WorkspaceReadOnlyError,
 )
+from embedsearch._files import flush_file as flush_file
+from embedsearch._files import flush_folder as flush_folder
+from embedsearch._files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +27,8 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace `path` by a JSON file: written beside it, flushed, renamed, the folder flushed."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    flush_folder(path.parent)
+    """Replace `path` by a JSON file; a crash leaves the old one or the new one."""
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path, workspace: Path) -> dict[str, Any]:
@@ -51,21 +46,6 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
     return value
-
-
-def flush_file(path: Path) -> None:
-    """Force a file to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def flush_folder(path: Path) -> None:
-    """Force the names in a folder to the disk, where the system can."""
-    if os.name == "posix":
-        flush_file(path)
 
 
 def sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -89,6 +90,8 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture(scope="session")
 def start(environment: dict[str, str]) -> Start:
     """Start `embedsearch` and talk to it through pipes while it runs."""
+    # A shell's background jobs ignore interrupts, and so do the processes that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments: str | Path) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
+from embedsearch._files import write_whole
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 if TYPE_CHECKING:
@@ -48,19 +49,14 @@ class State:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Replace the state: written beside it, flushed, renamed."""
+    """Replace the state; a crash leaves the old one or the new one."""
     values = {
         "format": FORMAT,
         "change": state.change,
         "opstamp": state.opstamp,
         "analyzer": state.analyzer.to_json(),
     }
-    beside = folder / (STATE + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(values, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / STATE)
+    write_whole(folder / STATE, json.dumps(values, ensure_ascii=False))
 
 
 def read_state(folder: Path) -> State:

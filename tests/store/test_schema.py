@@ -1,0 +1,86 @@
+"""Documents that a record cannot hold are refused by name, however hard they are to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedsearch._errors import ParameterError
+from embedsearch._types import Document
+from embedsearch.store.documents import DocumentStore
+from embedsearch.store.schema import to_document, to_row
+
+HUGE = 10**5000
+
+
+def nested(inner: Any, depth: int, *, named: bool = False) -> Any:
+    for _ in range(depth):
+        inner = {"k": inner} if named else [inner]
+    return inner
+
+
+VALUES = {
+    "an integer of 64 bits and more": ([2**70], "got [1180591620717411303424]"),
+    "an integer of too many digits": ([HUGE], "got <class 'list'>"),
+    "one in a mapping": ({"n": (HUGE,)}, "got <class 'dict'>"),
+    "lists nested deeply": (nested(1, 100_000), "got <class 'list'>"),
+    "mappings nested deeply": (nested(1, 100_000, named=True), "got <class 'dict'>"),
+    "a number that is none": ([float("nan")], "got [nan]"),
+    "an infinite number": ({"n": float("-inf")}, "got {'n': -inf}"),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DocumentStore]:
+    store = DocumentStore(tmp_path / "documents.sqlite", writable=True)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(("value", "got"), VALUES.values(), ids=VALUES)
+def test_a_nested_value_is_refused_and_nothing_of_its_batch_is_kept(
+    store: DocumentStore, value: Any, got: str
+) -> None:
+    store.add([Document("old", "x")])
+    batch = [Document("old", "changed"), Document("b", "y"), Document("a", "x", {"k": value})]
+    with pytest.raises(ParameterError) as caught:
+        store.add(batch)
+    assert str(caught.value).startswith("metadata 'k' of document 'a' must be a string, a finite")
+    assert str(caught.value).endswith(got)
+    assert list(store.ids()) == ["old"]
+    assert store.get("old").text == "x"
+    assert (store.change, store.in_transaction) == (1, False)
+
+
+@pytest.mark.parametrize("depth", [50, 200, 300, 400, 500, 900, 990, 1000, 1010])
+def test_nesting_of_any_depth_is_one_error(depth: int) -> None:
+    with pytest.raises(ParameterError, match="metadata 'k' of document 'a'"):
+        to_row(Document("a", "x", {"k": nested(1, depth)}))
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        (Document(HUGE, "x"), "the id of a document"),  # type: ignore[arg-type]
+        (Document("a", [HUGE]), "the text of document 'a'"),  # type: ignore[arg-type]
+        (Document("a", "x", {}, None), "the title of document 'a'"),  # type: ignore[arg-type]
+        (Document("a", "x", {}, HUGE), "the title of document 'a'"),  # type: ignore[arg-type]
+        (Document("a", "x", None), "the metadata of document 'a'"),  # type: ignore[arg-type]
+        (Document("a", "x", [HUGE]), "the metadata of document 'a'"),  # type: ignore[arg-type]
+        (
+            Document("a", "x", {(HUGE,): 1}),  # type: ignore[dict-item]
+            "a metadata name of document 'a'",
+        ),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_named(document: Document, place: str) -> None:
+    with pytest.raises(ParameterError, match=f"^{place} must be a"):
+        to_row(document)
+
+
+def test_a_row_is_read_back_as_the_document() -> None:
+    document = Document("a", "x", {"year": 2**70, "score": -0.5, "open": False, "by": None}, "T")
+    assert to_document(*to_row(document)[:4]) == document
