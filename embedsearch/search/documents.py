@@ -18,6 +18,7 @@ from embedsearch.search.expansion import Expander, matches_of, with_words
 from embedsearch.search.explaining import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch, Ranking
 from embedsearch.search.later_documents import LaterDocuments
+from embedsearch.search.passages import PassageVectors
 from embedsearch.search.related import Related
 from embedsearch.search.snippets import SnippetFinder
 from embedsearch.vectors.encoders.absent import check_present
@@ -114,10 +115,11 @@ class DocumentSearch:
         check_apart(like, unlike)
         check_present(self.model.space.external)
         hybrid, vectors = self.hybrid(), self._vectors
-        wanted = gather(like, self.store, vectors, hybrid.latent, self._encoded)
-        unwanted = gather(unlike, self.store, vectors, hybrid.latent, self._encoded)
+        blocks, encode = self.model.space.blocks, self._encoded
+        wanted = gather(like, self.store, vectors, hybrid.latent, blocks, encode)
+        unwanted = gather(unlike, self.store, vectors, hybrid.latent, blocks, encode)
         allowed = None if where is None else self.store.matching(where)
-        related = Related(vectors, hybrid.latent, len(self.model.space.blocks) + 1)
+        related = Related(vectors, hybrid.latent, blocks)
         numbers, scores = related.rank(wanted, unwanted, topn, allowed)
         weighted = hybrid.weighted(wanted.mean, self.model.fusion.weights)
         return Hits(self._hits(numbers, scores, SnippetFinder(self.model, weighted)))
@@ -160,8 +162,7 @@ class DocumentSearch:
             self._later = None
             return self.lexical
         if self._later is None or self._later.since != self.lexical.change:
-            length = self.model.space.statistics.mean_length
-            self._later = LaterDocuments(self.lexical.change, length)
+            self._later = LaterDocuments(self.lexical.change, self.model.mean_length)
         self._later = self._later.followed(self.store, self.lexical.analyzer)
         return CompletedLexical(self.lexical, self._later)
 
@@ -224,8 +225,11 @@ class DocumentSearch:
         return [(ids[number], score) for number, score in pairs if number in ids]
 
     def _encoded(self, documents: Sequence[Document]) -> tuple[FloatMatrix, FloatMatrix]:
-        latent = np.concatenate(latent_vectors(documents, self.model))
-        return latent, np.concatenate(list(self.encoder.documents(documents)))
+        blocks = self.model.space.blocks
+        parts = [
+            PassageVectors(*each).means(blocks) for each in latent_vectors(documents, self.model)
+        ]
+        return np.concatenate(parts), np.concatenate(list(self.encoder.documents(documents)))
 
     def _own(self, id: str) -> tuple[int, FloatVector]:
         number = self.store.number(id)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.latent_index import LatentIndex
+    from embedsearch.search.space import Block
     from embedsearch.store.documents import DocumentStore
 
 Example = str | Document
@@ -91,6 +92,7 @@ def gather(
     store: DocumentStore,
     vectors: DocumentVectors,
     latent: LatentIndex,
+    blocks: Sequence[Block],
     encode: Callable[[Sequence[Document]], tuple[FloatMatrix, FloatMatrix]],
 ) -> Examples:
     """Look up the vectors of examples, and make those of texts from elsewhere.
@@ -100,6 +102,7 @@ def gather(
         store: The record.
         vectors: All documents, up to date.
         latent: Their index.
+        blocks: The encoders of search.
         encode: Documents to their vectors in the space of search and in that of the words.
 
     Raises:
@@ -111,7 +114,7 @@ def gather(
     for id, row in zip(ids, rows.tolist(), strict=True):
         if row < 0:
             raise UnknownDocumentError(id)
-    parts = [(np.take(latent.X, rows, axis=0), np.take(vectors.vectors, rows, axis=0))]
+    parts = [(latent.take(rows).means(blocks), np.take(vectors.vectors, rows, axis=0))]
     texts = [example for example, _ in given if isinstance(example, Document)]
     if texts:
         parts.append(encode(texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,13 @@ from embedsearch._types import Explanation, Part
 from embedsearch.search.contributions import MovedQuery, shared
 from embedsearch.search.encoding import full_text
 from embedsearch.search.narrowed import counts_of, narrowed
+from embedsearch.search.passages import split
 from embedsearch.search.strongest import DocumentParts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from embedsearch._types import Document, FloatVector, IntVector
+    from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.lexical import LexicalQuery
     from embedsearch.search.hybrid import HybridSearch, Ranking
 
@@ -47,10 +49,8 @@ class Explainer:
         names: Mapping[int, str],
     ) -> None:
         self._search, self._query, self._ranking = search, query, ranking
-        space, latent = search.model.space, search.latent
-        self._blocks = space.blocks if len(ranking.latent) else []
-        rows = latent.rows_of(ranking.feedback)
-        self._moved = MovedQuery.of(ranking, self._blocks, latent.X[rows])
+        self._blocks = search.model.space.blocks if len(ranking.latent) else []
+        self._moved = MovedQuery.of(ranking, self._blocks, ranking.towards)
         self._names = [names.get(number, "") for number in ranking.feedback.tolist()]
 
     def explain(
@@ -68,15 +68,15 @@ class Explainer:
             scores: `(n,)` to explain.
             pairs: List the parts of so many pairs of words, the strongest; None lists all.
         """
-        counted = self._search.model.analyzer.counted
-        texts = [counted(full_text(document)) for document in documents]
+        texts, X = self._passages(numbers, documents)
         # What all words share with all words is held in memory at once.
         size = sum(map(len, texts)) * len(self._query.meant)
         step = 1 if size > _AT_ONCE else max(len(texts), 1)
         found = list[Explanation]()
         for start in range(0, len(texts), step):
             some = slice(start, start + step)
-            parts = zip(self._parts(numbers[some], texts[some]), scores[some], strict=True)
+            each = self._parts(numbers[some], texts[some], X[some])
+            parts = zip(each, scores[some], strict=True)
             found += [part.explanation(float(score), pairs) for part, score in parts]
         return found
 
@@ -90,7 +90,34 @@ class Explainer:
             scores += search.latent.scores(ranking.latent, search.latent.rows_of(numbers))
         return scores
 
-    def _parts(self, numbers: IntVector, texts: Sequence[Counted]) -> list[DocumentParts]:
+    def _passages(
+        self, numbers: IntVector, documents: Sequence[Document]
+    ) -> tuple[list[Counted], FloatMatrix]:
+        """Return the words and the vector of the passage by which each document was scored."""
+        counted, latent = self._search.model.analyzer.counted, self._search.latent
+        texts = [full_text(document) for document in documents]
+        words = [counted(text) for text in texts]
+        if not self._blocks:
+            return words, np.zeros((len(texts), 0), np.float32)
+        rows = latent.rows_of(numbers)
+        passages = latent.take(rows)
+        best = passages.best(self._ranking.latent)
+        for place in np.flatnonzero(np.diff(latent.owners)[rows] > 1).tolist():
+            words[place] = self._within(texts[place], words[place], int(best[place]))
+        return words, passages.at(best)
+
+    def _within(self, text: str, words: Counted, place: int) -> Counted:
+        """Return the words of one passage of a text that has several."""
+        terms = self._search.model.space.terms
+        passages, _ = split(terms.documents([self._search.model.analyzer.words(text)]))
+        start, stop = passages.bounds[place : place + 2]
+        counts = Counter(passages.ids[start:stop].tolist())
+        names = [(terms.terms[column], count) for column, count in counts.items()]
+        return {term: (count, words[term][1]) for term, count in names}
+
+    def _parts(
+        self, numbers: IntVector, texts: Sequence[Counted], X: FloatMatrix
+    ) -> list[DocumentParts]:
         query, model, meant = self._query, self._search.model, self._query.meant
         terms = [*meant, *(term for text in texts for term in text)]
         space = narrowed(model.space, terms if self._blocks else ())
@@ -111,17 +138,16 @@ class Explainer:
         places = map(slice, counts.indptr[:-1], counts.indptr[1:])
         return [
             DocumentParts(spelled, own_words, [(name, added[p]) for name, added in linear], others)
-            for own_words, p, others in zip(words, places, self._others(numbers), strict=True)
+            for own_words, p, others in zip(words, places, self._others(numbers, X), strict=True)
         ]
 
-    def _others(self, numbers: IntVector) -> list[list[Part]]:
+    def _others(self, numbers: IntVector, X: FloatMatrix) -> list[list[Part]]:
         """Return the parts of BM25, of encoders that are plugged in, and of feedback."""
         found = self._lexical(numbers)
         if not self._blocks:
             return found
-        latent, external = self._search.latent, self._search.model.space.external
+        external = self._search.model.space.external
         plugged = self._blocks[len(self._blocks) - len(external) :]
-        X = latent.X[latent.rows_of(numbers)]
         for parts, x in zip(found, X, strict=True):
             for block in plugged:
                 place = block.columns

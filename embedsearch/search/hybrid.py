@@ -9,7 +9,6 @@ import numpy as np
 
 from embedsearch._errors import ParameterError
 from embedsearch.search.fusion import PLAIN, Fusion
-from embedsearch.search.latent_index import products
 from embedsearch.search.space import moved
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from embedsearch.search.completed_lexical import CompletedLexical
     from embedsearch.search.latent_index import LatentIndex
     from embedsearch.search.model import SearchModel
+    from embedsearch.search.passages import PassageVectors
 
 _LEXICAL, _LATENT = 1_000, 200
 _TINY = 1e-6
@@ -38,6 +38,7 @@ class Ranking:
         latent: (D,) what the vectors of documents were multiplied by.
         encoded: (D,) the query before it was moved.
         feedback: Numbers of the documents that it was moved towards.
+        towards: (f, D) the vectors of their best passages.
     """
 
     numbers: IntVector
@@ -46,6 +47,7 @@ class Ranking:
     latent: FloatVector
     encoded: FloatVector = field(default_factory=lambda: np.zeros(0, np.float32))
     feedback: IntVector = field(default_factory=lambda: np.zeros(0, np.int64))
+    towards: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 class HybridSearch:
@@ -53,7 +55,8 @@ class HybridSearch:
 
     The score is the sum of BM25 and of the weighted cosines, each divided by its standard
     deviation over all documents; so it is a sum over the words of the query, and can be
-    explained. Where all documents have the same score, 1 takes the place of the deviation.
+    explained. A document's cosines are those of the passage whose weighted sum is greatest. Where
+    all documents have the same score, 1 takes the place of the deviation.
 
     Args:
         lexical: The lexical index; None searches by meaning alone, and takes no notice of what
@@ -103,7 +106,7 @@ class HybridSearch:
             return Ranking(numbers, scores, 1.0, np.zeros(0, np.float32))
         fusion = self._fusion(mode)
         encoded = vector = self._encoded(query, text)
-        first = np.zeros(0, np.int64)
+        first, towards = np.zeros(0, np.int64), np.zeros((0, len(vector)), np.float32)
         found = _Candidates(self, query, max(topn, _LEXICAL), allowed, mode != "latent")
         found.add_lexical()
         weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
@@ -111,7 +114,9 @@ class HybridSearch:
         rows, scores = found.scored(weighted)
         if fusion.feedback and len(rows):
             first = rows[np.lexsort((self.latent.numbers[rows], -scores))[: fusion.feedback]]
-            vector = moved(vector, self.model.space.blocks, self.latent.X[first])
+            passages = self.latent.take(first)
+            towards = passages.at(passages.best(weighted))
+            vector = moved(vector, self.model.space.blocks, towards)
             weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
             rows, scores = found.scored(weighted)
         best = np.lexsort((self.latent.numbers[rows], -scores))[:topn]
@@ -122,6 +127,7 @@ class HybridSearch:
             weighted,
             encoded,
             self.latent.numbers[first],
+            towards,
         )
 
     def weighted(
@@ -194,7 +200,7 @@ class _Candidates:
         self._complete = True
         self._rows = np.zeros(0, np.int64)
         self._bm25 = np.zeros(0, np.float32)
-        self._X: FloatMatrix | None = None
+        self._passages: PassageVectors | None = None
         self.lexical_factor = 0.0
 
     def add_lexical(self) -> None:
@@ -242,9 +248,9 @@ class _Candidates:
 
     def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
         """Return the rows of all candidates and their scores."""
-        if self._X is None:
-            self._X = np.take(self._search.latent.X, self._rows, axis=0)
-        scores = products(self._X, weighted)
+        if self._passages is None:
+            self._passages = self._search.latent.take(self._rows)
+        scores = self._passages.scores(weighted)
         return self._rows, scores + np.float32(self.lexical_factor) * self._bm25
 
 

@@ -1,4 +1,7 @@
-"""Documents in the latent space, found by a weighted sum of their cosines."""
+"""Documents in the latent space, found by a weighted sum of their cosines.
+
+A long document is as near to a query as its nearest passage.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch.search.passages import PassageVectors, best_scores, passages_of, products
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,17 +19,19 @@ if TYPE_CHECKING:
     from embedsearch.index.proposing import Proposer
 
 SCANNED = 20_000
-"""Up to so many documents all are compared; beyond, those that a `Proposer` proposes."""
+"""Up to so many passages all are compared; beyond, those that a `Proposer` proposes."""
 
 
 class LatentIndex:
-    """Finds rows with the largest inner products.
+    """Finds documents whose passages have the largest inner products.
 
     Args:
-        numbers: (n,) the record's numbers of the documents.
-        X: (n, D), the documents; may be mapped.
-        proposer: Proposes rows of an earlier state of the matrix.
-        rows: (m,) where the rows of that state are now, -1 for those that are gone.
+        numbers: (n,) the record's numbers of the documents; a document's place is its row.
+        X: (p, D), their passages; may be mapped.
+        proposer: Proposes passages of an earlier state of the matrix.
+        places: (m,) where the passages of that state are now, -1 for those that are gone.
+        owners: (n + 1,) where the passages of each document begin and end; None where each has
+            one.
     """
 
     def __init__(
@@ -32,10 +39,12 @@ class LatentIndex:
         numbers: IntVector,
         X: FloatMatrix,
         proposer: Proposer | None = None,
-        rows: IntVector | None = None,
+        places: IntVector | None = None,
+        owners: IntVector | None = None,
     ) -> None:
         self.numbers, self.X = numbers, X
-        self._proposer, self._rows = proposer, rows
+        self.owners = np.arange(len(numbers) + 1) if owners is None else owners
+        self._proposer, self._places = proposer, places
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -49,13 +58,20 @@ class LatentIndex:
         return np.where(self.numbers[rows] == numbers, rows, -1)
 
     def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
-        """Return the inner products of a query `(D,)` with rows."""
-        return products(np.take(self.X, rows, axis=0), query)
+        """Return the inner products of a query `(D,)` with documents, by their best passages."""
+        return self.take(rows).scores(query)
+
+    def take(self, rows: IntVector) -> PassageVectors:
+        """Return the passages of some documents."""
+        if len(self.X) == len(self):
+            return PassageVectors(np.take(self.X, rows, axis=0), np.arange(len(rows) + 1))
+        passages, bounds = passages_of(rows, self.owners)
+        return PassageVectors(np.take(self.X, passages, axis=0), bounds)
 
     def nearest(
         self, query: FloatVector, topn: int, allowed: IntVector | None = None
     ) -> tuple[FloatVector, IntVector]:
-        """Find the rows with the largest inner products.
+        """Find the documents with the largest inner products.
 
         Args:
             query: (D,).
@@ -78,7 +94,10 @@ class LatentIndex:
     def _best(
         self, query: FloatVector, topn: int, rows: IntVector | None
     ) -> tuple[FloatVector, IntVector]:
-        scores = products(self.X, query) if rows is None else self.scores(query, rows)
+        if rows is None:
+            scores = best_scores(products(self.X, query), self.owners)
+        else:
+            scores = self.scores(query, rows)
         best = _largest(scores, self.numbers if rows is None else self.numbers[rows], topn)
         return scores[best], best if rows is None else rows[best]
 
@@ -87,40 +106,66 @@ class LatentIndex:
     ) -> IntVector | None:
         if self._proposer is None or (allowed is not None and len(allowed) <= SCANNED):
             return allowed
-        mask = None if allowed is None else self._mask(allowed)
-        former = self._former(mask)
-        proposed = self._proposer.propose(query, topn, former)
-        there = len(self._proposer) if former is None else len(former)
-        if len(proposed) < min(topn, there):
-            # A filter may leave the clusters near the query too poor: then all are compared.
+        mask = None if allowed is None else self._mask(self._passages(allowed))
+        now = self._proposed(self._proposer, query, topn, self._former(mask))
+        if now is None:
             return allowed
-        rows = proposed if self._rows is None else self._rows[proposed]
         later = self._later if mask is None else self._later[mask[self._later]]
-        return np.sort(np.concatenate((rows, later)))
+        return self._owners_of(np.concatenate((now, later)))
+
+    def _proposed(
+        self, proposer: Proposer, query: FloatVector, topn: int, former: IntVector | None
+    ) -> IntVector | None:
+        """Return passages of `topn` documents, or all; None if the proposer knows too few."""
+        there = len(proposer) if former is None else len(former)
+        wanted = -(-topn * len(self.X) // max(len(self), 1))
+        while True:
+            proposed = proposer.propose(query, wanted, former)
+            now = proposed if self._places is None else self._places[proposed]
+            # Documents may have several of the passages that are nearest.
+            if len(self._owners_of(now)) >= topn or len(proposed) >= there:
+                return now
+            if len(proposed) < wanted:
+                # A filter may leave the clusters near the query too poor: then compare all.
+                return None
+            wanted *= 2
 
     def _former(self, mask: NDArray[np.bool_] | None) -> IntVector | None:
-        """Return which rows of the proposer's state are still there, and allowed."""
+        """Return which passages of the proposer's state are still there, and allowed."""
         if mask is None:
-            return self._kept if self._rows is not None else None
-        if self._rows is None:
+            return self._kept if self._places is not None else None
+        if self._places is None:
             return np.flatnonzero(mask[: len(self._proposer or ())])
-        return self._kept[mask[self._rows[self._kept]]]
+        return self._kept[mask[self._places[self._kept]]]
 
-    def _mask(self, rows: IntVector) -> NDArray[np.bool_]:
-        mask = np.zeros(len(self), bool)
-        mask[rows] = True
+    def _passages(self, rows: IntVector) -> IntVector:
+        return rows if len(self.X) == len(self) else passages_of(rows, self.owners)[0]
+
+    def _owners_of(self, passages: IntVector) -> IntVector:
+        """Return the documents that passages are of, ascending, each once."""
+        if len(self.X) == len(self):
+            return np.sort(passages)
+        return np.unique(self._owner[passages])
+
+    @cached_property
+    def _owner(self) -> IntVector:
+        return np.repeat(np.arange(len(self)), np.diff(self.owners))
+
+    def _mask(self, passages: IntVector) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self.X), bool)
+        mask[passages] = True
         return mask
 
     @cached_property
     def _kept(self) -> IntVector:
-        return np.flatnonzero(self._rows >= 0 if self._rows is not None else ())
+        return np.flatnonzero(self._places >= 0 if self._places is not None else ())
 
     @cached_property
     def _later(self) -> IntVector:
-        """The rows that the proposer does not have."""
-        if self._rows is None:
-            return np.arange(len(self._proposer or ()), len(self))
-        return np.flatnonzero(~self._mask(self._rows[self._kept]))
+        """The passages that the proposer does not have."""
+        if self._places is None:
+            return np.arange(len(self._proposer or ()), len(self.X))
+        return np.flatnonzero(~self._mask(self._places[self._kept]))
 
     @cached_property
     def _order(self) -> IntVector:
@@ -129,13 +174,6 @@ class LatentIndex:
     @cached_property
     def _sorted(self) -> IntVector:
         return self.numbers[self._order]
-
-
-def products(X: FloatMatrix, query: FloatVector) -> FloatVector:
-    """Return the inner products of rows `(n, d)` with a query `(d,)`."""
-    # BLAS would start threads for it, which costs more than the products where all are busy.
-    found: FloatVector = np.einsum("ij,j->i", X, query)
-    return found
 
 
 def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:

@@ -32,12 +32,19 @@ class SearchModel:
         space: The encoders.
         spreads: How far scores are apart.
         fusion: What "auto" goes by.
+        mean_length: Terms in a document, on average; 0 for that of the statistics of the space,
+            which are those of passages.
     """
 
     analyzer: LexicalAnalyzer
     space: LatentSpace
     spreads: Spreads
     fusion: Fusion
+    mean_length: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.mean_length:
+            object.__setattr__(self, "mean_length", self.space.statistics.mean_length)
 
     def to_tensors(self) -> Tensors:
         """Return the arrays for a file."""
@@ -68,6 +75,7 @@ class SearchModel:
             ],
             "plugged": [encoder.name for encoder in self.space.external],
             "fusion": self.fusion.to_json(),
+            "mean_length": self.mean_length,
         }
 
 
@@ -97,6 +105,7 @@ def restore_model(
         LatentSpace(terms, statistics, linear, external),
         Spreads(covariances, tensors["first"], tensors["second"]),
         Fusion.from_json(values["fusion"]),
+        float(values.get("mean_length", 0.0)),
     )
 
 

@@ -11,10 +11,13 @@ from embedsearch._errors import QueryError
 from embedsearch.search.latent_index import SCANNED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.examples import Examples
     from embedsearch.search.latent_index import LatentIndex
+    from embedsearch.search.space import Block
 
 UNLIKE = 0.5
 """What likeness to the unwanted takes away, for each part of likeness to the wanted. A choice
@@ -30,23 +33,24 @@ _BLOCK = 4_096
 class Related:
     """Finds documents by documents.
 
-    How like two documents are is the mean of their cosines in all spaces: that of each encoder
-    of search, and that of the words. On 20 newsgroups (samples of 5,000) this puts 0.747 and
-    0.744 of documents of the same group among ten neighbours; the space of the words alone 0.698
-    and 0.700; the weights that were learned for queries 0.740 and 0.737, as they are those of
-    short texts. With the judgements of the Lee corpus it correlates at 0.640 where 300 texts of its
-    background were there too (words alone 0.608, encoders of search alone 0.602), and at 0.452
-    without them (0.442 and 0.369). It was chosen on these among a dozen combinations.
+    How like two documents are is the mean of their cosines in all spaces: that of each encoder of
+    search, where a document is the mean of its passages, and that of the words. On 20 newsgroups
+    (samples of 5,000) this puts 0.747 and 0.744 of documents of the same group among ten
+    neighbours; the space of the words alone 0.698 and 0.700; the weights that were learned for
+    queries 0.740 and 0.737, as they are those of short texts. With the judgements of the Lee corpus
+    it correlates at 0.640 where 300 texts of its background were there too (words alone 0.608,
+    encoders of search alone 0.602), and at 0.452 without them (0.442 and 0.369). It was chosen on
+    these among a dozen combinations.
 
     Attributes:
         vectors: All documents, up to date.
         latent: Their index in the space of search.
-        spaces: How many spaces there are, k.
+        blocks: The encoders of search.
     """
 
     vectors: DocumentVectors
     latent: LatentIndex
-    spaces: int
+    blocks: Sequence[Block]
 
     def rank(
         self,
@@ -97,7 +101,8 @@ class Related:
         return np.unique(np.concatenate(near))
 
     def _scores(self, rows: IntVector, positive: Examples, negative: Examples) -> FloatVector:
-        X, V = np.take(self.latent.X, rows, axis=0), np.take(self.vectors.vectors, rows, axis=0)
+        X = self.latent.take(rows).means(self.blocks)
+        V = np.take(self.vectors.vectors, rows, axis=0)
         scores = likeness(self._cosines(X, V, positive), positive.weights)
         if len(negative):
             unwanted = likeness(self._cosines(X, V, negative), negative.weights)
@@ -106,7 +111,7 @@ class Related:
 
     def _cosines(self, X: FloatMatrix, V: FloatMatrix, examples: Examples) -> FloatMatrix:
         sums = X @ examples.latent.T + V @ examples.words.T
-        cosines: FloatMatrix = sums / np.float32(self.spaces)
+        cosines: FloatMatrix = sums / np.float32(len(self.blocks) + 1)
         return cosines
 
 

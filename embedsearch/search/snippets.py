@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch.search.highlighting import Match, highlights, near_terms
-from embedsearch.search.latent_index import products
 from embedsearch.search.narrowed import counts_of, narrowed
+from embedsearch.search.passages import products
 from embedsearch.search.sentences import SHORT, promising, runs
 from embedsearch.vectors.sparse import K1, B
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.search.latent_index import products
+from embedsearch.search.passages import products
 from embedsearch.search.term_vectors import sampled
 from embedsearch.vectors.latent import fit_lsa, fit_words, unit
 from embedsearch.vectors.svd import gram
@@ -154,11 +154,11 @@ class Spreads:
         """Measure them.
 
         Args:
-            X: `(n, D)`, the documents.
+            X: `(p, D)`, the passages of all documents.
             blocks: The parts of the space.
             bm25: `(n, V)` sparse, the weights of terms in documents.
         """
-        n = max(len(X), 1)
+        n = max(bm25.shape[0], 1)
         covariances = tuple(_covariance(X[:, block.columns]) for block in blocks)
         columns, size = bm25.indices, bm25.shape[1]
         first, second = (

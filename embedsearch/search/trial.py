@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch.search.fusion import PLAIN, Fusion
+from embedsearch.search.passages import all_pieces, best_scores, passages_of, split
 from embedsearch.search.space import Block, fit_space
 from embedsearch.vectors.latent import WORDS
 from embedsearch.vectors.sparse import TermStatistics
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from embedsearch.search.term_vectors import TermVectors
     from embedsearch.search.terms import TermDocuments
 
-_DOCUMENTS, _QUERIES, _FEWEST = 5_000, 400, 20
+_DOCUMENTS, _PASSAGES, _QUERIES, _FEWEST = 5_000, 20_000, 400, 20
 _LENGTHS = (3, 6, 12, 24)
 # In terms. Longer documents are not cut: they would have to be taken apart in memory.
 _SHORTEST, _LONGEST = 4, 10_000
@@ -96,12 +97,13 @@ def learn_fusion(
         term_vectors: As the space was given.
         analyzer: Cuts texts into terms.
         texts_of: Gives the texts of some rows.
-        plugged: `(n, d)`, the documents by the encoders that the user has plugged in.
+        plugged: `(p, d)`, their passages by the encoders that the user has plugged in.
         seed: Of what is drawn.
     """
     rng = np.random.default_rng(seed)
     n = len(documents)
-    rows = np.sort(rng.permutation(n)[:_DOCUMENTS])
+    owners = split(documents)[1]
+    rows = _drawn(owners, rng)
     sources, cuts = _cuts(rows, documents, analyzer, texts_of, rng)
     feedback = _FEEDBACK if n >= _FEEDBACK_FROM else 0
     if len(cuts) < _FEWEST:
@@ -110,8 +112,19 @@ def learn_fusion(
     others = np.setdiff1d(rows, sources)
     remains = documents.take(others).followed_by(space.terms.documents(c.rest for c in cuts))
     scores = _scores(remains, cuts, space, term_vectors, seed)
-    scores += _plugged_scores(space, cuts, plugged[others])
+    if space.external:
+        scores += _plugged_scores(
+            space, cuts, plugged[passages_of(others, owners)[0]], split(remains)[1]
+        )
     return _chosen(space.blocks, scores, feedback)
+
+
+def _drawn(owners: IntVector, rng: np.random.Generator) -> IntVector:
+    """Draw documents, 5,000 at most, and not more than have 20,000 passages; ascending."""
+    rows = rng.permutation(len(owners) - 1)[:_DOCUMENTS]
+    passages = np.cumsum(np.diff(owners)[rows])
+    some = max(int(np.searchsorted(passages, _PASSAGES, "right")), min(_QUERIES, len(rows)))
+    return np.sort(rows[:some])
 
 
 def _cuts(
@@ -143,26 +156,32 @@ def _scores(
     seed: int,
 ) -> list[FloatMatrix]:
     """Score all documents for all windows, by BM25 and by our encoders: z-scores `(nq, n)`."""
-    counts, statistics = remains.counts, TermStatistics.of(remains.counts)
-    learned = fit_space(remains, space.terms, statistics, term_vectors, seed=seed)
+    statistics, (passages, owners) = TermStatistics.of(remains.counts), split(remains)
     queries = space.terms.documents(cut.query for cut in cuts).counts
-    X, Q = learned.linear_documents(counts), learned.linear_queries(queries)
-    bm25 = np.asarray((queries @ statistics.bm25(counts).T.tocsr()).todense(), np.float32)
-    scores = [_z(bm25)]
+    bm25 = np.asarray((queries @ statistics.bm25(remains.counts).T.tocsr()).todense(), np.float32)
+    scores = [_z(bm25, np.arange(len(remains) + 1))]
+    statistics = statistics.of_parts(len(passages) / max(len(remains), 1))
+    learned = fit_space(passages, space.terms, statistics, term_vectors, seed=seed)
+    X, Q = learned.linear_documents(passages.counts), learned.linear_queries(queries)
     place = {block.name: block.columns for block in learned.blocks}
     for encoder in space.linear:
         columns = place.get(encoder.name, slice(0, 0))
-        scores.append(_z(Q[:, columns] @ X[:, columns].T))
+        scores.append(_z(Q[:, columns] @ X[:, columns].T, owners))
     return scores
 
 
-def _plugged_scores(space: LatentSpace, cuts: list[Cut], others: FloatMatrix) -> list[FloatMatrix]:
+def _plugged_scores(
+    space: LatentSpace, cuts: list[Cut], others: FloatMatrix, owners: IntVector
+) -> list[FloatMatrix]:
+    """Score them by the encoders that were plugged in; `others` are passages without windows."""
     scores, start = [], 0
+    pieces = all_pieces([cut.rest_text for cut in cuts], owners[-len(cuts) - 1 :])
     for encoder in space.external:
         part = others[:, start : start + encoder.vector_size]
         start += encoder.vector_size
-        D = np.concatenate((part, encoder.encode_documents([cut.rest_text for cut in cuts])))
-        scores.append(_z(encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T))
+        D = np.concatenate((part, encoder.encode_documents(pieces)))
+        queries = encoder.encode_queries([cut.query_text for cut in cuts])
+        scores.append(_z(queries @ D.T, owners))
     return scores
 
 
@@ -212,8 +231,10 @@ def _usual(space: LatentSpace) -> dict[str, float]:
     return {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
 
 
-def _z(scores: FloatMatrix) -> FloatMatrix:
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    deviations = centred.std(axis=1, keepdims=True)
+def _z(scores: FloatMatrix, owners: IntVector) -> FloatMatrix:
+    """Return the scores `(nq, n)` of best passages, in deviations of those of all passages."""
+    deviations = scores.std(axis=1, keepdims=True)
+    best = best_scores(scores, owners)
+    centred = best - best.mean(axis=1, keepdims=True)
     z: FloatMatrix = centred / np.where(deviations < 1e-9, 1, deviations)
     return z

@@ -72,6 +72,10 @@ class TermStatistics:
         idf = np.log1p((1 - holding) / holding)
         return cls(idf.astype(np.float32), _GUESSED_LENGTH)
 
+    def of_parts(self, parts: float) -> TermStatistics:
+        """Return what holds where each document is cut into so many parts, on average."""
+        return TermStatistics(self.idf, self.mean_length / max(parts, 1.0))
+
     def saturated(self, counts: Any) -> Any:
         """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()

@@ -17,6 +17,7 @@ from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import full_text
 from embedsearch.search.latent_index import SCANNED
 from embedsearch.search.model import SearchModel
+from embedsearch.search.passages import all_pieces, split
 from embedsearch.search.space import Spreads, fit_space
 from embedsearch.search.term_vectors import TermVectors, known_vectors, trained_vectors
 from embedsearch.search.terms import StreamTerms
@@ -114,10 +115,12 @@ def fit_documents(
             terms = cut.documents()
         term_vectors = _term_vectors(cut, known, tokenizer)
         statistics = cut.statistics(terms)
-        space = fit_space(terms, cut.terms, statistics, term_vectors, plugged)
+        passages, owners = split(terms)
+        parts = statistics.of_parts(len(passages) / max(len(terms), 1))
+        space = fit_space(passages, cut.terms, parts, term_vectors, plugged)
         task.advance(1)
-        outside = _plugged(stream, store, plugged)
-        latent = space.linear_documents(terms.counts)
+        outside = _plugged(stream, store, plugged, owners)
+        latent = space.linear_documents(passages.counts)
         if plugged:
             latent = np.concatenate((latent, outside), axis=1)
         task.advance(1)
@@ -129,8 +132,8 @@ def fit_documents(
         fusion = learn_fusion(terms, space, term_vectors, analyzer, texts_of, outside)
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
-    documents = DocumentVectors(stream.numbers, encoded, latent, store.change)
-    model = SearchModel(analyzer, space, spreads, fusion)
+    documents = DocumentVectors(stream.numbers, encoded, latent, store.change, owners)
+    model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     return DocumentPart(encoder, model, documents, settings)
 
 
@@ -141,6 +144,7 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         "numbers": documents.numbers,
         "vectors": documents.vectors,
         "latent": latent,
+        "owners": documents.bounds,
     }
     save_tensors(files.documents, tensors, {})
     if len(latent) > SCANNED and latent.shape[1]:
@@ -211,16 +215,20 @@ def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str)
 
 
 def _plugged(
-    stream: TokenStream, store: DocumentStore, encoders: Sequence[CheckedEncoder]
+    stream: TokenStream,
+    store: DocumentStore,
+    encoders: Sequence[CheckedEncoder],
+    owners: IntVector,
 ) -> FloatMatrix:
-    """Encode all documents by encoders that were plugged in, in the order of the stream."""
+    """Encode all passages by encoders that were plugged in, in the order of the stream."""
     if not encoders:
-        return np.zeros((len(stream), 0), np.float32)
+        return np.zeros((int(owners[-1]), 0), np.float32)
     blocks = []
     for start in range(0, len(stream), _BATCH):
         numbers = stream.numbers[start : start + _BATCH].tolist()
         found = store.by_number(numbers)
         texts = [full_text(found[number]) for number in numbers]
+        texts = all_pieces(texts, owners[start : start + len(texts) + 1])
         blocks.append(np.concatenate([e.encode_documents(texts) for e in encoders], axis=1))
     empty = np.zeros((0, sum(encoder.vector_size for encoder in encoders)), np.float32)
     return np.concatenate(blocks) if blocks else empty

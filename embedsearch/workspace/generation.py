@@ -16,6 +16,7 @@ from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder
 from embedsearch.search.model import SearchModel, restore_model
+from embedsearch.search.passages import check_owners
 from embedsearch.search.settings import SearchSettings
 from embedsearch.search.terms import Terms
 from embedsearch.search.words import Words
@@ -157,7 +158,10 @@ class Generation:
         """The document vectors at its change number, mapped."""
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            return DocumentVectors(found["numbers"], found["vectors"], found["latent"], self.change)
+            owners, latent = found.get("owners"), found["latent"]
+            if owners is not None:
+                check_owners(owners, len(found["numbers"]), len(latent))
+            return DocumentVectors(found["numbers"], found["vectors"], latent, self.change, owners)
 
     def proposer(self) -> Proposer | None:
         """The clusters of the stored document vectors; None where there are few."""

@@ -17,6 +17,7 @@ from embedsearch.search.fusion import Fusion
 from embedsearch.search.hybrid import HybridSearch
 from embedsearch.search.latent_index import LatentIndex
 from embedsearch.search.model import SearchModel
+from embedsearch.search.passages import all_pieces, split
 from embedsearch.search.space import Spreads, fit_space
 from embedsearch.search.term_vectors import known_vectors
 from embedsearch.search.terms import TermDocuments, Terms
@@ -90,15 +91,18 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     terms = Terms(sorted({term for words in cut[:-1] for term in words}))
     counted = terms.documents(cut)
     statistics = TermStatistics.of(counted.counts)
+    passages, owners = split(counted)
     external = [CheckedEncoder(Letters(), "letters")]
     vectors = known_vectors(cooccurring(counted))
-    space = fit_space(counted, terms, statistics, vectors, external)
-    X = space.documents(counted.counts, texts)
+    parts = statistics.of_parts(len(passages) / len(counted))
+    space = fit_space(passages, terms, parts, vectors, external)
+    X = space.documents(passages.counts, all_pieces(texts, owners))
     spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
     names = {block.name: WEIGHTS.get(block.name, 1.0) for block in space.blocks}
-    model = SearchModel(analyzer, space, spreads, Fusion(weights=names, feedback=feedback))
+    fusion = Fusion(weights=names, feedback=feedback)
+    model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     numbers = np.arange(10, 10 + len(documents))
-    return HybridSearch(lexical, LatentIndex(numbers, X), model)
+    return HybridSearch(lexical, LatentIndex(numbers, X, owners=owners), model)
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +125,20 @@ def plain(lexical_index: LexicalIndex) -> Collection:
     """The collection, searched without feedback."""
     documents = written()
     return Collection(documents, searched(documents, lexical_index, 0))
+
+
+@pytest.fixture(scope="session", params=[0, 2], ids=["no feedback", "feedback"])
+def long_collection(request: pytest.FixtureRequest) -> Iterator[Collection]:
+    """Documents of one to four passages, and of many topics each."""
+    short, choose = written(), random.Random(1)  # noqa: S311 - sentences, not secrets
+    documents = [
+        Document(f"long-{n}", " ".join(d.text for d in choose.sample(short[:60], 9 * (n % 4) + 5)))
+        for n in range(24)
+    ]
+    documents += short[-2:]
+    with LexicalIndex.temporary(LexicalAnalyzer.for_language("english")) as lexical:
+        lexical.apply(((10 + i, document) for i, document in enumerate(documents)), change=1)
+        yield Collection(documents, searched(documents, lexical, request.param))
 
 
 @dataclass(frozen=True)

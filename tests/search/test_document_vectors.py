@@ -13,6 +13,7 @@ from embedsearch._types import Document
 from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder, full_text
+from embedsearch.search.passages import passages_of, split
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
@@ -51,8 +52,11 @@ def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, mo
     expected = np.concatenate([np.zeros((0, 8)), *encoder.documents(documents.values())])
     np.testing.assert_allclose(found.vectors[order], expected, atol=1e-6)
     texts = [full_text(document) for document in documents.values()]
-    counts = model.space.terms.documents(map(model.analyzer.words, texts)).counts
-    np.testing.assert_allclose(found.latent[order], model.space.documents(counts), atol=1e-5)
+    passages, owners = split(model.space.terms.documents(map(model.analyzer.words, texts)))
+    places, bounds = passages_of(order, found.bounds)
+    assert bounds.tolist() == owners.tolist()
+    expected = model.space.documents(passages.counts)
+    np.testing.assert_allclose(found.latent[places], expected, atol=1e-5)
 
 
 def change(store: DocumentStore) -> None:
@@ -60,6 +64,7 @@ def change(store: DocumentStore) -> None:
     store.delete(ids[3:8])
     store.add([Document(ids[20], "the king of france"), Document("new", "galaxy and stars")])
     store.add([Document("empty", ""), Document("gone", "soon")])
+    store.add([Document("long", "the king and the queen of rome " * 150)])
     store.delete(["gone"])
 
 

@@ -13,6 +13,7 @@ from embedsearch._types import Explanation, Part
 from embedsearch.index.lexical.query import LexicalQuery
 from embedsearch.search.explaining import Explainer
 from embedsearch.search.hybrid import Ranking
+from embedsearch.search.passages import split
 from embedsearch.search.strongest import DocumentParts
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def explained(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("text", QUERIES)
 def test_the_parts_add_up_to_the_score(collection: Any, text: str, mode: str) -> None:
+    check_parts(collection, text, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", QUERIES)
+def test_the_parts_add_up_where_documents_are_long(
+    long_collection: Any, text: str, mode: str
+) -> None:
+    check_parts(long_collection, text, mode)
+
+
+def check_parts(collection: Any, text: str, mode: str) -> None:
     _, ranking, explanations = explained(collection, text, mode)
     for score, explanation in zip(ranking.scores.tolist(), explanations, strict=True):
         assert explanation.score == score
@@ -52,6 +65,29 @@ def test_the_parts_add_up_to_the_score(collection: Any, text: str, mode: str) ->
         assert sum(added) == pytest.approx(score, abs=1e-4)
         assert abs(explanation.rest) < 1e-4
         assert sum(explanation.encoders.values()) == pytest.approx(score, abs=1e-4)
+
+
+def test_a_long_document_is_explained_by_the_words_of_one_passage(long_collection: Any) -> None:
+    search = long_collection.search
+    assert max(np.diff(search.latent.owners)) > 2
+    _, ranking, explanations = explained(long_collection, "the engine of a vehicle", "latent")
+    rows = search.latent.rows_of(ranking.numbers)
+    for row, number, explanation in zip(rows, ranking.numbers, explanations, strict=True):
+        terms = search.model.space.terms
+        (text,) = long_collection.texts_of([number])
+        whole = terms.documents([search.model.analyzer.words(text)])
+        parts, _ = split(whole)
+        start, stop = search.latent.owners[row : row + 2]
+        scores = search.latent.X[start:stop] @ ranking.latent
+        passage = parts.ids[slice(*parts.bounds[scores.argmax() :][:2])]
+        linear = {encoder.name for encoder in search.model.space.linear}
+        words = {
+            stem(long_collection, p.word)
+            for p in explanation.parts
+            if p.encoder in linear and p.word
+        }
+        assert words <= {terms.terms[column] for column in passage}
+        assert explanation.score == pytest.approx(scores.max(), abs=1e-5)
 
 
 @pytest.mark.parametrize("text", QUERIES[:4])
