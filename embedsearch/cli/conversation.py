@@ -29,7 +29,7 @@ similarity A B          how similar two words are
 odd A B C ...           the word that fits the others least
 info                    what the workspace holds
 topn N                  show N from now on
-mode NAME               search so from now on: auto, lexical, latent or hybrid
+mode NAME               search so from now on: auto, lexical, latent, hybrid or rrf
 where CONDITION         find only such documents from now on; `where off` finds all
 help                    this text
 quit                    end (also: exit, Ctrl-D)

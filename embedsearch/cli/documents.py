@@ -39,7 +39,8 @@ where_option: Decorator[Any] = click.option(
     type=click.Choice(SEARCH_MODES),
     default="auto",
     show_default=True,
-    help="Search by words, by meaning, by both, or by both as learned from the documents.",
+    help="Search by words, by meaning, by both, by both as learned from the documents, or by the "
+    "ranks of all.",
 )
 @where_option
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
@@ -66,7 +67,7 @@ def search(
     Words of the snippet that are in QUERY, or near one in meaning, are bold on a terminal;
     --json says where they are. --explain shows what adds most to a score: words that are in both,
     "car ~ vehicle" for two that are near in meaning, and "first hits" for what is like the best
-    documents of a first search.
+    documents of a first search; with --mode rrf, the rank in each list.
 
     With - as QUERY, queries are read from standard input, one a line.
     """  # noqa: D301 - click ends its own wrapping at a backspace

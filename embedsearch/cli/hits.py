@@ -57,6 +57,8 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
     from embedsearch._types import Explanation, Part
 
     parts = tuple(Part(**part) for part in explanation["parts"])
+    if any(part.rank for part in parts):
+        return ", ".join(f"{part.pair[0]} {part.contribution:.4f}" for part in parts)
     told = Explanation(explanation["score"], parts)
     pairs = told.strongest(len(parts))
     words = [pair for pair in pairs if not pair.through][:_SHOWN_PAIRS]

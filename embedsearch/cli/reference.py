@@ -52,7 +52,7 @@ A document that was found also has its `"metadata"`, and `"highlights"`: for eac
 snippet that answers a word of the query `"start"` and `"stop"` in characters, the `"query_word"`,
 and a `"score"`, 1 for the same word and less for one that is near in meaning. With `--explain` it
 has an `"explanation"`: its `"score"` is the sum of the `"contribution"` of all `"parts"` and of
-the `"rest"`.
+the `"rest"`. With `--mode rrf` a part is a list, and its `"rank"` the place in it, from 1.
 
 `--jsonl` writes the same objects one a line. `--csv` has the same names as its header; a cell
 that is not a plain value, such as `metadata`, holds JSON.

@@ -12,6 +12,7 @@ from embedsearch.search.contributions import MovedQuery, shared
 from embedsearch.search.encoding import full_text
 from embedsearch.search.narrowed import counts_of, narrowed
 from embedsearch.search.passages import split
+from embedsearch.search.rank_fusion import fused
 from embedsearch.search.strongest import DocumentParts
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Explainer:
             scores: `(n,)` to explain.
             pairs: List the parts of so many pairs of words, the strongest; None lists all.
         """
+        if self._ranking.lists is not None:
+            ranks = self._ranking.lists.ranks_of(numbers, self._search, self._query)
+            each = [DocumentParts((), (), (), parts) for parts in self._ranking.lists.parts(ranks)]
+            return _explained(each, scores, pairs)
         texts, X = self._passages(numbers, documents)
         # What all words share with all words is held in memory at once.
         size = sum(map(len, texts)) * len(self._query.meant)
@@ -76,13 +81,14 @@ class Explainer:
         for start in range(0, len(texts), step):
             some = slice(start, start + step)
             each = self._parts(numbers[some], texts[some], X[some])
-            parts = zip(each, scores[some], strict=True)
-            found += [part.explanation(float(score), pairs) for part, score in parts]
+            found += _explained(each, scores[some], pairs)
         return found
 
     def scores(self, numbers: IntVector) -> FloatVector:
         """Return the scores of documents `(n,)`, whether they were found or not."""
         search, ranking = self._search, self._ranking
+        if ranking.lists is not None:
+            return fused(ranking.lists.ranks_of(numbers, search, self._query))
         scores = np.zeros(len(numbers), np.float32)
         if search.lexical is not None and ranking.lexical:
             scores += np.float32(ranking.lexical) * search.lexical.scores_of(self._query, numbers)
@@ -166,3 +172,10 @@ class Explainer:
             [Part(_FIELDS[part.field], part.word, part.word, factor * part.score) for part in parts]
             for parts in lexical.explain(self._query, numbers)
         ]
+
+
+def _explained(
+    each: Sequence[DocumentParts], scores: FloatVector, pairs: int | None
+) -> list[Explanation]:
+    told = zip(each, scores.tolist(), strict=True)
+    return [parts.explanation(score, pairs) for parts, score in told]

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedsearch._errors import ParameterError
 from embedsearch.search.fusion import PLAIN, Fusion
+from embedsearch.search.rank_fusion import BM25, RankedLists, fused, scores_in_lists
 from embedsearch.search.space import moved
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Ranking:
         encoded: (D,) the query before it was moved.
         feedback: Numbers of the documents that it was moved towards.
         towards: (f, D) the vectors of their best passages.
+        lists: What the scores come from where they go by ranks. Then `lexical` and `latent` are
+            those of the mode "hybrid", by which passages to show are chosen.
     """
 
     numbers: IntVector
@@ -48,6 +51,7 @@ class Ranking:
     encoded: FloatVector = field(default_factory=lambda: np.zeros(0, np.float32))
     feedback: IntVector = field(default_factory=lambda: np.zeros(0, np.int64))
     towards: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    lists: RankedLists | None = None
 
 
 class HybridSearch:
@@ -56,7 +60,8 @@ class HybridSearch:
     The score is the sum of BM25 and of the weighted cosines, each divided by its standard
     deviation over all documents; so it is a sum over the words of the query, and can be
     explained. A document's cosines are those of the passage whose weighted sum is greatest. Where
-    all documents have the same score, 1 takes the place of the deviation.
+    all documents have the same score, 1 takes the place of the deviation. In the mode "rrf" the
+    candidates are put in order by their ranks instead; see `RankedLists`.
 
     Args:
         lexical: The lexical index; None searches by meaning alone, and takes no notice of what
@@ -88,7 +93,8 @@ class HybridSearch:
             text: The query as it was typed, for encoders that are plugged in.
             topn: How many.
             mode: "auto" goes by the learned weights; "hybrid" by those that are usual;
-                "lexical" by BM25 alone; "latent" by meaning alone.
+                "lexical" by BM25 alone; "latent" by meaning alone; "rrf" by the ranks in the
+                lists of BM25 and of each encoder, all of the same weight.
             allowed: Only documents of these numbers, ascending.
 
         Returns:
@@ -104,6 +110,8 @@ class HybridSearch:
                 raise ParameterError("mode", "latent, as there is no lexical index", mode)
             scores, numbers = self.lexical.search(query, topn, allowed)
             return Ranking(numbers, scores, 1.0, np.zeros(0, np.float32))
+        if mode == "rrf":
+            return self._by_ranks(query, text, topn, allowed)
         fusion = self._fusion(mode)
         encoded = vector = self._encoded(query, text)
         first, towards = np.zeros(0, np.int64), np.zeros((0, len(vector)), np.float32)
@@ -128,6 +136,29 @@ class HybridSearch:
             encoded,
             self.latent.numbers[first],
             towards,
+        )
+
+    def _by_ranks(
+        self, query: LexicalQuery, text: str, topn: int, allowed: IntVector | None
+    ) -> Ranking:
+        """Find documents by reciprocal rank fusion."""
+        vector = self._encoded(query, text)
+        alike = self.weighted(vector, {block.name: 1.0 for block in self.model.space.blocks})
+        found = _Candidates(self, query, max(topn, _LEXICAL), allowed, True)
+        found.add_lexical()
+        found.add_latent(alike, max(topn, _LATENT))
+        lists = found.listed(np.where(alike, vector, 0))
+        scores = fused(lists.ranks())
+        best = np.lexsort((lists.numbers, -scores))[:topn]
+        weighted = self.weighted(vector, self._fusion("hybrid").weights)
+        return Ranking(
+            lists.numbers[best],
+            scores[best],
+            found.lexical_factor,
+            weighted,
+            vector,
+            towards=np.zeros((0, len(vector)), np.float32),
+            lists=lists,
         )
 
     def weighted(
@@ -248,10 +279,20 @@ class _Candidates:
 
     def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
         """Return the rows of all candidates and their scores."""
+        scores = self._taken().scores(weighted)
+        return self._rows, scores + np.float32(self.lexical_factor) * self._bm25
+
+    def listed(self, query: FloatVector) -> RankedLists:
+        """Return all candidates with their scores by words and by each encoder."""
+        blocks, numbers = self._search.model.space.blocks, self._search.latent.numbers[self._rows]
+        names = (BM25, *(block.name for block in blocks))
+        scores = scores_in_lists(self._bm25, self._taken(), blocks, query)
+        return RankedLists(names, numbers, scores, query)
+
+    def _taken(self) -> PassageVectors:
         if self._passages is None:
             self._passages = self._search.latent.take(self._rows)
-        scores = self._passages.scores(weighted)
-        return self._rows, scores + np.float32(self.lexical_factor) * self._bm25
+        return self._passages
 
 
 def _deviation(scores: NDArray[np.float64], n: int) -> float:

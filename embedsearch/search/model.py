@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import VectorError
+from embedsearch.search.fitted import FittedEncoder, fitted_size, restore_encoder
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace, Spreads
 from embedsearch.vectors.latent import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -54,6 +55,10 @@ class SearchModel:
             # Encoders of one decomposition are columns of the same matrix.
             if not encoder.name.startswith("lsa") or encoder is self._widest:
                 tensors |= {f"{encoder.name}.{name}": array for name, array in found.items()}
+        for checked in self.space.external:
+            if isinstance(checked.encoder, FittedEncoder):
+                found = checked.encoder.to_tensors()
+                tensors |= {f"{checked.name}.{name}": array for name, array in found.items()}
         for place, covariance in enumerate(self.spreads.covariances):
             tensors[f"covariance.{place}"] = covariance
         return tensors | {"first": self.spreads.first, "second": self.spreads.second}
@@ -83,12 +88,19 @@ def restore_model(
     values: Mapping[str, Any],
     tensors: Tensors,
     terms: Terms,
-    external: Sequence[CheckedEncoder],
+    load: Callable[[str, int], CheckedEncoder],
 ) -> SearchModel:
     """Make a model of what `SearchModel.to_json` and `to_tensors` gave.
 
+    Args:
+        values: What `to_json` gave.
+        tensors: What `to_tensors` gave.
+        terms: Those of the space.
+        load: Gives an encoder that was plugged in, by its name and its dimensions.
+
     Raises:
-        VectorError: There are more or fewer terms than there were.
+        VectorError: There are more or fewer terms than there were, or an encoder that was
+            fitted to documents is not complete.
     """
     from embedsearch.index.lexical import LexicalAnalyzer
 
@@ -98,10 +110,17 @@ def restore_model(
     if len(terms) != len(statistics.idf):
         raise VectorError(f"damaged: {len(terms)} terms, {len(statistics.idf)} were written")
     linear = [_encoder(said, tensors) for said in values["encoders"]]
-    count = len(linear) + len(external)
+    count = len(linear) + len(values["plugged"])
     covariances = tuple(tensors[f"covariance.{place}"] for place in range(count))
+    analyzer = LexicalAnalyzer.from_json(values["analyzer"])
+    external = [
+        load(spec, len(covariance))
+        if fitted_size(spec) is None
+        else restore_encoder(spec, len(covariance), tensors, terms, analyzer.words)
+        for spec, covariance in zip(values["plugged"], covariances[len(linear) :], strict=True)
+    ]
     return SearchModel(
-        LexicalAnalyzer.from_json(values["analyzer"]),
+        analyzer,
         LatentSpace(terms, statistics, linear, external),
         Spreads(covariances, tensors["first"], tensors["second"]),
         Fusion.from_json(values["fusion"]),

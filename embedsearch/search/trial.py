@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch.search.fitted import FittedEncoder, refitted_scores
 from embedsearch.search.fusion import PLAIN, Fusion
 from embedsearch.search.passages import all_pieces, best_scores, passages_of, split
 from embedsearch.search.space import Block, fit_space
@@ -113,9 +114,7 @@ def learn_fusion(
     remains = documents.take(others).followed_by(space.terms.documents(c.rest for c in cuts))
     scores = _scores(remains, cuts, space, term_vectors, seed)
     if space.external:
-        scores += _plugged_scores(
-            space, cuts, plugged[passages_of(others, owners)[0]], split(remains)[1]
-        )
+        scores += _external_scores(space, cuts, remains, plugged[passages_of(others, owners)[0]])
     return _chosen(space.blocks, scores, feedback)
 
 
@@ -170,18 +169,23 @@ def _scores(
     return scores
 
 
-def _plugged_scores(
-    space: LatentSpace, cuts: list[Cut], others: FloatMatrix, owners: IntVector
+def _external_scores(
+    space: LatentSpace, cuts: list[Cut], remains: TermDocuments, others: FloatMatrix
 ) -> list[FloatMatrix]:
-    """Score them by the encoders that were plugged in; `others` are passages without windows."""
+    """Score them by encoders that were plugged in; `others` are passages without windows."""
     scores, start = [], 0
+    passages, owners = split(remains)
     pieces = all_pieces([cut.rest_text for cut in cuts], owners[-len(cuts) - 1 :])
     for encoder in space.external:
         part = others[:, start : start + encoder.vector_size]
         start += encoder.vector_size
-        D = np.concatenate((part, encoder.encode_documents(pieces)))
-        queries = encoder.encode_queries([cut.query_text for cut in cuts])
-        scores.append(_z(queries @ D.T, owners))
+        if isinstance(encoder.encoder, FittedEncoder):
+            queries = space.terms.documents(cut.query for cut in cuts)
+            found = refitted_scores(encoder.encoder, space.terms, passages, queries)
+        else:
+            D = np.concatenate((part, encoder.encode_documents(pieces)))
+            found = encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T
+        scores.append(_z(found, owners))
     return scores
 
 
@@ -228,7 +232,9 @@ def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[n
 
 
 def _usual(space: LatentSpace) -> dict[str, float]:
-    return {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
+    # Fitted to few documents, one may know nothing; only a trial tells.
+    untried = {e.name: 0.0 for e in space.external if isinstance(e.encoder, FittedEncoder)}
+    return {b.name: untried.get(b.name, PLAIN.get(b.name, 1.0)) for b in space.blocks}
 
 
 def _z(scores: FloatMatrix, owners: IntVector) -> FloatMatrix:

@@ -34,9 +34,12 @@ class Inference:
         model.wv.vectors, model.syn1neg = state.inputs, state.outputs
         self._model, self._rows = model, model.wv.key_to_index
 
-    def vector(self, tokens: Sequence[str], epochs: int) -> FloatVector:
-        """Infer the vector of a text `(d,)` in so many passes; zeros where no token is known."""
-        known = [token for token in tokens if token in self._rows]
+    def known(self, tokens: Sequence[str]) -> list[str]:
+        """Return the tokens that were learned."""
+        return [token for token in tokens if token in self._rows]
+
+    def vector(self, known: Sequence[str], epochs: int) -> FloatVector:
+        """Infer the vector of known words `(d,)` in so many passes; zeros where there is none."""
         vector = np.zeros((1, self._settings.vector_size), np.float32)
         if known:
             # A copy, as other threads may infer at the same time.

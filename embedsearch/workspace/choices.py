@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedsearch._errors import ParameterError
 
-SEARCH_MODES = ("auto", "lexical", "latent", "hybrid")
+SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 """Ways to search for documents."""
 
 KINDS = ("words", "documents")

@@ -15,6 +15,7 @@ from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import full_text
+from embedsearch.search.fitted import fit_encoders
 from embedsearch.search.latent_index import SCANNED
 from embedsearch.search.model import SearchModel
 from embedsearch.search.passages import all_pieces, split
@@ -104,7 +105,7 @@ def fit_documents(
         settings: What is asked.
         progress: A listener.
         learned: Whether the word vectors were learned from these documents.
-        plugged: The encoders that the settings name.
+        plugged: The encoders that the settings name, but for those that are fitted here.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = _analyzer(store, tokenizer, settings.language)
@@ -117,11 +118,14 @@ def fit_documents(
         statistics = cut.statistics(terms)
         passages, owners = split(terms)
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
-        space = fit_space(passages, cut.terms, parts, term_vectors, plugged)
+        external, left_out = fit_encoders(
+            settings.encoders, plugged, passages, cut.terms, analyzer.words, progress
+        )
+        space = fit_space(passages, cut.terms, parts, term_vectors, external)
         task.advance(1)
-        outside = _plugged(stream, store, plugged, owners)
+        outside = _plugged(stream, store, external, owners)
         latent = space.linear_documents(passages.counts)
-        if plugged:
+        if external:
             latent = np.concatenate((latent, outside), axis=1)
         task.advance(1)
 
@@ -130,6 +134,8 @@ def fit_documents(
             return [full_text(found[int(number)]) for number in stream.numbers[rows]]
 
         fusion = learn_fusion(terms, space, term_vectors, analyzer, texts_of, outside)
+        if left_out:
+            fusion = replace(fusion, evidence={**fusion.evidence, "left out": left_out})
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors(stream.numbers, encoded, latent, store.change, owners)
@@ -220,7 +226,7 @@ def _plugged(
     encoders: Sequence[CheckedEncoder],
     owners: IntVector,
 ) -> FloatMatrix:
-    """Encode all passages by encoders that were plugged in, in the order of the stream."""
+    """Encode all passages by encoders of texts, in the order of the stream."""
     if not encoders:
         return np.zeros((int(owners[-1]), 0), np.float32)
     blocks = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,12 +146,8 @@ class Generation:
         with self._intact(self.files.search):
             terms = Terms(self.files.terms.read_bytes().decode("utf-8").split("\n")[:-1])
             tensors = open_tensors(self.files.search)
-            first = len(self._entry("search")["encoders"])
-            external = [
-                load_or_stand_in(spec, len(tensors[f"covariance.{place}"]), self.workspace)
-                for place, spec in enumerate(self.search_settings.encoders, first)
-            ]
-            return restore_model(self._entry("search"), tensors, terms, external)
+            load = partial(load_or_stand_in, workspace=self.workspace)
+            return restore_model(self._entry("search"), tensors, terms, load)
 
     @cached_property
     def document_vectors(self) -> DocumentVectors:

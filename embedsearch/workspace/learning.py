@@ -105,7 +105,8 @@ class LearningWorkspace(OpenWorkspace):
         Args:
             refit: Learn anew how documents are found.
             encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
-                `embedsearch.Encoder`. None leaves them as they are, an empty list has none.
+                `embedsearch.Encoder`. "doc2vec" or "doc2vec:SIZE" is gensim's, fitted to the
+                documents. None leaves them as they are, an empty list has none.
             language: Whose stop words and stems words are looked up by; "auto", "none" or a
                 name such as "english". None leaves it as it is.
             progress: A listener.

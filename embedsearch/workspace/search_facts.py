@@ -21,12 +21,14 @@ _DECIMALS = 4
 def search_facts(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:
     """Return the fields of `Info` on search."""
     model = generation.search_model
-    fusion = model.fusion
+    fusion, asked = model.fusion, generation.search_settings.encoders
+    present = {encoder.name for encoder in model.space.external}
+    absent = absent_names(model.space.external)
     learned = {name: round(weight, _DECIMALS) for name, weight in fusion.weights.items()}
     return {
         "language": model.analyzer.language,
-        "encoders": [encoder.name for encoder in model.space.external],
-        "missing_encoders": absent_names(model.space.external),
+        "encoders": list(asked),
+        "missing_encoders": [name for name in asked if name in absent or name not in present],
         "weights": {BM25: 1.0, **learned},
         "feedback": fusion.feedback,
         "evidence": dict(fusion.evidence),

@@ -71,7 +71,8 @@ class Workspace(LearningWorkspace):
             text: The query: words, "phrases in quotes", +required, -excluded.
             topn: How many hits.
             mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
-                usual weights, "auto" by both with weights learned from the documents.
+                usual weights, "auto" by both with weights learned from the documents, "rrf" by
+                the ranks in the lists of both (reciprocal rank fusion).
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
             explain: Say of each hit what its score is made of: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
@@ -105,7 +106,8 @@ class Workspace(LearningWorkspace):
         """Say what the score of a document for a text is made of, whether it is found or not.
 
         The score is the sum of what the words add: by BM25, and by each linear encoder what a
-        word of the text shares with a word of the document.
+        word of the text shares with a word of the document; in the mode "rrf", of what each
+        list adds by the rank of the document in it.
 
         Args:
             text: The query, as for `search`.

@@ -75,7 +75,7 @@ def test_an_unknown_id_is_an_error(invoke: Run, workspace: Path) -> None:
     assert "'farm-999'" in process.stderr
 
 
-@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid"])
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid", "rrf"])
 def test_a_mode_is_that_of_the_library(invoke: Run, workspace: Path, mode: str) -> None:
     found = json.loads(
         invoke("search", "hay in the barn", "-w", workspace, "--mode", mode, "--json").stdout

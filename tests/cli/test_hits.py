@@ -58,6 +58,22 @@ def test_a_table_shows_the_strongest_pairs_and_they_add_up(invoke: Run, workspac
         assert re.search(r"\bcomet \d", told)
 
 
+def test_a_table_shows_the_rank_in_each_list(invoke: Run, workspace: Path) -> None:
+    options = ("-w", workspace, "--mode", "rrf", "--explain", "-k", "3")
+    _, *lines = invoke("search", "comet at dawn", *options).stdout.splitlines()
+    for line in lines:
+        told = re.findall(r"rank (\d+) by ([\w-]+) (0\.\d{4})", line.rpartition("  ")[2])
+        assert "BM25" in {name for _, name, _ in told}
+        assert all(float(added) == round(1 / (60 + int(rank)), 4) for rank, _, added in told)
+        assert sum(1 / (60 + int(rank)) for rank, _, _ in told) == pytest.approx(
+            float(line.split()[1]), abs=6e-5
+        )
+    (first, *_) = json.loads(invoke("search", "comet at dawn", *options, "--json").stdout)
+    told = first["explanation"]
+    assert all(part["contribution"] == 1 / (60 + part["rank"]) for part in told["parts"])
+    assert sum(told["encoders"].values()) == pytest.approx(told["score"], abs=1e-8)
+
+
 def test_without_the_option_nothing_is_explained(invoke: Run, workspace: Path) -> None:
     process = invoke("search", "comet", "-w", workspace, "--json")
     assert all("explanation" not in hit for hit in json.loads(process.stdout))

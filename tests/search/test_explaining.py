@@ -27,7 +27,7 @@ QUERIES = [
     "light plugh xyzzy",
     "was the",
 ]
-MODES = ("auto", "hybrid", "latent", "lexical")
+MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
 
 
 def explained(
@@ -264,6 +264,7 @@ def test_an_explanation_is_plain_json() -> None:
                 "word": "vehicle",
                 "contribution": 0.25,
                 "through": "",
+                "rank": 0,
             }
         ],
         "rest": 0.75,

@@ -18,6 +18,7 @@ from embedsearch.search.latent_index import LatentIndex
 from embedsearch.text.corpora.planted import PlantedCorpus
 
 MODES = ("auto", "hybrid", "latent")
+EVERY = (*MODES, "rrf")
 TEXTS = ("galaxy of stars", "the king of france", "paris", '"the mayor of" rome king king')
 
 
@@ -85,7 +86,7 @@ def test_words_alone_are_the_lexical_index(planted: Any) -> None:
         np.testing.assert_array_equal(found.scores, scores)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", EVERY)
 def test_queries_find_documents_of_their_topic(planted: Any, mode: str) -> None:
     for text, topic in PlantedCorpus().queries():
         found = rank(planted, text, 10, mode).numbers.tolist()
@@ -93,7 +94,7 @@ def test_queries_find_documents_of_their_topic(planted: Any, mode: str) -> None:
         assert topics.count(topic) >= 7, (text, topic, topics)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", EVERY)
 @pytest.mark.parametrize("topn", [1, 7, 150, 1_000])
 def test_as_many_are_found_as_are_asked_for_or_allowed(planted: Any, mode: str, topn: int) -> None:
     for allowed in (None, np.arange(2, 241, 3), np.array([5, 9]), np.zeros(0, np.int64)):
@@ -117,7 +118,7 @@ def words_of(planted: Any, number: int) -> set[str]:
     return set(planted.lexical.analyzer.words(f"{document.title}\n{document.text}"))
 
 
-@pytest.mark.parametrize("mode", ["lexical", *MODES])
+@pytest.mark.parametrize("mode", ["lexical", *EVERY])
 @pytest.mark.parametrize(
     ("text", "required", "excluded"),
     [
@@ -144,7 +145,7 @@ def test_what_is_required_and_excluded_holds_in_every_mode_and_nothing_is_missed
 
 
 def test_what_is_required_and_not_there_finds_nothing(planted: Any) -> None:
-    for mode in ("lexical", *MODES):
+    for mode in ("lexical", *EVERY):
         assert len(rank(planted, "+unheard galaxy", 10, mode).numbers) == 0
 
 
@@ -197,7 +198,7 @@ def test_documents_that_are_all_alike_are_found_without_noise(planted: Any) -> N
         model = replace(planted.model, spreads=spreads)
         search = HybridSearch(lexical, LatentIndex(np.arange(1, 4), X), model)
         text = one.text.split(".")[0]
-        for mode in ("lexical", *MODES):
+        for mode in ("lexical", *EVERY):
             found = search.rank(lexical.parse(text), text, 10, mode)
             assert found.numbers.tolist() == [1, 2, 3]
             assert found.scores.min() == found.scores.max() > 0
@@ -212,7 +213,7 @@ def test_words_that_no_encoder_knows_are_found_by_bm25_alone(planted: Any) -> No
     with LexicalIndex.temporary(planted.lexical.analyzer) as lexical:
         lexical.apply([(n, Document("x", "zyzzyva")) for n in (4, 8)], change=1)
         search = HybridSearch(lexical, LatentIndex(planted.numbers, planted.X), planted.model)
-        for mode in ("auto", "hybrid", "lexical"):
+        for mode in ("auto", "hybrid", "lexical", "rrf"):
             found = search.rank(lexical.parse("zyzzyva"), "zyzzyva", 10, mode).numbers
             assert found.tolist()[:2] == [4, 8]
         assert len(search.rank(lexical.parse("zyzzyva"), "", 10, "latent").numbers) == 0

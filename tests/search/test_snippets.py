@@ -14,7 +14,7 @@ from embedsearch.search.expansion import Expansion, matches_of, with_words
 from embedsearch.search.sentences import LENGTH, runs, sentences
 from embedsearch.search.snippets import SnippetFinder
 
-MODES = ("auto", "latent", "lexical")
+MODES = ("auto", "latent", "lexical", "rrf")
 
 
 def finder(collection: Any, text: str, mode: str = "auto") -> SnippetFinder:

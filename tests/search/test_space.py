@@ -11,6 +11,7 @@ import pytest
 from embedsearch.search.space import LatentSpace, Spreads, fit_space, moved
 from embedsearch.search.terms import Terms
 from embedsearch.vectors.encoders.checked import CheckedEncoder
+from embedsearch.vectors.encoders.plugins import load_encoder
 from embedsearch.vectors.sparse import TermStatistics
 
 
@@ -159,9 +160,9 @@ def test_a_model_comes_back(planted: Any) -> None:
     from embedsearch.search.model import restore_model
 
     model = planted.model
-    back = restore_model(model.to_json(), model.to_tensors(), planted.terms, [])
+    back = restore_model(model.to_json(), model.to_tensors(), planted.terms, load_encoder)
     counts = planted.counted.counts
     np.testing.assert_array_equal(back.space.linear_documents(counts), planted.X)
     assert back.fusion == replace(model.fusion)
     with pytest.raises(ValueError, match="1 terms"):
-        restore_model(model.to_json(), model.to_tensors(), Terms(["one"]), [])
+        restore_model(model.to_json(), model.to_tensors(), Terms(["one"]), load_encoder)

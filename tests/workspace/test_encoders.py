@@ -135,7 +135,7 @@ def test_without_the_package_all_that_needs_no_encoder_works(
         assert ws.documents.duplicates(1.0) is not None
 
 
-@pytest.mark.parametrize("mode", ["auto", "latent", "hybrid"])
+@pytest.mark.parametrize("mode", ["auto", "latent", "hybrid", "rrf"])
 def test_without_the_package_the_rest_says_what_is_missing(copy: Path, mode: str) -> None:
     expected = r"house:.*cannot be loaded here.*'lexical' go without.*index -w .*--encoder none"
     with es.open(copy) as ws:

@@ -9,7 +9,7 @@ import pytest
 
 import embedsearch as es
 
-MODES = ("auto", "hybrid", "latent", "lexical")
+MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
 
 
 def words_of(workspace: es.Workspace) -> str:

@@ -12,7 +12,7 @@ import pytest
 import embedsearch as es
 from embedsearch.text.corpora.planted import PlantedCorpus
 
-MODES = ("auto", "lexical", "latent", "hybrid")
+MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 
 
 @pytest.fixture

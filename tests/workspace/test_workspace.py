@@ -133,7 +133,7 @@ def test_deleted_and_changed_documents_are_answered_as_they_are_now(writable: Pa
     with es.open(writable, "w") as ws:
         first, second = (hit.id for hit in ws.search(query, topn=2))
         ws.delete([first])
-        for mode in ("auto", "lexical", "latent", "hybrid"):
+        for mode in ("auto", "lexical", "latent", "hybrid", "rrf"):
             assert first not in [hit.id for hit in ws.search(query, topn=2000, mode=mode)]
         ws.add([es.Document(second, "paris france")])
         assert second not in [hit.id for hit in ws.search(query, topn=20)]
