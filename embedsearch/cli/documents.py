@@ -45,6 +45,12 @@ where_option: Decorator[Any] = click.option(
 @where_option
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
 @click.option("--expand", is_flag=True, help="Look for words near rare ones of QUERY, too.")
+@click.option(
+    "--feedback",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Move the query in meaning towards the first N hits; 0 for none.",
+)
 @output_options
 def search(
     query: tuple[str, ...],

@@ -75,9 +75,10 @@ def search(
     *,
     explain: bool = False,
     expand: bool = False,
+    feedback: int | None = None,
 ) -> Answer:
     """Give the documents that answer a text; see `Workspace.search`."""
-    found = ws.search(text, topn, mode, where, explain=explain, expand=expand)
+    found = ws.search(text, topn, mode, where, explain=explain, expand=expand, feedback=feedback)
     return documents_found(found, explained=explain)
 
 

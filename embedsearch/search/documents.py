@@ -79,11 +79,13 @@ class DocumentSearch:
         *,
         explain: bool = False,
         expand: bool = False,
+        feedback: int | None = None,
     ) -> list[Hits]:
         """Find the documents that answer each text best; see `Workspace.search`."""
         check_topn(topn)
         allowed = None if where is None else self.store.matching(where)
-        return [self._search(text, topn, mode, allowed, explain, expand) for text in texts]
+        how = (topn, mode, allowed, explain, expand, feedback)
+        return [self._search(text, *how) for text in texts]
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS
@@ -195,13 +197,14 @@ class DocumentSearch:
         allowed: IntVector | None,
         explain: bool,
         expand: bool,
+        feedback: int | None,
     ) -> Hits:
         query, hybrid = self.parse(text), self.hybrid()
         unknown = self.unknown(query)
         expander = Expander(self.model, self.encoder, len(hybrid.latent)) if expand else None
         added = [] if expander is None else expander.expand(query)
         looked_for = with_words(query, added)
-        ranking = hybrid.rank(looked_for, text, topn, mode, allowed)
+        ranking = hybrid.rank(looked_for, text, topn, mode, allowed, feedback)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             from embedsearch.search.suggest import suggest
 

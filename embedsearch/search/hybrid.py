@@ -85,6 +85,7 @@ class HybridSearch:
         topn: int,
         mode: str = "auto",
         allowed: IntVector | None = None,
+        feedback: int | None = None,
     ) -> Ranking:
         """Find documents.
 
@@ -96,6 +97,8 @@ class HybridSearch:
                 "lexical" by BM25 alone; "latent" by meaning alone; "rrf" by the ranks in the
                 lists of BM25 and of each encoder, all of the same weight.
             allowed: Only documents of these numbers, ascending.
+            feedback: Towards how many documents of a first pass the query is moved in meaning;
+                None for as many as go with the weights.
 
         Returns:
             `topn` documents, or all that are allowed where there are fewer. Only documents that
@@ -120,8 +123,9 @@ class HybridSearch:
         weighted = self.weighted(vector, fusion.weights, mean=mode == "latent")
         found.add_latent(weighted, max(topn, _LATENT))
         rows, scores = found.scored(weighted)
-        if fusion.feedback and len(rows):
-            first = rows[np.lexsort((self.latent.numbers[rows], -scores))[: fusion.feedback]]
+        most = fusion.feedback if feedback is None else feedback
+        if most and len(rows):
+            first = rows[np.lexsort((self.latent.numbers[rows], -scores))[:most]]
             passages = self.latent.take(first)
             towards = passages.at(passages.best(weighted))
             vector = moved(vector, self.model.space.blocks, towards)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
-from embedsearch.workspace.choices import check_mode
+from embedsearch.workspace.choices import check_feedback, check_mode
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.info import Info, facts_of_use, generation_facts, size_on_disk
 from embedsearch.workspace.learning import LearningWorkspace
@@ -64,6 +64,7 @@ class Workspace(LearningWorkspace):
         *,
         explain: bool = False,
         expand: bool = False,
+        feedback: int | None = None,
     ) -> Hits:
         """Find the documents that answer a text.
 
@@ -76,13 +77,21 @@ class Workspace(LearningWorkspace):
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
             explain: Say of each hit what its score is made of: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
+            feedback: Move the query in meaning towards the first so many hits, and search once
+                more (pseudo-relevance feedback, Rocchio 1971); 0 for none. None takes what
+                `info().feedback` says in the mode "auto", and in "latent" where weights were
+                learned, and none in "hybrid".
 
         Raises:
+            ParameterError: `feedback` is not 0 or more, or there is some in the modes "lexical" or
+                "rrf".
             QueryError: The text has no words, or the condition does not parse.
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet.
         """
-        found = self.search_batch([text], topn, mode, where, explain=explain, expand=expand)
+        found = self.search_batch(
+            [text], topn, mode, where, explain=explain, expand=expand, feedback=feedback
+        )
         return found[0]
 
     def search_batch(
@@ -94,11 +103,15 @@ class Workspace(LearningWorkspace):
         *,
         explain: bool = False,
         expand: bool = False,
+        feedback: int | None = None,
     ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
         check_mode(mode)
+        check_feedback(feedback, mode)
         search = self._document_search()
-        return search.search(texts, topn, mode, where, explain=explain, expand=expand)
+        return search.search(
+            texts, topn, mode, where, explain=explain, expand=expand, feedback=feedback
+        )
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100

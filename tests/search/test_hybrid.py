@@ -232,3 +232,16 @@ def test_weights_come_back_from_a_manifest() -> None:
     fusion = Fusion(weights={"words": 1.5}, feedback=3, evidence={"queries": 9})
     assert Fusion.from_json(fusion.to_json()) == fusion
     assert Fusion().weights == PLAIN
+
+
+def test_feedback_as_asked_is_feedback_as_learned(planted: Any) -> None:
+    query = planted.lexical.parse(TEXTS[0])
+    for asked in (0, 1, 5):
+        fusion = replace(planted.model.fusion, feedback=asked)
+        learned = replace(planted, model=replace(planted.model, fusion=fusion)).search
+        expected = learned.rank(query, TEXTS[0], 20)
+        found = planted.search.rank(query, TEXTS[0], 20, feedback=asked)
+        assert len(found.feedback) == asked
+        assert found.numbers.tolist() == expected.numbers.tolist()
+        np.testing.assert_array_equal(found.scores, expected.scores)
+    assert len(planted.search.rank(query, TEXTS[0], 20, "hybrid", feedback=2).feedback) == 2

@@ -75,3 +75,23 @@ def test_a_word_that_no_document_has_finds_what_is_near_it(small: es.Workspace) 
     found = small.search("automobile", expand=True)
     assert [word[:2] for word in found.expanded] == [("automobile", known)]
     assert known in small.documents[found[0].id].text
+
+
+def test_feedback_changes_what_scores_are_made_of_and_can_be_left_out(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+        for feedback in (0, 2):
+            for hit in workspace.search(text, 5, feedback=feedback, explain=True):
+                assert hit.explanation is not None
+                first = {part.through for part in hit.explanation.parts if part.through}
+                assert len(first) <= feedback
+                added = sum(part.contribution for part in hit.explanation.parts)
+                assert added + hit.explanation.rest == pytest.approx(hit.score, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("feedback", "mode"), [(-1, "auto"), (1.5, "auto"), (True, "auto"), (3, "lexical"), (1, "rrf")]
+)
+def test_feedback_that_cannot_be_is_refused(planted: Path, feedback: object, mode: str) -> None:
+    with es.open(planted) as workspace, pytest.raises(es.ParameterError, match="feedback"):
+        workspace.search("king", 5, mode, feedback=feedback)  # type: ignore[arg-type]
