@@ -48,6 +48,19 @@ class ExactScorer:
                 result[place] = self._block(Q[top : top + step], rows[place])
         return result
 
+    def few(self, q: FloatMatrix, rows: IntVector) -> list[float]:
+        """Score a few rows `(1, k)` against one query `(1, d)`, as `scores` does."""
+        found = self._bytes.take(rows[0], axis=0).view(np.float32)
+        if self._metric is Metric.EUCLIDEAN:
+            apart = np.subtract(found, q, dtype=np.float64)
+            rounded = -np.sqrt(np.square(apart, out=apart).sum(axis=-1)).astype(np.float32)
+        else:
+            rounded = np.multiply(found, q, dtype=np.float64).sum(axis=-1).astype(np.float32)
+        scores: list[float] = rounded.tolist()
+        if self._metric is Metric.COSINE:
+            return [min(max(score, -1.0), 1.0) for score in scores]
+        return scores
+
     def _block(self, Q: FloatMatrix, rows: IntVector) -> FloatMatrix:
         found = self._bytes.take(rows, axis=0).view(np.float32)
         queries = Q[:, np.newaxis]

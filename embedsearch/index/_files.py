@@ -1,116 +1,212 @@
-"""Flat indexes as files of FAISS, complete enough for FAISS alone to use them rightly.
+"""One file for one index: what FAISS writes, then arrays, then a description of it all.
 
-The cosine is kept as "scale to length 1, then inner product", and shifted Euclidean vectors as
-"subtract the mean, then Euclidean distance": whoever opens the file with `faiss.read_index` and
-searches it gets the same neighbours.
+`faiss.read_index` reads the file too, as it stops where its own bytes end, and gets the same
+neighbours: the cosine is kept as "scale to length 1, then inner product", and shifted vectors
+as "subtract the mean, then Euclidean distance".
+
+After the arrays come the description (JSON), its SHA-256 (32 bytes), its length (8 bytes,
+little-endian) and `MAGIC`. The description has the hashes of what stands before it, so that
+the hash of the description stands for the whole file.
 """
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from embedsearch._errors import StorageError, VectorError
-from embedsearch._types import FloatMatrix, FloatVector, Metric
-from embedsearch.index._faiss import load_faiss
+from embedsearch._files import flush_folder
+from embedsearch.index._hashes import MOST_HASHED, hash_of_places, whole_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+MAGIC = b"ESINDEX\n"
+_FORMAT = 1
+_LENGTH_BYTES, _HASH_BYTES = 8, 32
+_END = _HASH_BYTES + _LENGTH_BYTES + len(MAGIC)
+_LONGEST_DESCRIPTION = 64 << 20
+_DTYPES = ("int64", "uint8")
 
 
-def write_flat(path: str | Path, flat: Any, metric: Metric, center: FloatVector | None) -> None:
-    """Write a `faiss.IndexFlat` with what must be done to vectors before they reach it.
+@dataclass(frozen=True)
+class IndexFile:
+    """A file that was found whole.
+
+    Attributes:
+        path: Where it is.
+        description: What `write_index_file` was given, and `size`, the bytes before the
+            description; `faiss_size`, those that are FAISS's.
+        arrays: Arrays by name.
+        digest: The hash of the whole.
+    """
+
+    path: Path
+    description: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    digest: str
+
+
+def write_index_file(
+    path: str | Path,
+    write_faiss: Callable[[Path], None],
+    description: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+) -> str:
+    """Write an index: beside the old file, flushed, then renamed.
+
+    Args:
+        path: The file.
+        write_faiss: Writes FAISS's part to the path that it is given.
+        description: Anything that JSON can hold.
+        arrays: int64 or uint8, one-dimensional.
+
+    Returns:
+        A hash of all of it.
 
     Raises:
         StorageError: The file cannot be written.
     """
-    faiss = load_faiss()
-
-    transform = _transform(flat.d, metric, center)
-    index = faiss.IndexPreTransform(transform, flat) if transform is not None else flat
+    path = Path(path)
+    new = path.with_name(path.name + ".new")
     try:
-        faiss.write_index(index, str(path))
-    except RuntimeError as error:
-        raise StorageError(path, f"the index cannot be written ({_reason(error)})") from error
+        write_faiss(new)
+        with new.open("r+b") as file:
+            digest = _append(file, description, arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            new.unlink()
+        if isinstance(error, OSError) and not isinstance(error, StorageError):
+            raise StorageError(path, f"the index cannot be written ({error})") from error
+        raise
+    flush_folder(path.parent)
+    return digest
 
 
-def read_flat(path: str | Path, mapped: bool) -> tuple[Any, Metric, FloatVector | None]:
-    """Read what `write_flat` wrote: the `faiss.IndexFlat`, its metric and its centre.
+def read_index_file(path: str | Path, verify: bool) -> IndexFile | None:
+    """Find out whether a file is whole, and read all but FAISS's part of it.
+
+    Args:
+        path: The file.
+        verify: Hash all of it, however large it is.
+
+    Returns:
+        None where FAISS alone may have written it.
 
     Raises:
-        VectorError: The file is damaged or holds another kind of index.
-        OSError: The file cannot be opened.
+        VectorError: It is damaged, or from a newer version.
+        OSError: It cannot be opened.
     """
-    faiss = load_faiss()
-
-    with Path(path).open("rb"):
-        pass
-    index = _read(path, mapped=True)
-    if not mapped:
-        index = _read(path, mapped=False)
-    transform = None
-    if isinstance(index, faiss.IndexPreTransform) and index.chain.size() == 1:
-        transform = faiss.downcast_VectorTransform(index.chain.at(0))
-        flat = faiss.downcast_index(index.index)
-        # The inner index lives in the outer one and would vanish with it.
-        flat.referenced_objects = [index]
-    else:
-        flat = index
-    known = _recognise(flat, transform)
-    if known is None or stored_vectors(flat).nbytes > Path(path).stat().st_size:
-        raise VectorError(f"{path}: damaged, or not an exact index written by embedsearch")
-    return flat, *known
+    path = Path(path)
+    with path.open("rb") as file:
+        end = _read_end(file, path)
+        if end is None:
+            return None
+        description, digest = end
+        _check_hashes(file, description, path, verify)
+        arrays = {
+            name: _read_array(file, place, description["size"], path)
+            for name, place in _entries(description, path).items()
+        }
+    return IndexFile(path, description, arrays, digest)
 
 
-def _read(path: str | Path, mapped: bool) -> Any:
-    # Mapping compares promised sizes with the file; reading allocates them, however absurd, so
-    # it comes second. Mapping of flat indexes came with FAISS 1.11; older ones read the file.
-    faiss = load_faiss()
+def damaged(path: str | Path, what: str) -> VectorError:
+    """Make the error for a file that is not what was written."""
+    return VectorError(f"{path}: damaged: {what}; build the index again or restore the file")
+
+
+def _append(
+    file: BinaryIO, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> str:
+    file.seek(0, 2)
+    faiss_size = file.tell()
+    places = {}
+    for name, array in arrays.items():
+        file.write(bytes(-file.tell() % 8))
+        places[name] = [array.dtype.name, file.tell(), len(array)]
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        file.write(little.view(np.uint8).data)
+    size = file.tell()
+    hashes = {"sha256": whole_hash(file, size), "places": hash_of_places(file, size)}
+    whole = {"format": _FORMAT, "size": size, "faiss_size": faiss_size, "arrays": places, **hashes}
+    content = json.dumps({**description, **whole}, allow_nan=False).encode()
+    hashed = sha256(content)
+    file.seek(size)
+    file.write(content + hashed.digest() + len(content).to_bytes(_LENGTH_BYTES, "little") + MAGIC)
+    return hashed.hexdigest()
+
+
+def _read_end(file: BinaryIO, path: Path) -> tuple[dict[str, Any], str] | None:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END))
+    end = file.read()
+    if len(end) < _END or not end.endswith(MAGIC):
+        return None
+    length = int.from_bytes(end[_HASH_BYTES : _HASH_BYTES + _LENGTH_BYTES], "little")
+    if length > min(size - _END, _LONGEST_DESCRIPTION):
+        raise damaged(path, "its description is longer than the file")
+    file.seek(size - _END - length)
+    content = file.read(length)
+    if sha256(content).digest() != end[:_HASH_BYTES]:
+        raise damaged(path, "its description has another hash than when it was written")
+    description = _parsed(content, path)
+    if description["size"] != size - _END - length:
+        raise damaged(path, f"it has {size:,} bytes, another size than when it was written")
+    return description, sha256(content).hexdigest()
+
+
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0) if mapped else 0)
-    except (RuntimeError, MemoryError) as error:
-        raise VectorError(f"{path}: damaged: not a FAISS index ({_reason(error)})") from error
+        description = json.loads(content)
+        version = description["format"]
+        sizes = description["size"], description["faiss_size"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(path, "its description cannot be read") from error
+    if version != _FORMAT:
+        raise VectorError(f"{path}: written by a newer embedsearch; update to open it")
+    if not all(isinstance(size, int) for size in sizes) or not 0 <= sizes[1] <= sizes[0]:
+        raise damaged(path, "its description gives sizes that are none")
+    return dict(description)
 
 
-def stored_vectors(flat: Any) -> FloatMatrix:
-    """View the vectors inside a `faiss.IndexFlat`, `(n, d)`; valid while it lives."""
-    faiss = load_faiss()
-
-    if not flat.ntotal:
-        return np.empty((0, flat.d), dtype=np.float32)
-    view: FloatMatrix = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-    view.flags.writeable = False
-    return view.reshape(flat.ntotal, flat.d)
-
-
-def _transform(dimension: int, metric: Metric, center: FloatVector | None) -> Any:
-    faiss = load_faiss()
-
-    if metric is Metric.COSINE:
-        return faiss.NormalizationTransform(dimension, 2.0)
-    if center is None:
-        return None
-    centering = faiss.CenteringTransform(dimension)
-    faiss.copy_array_to_vector(center, centering.mean)
-    centering.is_trained = True
-    return centering
+def _check_hashes(file: BinaryIO, description: Mapping[str, Any], path: Path, verify: bool) -> None:
+    size = description["size"]
+    if verify or size <= MOST_HASHED:
+        same = whole_hash(file, size) == description.get("sha256")
+    else:
+        same = hash_of_places(file, size) == description.get("places")
+    if not same:
+        raise damaged(path, "it has another hash than when it was written")
 
 
-def _recognise(flat: Any, transform: Any) -> tuple[Metric, FloatVector | None] | None:
-    faiss = load_faiss()
-
-    if not isinstance(flat, faiss.IndexFlat):
-        return None
-    inner = flat.metric_type == faiss.METRIC_INNER_PRODUCT
-    if transform is None:
-        return (Metric.INNER_PRODUCT if inner else Metric.EUCLIDEAN), None
-    if isinstance(transform, faiss.NormalizationTransform) and inner:
-        return Metric.COSINE, None
-    if isinstance(transform, faiss.CenteringTransform) and not inner:
-        center: FloatVector = faiss.vector_to_array(transform.mean)
-        return (Metric.EUCLIDEAN, center) if len(center) == flat.d else None
-    return None
+def _entries(description: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    entries = description.get("arrays")
+    if not isinstance(entries, dict):
+        raise damaged(path, "its description names no arrays")
+    return entries
 
 
-def _reason(error: BaseException) -> str:
-    # FAISS begins with a C++ signature and a source line; the reason comes last.
-    return str(error).strip().rpartition("\n")[2].rpartition(": ")[2] or type(error).__name__
+def _read_array(file: BinaryIO, place: Any, size: int, path: Path) -> NDArray[Any]:
+    try:
+        name, start, count = place
+        whole = isinstance(start, int) and isinstance(count, int) and name in _DTYPES
+    except (ValueError, TypeError):
+        whole = False
+    dtype = np.dtype(name if whole else "uint8").newbyteorder("<")
+    if not whole or start < 0 or count < 0 or start + count * dtype.itemsize > size:
+        raise damaged(path, "an array is said to be where it cannot be")
+    file.seek(start)
+    return np.frombuffer(file.read(count * dtype.itemsize), dtype).astype(name)

@@ -8,6 +8,7 @@ the same index; tantivy's Python package has no payload for commits.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
-from embedsearch._files import write_whole
+from embedsearch._files import checksum_holds, with_checksum, write_whole
+from embedsearch.index._hashes import hash_of_places
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 if TYPE_CHECKING:
@@ -31,6 +33,11 @@ FORMAT = 1
 _KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
 _BLOCK = 1 << 20
+# Of larger files some places are compared when they are opened: this much takes 10 ms.
+_MOST_CHECKED = 16 << 20
+_MOST_KEPT = 10_000
+# Files that were compared by this process, by all that tells whether they have changed.
+_sound: set[tuple[str, int, int, int]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,10 @@ def write_state(folder: Path, state: State) -> None:
         "change": state.change,
         "opstamp": state.opstamp,
         "analyzer": state.analyzer.to_json(),
+        "meta": _meta_digest(folder),
+        "places": _hashes_of_places(folder),
     }
-    write_whole(folder / STATE, json.dumps(values, ensure_ascii=False))
+    write_whole(folder / STATE, json.dumps(with_checksum(values), ensure_ascii=False))
 
 
 def read_state(folder: Path) -> State:
@@ -86,11 +95,19 @@ class Committed:
         deleted: Documents that are deleted but still take space, and still count in the
             statistics of BM25 until their segment is merged.
         segments: The beginnings of the names of the files that belong to it.
+        deletions: The names of the files that say which documents are deleted.
     """
 
     opstamp: int
     deleted: int
     segments: tuple[str, ...]
+    deletions: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the files that belong to it."""
+        named = [f"{segment}.{kind}" for segment in self.segments for kind in _KINDS]
+        return [*named, *self.deletions]
 
 
 def read_committed(folder: Path) -> Committed:
@@ -104,7 +121,12 @@ def read_committed(folder: Path) -> Committed:
         segments = values["segments"]
         gone = sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
         names = tuple(segment["segment_id"].replace("-", "") for segment in segments)
-        return Committed(int(values["opstamp"]), gone, names)
+        deletions = tuple(
+            f"{name}.{int(segment['deletes']['opstamp'])}.del"
+            for name, segment in zip(names, segments, strict=True)
+            if segment["deletes"]
+        )
+        return Committed(int(values["opstamp"]), gone, names, deletions)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{META} is not what was written") from error
 
@@ -130,8 +152,7 @@ def missing_files(folder: Path) -> list[str]:
     """Return the names of the files of the last commit that are not there, or were cut short."""
     while True:
         committed = read_committed(folder)
-        names = (f"{segment}.{kind}" for segment in committed.segments for kind in _KINDS)
-        missing = [name for name in names if not _is_whole(folder / name)]
+        missing = [name for name in committed.files if not _is_whole(folder / name)]
         # A writer may have merged segments in between.
         if not missing or read_committed(folder) == committed:
             return missing
@@ -143,7 +164,81 @@ def damaged_files(folder: Path) -> list[str]:
     No writer may be at work.
     """
     files = _committed_files(folder, read_committed(folder))
-    return [path.name for path in files if not _is_sound(path)]
+    broken = [path.name for path in files if not _is_sound(path)]
+    return [*_damaged_states(folder), *broken]
+
+
+def unreadable_files(folder: Path) -> list[str]:
+    """Return the names of files that tantivy must not see: damage can end the process.
+
+    What has a checksum is compared with it, of large files some places. A writer may be at work.
+    What was compared once is not compared again.
+    """
+    while True:
+        before = _states_of(folder)
+        found = [*_damaged_states(folder), *_damaged_parts(folder)]
+        # A writer may have merged segments in between.
+        if not found or _states_of(folder) == before:
+            return found
+
+
+def _states_of(folder: Path) -> list[bytes]:
+    paths = (folder / STATE, folder / META)
+    return [path.read_bytes() if path.exists() else b"" for path in paths]
+
+
+def _damaged_parts(folder: Path) -> Iterator[str]:
+    places = _read_object(folder, STATE).get("places")
+    for name in read_committed(folder).files:
+        wanted = places.get(name) if isinstance(places, dict) else None
+        if not _is_readable(folder / name, wanted):
+            yield name
+
+
+def _is_readable(path: Path, places: str | None) -> bool:
+    try:
+        facts = path.stat()
+        seen = (str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        if seen in _sound:
+            return True
+        if facts.st_size <= _MOST_CHECKED:
+            readable = _is_sound(path)
+        else:
+            readable = _is_whole(path) and places in (None, _hash_of_places(path))
+    except FileNotFoundError:
+        return False
+    if len(_sound) >= _MOST_KEPT:
+        _sound.clear()
+    if readable:
+        _sound.add(seen)
+    return readable
+
+
+def _hashes_of_places(folder: Path) -> dict[str, str]:
+    if not (folder / META).exists():
+        return {}
+    paths = (folder / name for name in read_committed(folder).files)
+    large = (path for path in paths if path.exists() and path.stat().st_size > _MOST_CHECKED)
+    return {path.name: _hash_of_places(path) for path in large}
+
+
+def _hash_of_places(path: Path) -> str:
+    with path.open("rb") as file:
+        return hash_of_places(file, path.stat().st_size)
+
+
+def _damaged_states(folder: Path) -> list[str]:
+    values = _read_object(folder, STATE)
+    if checksum_holds(values) is False:
+        return [STATE]
+    # After a crash within a commit the file is newer than what is said of it.
+    as_said = "meta" not in values or read_committed(folder).opstamp > read_state(folder).opstamp
+    return [] if as_said or values["meta"] == _meta_digest(folder) else [META]
+
+
+def _meta_digest(folder: Path) -> str | None:
+    path = folder / META
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def _committed_files(folder: Path, committed: Committed) -> Iterator[Path]:
@@ -194,7 +289,7 @@ def _read_object(folder: Path, name: str) -> dict[str, Any]:
         values = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WorkspaceDamagedError(folder, f"{name} of the lexical index is missing") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkspaceDamagedError(folder, f"{name} is not JSON ({error})") from error
     if not isinstance(values, dict):
         raise WorkspaceDamagedError(folder, f"{name} does not hold an object")

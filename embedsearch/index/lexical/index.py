@@ -33,6 +33,7 @@ from embedsearch.index.lexical.files import (
     missing_files,
     read_committed,
     read_state,
+    unreadable_files,
     write_state,
 )
 from embedsearch.index.lexical.numbers import as_numbers
@@ -121,11 +122,13 @@ class LexicalIndex:
 
         Raises:
             WorkspaceDamagedError: It is missing, damaged, or of another version of tantivy:
-                build it again. Files that were scrambled without becoming shorter show only in
-                `verify`, or when a search meets them.
+                build it again. Of files above 16 MiB only some places are compared with what was
+                written; what is scrambled between them shows in `verify`, or when a search
+                meets it.
             WorkspaceVersionError: A newer embedsearch wrote it.
         """
         state = read_state(folder)
+        _check_files(folder)
         with reading_errors(folder):
             mirror = mirrored(folder) if not writable and not os.access(folder, os.W_OK) else None
             index = load_tantivy().Index.open(str(folder if mirror is None else mirror.name))
@@ -201,6 +204,7 @@ class LexicalIndex:
             WorkspaceDamagedError: The index is gone or damaged.
         """
         state = read_state(self.folder)
+        _check_files(self.folder)
         self._refresh()
         _check_commit(self.folder, state)
         self._state = state
@@ -214,6 +218,15 @@ class LexicalIndex:
         if broken := damaged_files(self.folder):
             reason = f"the lexical index must be built again: damaged {', '.join(broken)}"
             raise WorkspaceDamagedError(self.folder, reason)
+
+    def numbers(self) -> IntVector:
+        """Return the numbers of all documents, `(n,)`, ascending.
+
+        Raises:
+            WorkspaceDamagedError: The index is damaged.
+        """
+        with reading_errors(self.folder):
+            return self._snapshot.numbers()
 
     def parse(self, text: str) -> LexicalQuery:
         """Read what a user typed; see `embedsearch.index.lexical.query.parse_query`.
@@ -364,6 +377,14 @@ def _check_commit(folder: Path, state: State) -> None:
         raise WorkspaceDamagedError(folder, reason)
     if missing := missing_files(folder):
         reason = f"the lexical index must be built again: missing {', '.join(missing)}"
+        raise WorkspaceDamagedError(folder, reason)
+
+
+def _check_files(folder: Path) -> None:
+    with reading_errors(folder):
+        broken = unreadable_files(folder)
+    if broken:
+        reason = f"the lexical index must be built again: damaged or missing {', '.join(broken)}"
         raise WorkspaceDamagedError(folder, reason)
 
 

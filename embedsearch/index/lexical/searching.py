@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.index.lexical._tantivy import NUMBER, STOPS, TEXT, TITLE
+from embedsearch.index.lexical._tantivy import NUMBER, STOPS, TEXT, TITLE, load_tantivy
 from embedsearch.index.lexical.analysis import HOLE
 from embedsearch.index.lexical.numbers import ascending, places_among
 from embedsearch.index.lexical.scoring import Clause, Contribution, Queries, clauses_of
@@ -41,6 +41,11 @@ class Snapshot:
         self._searcher, self._title_weight = searcher, title_weight
         self._queries = Queries(schema)
         self.count = int(searcher.num_docs)
+
+    def numbers(self) -> IntVector:
+        """Return the numbers of all documents, ascending."""
+        _, found = self._hits(load_tantivy().Query.all_query(), max(self.count, 1))
+        return np.sort(found)
 
     def frequency(self, field: str, term: str) -> int:
         """Count the documents that have a term in a field."""

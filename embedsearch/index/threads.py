@@ -1,0 +1,160 @@
+"""Cores shared among the searches that are under way in this process."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from threading import Condition
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import ParameterError
+from embedsearch.index._faiss import load_faiss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Queries for which a thread keeps its core before others get a turn.
+_TURN = 128
+
+
+class Cores:
+    """Cores to be taken and given back; never are more taken than there are.
+
+    Args:
+        total: How many there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._free, self._waiting = total, 0
+        self._changed = Condition()
+
+    @property
+    def taken(self) -> int:
+        """How many are taken."""
+        return self.total - self._free
+
+    def take(self, most: int) -> int:
+        """Take up to `most` cores, fewer where others want some; wait until one is free."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                while self._free < 1:
+                    self._changed.wait()
+                count = max(1, min(most, self._free, self.total // self._waiting))
+                self._free -= count
+            finally:
+                self._waiting -= 1
+            return count
+
+    def give_back(self, count: int) -> None:
+        """Give cores back."""
+        with self._changed:
+            self._free += count
+            if self._waiting:
+                self._changed.notify_all()
+
+
+@cache
+def shared_cores() -> Cores:
+    """Give the cores of this process, the same ones always."""
+    if hasattr(os, "register_at_fork"):
+        # A fork copies what other threads had taken, but not the threads.
+        os.register_at_fork(after_in_child=shared_cores.cache_clear)
+    return Cores(count_cores())
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def as_threads(threads: int | None) -> int | None:
+    """Check how many threads were asked for.
+
+    Raises:
+        ParameterError: Neither None nor a whole number of 1 or more.
+    """
+    whole = isinstance(threads, int) and not isinstance(threads, bool)
+    if threads is not None and not (whole and threads >= 1):
+        raise ParameterError("threads", "a whole number, 1 or more, or None", threads)
+    return threads
+
+
+@contextmanager
+def omp_threads(count: int) -> Iterator[None]:
+    """Let FAISS use `count` threads for what this Python thread asks of it."""
+    faiss = load_faiss()
+    # OpenMP keeps this number for each thread apart.
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+@contextmanager
+def building(threads: int | None) -> Iterator[None]:
+    """Let FAISS use `threads` threads to train and to add; None for all cores."""
+    with omp_threads(as_threads(threads) or count_cores()):
+        yield
+
+
+def spread(
+    work: Callable[[slice], None], count: int, least: int = 1, threads: int | None = None
+) -> None:
+    """Answer queries, each thread a share of them.
+
+    The threads are Python's, in each of which FAISS works alone: it lets the interpreter go
+    while it searches, and its own threads meet after every block of vectors.
+
+    Args:
+        work: Answers the queries of a slice; called from several threads.
+        count: How many queries there are.
+        least: How many a thread must get to be worth it.
+        threads: How many; None takes the cores that are free, turn by turn.
+    """
+    if threads is not None:
+        _share(work, slice(0, count), min(threads, max(1, count // least)))
+        return
+    cores = shared_cores()
+    done = 0
+    while done < count:
+        left = count - done
+        taken = cores.take(max(1, min(left // least, cores.total)))
+        try:
+            turn = slice(done, done + min(left, max(_TURN, least) * taken))
+            _share(work, turn, taken)
+        finally:
+            cores.give_back(taken)
+        done = turn.stop
+
+
+def _share(work: Callable[[slice], None], turn: slice, threads: int) -> None:
+    if threads == 1:
+        _alone(work, turn)
+        return
+    count = turn.stop - turn.start
+    bounds = [turn.start + count * i // threads for i in range(threads + 1)]
+    shares = [slice(a, b) for a, b in pairwise(bounds)]
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(_alone, work, share) for share in shares[1:]]
+        _alone(work, shares[0])
+        for other in others:
+            other.result()
+
+
+def _alone(work: Callable[[slice], None], share: slice) -> None:
+    faiss = load_faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        work(share)
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -1,0 +1,177 @@
+"""The index that "auto" finds: never below its target, within its memory, and explained."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from embedsearch._errors import ParameterError, VectorError
+from embedsearch.index import VectorIndex, automatic
+from embedsearch.index.choice import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Data = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+N, D, FRESH = 12_000, 12, 400
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small indexes be measured, not only those for which it pays."""
+    monkeypatch.setattr(automatic, "_LITTLE", 0)
+    monkeypatch.setattr(automatic, "_SAMPLE", 3_000)
+    monkeypatch.setattr(automatic, "_FASTER", 0.0)
+
+
+def clustered(rng: np.random.Generator) -> Data:
+    centers = rng.standard_normal((150, D))
+    X = centers[rng.integers(0, 150, N + FRESH)] + 0.5 * rng.standard_normal((N + FRESH, D))
+    return X[:N], X[N:]
+
+
+def uniform(rng: np.random.Generator) -> Data:
+    X = rng.random((N + FRESH, D))
+    return X[:N], X[N:]
+
+
+def duplicates(rng: np.random.Generator) -> Data:
+    X = clustered(rng)[0][: N // 30]
+    return X[rng.integers(0, len(X), N)], X[rng.integers(0, len(X), FRESH)]
+
+
+def low_rank(rng: np.random.Generator) -> Data:
+    X = rng.standard_normal((N + FRESH, 4)) @ rng.standard_normal((4, D))
+    return X[:N], X[N:]
+
+
+def of_all_lengths(rng: np.random.Generator) -> Data:
+    X, Q = clustered(rng)
+    return X * np.exp(0.5 * rng.standard_normal((N, 1))), Q
+
+
+def far_from_the_origin(rng: np.random.Generator) -> Data:
+    X, Q = clustered(rng)
+    return X + 100, Q + 100
+
+
+def recall_by_brute_force(
+    index: VectorIndex, X: NDArray[np.float32], Q: NDArray[np.float32], metric: str
+) -> float:
+    """Count what scores as high as the tenth of all, with NumPy."""
+    A, B = Q.astype(np.float64), X.astype(np.float64)
+    if metric == "cosine":
+        B = B / np.linalg.norm(B, axis=1, keepdims=True)
+    scores = A @ B.T
+    if metric == "euclidean":
+        scores = 2 * scores - np.einsum("nd,nd->n", B, B)
+    border = np.partition(scores, -10, axis=1)[:, -10]
+    rows = index.search(Q, 10)[1]
+    found = np.take_along_axis(scores, rows, axis=1)
+    return float((found >= border[:, None] - 1e-5 * np.abs(border[:, None])).mean())
+
+
+@pytest.mark.usefixtures("measured")
+@pytest.mark.parametrize(
+    ("data", "metric", "target"),
+    [
+        (clustered, "cosine", 0.95),
+        (uniform, "euclidean", 0.9),
+        (duplicates, "cosine", 0.9),
+        (low_rank, "cosine", 0.97),
+        (of_all_lengths, "ip", 0.9),
+        (far_from_the_origin, "euclidean", 0.9),
+    ],
+)
+def test_new_queries_of_the_same_kind_reach_the_target(
+    data: Callable[[np.random.Generator], Data], metric: str, target: float
+) -> None:
+    X, Q = data(np.random.default_rng(5))
+    index = VectorIndex.build(X, metric, recall=target)
+    assert index.recall is not None
+    assert index.recall >= target
+    # 400 queries tell a mean of recalls to about 0.005.
+    assert recall_by_brute_force(index, X, Q, metric) >= target - 0.01
+    assert len(index) == N
+    np.testing.assert_array_equal(index.ids, np.arange(N))
+    np.testing.assert_array_equal(index.search(X[:5], 1)[0], index.search(X[:5], 3)[0][:, :1])
+
+
+@pytest.mark.usefixtures("measured")
+def test_the_choice_says_what_was_seen_and_is_saved(tmp_path: Path) -> None:
+    X = clustered(np.random.default_rng(0))[0]
+    index = VectorIndex.build(X, recall=0.9)
+    choice = index.choice
+    assert choice.spec == index.spec
+    assert choice.curve.chosen.parameters == index.parameters
+    assert choice.curve.chosen.recall == index.recall
+    assert choice.curve.count in (N, N - 600)
+    assert {sample.spec for sample in choice.samples} >= {"Flat", "HNSW16,Flat"}
+    assert all(sample.count == 3_000 for sample in choice.samples)
+    assert any("12,000" in reason for reason in choice.reasons)
+    assert Choice.from_json(json.loads(json.dumps(choice.to_json()))) == choice
+    index.save(tmp_path / "i.faiss")
+    opened = VectorIndex.load(tmp_path / "i.faiss")
+    assert (opened.choice, opened.recall) == (choice, index.recall)
+    assert opened.parameters == index.parameters
+
+
+@pytest.mark.usefixtures("measured")
+def test_queries_that_are_given_are_measured_with() -> None:
+    X = clustered(np.random.default_rng(1))[0]
+    far = uniform(np.random.default_rng(2))[1] - 0.5
+    index = VectorIndex.build(X, recall=0.9, queries=far)
+    assert recall_by_brute_force(index, X, far, "cosine") >= 0.9
+    few = VectorIndex.build(X, recall=0.9, queries=far[:7])
+    assert any("7 queries are too few" in note for note in few.choice.notes)
+    with pytest.raises(VectorError, match="queries must have 12 dimensions, got 3"):
+        VectorIndex.build(X, queries=far[:, :3])
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_memory_limit_is_kept() -> None:
+    X = clustered(np.random.default_rng(3))[0]
+    index = VectorIndex.build(X, recall=0.8, memory=N * D * 2)
+    assert index.nbytes <= N * D * 2
+    assert index.recall is not None
+    assert index.recall >= 0.8
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_limit_that_nothing_fits_names_the_least_that_would_do() -> None:
+    X = clustered(np.random.default_rng(3))[0]
+    with pytest.raises(ParameterError, match=r"memory must be .*KB or more for a recall of 0.9"):
+        VectorIndex.build(X, recall=0.9, memory="50KB")
+    with pytest.raises(ParameterError, match=r"memory must be 576KB or more for a recall of 1"):
+        VectorIndex.build(X, recall=1.0, memory="500KB")
+
+
+def test_little_data_is_compared_exactly() -> None:
+    X = np.random.default_rng(4).standard_normal((500, 8))
+    index = VectorIndex.build(X)
+    assert (index.spec, index.recall, index.parameters) == ("flat", 1.0, {})
+    assert "exact search costs little" in index.choice.reasons[0]
+    assert VectorIndex.build(np.empty((0, 8))).spec == "flat"
+
+
+@pytest.mark.parametrize("recall", [0, -0.1, 1.01, None, "0.9", True, float("nan")])
+def test_a_recall_that_is_none_is_refused(recall: object) -> None:
+    with pytest.raises(ParameterError, match="recall must be a number above 0, at most 1"):
+        VectorIndex.build(np.ones((5, 3)), recall=recall)
+
+
+@pytest.mark.usefixtures("measured")
+def test_given_ids_name_the_answers() -> None:
+    X = clustered(np.random.default_rng(6))[0]
+    ids = np.random.default_rng(7).permutation(N) + 1_000_000
+    index = VectorIndex.build(X, recall=0.9, ids=ids)
+    _, found = index.search(X[:50], 1)
+    assert (found[:, 0] == ids[:50]).mean() >= 0.9
+    np.testing.assert_array_equal(index.ids, ids)
