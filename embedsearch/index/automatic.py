@@ -16,7 +16,6 @@ import numpy as np
 
 from embedsearch._errors import ParameterError
 from embedsearch._progress import SilentProgress
-from embedsearch._types import IntVector, Metric
 from embedsearch.index._space import Space
 from embedsearch.index.blocks import ArraySource, as_source
 from embedsearch.index.candidates import EXACT, Candidate, candidates

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 _INDEX, _LISTS, _SPOOL = "index.faiss", "lists.new", "vectors.new"
 _ID_BYTES, _FLOAT_BYTES = 8, 4
 _BLOCK_BYTES = 32 << 20
-_QUERIES = 1_000
+_QUERIES, _FEWEST_ON_DISK = 1_000, 1_000
 
 
 def build_from_blocks(
@@ -71,8 +71,9 @@ def build_from_blocks(
 ) -> VectorIndex:
     """Index vectors given block by block; see `VectorIndex.from_blocks`.
 
-    Memory is bounded by a few blocks of 32 MB, the centroids, 4 bytes for each vector, the queries
-    and, with the cosine or without, nothing else; ids take 8 bytes each where they are given.
+    Memory is bounded by a few blocks of 32 MB, what is trained on (64 vectors for each list), the
+    centroids, the queries, and 4 bytes for each vector, 12 where ids are given. FAISS maps the
+    lists; their pages are the system's, which takes them back when it needs them.
 
     Args:
         blocks: Arrays `(m, dimension)`; or a matrix or a file that is read in place.
@@ -171,19 +172,21 @@ class _Builder:
         self._memory, self._ids, self._place = memory, ids, place
         n, d = source.shape
         whole = n * (_FLOAT_BYTES * d + _ID_BYTES)
-        self._in_memory = whole <= memory if spec == "auto" else False
+        self._few = n < _FEWEST_ON_DISK
+        self._in_memory = spec == "auto" and (self._few or whole <= memory)
         self._auto = spec == "auto"
         plan = Plan(lists_spec(n, d)) if self._auto else planned(spec, n, d)
         self._spec, self._notes = plan.spec, plan.notes
 
     def build(self, threads: int | None, seed: int, progress: Progress) -> VectorIndex:
         """Build in memory what fits there or cannot be on the disk; else on the disk."""
-        if not self._in_memory and self._spec != "flat":
+        if not (self._few or self._in_memory or self._spec == "flat"):
             index = made(self._spec, self._source.shape[1], self._metric, seed)
             if _may_be_on_disk(index):
                 return self._on_disk(index, threads, seed, progress)
         source: Any = self._source
-        spec, memory = ("auto", self._memory) if self._in_memory else (self._spec, None)
+        spec = "auto" if self._in_memory else self._spec
+        memory = self._memory if self._in_memory and not self._few else None
         built = build_index(
             source,
             self._metric,

@@ -112,7 +112,8 @@ def spread(
     """Answer queries, each thread a share of them.
 
     The threads are Python's, in each of which FAISS works alone: it lets the interpreter go
-    while it searches, and its own threads meet after every block of vectors.
+    while it searches, and its own threads meet after every block of vectors. One query is
+    answered by the thread that asks, at once; batches wait for one another's cores.
 
     Args:
         work: Answers the queries of a slice; called from several threads.
@@ -120,8 +121,8 @@ def spread(
         least: How many a thread must get to be worth it.
         threads: How many; None takes the cores that are free, turn by turn.
     """
-    if threads is not None:
-        _share(work, slice(0, count), min(threads, max(1, count // least)))
+    if threads is not None or count == 1:
+        _share(work, slice(0, count), min(threads or 1, max(1, count // least)))
         return
     cores = shared_cores()
     done = 0

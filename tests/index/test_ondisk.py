@@ -98,6 +98,15 @@ def test_what_fits_into_memory_is_built_there(tmp_path: Path) -> None:
     assert (graph.spec, len(graph)) == ("HNSW8,Flat", N)
 
 
+@pytest.mark.parametrize("n", [0, 1, 30, 999])
+@pytest.mark.parametrize("spec", ["auto", "ivf"])
+def test_few_vectors_are_indexed_too(n: int, spec: str) -> None:
+    X = vectors()[:n]
+    index = VectorIndex.from_blocks(blocks(X), D, spec=spec, memory=1)
+    assert len(index) == n
+    np.testing.assert_array_equal(index.search(X, 1)[1][:, :1], np.arange(n)[:, None][:, :n])
+
+
 def test_ids_come_in_blocks_too() -> None:
     X = vectors()
     ids = np.random.default_rng(2).permutation(N) + 500
