@@ -73,6 +73,10 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.saving import save_vectors
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.building import build, create, import_vectors, open
+    from embedsearch.workspace.migrating import migrate
+    from embedsearch.workspace.repairing import repair
+    from embedsearch.workspace.restoring import restore
+    from embedsearch.workspace.verifying import verify
     from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
@@ -101,6 +105,10 @@ _HOMES = {
     "embedsearch.vectors.formats.saving": ("save_vectors",),
     "embedsearch.vectors.word_vectors": ("WordVectors",),
     "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
+    "embedsearch.workspace.migrating": ("migrate",),
+    "embedsearch.workspace.repairing": ("repair",),
+    "embedsearch.workspace.restoring": ("restore",),
+    "embedsearch.workspace.verifying": ("verify",),
     "embedsearch.workspace.workspace": ("Workspace",),
 }
 _SUBPACKAGES = ("evaluation", "sklearn")
@@ -162,11 +170,15 @@ __all__ = [
     "import_vectors",
     "list_corpora",
     "load_vectors",
+    "migrate",
     "open",
+    "repair",
+    "restore",
     "save_vectors",
     "sklearn",
     "to_gensim",
     "train_texts",
+    "verify",
 ]
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import os
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_CHECKSUM = "sha256"
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
 
 
 def write_whole(path: Path, content: str) -> None:
@@ -30,7 +43,7 @@ def write_whole(path: Path, content: str) -> None:
         with beside.open("wb") as file:
             file.write(encoded)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         beside.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -43,12 +56,60 @@ def flush_file(path: Path) -> None:
     """Force a file to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        flush(descriptor)
     finally:
         os.close(descriptor)
+
+
+def flush(descriptor: int) -> None:
+    """Force an open file to the disk; on macOS, out of the disk's own cache, too.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    if _FULL_SYNC is not None:
+        try:
+            fcntl.fcntl(descriptor, _FULL_SYNC)
+        except OSError as error:
+            # Some file systems and folders know only the other.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY):
+                raise
+        else:
+            return
+    os.fsync(descriptor)
 
 
 def flush_folder(path: Path) -> None:
     """Force the names in a folder to the disk, where the system can."""
     if os.name == "posix":
         flush_file(path)
+
+
+def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is written as JSON together with `sha256`, a checksum of all the rest."""
+    rest = {name: value for name, value in values.items() if name != _CHECKSUM}
+    return {**rest, _CHECKSUM: _checksum_of(rest)}
+
+
+def checksum_holds(values: Mapping[str, Any]) -> bool | None:
+    """Tell whether values that were read are what was written; None where they cannot tell.
+
+    Args:
+        values: A JSON object; files of older versions have no checksum.
+    """
+    rest = {name: value for name, value in values.items() if name != _CHECKSUM}
+    if _CHECKSUM in values:
+        return bool(values[_CHECKSUM] == _checksum_of(rest))
+    # With a bit of its name flipped, a checksum must not pass for a file without one.
+    return False if any(map(_looks_like_a_checksum, rest.values())) else None
+
+
+def _checksum_of(rest: Mapping[str, Any]) -> str:
+    # Names of JSON are strings, and so is their order.
+    read = json.loads(json.dumps(rest))
+    text = json.dumps(read, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _looks_like_a_checksum(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")

@@ -12,14 +12,22 @@ import click
 from embedsearch.cli.batch import read_lines
 from embedsearch.cli.building_options import (
     given,
+    index_options,
     read_options,
     search_options,
     sources_argument,
     tokenizer_options,
     training_options,
 )
-from embedsearch.cli.options import quiet_option, workspace_option
-from embedsearch.cli.output import tell
+from embedsearch.cli.indexes import indexes_of
+from embedsearch.cli.options import (
+    durability_option,
+    output_options,
+    quiet_option,
+    wait_option,
+    workspace_option,
+)
+from embedsearch.cli.output import show, tell
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import of_build, of_changes, of_deletion, of_index, of_training
@@ -34,13 +42,20 @@ if TYPE_CHECKING:
 @sources_argument
 @workspace_option
 @click.option("--overwrite", is_flag=True, help="Replace a workspace that is there.")
+@wait_option
 @quiet_option
 @read_options
 @tokenizer_options
 @training_options
 @search_options
+@index_options
 def build(
-    sources: tuple[str, ...], workspace: str, overwrite: bool, quiet: bool, **options: Any
+    sources: tuple[str, ...],
+    workspace: str,
+    overwrite: bool,
+    wait: float | None,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Make a workspace: read text, train word vectors, index.
 
@@ -57,6 +72,7 @@ def build(
         list(sources),
         workspace,
         overwrite=overwrite,
+        wait=wait,
         progress=make_progress(quiet=quiet),
         **given(options),
     ) as ws:
@@ -67,9 +83,18 @@ def build(
 @click.command()
 @sources_argument
 @workspace_option
+@wait_option
+@durability_option
 @quiet_option
 @read_options
-def add(sources: tuple[str, ...], workspace: str, quiet: bool, **options: Any) -> None:
+def add(
+    sources: tuple[str, ...],
+    workspace: str,
+    wait: float | None,
+    durability: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Add documents, or renew those that have changed.
 
     SOURCE is as for `embedsearch build`. A workspace that is not there is made. Queries find new
@@ -78,7 +103,7 @@ def add(sources: tuple[str, ...], workspace: str, quiet: bool, **options: Any) -
     """
     from embedsearch.workspace import ReadSettings
 
-    with _open_or_create(workspace) as ws:
+    with _open_or_create(workspace, wait, durability) as ws:
         changes = ws.add_sources(
             list(sources),
             read=ReadSettings(**given(options)),
@@ -91,14 +116,18 @@ def add(sources: tuple[str, ...], workspace: str, quiet: bool, **options: Any) -
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @workspace_option
+@wait_option
+@durability_option
 @quiet_option
-def delete(ids: tuple[str, ...], workspace: str, quiet: bool) -> None:
-    """Delete documents by their ids.
+def delete(
+    ids: tuple[str, ...], workspace: str, wait: float | None, durability: str, quiet: bool
+) -> None:
+    """Delete documents by their ids, and their vectors with them.
 
     With - as ID, ids are read from standard input, one a line. If one of them is not there,
     nothing is deleted.
     """
-    with open_workspace(workspace, mode="w") as ws:
+    with open_workspace(workspace, mode="w", wait=wait, durability=durability) as ws:
         deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
     if not quiet:
         tell(*of_deletion(deleted))
@@ -107,11 +136,13 @@ def delete(ids: tuple[str, ...], workspace: str, quiet: bool) -> None:
 @click.command()
 @workspace_option
 @click.option("--update", is_flag=True, help="Go on from the vectors that there are.")
+@wait_option
 @quiet_option
 @tokenizer_options
 @training_options
 @search_options
-def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
+@index_options
+def train(workspace: str, update: bool, wait: float | None, quiet: bool, **options: Any) -> None:
     """Train word vectors on the documents, and index.
 
     An interrupted training goes on from its last checkpoint. With --update, the vectors that
@@ -120,7 +151,7 @@ def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
     What is in [brackets] happens without the option, except that text is cut into words as
     before where nothing else is said.
     """
-    with open_workspace(workspace, mode="w") as ws:
+    with open_workspace(workspace, mode="w", wait=wait) as ws:
         report = ws.train(progress=make_progress(quiet=quiet), update=update, **given(options))
         if not quiet:
             tell(*of_training(report))
@@ -129,29 +160,55 @@ def train(workspace: str, quiet: bool, update: bool, **options: Any) -> None:
 @click.command()
 @workspace_option
 @click.option("--refit", is_flag=True, help="Learn anew how documents are found.")
+@wait_option
 @quiet_option
 @search_options
-def index(workspace: str, quiet: bool, refit: bool, **options: Any) -> None:
+@index_options
+@click.option("--explain", is_flag=True, help="Show what --spec auto measured, and why.")
+@output_options
+def index(
+    workspace: str,
+    refit: bool,
+    wait: float | None,
+    quiet: bool,
+    explain: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
     """Index the documents that were added since.
 
     How documents are found is learned anew with --refit, with another --encoder or --language,
     and by itself when there are twice as many documents as it was learned from. Word vectors
     stay as they are.
-    """
+
+    The index of words, and that of vectors of your own, is exact as long as that costs little,
+    and else what is fastest at --recall, measured on the vectors themselves; --spec, --recall and
+    --memory make it anew, and are kept for later.
+
+    \b
+    embedsearch index --recall 0.95 --explain -w my.es
+    embedsearch index --spec hnsw -w my.es
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    if output is not None and not explain:
+        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
     asked = given(options)
-    with open_workspace(workspace, mode="w") as ws:
+    reindexed = bool(asked.keys() & {"spec", "recall", "memory"})
+    learned = refit or bool(asked.keys() & {"encoders", "language"})
+    with open_workspace(workspace, mode="w", wait=wait) as ws:
         changes = ws.index(refit=refit, progress=make_progress(quiet=quiet), **asked)
         if not quiet:
-            tell(*of_index(changes, ws, learned=refit or bool(asked)))
+            tell(*of_index(changes, ws, learned=learned, reindexed=reindexed))
+        if explain:
+            show(indexes_of(ws, quiet=quiet), output)
 
 
 @contextmanager
-def _open_or_create(path: str) -> Iterator[Workspace]:
+def _open_or_create(path: str, wait: float | None, durability: str) -> Iterator[Workspace]:
     """Open a workspace for writing; a new one that got no documents is taken away again."""
     from embedsearch import workspace as facade
 
     if Path(path).exists():
-        with open_workspace(path, mode="w") as ws:
+        with open_workspace(path, mode="w", wait=wait, durability=durability) as ws:
             yield ws
         return
     ws = facade.create(path)

@@ -112,6 +112,25 @@ search_options = together(
     ),
 )
 
+index_options = together(
+    click.option(
+        "--spec",
+        metavar="NAME",
+        help="Index of words and vectors: auto, flat, hnsw, ivf, int8, fp16, pq, ivfpq, rabitq, "
+        "or a string of FAISS. [auto]",
+    ),
+    click.option(
+        "--recall",
+        type=click.FloatRange(min=0, max=1, min_open=True),
+        metavar="SHARE",
+        help="Of the 10 nearest, what share auto must find. Without, it is exact up to 100 million "
+        "numbers.",
+    ),
+    click.option(
+        "--memory", metavar="SIZE", help="The most that auto may use, such as 500MB. [no limit]"
+    ),
+)
+
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """Keep the options that were given, with stop words resolved to words."""

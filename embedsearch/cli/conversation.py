@@ -104,7 +104,7 @@ class Conversation:
 
     @cached_property
     def _sorted_words(self) -> Sequence[str]:
-        return sorted(self._ws.words.index_to_key)
+        return [] if self._ws.goes_by_vectors else sorted(self._ws.words.index_to_key)
 
     def _show(self, answer: Answer) -> None:
         show(answer, self._output)

@@ -113,7 +113,9 @@ def related(
     """Show the documents that are most like those called ID.
 
     With several, such as all that somebody has read, these are what to read next. 1 is the score
-    of the same text; what is like one of those with --less loses half of that likeness.
+    of the same text; what is like one of those with --less loses half of that likeness. Where a
+    workspace has vectors of your own (`embedsearch import --vectors`) and no text model, these
+    say what is near.
 
     \b
     embedsearch related 305 -w my.es

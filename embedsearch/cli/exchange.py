@@ -6,14 +6,35 @@ from typing import Any
 
 import click
 
-from embedsearch.cli.building_options import given, tokenizer_options
-from embedsearch.cli.options import quiet_option, workspace_option
+from embedsearch.cli.building_options import given, index_options, tokenizer_options
+from embedsearch.cli.options import quiet_option, together, wait_option, workspace_option
 from embedsearch.cli.output import tell
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
-from embedsearch.cli.summaries import of_export, of_import
-from embedsearch.workspace import ENCODING_ERRORS, KINDS, VECTOR_FORMATS
+from embedsearch.cli.summaries import of_export, of_import, of_vectors
+from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS
 
+_OF_ROWS = {"metadata", "metric", "update"}
+vectors_options = together(
+    click.option(
+        "--vectors",
+        type=click.Path(),
+        metavar="ARRAY",
+        help="A .npy or .safetensors file (FILE.safetensors:NAME for one of its tensors).",
+    ),
+    click.option(
+        "--metadata",
+        type=click.Path(),
+        metavar="ROWS",
+        help="JSON lines: what goes with each row of ARRAY. [row numbers]",
+    ),
+    click.option(
+        "--metric",
+        type=click.Choice(METRICS),
+        help="How near rows of ARRAY are: cosine, inner product, Euclidean distance. [cosine]",
+    ),
+    click.option("--update", is_flag=True, help="Add to the vectors that there are."),
+)
 format_option = click.option(
     "--format",
     "format",
@@ -25,9 +46,14 @@ format_option = click.option(
 
 
 @click.command("import")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
 @workspace_option
-@format_option
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(("auto", *VECTOR_FORMATS)),
+    help="Format of FILE; auto goes by its first bytes and its name. [auto]",
+)
 @click.option(
     "--limit", type=click.IntRange(min=2), metavar="N", help="Read only the first N words."
 )
@@ -39,12 +65,26 @@ format_option = click.option(
 @click.option(
     "--allow-pickle",
     is_flag=True,
+    default=None,
     help="Read gensim's own files, which run code. Only for files that you made.",
 )
+@vectors_options
+@wait_option
 @quiet_option
 @tokenizer_options
-def import_(file: str, workspace: str, quiet: bool, **options: Any) -> None:
-    """Take word vectors that were trained elsewhere.
+@index_options
+def import_(
+    file: str | None,
+    workspace: str,
+    wait: float | None,
+    quiet: bool,
+    vectors: str | None,
+    spec: str | None,
+    recall: float | None,
+    memory: str | None,
+    **options: Any,
+) -> None:
+    """Take vectors that were made elsewhere: of words, or with --vectors of anything.
 
     FILE is a file of word2vec, GloVe, fastText or any other format of --format, or a folder of
     model2vec. A workspace that is not there is made; `embedsearch add` adds documents to it. In
@@ -54,14 +94,57 @@ def import_(file: str, workspace: str, quiet: bool, **options: Any) -> None:
     \b
     embedsearch import glove.6B.50d.txt -w glove.es
     embedsearch neighbors king -w glove.es
+
+    With --vectors, each row of an array belongs to a document, such as an image: its line of
+    --metadata has its "id" (or "_id"), "title" and "text", if it has them, and all else that is
+    known of it; without, the number of the row is its id. `embedsearch related` finds those that
+    are near.
+
+    \b
+    embedsearch import --vectors images.npy --metadata images.jsonl -w images.es
+    embedsearch import --vectors more.npy --metadata more.jsonl --update -w images.es
+    embedsearch related img-17 --where "year > 1990" -w images.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
+    asked = given({**options, "update": options["update"] or None})
+    _check_together(file, vectors, asked)
+    asked |= given({"spec": spec, "recall": recall, "memory": memory, "wait": wait})
+    if file is not None:
+        _import_words(file, workspace, quiet, asked)
+    elif vectors is not None:
+        _import_rows(vectors, workspace, quiet, asked)
+
+
+def _check_together(file: str | None, vectors: str | None, asked: dict[str, Any]) -> None:
+    """Refuse what belongs to the other kind of vectors, rather than pass over it."""
+    context = click.get_current_context()
+    if (file is None) == (vectors is None):
+        wrong = "Give one of" if file is None else "Give only one of"
+        raise click.UsageError(f"{wrong} FILE (words) and --vectors (anything else).", context)
+    of_rows = asked.keys() & _OF_ROWS
+    wrong_ones = sorted(of_rows if file is not None else asked.keys() - _OF_ROWS)
+    if wrong_ones:
+        flag = "--" + wrong_ones[0].replace("_", "-")
+        other = "--vectors" if file is not None else "FILE"
+        raise click.UsageError(f"{flag} goes with {other}.", context)
+
+
+def _import_words(file: str, workspace: str, quiet: bool, asked: dict[str, Any]) -> None:
     from embedsearch import workspace as facade
 
-    with facade.import_vectors(
-        file, workspace, progress=make_progress(quiet=quiet), **given(options)
-    ) as ws:
+    progress = make_progress(quiet=quiet)
+    with facade.import_vectors(file, workspace, progress=progress, **asked) as ws:
         if not quiet:
             tell(*of_import(ws, workspace))
+
+
+def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any]) -> None:
+    from embedsearch import workspace as facade
+
+    rows = asked.pop("metadata", None)
+    progress = make_progress(quiet=quiet)
+    with facade.add_vectors(vectors, workspace, rows, progress=progress, **asked) as ws:
+        if not quiet:
+            tell(*of_vectors(len(ws.vectors), ws, workspace))
 
 
 @click.command()

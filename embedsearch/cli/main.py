@@ -36,6 +36,14 @@ SECTIONS = {
         "import": "exchange",
         "export": "exchange",
     },
+    "Keep safe": {
+        "verify": "care",
+        "repair": "care",
+        "compact": "safekeeping",
+        "backup": "safekeeping",
+        "restore": "safekeeping",
+        "migrate": "care",
+    },
     "Look around": {
         "shell": "shell",
         "info": "inspection",

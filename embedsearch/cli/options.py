@@ -57,6 +57,22 @@ output_options: Decorator[Any] = together(
     )
 )
 
+wait_option: Decorator[Any] = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait so long where another process is writing.  [fails at once]",
+)
+
+durability_option: Decorator[Any] = click.option(
+    "--durability",
+    type=click.Choice(("full", "relaxed")),
+    default="full",
+    show_default=True,
+    help="When documents count as kept: on the disk, or with the system. With relaxed, the last "
+    "changes may be lost when the power fails, but not when the process dies.",
+)
+
 quiet_option: Decorator[Any] = click.option(
     "-q", "--quiet", is_flag=True, help="Tell nothing but errors."
 )

@@ -26,6 +26,7 @@ def neighbors(
     topn: int = 10,
     metric: str = "cosine",
     restrict_vocab: int | None = None,
+    exact: bool = False,
 ) -> Answer:
     """Give the words nearest to a word.
 
@@ -35,14 +36,21 @@ def neighbors(
         topn: How many.
         metric: "cosine", or "euclidean" for minus the distance of the raw vectors.
         restrict_vocab: Only look among so many of the most frequent words.
+        exact: Compare with every word, whatever the index.
     """
-    found = ws.words.most_similar(word, topn=topn, restrict_vocab=restrict_vocab, metric=metric)
+    found = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
     return _words_found(found)
 
 
-def analogy(ws: Workspace, expression: str, topn: int = 10, method: str = "3cosadd") -> Answer:
+def analogy(
+    ws: Workspace,
+    expression: str,
+    topn: int = 10,
+    method: str = "3cosadd",
+    exact: bool = False,
+) -> Answer:
     """Give the words nearest to an expression such as `king - man + woman`."""
-    return _words_found(ws.words.analogy(expression, topn=topn, method=method))
+    return _words_found(ws.words.analogy(expression, topn, method, exact))
 
 
 def similarity(ws: Workspace, a: str, b: str) -> Answer:
@@ -92,6 +100,8 @@ def related(
 ) -> Answer:
     """Give the documents that are like others.
 
+    That is by their text, or, where there is no text model, by vectors of the user's own.
+
     Args:
         ws: The workspace.
         ids: Documents of the workspace to be like.
@@ -102,6 +112,10 @@ def related(
     """
     from embedsearch._types import Document
 
+    if ws.goes_by_vectors:
+        if texts:
+            raise QueryError("texts cannot be compared with vectors; give ids")
+        return documents_found(ws.vectors.most_similar(ids, less, topn, where))
     like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
     return documents_found(ws.documents.most_similar(like, less, topn, where))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedsearch.workspace import Changes, TrainingReport, Workspace
 
@@ -69,19 +69,46 @@ def of_export(rows: int, file: str) -> list[str]:
     return [f"Wrote {count(rows, 'vector')} to {file}."]
 
 
-def of_index(changes: int, ws: Workspace, *, learned: bool) -> list[str]:
+def of_vectors(vectors: int, ws: Workspace, path: str) -> list[str]:
+    """Say how many vectors there are now, and give a question that they can answer."""
+    facts = ws.info().vectors or {}
+    first = next(iter(ws.vectors))
+    return [
+        f"{path} has {count(vectors, 'vector')} of {facts['dimension']} dimensions; "
+        f"{_index_line(facts)}.",
+        f"Try: embedsearch related {shlex.quote(first)} -w {shlex.quote(path)}",
+    ]
+
+
+def of_index(changes: int, ws: Workspace, *, learned: bool, reindexed: bool) -> list[str]:
     """Say what was indexed, and what was learned."""
     lines = [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]
     if learned:
         info = ws.info()
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
         lines.append(f"Documents are found by {weights} (language: {info.language}).")
+    if reindexed:
+        info = ws.info()
+        found = {"words": info.word_index, "vectors": info.vectors}
+        lines += [
+            f"Index of {name}: {_index_line(facts)}." for name, facts in found.items() if facts
+        ]
     return lines
 
 
 def count(number: int, what: str) -> str:
     """Write a number with its noun."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _index_line(facts: Mapping[str, Any]) -> str:
+    """Say what kind of index there is, and how much it finds."""
+    spec, recall = facts["spec"], facts["recall"]
+    if spec == "flat":
+        return "search is exact"
+    settings = "".join(f", {name} {value:g}" for name, value in facts["parameters"].items())
+    found = "" if recall is None else f", recall {recall:.3f}"
+    return f"{spec}{settings}{found}"
 
 
 def _example(words: Sequence[str]) -> str:

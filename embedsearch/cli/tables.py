@@ -112,10 +112,14 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={item}" for name, item in value.items()) or "-"
+        return ", ".join(f"{name}={_inner(item)}" for name, item in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "-"
     return " ".join(str(value).split()).translate(_CONTROLS)
+
+
+def _inner(value: Any) -> Any:
+    return f"({_text(value)})" if isinstance(value, Mapping) else value
 
 
 def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool], marks: Marks) -> None:

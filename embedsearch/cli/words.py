@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch.cli import queries
 from embedsearch.cli.batch import answer
-from embedsearch.cli.options import output_options, together, topn_option, workspace_option
+from embedsearch.cli.options import (
+    Decorator,
+    output_options,
+    together,
+    topn_option,
+    workspace_option,
+)
 from embedsearch.cli.session import open_workspace
 
 if TYPE_CHECKING:
@@ -17,6 +23,9 @@ if TYPE_CHECKING:
     from embedsearch.cli.answers import Answer
     from embedsearch.workspace import Workspace
 
+exact_option: Decorator[Any] = click.option(
+    "--exact", is_flag=True, help="Compare with every word, whatever the index."
+)
 pair_arguments = together(click.argument("a"), click.argument("b", required=False))
 
 
@@ -37,6 +46,7 @@ pair_arguments = together(click.argument("a"), click.argument("b", required=Fals
     metavar="N",
     help="Look only among the N most frequent words.",
 )
+@exact_option
 @output_options
 def neighbors(
     word: str,
@@ -44,6 +54,7 @@ def neighbors(
     topn: int,
     metric: str,
     restrict_vocab: int | None,
+    exact: bool,
     output: str | None,
 ) -> None:
     """Show the words nearest to WORD. `similar` is the same command.
@@ -51,7 +62,8 @@ def neighbors(
     With - as WORD, words are read from standard input, one a line.
     """
     with open_workspace(workspace) as ws:
-        answer(word, lambda q: queries.neighbors(ws, q, topn, metric, restrict_vocab), output)
+        how = (topn, metric, restrict_vocab, exact)
+        answer(word, lambda q: queries.neighbors(ws, q, *how), output)
 
 
 @click.command()
@@ -65,9 +77,15 @@ def neighbors(
     show_default=True,
     help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
 )
+@exact_option
 @output_options
 def analogy(
-    expression: tuple[str, ...], workspace: str, topn: int, method: str, output: str | None
+    expression: tuple[str, ...],
+    workspace: str,
+    topn: int,
+    method: str,
+    exact: bool,
+    output: str | None,
 ) -> None:
     """Show the words nearest to an EXPRESSION of words.
 
@@ -78,7 +96,8 @@ def analogy(
     With - as EXPRESSION, expressions are read from standard input, one a line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     with open_workspace(workspace) as ws:
-        answer(" ".join(expression), lambda q: queries.analogy(ws, q, topn, method), output)
+        asked = " ".join(expression)
+        answer(asked, lambda q: queries.analogy(ws, q, topn, method, exact), output)
 
 
 @click.command()

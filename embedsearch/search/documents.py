@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError, UnknownWordError
+from embedsearch._errors import (
+    EmbedSearchError,
+    ParameterError,
+    QueryError,
+    UnknownDocumentError,
+    UnknownWordError,
+)
 from embedsearch._types import FloatMatrix, FloatVector, Hit, Hits, IntVector
 from embedsearch.index.lexical.query import LexicalQuery, parse_query
 from embedsearch.search.completed_lexical import CompletedLexical
@@ -29,9 +36,12 @@ if TYPE_CHECKING:
     from embedsearch.index.proposing import Proposer
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.encoding import TextEncoder
-    from embedsearch.search.examples import Like
+    from embedsearch.search.examples import Example, Like
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
+
+_TRIED = 3
+Answer = TypeVar("Answer")
 
 Ranker = Callable[[Sequence[str], int], list[list[tuple[str, float]]]]
 """Texts and `topn` to the (id, score) of each one's documents, best first."""
@@ -83,18 +93,25 @@ class DocumentSearch:
     ) -> list[Hits]:
         """Find the documents that answer each text best; see `Workspace.search`."""
         check_topn(topn)
-        allowed = None if where is None else self.store.matching(where)
-        how = (topn, mode, allowed, explain, expand, feedback)
-        return [self._search(text, *how) for text in texts]
+
+        def answer(text: str) -> Hits:
+            allowed = None if where is None else self.store.matching(where)
+            return self._search(text, topn, mode, allowed, explain, expand, feedback)
+
+        return [self._at_one_change(partial(answer, text)) for text in texts]
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS
     ) -> Explanation:
         """Explain the score of a document, found or not; see `Workspace.explain`."""
-        numbers, document = np.array([self.store.number(id)]), self.store.get(id)
-        query, hybrid = self.parse(text), self.hybrid()
-        explainer = self._explainer(hybrid, query, hybrid.rank(query, text, 1, mode))
-        return explainer.explain(numbers, [document], explainer.scores(numbers), pairs)[0]
+
+        def answer() -> Explanation:
+            numbers, document = np.array([self.store.number(id)]), self.store.get(id)
+            query, hybrid = self.parse(text), self.hybrid()
+            explainer = self._explainer(hybrid, query, hybrid.rank(query, text, 1, mode))
+            return explainer.explain(numbers, [document], explainer.scores(numbers), pairs)[0]
+
+        return self._at_one_change(answer)
 
     def ranker(self, mode: str) -> Ranker:
         """Return a search that gives ids and scores alone; what it cannot answer is empty."""
@@ -116,6 +133,15 @@ class DocumentSearch:
         like, unlike = listed(positive, "positive"), listed(negative, "negative")
         check_apart(like, unlike)
         check_present(self.model.space.external)
+        return self._at_one_change(lambda: self._related(like, unlike, topn, where))
+
+    def _related(
+        self,
+        like: list[tuple[Example, float]],
+        unlike: list[tuple[Example, float]],
+        topn: int,
+        where: str | None,
+    ) -> Hits:
         hybrid, vectors = self.hybrid(), self._vectors
         blocks, encode = self.model.space.blocks, self._encoded
         wanted = gather(like, self.store, vectors, hybrid.latent, blocks, encode)
@@ -153,13 +179,32 @@ class DocumentSearch:
                 self._applied = self._lexical_change()
             return self._hybrid
 
+    def _at_one_change(self, answer: Callable[[], Answer]) -> Answer:
+        """Answer from one state of the record, though other processes may write to it."""
+        if self.store.writable:
+            return answer()
+        for _ in range(_TRIED):
+            change = self.store.change
+            try:
+                found = answer()
+            except EmbedSearchError:
+                if self.store.change == change:
+                    raise
+                continue
+            if self.store.change == change:
+                return found
+        with self._lock, self.store.snapshot():
+            return answer()
+
     def _lexical_change(self) -> int:
         return -1 if self.lexical is None else self.lexical.change
 
     def _completed(self, change: int) -> LexicalIndex | CompletedLexical | None:
         """Return the lexical index, with what changed in the record after it."""
-        if self.lexical is not None and self.lexical.change < change and self._reopened:
-            self.lexical = self._reopened(self.lexical)
+        # In a snapshot, what others have brought further by now may be beyond what is read.
+        reopened = None if self.store.in_snapshot else self._reopened
+        if self.lexical is not None and reopened and self.lexical.change < change:
+            self.lexical = reopened(self.lexical)
         if self.lexical is None or self.lexical.change >= change:
             self._later = None
             return self.lexical

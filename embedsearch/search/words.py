@@ -40,8 +40,8 @@ class Words(WordComparisons):
 
     Args:
         vectors: The vocabulary.
-        index: A cosine index of the vocabulary's vectors, or a function that gives one when
-            the first query needs it.
+        index: A cosine index of the vocabulary's vectors, exact or not, whose ids are rows; or
+            a function that gives one when the first query needs it.
         normalize: Treats a word like the corpus was; None where nothing is left of it.
     """
 
@@ -65,6 +65,7 @@ class Words(WordComparisons):
         topn: int = 10,
         restrict_vocab: int | None = None,
         metric: Metric | str = Metric.COSINE,
+        exact: bool = False,
     ) -> Neighbors:
         """Find the words nearest to a weighted mean of words; these are left out of the answer.
 
@@ -77,7 +78,8 @@ class Words(WordComparisons):
             metric: "cosine" compares with the mean of the words' vectors at length 1 (vectors
                 that are given keep their length). "euclidean" compares raw vectors; the query
                 is their weighted sum, divided by the sum of the weights where that is above
-                zero, and the score is minus the distance.
+                zero, and the score is minus the distance; that is always exact.
+            exact: Compare with every word, where the index would find nearly all of the nearest.
 
         Returns:
             The words and their scores, best first; all of the vocabulary if `topn` is greater.
@@ -91,27 +93,42 @@ class Words(WordComparisons):
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         euclidean = _is_euclidean(metric)
         query = self._combine(terms, euclidean)
-        index = self._euclidean_index if euclidean else self.index
+        index = self._euclidean_index if euclidean else self._index(exact)
         topn = as_count("topn", topn)
         among = self._first_rows(restrict_vocab)
         scores, rows = index.search(query.vector, topn + len(query.rows), among)
         return self._neighbors(rows[0], scores[0], topn, query.rows, query.inferred)
 
     def similar_by_word(
-        self, word: str, topn: int = 10, restrict_vocab: int | None = None
+        self,
+        word: str,
+        topn: int = 10,
+        restrict_vocab: int | None = None,
+        exact: bool = False,
     ) -> Neighbors:
         """Find the words nearest to a word; see `most_similar`."""
-        return self.most_similar([word], topn=topn, restrict_vocab=restrict_vocab)
+        return self.most_similar([word], None, topn, restrict_vocab, exact=exact)
 
     def similar_by_vector(
-        self, vector: ArrayLike, topn: int = 10, restrict_vocab: int | None = None
+        self,
+        vector: ArrayLike,
+        topn: int = 10,
+        restrict_vocab: int | None = None,
+        exact: bool = False,
     ) -> Neighbors:
         """Find the words nearest to a vector `(d,)`; see `most_similar`."""
         given = self._given_vector(vector)
-        return self.most_similar([given], topn=topn, restrict_vocab=restrict_vocab)
+        return self.most_similar([given], None, topn, restrict_vocab, exact=exact)
 
-    def most_similar_batch(self, words: Sequence[str], topn: int = 10) -> list[Neighbors]:
+    def most_similar_batch(
+        self, words: Sequence[str], topn: int = 10, exact: bool = False
+    ) -> list[Neighbors]:
         """Find the words nearest to each of many, in one search: faster than one by one.
+
+        Args:
+            words: The words.
+            topn: How many to find for each.
+            exact: See `most_similar`.
 
         Returns:
             What `most_similar` gives for each word, in their order.
@@ -125,7 +142,7 @@ class Words(WordComparisons):
         if not found:
             return []
         Q = np.array([one.vector for one in found])
-        scores, rows = self.index.search(Q, topn + 1)
+        scores, rows = self._index(exact).search(Q, topn + 1)
         return [
             self._neighbors(rows[i], scores[i], topn, _rows([one]), _inferred([one]))
             for i, one in enumerate(found)
@@ -166,7 +183,11 @@ class Words(WordComparisons):
         return self._neighbors(best, scores[best], topn, _rows(found), _inferred(found))
 
     def analogy(
-        self, expression: str | Sequence[str], topn: int = 10, method: str = "3cosadd"
+        self,
+        expression: str | Sequence[str],
+        topn: int = 10,
+        method: str = "3cosadd",
+        exact: bool = False,
     ) -> Neighbors:
         """Complete an analogy.
 
@@ -175,7 +196,9 @@ class Words(WordComparisons):
                 `embedsearch.search.analogy.parse_expression`; or three words a, b, c for
                 "a is to b as c is to what?", which is `b - a + c`.
             topn: How many to find.
-            method: "3cosadd", the words nearest to the sum, or "3cosmul", their product form.
+            method: "3cosadd", the words nearest to the sum, or "3cosmul", their product form,
+                which is always exact.
+            exact: See `most_similar`.
 
         Raises:
             QueryError: The expression does not parse, or the list is not of three words.
@@ -187,8 +210,9 @@ class Words(WordComparisons):
         terms = _expression_terms(expression)
         positive = [(word, weight) for word, weight in terms if weight > 0]
         negative = [(word, weight) for word, weight in terms if weight < 0]
-        search = self.most_similar if method == "3cosadd" else self.most_similar_cosmul
-        return search(positive, negative, topn)
+        if method == "3cosmul":
+            return self.most_similar_cosmul(positive, negative, topn)
+        return self.most_similar(positive, negative, topn, exact=exact)
 
     def _combine(self, terms: list[WeightedTerm], euclidean: bool) -> _Combined:
         if not terms:
@@ -235,9 +259,16 @@ class Words(WordComparisons):
         given = self._given_index
         return given if isinstance(given, VectorIndex) else given()
 
+    def _index(self, exact: bool) -> VectorIndex:
+        return self._exact_index if exact and self.index.spec != "flat" else self.index
+
+    @cached_property
+    def _exact_index(self) -> VectorIndex:
+        return VectorIndex.build(self.vectors, spec="flat")
+
     @cached_property
     def _euclidean_index(self) -> VectorIndex:
-        return VectorIndex.build(self.vectors, Metric.EUCLIDEAN)
+        return VectorIndex.build(self.vectors, Metric.EUCLIDEAN, "flat")
 
 
 def _is_euclidean(metric: Metric | str) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from embedsearch._errors import (
+    ParameterError,
     StorageError,
     WorkspaceDamagedError,
     WorkspaceError,
     WorkspaceLockedError,
     WorkspaceReadOnlyError,
 )
+from embedsearch._files import flush_folder
 from embedsearch.store.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -22,17 +25,45 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS_TO_WAIT = 10
+_DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
 
 
-def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+DURABILITIES = {"full": "FULL", "relaxed": "NORMAL"}
+"""How commits are flushed, and what SQLite calls it."""
+
+
+def check_durability(durability: str) -> None:
+    """Raise `ParameterError` for a level that there is not."""
+    if durability not in DURABILITIES:
+        raise ParameterError("durability", '"full" or "relaxed"', durability)
+
+
+def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.Connection:
     """Open the file; a writer makes it, with its tables, where there is none.
 
-    The journal is a write-ahead log, so that readers never wait for the writer, and each
-    commit is flushed to the disk.
+    The journal is a write-ahead log, so that readers never wait for the writer.
+
+    Args:
+        path: The file.
+        writable: Whether to open it for writing.
+        durability: With "full", each commit is flushed to the disk. With "relaxed", the log is
+            flushed before it is taken over into the file: when the power fails, the last
+            commits may be lost, but those before are there as they were.
+
+    Raises:
+        ParameterError: There is no such level.
+        WorkspaceError: The file cannot be opened.
     """
+    check_durability(durability)
     with guarded(path):
         _check_size(path)
-        return _opened(path, "rwc", _prepare) if writable else _open_reader(path)
+        if not writable:
+            return _open_reader(path)
+        is_new = not path.exists()
+        opened = _opened(path, "rwc", partial(_prepare, DURABILITIES[durability]))
+    if is_new:
+        flush_folder(path.parent)
+    return opened
 
 
 def _check_size(path: Path) -> None:
@@ -56,6 +87,10 @@ def guarded(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged schema quotes it.
+        reason = f"{path.name} is damaged (its schema cannot be read)"
+        raise WorkspaceDamagedError(path.parent, reason) from error
 
 
 def _opened(
@@ -74,9 +109,12 @@ def _opened(
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(synchronous: str, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
+    connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
+    connection.execute("PRAGMA checkpoint_fullfsync = 1")
     connection.executescript(SCHEMA)
 
 
@@ -105,6 +143,6 @@ def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:
         return WorkspaceReadOnlyError(folder, "the folder or the disk cannot be written to")
     if "locked" in text or "busy" in text:
         return WorkspaceLockedError(folder, "another process is writing; try again when it is done")
-    if "malformed" in text or "not a database" in text or "no such table" in text:
+    if any(sign in text for sign in _DAMAGE):
         return WorkspaceDamagedError(folder, f"{path.name} is damaged ({text})")
     return StorageError(folder, f"{path.name}: {text}")

@@ -6,10 +6,12 @@ remembers the number that it has reached, and asks for what came later.
 
 from __future__ import annotations
 
+import sqlite3
 import weakref
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import UnknownDocumentError
@@ -17,8 +19,7 @@ from embedsearch.store.connection import connect, guarded
 from embedsearch.store.schema import to_document, to_row
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from embedsearch._types import Document, IntVector
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _FIELDS = "id, title, text, metadata"
 _BATCH = 500
+# Copied at once; in between an interrupt is heard.
+_PAGES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,17 @@ class DocumentStore:
     Args:
         path: The SQLite file.
         writable: Whether to open for writing, and to make the file where there is none.
+        durability: How a commit is flushed; see `connect`.
+
+    Attributes:
+        in_snapshot: Whether a thread reads one state of the record; see `snapshot`.
     """
 
-    def __init__(self, path: Path, *, writable: bool) -> None:
-        self.path = path
-        self._connection = connect(path, writable=writable)
+    def __init__(self, path: Path, *, writable: bool, durability: str = "full") -> None:
+        self.path, self.writable = path, writable
+        self._connection = connect(path, writable=writable, durability=durability)
+        self._standing_still = RLock()
+        self.in_snapshot = False
         # A notebook forgets to close.
         self._close = weakref.finalize(self, self._connection.close)
 
@@ -183,6 +192,58 @@ class DocumentStore:
             " + (SELECT count(*) FROM deletions WHERE change > ?1)"
         )
         return int(self._one(both, change))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state of the record, whatever other processes write; one thread at a time.
+
+        What other threads read meanwhile is of that state, too. A writer has no need of it.
+        """
+        with self._standing_still:
+            with guarded(self.path):
+                self._connection.execute("BEGIN")
+                self.in_snapshot = True
+            try:
+                # The first reading fixes the state.
+                _ = self.change
+                yield
+            finally:
+                self.in_snapshot = False
+                self._connection.rollback()
+
+    def copy_to(self, path: Path, copied: Callable[[float], None] | None = None) -> None:
+        """Copy the record to a new file: one state of it, in a `snapshot` that one.
+
+        Args:
+            path: The file.
+            copied: Told of each part that was copied, in millions of bytes.
+        """
+        with guarded(self.path), closing(sqlite3.connect(path)) as target:
+            page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
+            done = 0
+
+            def told(_: int, remaining: int, total: int) -> None:
+                nonlocal done
+                if copied is not None:
+                    copied((total - remaining - done) * page / 1e6)
+                done = total - remaining
+
+            self._connection.backup(target, pages=_PAGES, progress=told)
+
+    def forget_deletions(self, change: int) -> int:
+        """Forget which documents were deleted up to a change; return how many that were.
+
+        Whatever follows the record must be past it.
+        """
+        with self.transaction():
+            before = int(self._one("SELECT count(*) FROM deletions"))
+            self._execute("DELETE FROM deletions WHERE change <= ?", change)
+            return before - int(self._one("SELECT count(*) FROM deletions"))
+
+    def compact(self) -> None:
+        """Write the file anew without what deletions have left, and empty its log."""
+        self._execute("VACUUM")
+        self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

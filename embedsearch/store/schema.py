@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._types import Document, MetadataValue
+from embedsearch.store.limits import check_lengths, check_metadata
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -41,10 +42,12 @@ def to_row(document: Document) -> Row:
 
     Raises:
         InputError: The document has no id, no text, a title that is not a string, or metadata
-            that is not flat or cannot be written.
+            that is not flat or cannot be written; or one of these is too long.
     """
     _check_fields(document)
+    check_lengths(document)
     metadata = _to_json(document)
+    check_metadata(document, metadata)
     title, text = _storable(document.title), _storable(document.text)
     content = "\0".join((title, text, metadata)).encode("utf-8")
     digest = blake2b(content, digest_size=16).digest()

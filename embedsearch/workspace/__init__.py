@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from embedsearch.training.fitting import TRAINERS
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
-    from embedsearch.workspace.building import build, create, import_vectors, open
-    from embedsearch.workspace.choices import KINDS, SEARCH_MODES
+    from embedsearch.workspace.backing_up import BackupReport
+    from embedsearch.workspace.building import add_vectors, build, create, import_vectors, open
+    from embedsearch.workspace.choices import KINDS, METRICS, SEARCH_MODES
     from embedsearch.workspace.collection import Documents
+    from embedsearch.workspace.compacting import CompactReport
     from embedsearch.workspace.info import Info
+    from embedsearch.workspace.migrating import MigrateReport, migrate
+    from embedsearch.workspace.repairing import RepairReport, repair
+    from embedsearch.workspace.restoring import restore
+    from embedsearch.workspace.verifying import Problem, VerifyReport, verify
     from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
@@ -52,10 +58,16 @@ _HOMES = {
     "embedsearch.training.fitting": ("TRAINERS",),
     "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
-    "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
-    "embedsearch.workspace.choices": ("KINDS", "SEARCH_MODES"),
+    "embedsearch.workspace.building": ("add_vectors", "build", "create", "import_vectors", "open"),
+    "embedsearch.workspace.choices": ("KINDS", "METRICS", "SEARCH_MODES"),
+    "embedsearch.workspace.backing_up": ("BackupReport",),
     "embedsearch.workspace.collection": ("Documents",),
+    "embedsearch.workspace.compacting": ("CompactReport",),
     "embedsearch.workspace.info": ("Info",),
+    "embedsearch.workspace.migrating": ("MigrateReport", "migrate"),
+    "embedsearch.workspace.repairing": ("RepairReport", "repair"),
+    "embedsearch.workspace.restoring": ("restore",),
+    "embedsearch.workspace.verifying": ("Problem", "VerifyReport", "verify"),
     "embedsearch.workspace.workspace": ("Workspace",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -66,28 +78,40 @@ __all__ = [
     "ENCODING_ERRORS",
     "FORMATS",
     "KINDS",
+    "METRICS",
     "SEARCH_MODES",
     "SPLITS",
     "TOKENIZERS",
     "TRAINERS",
     "VECTOR_FORMATS",
+    "BackupReport",
     "Changes",
+    "CompactReport",
     "CorpusEntry",
     "Documents",
     "Info",
+    "MigrateReport",
+    "Problem",
     "Progress",
     "ReadSettings",
+    "RepairReport",
     "Report",
     "TokenizerSettings",
     "TrainingReport",
+    "VerifyReport",
     "Workspace",
+    "add_vectors",
     "build",
     "create",
     "get_corpus",
     "import_vectors",
     "list_corpora",
+    "migrate",
     "open",
+    "repair",
     "resolve_stop_words",
+    "restore",
+    "verify",
 ]
 
 

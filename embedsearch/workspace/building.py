@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-from filelock import FileLock, Timeout
 
 from embedsearch._errors import (
     CorpusTooSmallError,
@@ -19,25 +16,33 @@ from embedsearch._errors import (
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.settings import ReadSettings, TokenizerSettings
-from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.beside import folder_beside
+from embedsearch.workspace.files import flush_folder, make_folder, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.sources import documents_of
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import ArrayLike
 
     from embedsearch._types import Document
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.vector_rows import Rows
 
-_UNFINISHED = "building"
 
-
-def open(path: str | Path, mode: str = "r") -> Workspace:
+def open(
+    path: str | Path,
+    mode: str = "r",
+    *,
+    wait: float | None = None,
+    durability: str = "full",
+) -> Workspace:
     """Open a workspace, for reading ("r") or writing ("w"); see `Workspace`."""
-    return Workspace(path, mode)
+    return Workspace(path, mode, wait=wait, durability=durability)
 
 
 def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> Workspace:
@@ -60,6 +65,7 @@ def build(
     trainer: str = "auto",
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
+    wait: float | None = None,
     **options: Any,
 ) -> Workspace:
     """Read text, train word vectors on it, and index words and documents.
@@ -74,9 +80,12 @@ def build(
         trainer: One of `embedsearch.TRAINERS`.
         progress: A listener.
         stdin: What "-" reads, if not the standard input.
+        wait: With `overwrite`, how long to wait for another process that writes; see
+            `Workspace`.
         **options: Any setting of reading, tokenizing (where `read` and `tokenizer` are not
             given) and training, by its name: `split="line"`, `stem="english"`, `epochs=20`;
-            `encoders` and `language` are as for `Workspace.index`.
+            `encoders`, `language`, `spec`, `recall` and `memory` are as for
+            `Workspace.index`.
 
     Returns:
         The workspace, open for writing.
@@ -94,7 +103,7 @@ def build(
     check_options(trainer, tokenizer, options)
     documents = documents_of(sources, read, listener, stdin)
     if overwrite and Layout(path).state.exists():
-        return _rebuild(path, documents, tokenizer, trainer, listener, options)
+        return _rebuild(path, documents, tokenizer, trainer, listener, options, wait)
     _create(path, tokenizer, documents)
     return _train_new(path, trainer, listener, options)
 
@@ -105,6 +114,7 @@ def import_vectors(
     *,
     tokenizer: TokenizerSettings | str | None = None,
     progress: Progress | None = None,
+    wait: float | None = None,
     **options: Any,
 ) -> Workspace:
     """Make a workspace of word vectors that were trained elsewhere.
@@ -117,6 +127,7 @@ def import_vectors(
         path: The workspace.
         tokenizer: See `Workspace.import_vectors`.
         progress: A listener.
+        wait: How long to wait for another process that writes; see `Workspace`.
         **options: See `Workspace.import_vectors`.
 
     Returns:
@@ -125,28 +136,75 @@ def import_vectors(
     Raises:
         InputError: The vectors cannot be read. No new workspace is left behind then.
     """
-    path = Path(path)
+
+    def fill(workspace: Workspace) -> None:
+        workspace.import_vectors(source, tokenizer=tokenizer, progress=progress, **options)
+
+    return _opened_or_made(Path(path), fill, wait)
+
+
+def add_vectors(
+    X: str | Path | ArrayLike,
+    path: str | Path,
+    rows: Rows = None,
+    *,
+    wait: float | None = None,
+    **options: Any,
+) -> Workspace:
+    """Add vectors of anything to a workspace; one that is not there is made.
+
+    Args:
+        X: See `Workspace.add_vectors`.
+        path: The workspace.
+        rows: See `Workspace.add_vectors`.
+        wait: How long to wait for another process that writes; see `Workspace`.
+        **options: See `Workspace.add_vectors`.
+
+    Returns:
+        The workspace, open for writing.
+
+    Raises:
+        InputError: The vectors or rows cannot be used. No new workspace is left behind then.
+    """
+
+    def fill(workspace: Workspace) -> None:
+        workspace.add_vectors(X, rows, **options)
+
+    return _opened_or_made(Path(path), fill, wait)
+
+
+def _opened_or_made(
+    path: Path, fill: Callable[[Workspace], object], wait: float | None
+) -> Workspace:
+    """Open a workspace and fill it; one that is made for that goes if it cannot be."""
     is_new = not Layout(path).state.exists()
     if is_new:
         _create(path, TokenizerSettings(), ())
-    workspace = Workspace(path, "w")
     try:
-        workspace.import_vectors(source, tokenizer=tokenizer, progress=progress, **options)
+        workspace = Workspace(path, "w", wait=wait)
+        try:
+            fill(workspace)
+        except BaseException:
+            workspace.close()
+            raise
     except BaseException:
-        workspace.close()
         if is_new:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         raise
     return workspace
 
 
 def _train_new(path: Path, trainer: str, progress: Progress, options: dict[str, Any]) -> Workspace:
-    workspace = Workspace(path, "w")
+    try:
+        workspace = Workspace(path, "w")
+    except EmbedSearchError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     try:
         workspace.train(trainer, progress=progress, **options)
     except EmbedSearchError:
         workspace.close()
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
         raise
     except BaseException:
         workspace.close()
@@ -162,8 +220,9 @@ def _rebuild(
     trainer: str,
     progress: Progress,
     options: dict[str, Any],
+    wait: float | None,
 ) -> Workspace:
-    workspace = Workspace(path, "w")
+    workspace = Workspace(path, "w", wait=wait)
     try:
         workspace.replace_all(
             documents, trainer=trainer, tokenizer=tokenizer, progress=progress, **options
@@ -179,18 +238,16 @@ def _create(path: Path, tokenizer: TokenizerSettings, documents: Iterable[Docume
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(path)
-        beside = path.with_name(f".{path.name}.{_UNFINISHED}-{os.getpid()}")
-        beside.mkdir()
-    lock = FileLock(Layout(beside).lock)
-    try:
-        with storage_errors(path), lock.acquire(timeout=0):
+        make_folder(path.parent)
+        with folder_beside(path, "building") as beside:
             _fill(Layout(beside), tokenizer, documents, path)
+            flush_folder(beside)
             beside.rename(path)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+        try:
+            flush_folder(path.parent)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
 
 def _in_the_way(layout: Layout) -> str:
@@ -213,17 +270,6 @@ def _fill(
     if not changes.added and documents != ():
         raise CorpusTooSmallError(f"nothing to read for {path}: the sources hold no text")
     State(tokenizer).save(layout)
-
-
-def _remove_unfinished(path: Path) -> None:
-    """Remove what a build of this workspace left that was killed."""
-    for folder in path.parent.glob(f".{path.name}.{_UNFINISHED}-*"):
-        lock = FileLock(Layout(folder).lock)
-        try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(folder, ignore_errors=True)
-        except Timeout:
-            continue
 
 
 def tokenizer_settings(

@@ -10,6 +10,9 @@ SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 KINDS = ("words", "documents")
 """What has vectors."""
 
+METRICS = ("cosine", "ip", "euclidean")
+"""Ways to measure how near two vectors are: the values of `Metric`."""
+
 
 def check_mode(mode: str) -> None:
     """Raise `ParameterError` unless documents can be searched so."""

@@ -137,7 +137,7 @@ class Evaluation:
             index, X = self._generation.words.index, self._generation.vectors.vectors
         else:
             X = self._search().matrix()
-            index = VectorIndex.build(X)
+            index = VectorIndex.build(X, spec="flat")
         report = evaluation.index_recall(index, X, topn=topn, queries=queries, seed=seed)
         return self._kept(report, progress, what=what, topn=topn, queries=queries, seed=seed)
 

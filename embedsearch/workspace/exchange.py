@@ -14,12 +14,15 @@ from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
+from embedsearch.workspace.indexing import index_options
+from embedsearch.workspace.publishing import undone_on_failure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.workspace import Workspace
 
@@ -30,6 +33,7 @@ def take_vectors(
     source: object,
     tokenizer: TokenizerSettings | str | None,
     search: SearchSettings,
+    index: IndexSettings,
     progress: Progress,
     *,
     format: str = "auto",
@@ -38,8 +42,9 @@ def take_vectors(
     """Publish a generation with vectors from elsewhere; return its number and tokenizer."""
     from embedsearch.workspace.pipeline import import_generation
 
+    index, options = index_options(options, index)
     reading, cutting = _divided(tokenizer, options)
-    with storage_errors(layout.root):
+    with storage_errors(layout.root), undone_on_failure(layout):
         shutil.rmtree(layout.temporary, ignore_errors=True)
         layout.temporary.mkdir()
         imported = imported_vectors(source, format, reading, layout.temporary, progress)
@@ -47,7 +52,8 @@ def take_vectors(
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
     settings, _ = changed(tokenizer or fitting, cutting, fitting)
-    return import_generation(layout, store, imported, settings, search, progress), settings
+    number = import_generation(layout, store, imported, settings, search, index, progress)
+    return number, settings
 
 
 def _divided(

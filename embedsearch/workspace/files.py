@@ -16,19 +16,27 @@ from embedsearch._errors import (
 )
 from embedsearch._files import flush_file as flush_file
 from embedsearch._files import flush_folder as flush_folder
-from embedsearch._files import write_whole
+from embedsearch._files import with_checksum, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Manifests have some kilobytes; reports of evaluations are not read.
+_MOST_BYTES = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FAILING = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace `path` by a JSON file; a crash leaves the old one or the new one."""
-    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    """Replace `path` by a JSON file; a crash leaves the old one or the new one.
+
+    One that names its `format` gets the entry `sha256`, by which `verify` knows whether it is
+    what was written.
+    """
+    content = with_checksum(value) if "format" in value else value
+    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path, workspace: Path) -> dict[str, Any]:
@@ -38,14 +46,29 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
         WorkspaceDamagedError: It is missing or is not one.
     """
     try:
+        _check_small(path, workspace)
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WorkspaceDamagedError(workspace, f"{path.name} is missing") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkspaceDamagedError(workspace, f"{path.name} is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
     return value
+
+
+def _check_small(path: Path, workspace: Path) -> None:
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        reason = f"{path.name} has {size:,} bytes, more than any that was written"
+        raise WorkspaceDamagedError(workspace, reason)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it, and flush the names of what was not there."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        flush_folder(folder.parent)
 
 
 def sha256(path: Path) -> str:
@@ -58,6 +81,18 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise our errors for those of the disk, and name a path; errors that are ours stay."""
+    try:
+        yield
+    except WorkspaceError:
+        raise
+    except OSError:
+        with storage_errors(path):
+            raise
+
+
+@contextmanager
 def storage_errors(workspace: Path) -> Iterator[None]:
     """Raise our errors for those of the disk, and name the workspace, not a file within."""
     try:
@@ -67,11 +102,15 @@ def storage_errors(workspace: Path) -> Iterator[None]:
             raise
         raise type(error)(workspace, error.reason) from error
     except OSError as error:
-        if error.errno in _FULL:
+        # numpy's `tofile` says only how much it could write.
+        if error.errno in _FULL or "requested and" in str(error):
             raise StorageError(
                 workspace, "the disk is full; free some space and try again"
             ) from error
         if error.errno in _READ_ONLY:
             message = "the folder or the disk cannot be written to"
             raise WorkspaceReadOnlyError(workspace, message) from error
+        if error.errno in _FAILING:
+            reason = f"the disk fails ({error.strerror}); check it, and try again"
+            raise StorageError(workspace, reason) from error
         raise

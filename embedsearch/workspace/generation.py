@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from collections.abc import Mapping
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
 from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder
@@ -29,23 +25,22 @@ from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
-from embedsearch.workspace.files import read_json
-from embedsearch.workspace.locks import hold
+from embedsearch.workspace.indexing import IndexSettings
 from embedsearch.workspace.plugged import load_or_stand_in
-from embedsearch.workspace.state import check_format
+from embedsearch.workspace.published import Published
 
 if TYPE_CHECKING:
     import numpy as np
 
     from embedsearch._types import FloatMatrix
-    from embedsearch.index.flat import FlatIndex
+    from embedsearch.index.base import VectorIndex
     from embedsearch.workspace.layout import GenerationLayout, Layout
 
 Tensors = Mapping[str, NDArray[Any]]
 
 
-class Generation:
-    """One generation; closing it lets the writer remove it when it is old.
+class Generation(Published):
+    """One generation.
 
     Raises:
         FileNotFoundError: It is not there (any more).
@@ -53,17 +48,8 @@ class Generation:
     """
 
     def __init__(self, layout: Layout, number: int) -> None:
-        self.number, self.workspace = number, layout.root
         self.files: GenerationLayout = layout.generation(number)
-        # Words taken from here may outlive the workspace's interest in this generation.
-        self._let_go = weakref.finalize(self, os.close, hold(self.files.manifest))
-        self.manifest = read_json(self.files.manifest, layout.root)
-        check_format(layout, self.manifest.get("format"))
-        self._check_sizes()
-
-    def close(self) -> None:
-        """Let go of the generation; safe to call twice."""
-        self._let_go()
+        super().__init__(layout, number, self.files.manifest)
 
     @property
     def change(self) -> int:
@@ -141,6 +127,12 @@ class Generation:
         return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
 
     @cached_property
+    def index_settings(self) -> IndexSettings:
+        """What kind of index its words were to have."""
+        with self._intact(self.files.manifest):
+            return IndexSettings.from_facts(self.manifest.get("word_index", {}))
+
+    @cached_property
     def search_model(self) -> SearchModel:
         """Encodes queries, and documents added later, in the space of search."""
         with self._intact(self.files.search):
@@ -166,11 +158,9 @@ class Generation:
         with self._intact(self.files.document_index):
             return Proposer.load(self.files.document_index)
 
-    def _word_index(self) -> FlatIndex:
-        from embedsearch.index.flat import FlatIndex
-
-        with self._intact(self.files.word_index):
-            return FlatIndex.load(self.files.word_index)
+    def _word_index(self) -> VectorIndex:
+        digest = self.manifest.get("word_index", {}).get("digest")
+        return self._opened_index(self.files.word_index, digest)
 
     def _subwords(self, tensors: Tensors) -> Subwords | None:
         if "ngram_vectors" not in tensors:
@@ -178,41 +168,6 @@ class Generation:
         parameters = self.training["parameters"]
         min_n, max_n, bucket = (int(parameters[name]) for name in ("min_n", "max_n", "bucket"))
         return Subwords(min_n, max_n, bucket, tensors["ngram_ids"], tensors["ngram_vectors"])
-
-    def _entry(self, name: str) -> Any:
-        if name not in self.manifest:
-            raise WorkspaceDamagedError(self.workspace, f"{self.files.manifest} has no {name!r}")
-        return self.manifest[name]
-
-    def _check_sizes(self) -> None:
-        for name, facts in self._entry("files").items():
-            path = self.files.root / Path(name).name
-            size = path.stat().st_size if path.exists() else None
-            if size != facts["size"]:
-                found = "is missing" if size is None else f"has {size:,} bytes"
-                reason = f"{path} {found}, {facts['size']:,} were written"
-                raise WorkspaceDamagedError(self.workspace, reason)
-
-    def _intact(self, path: Path) -> _Intact:
-        return _Intact(self.workspace, path)
-
-
-class _Intact:
-    """Raises `WorkspaceDamagedError` for whatever is wrong with a file that we once wrote."""
-
-    def __init__(self, workspace: Path, path: Path) -> None:
-        self.workspace, self.path = workspace, path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        expected = isinstance(error, InputError | KeyError | ValueError | TypeError | OSError)
-        if expected and not isinstance(error, WorkspaceDamagedError):
-            told = error if isinstance(error, EmbedSearchError) else repr(error)
-            raise WorkspaceDamagedError(
-                self.workspace, f"{self.path} is damaged: {told}"
-            ) from error
 
 
 def word_tensors(vectors: WordVectors) -> dict[str, FloatMatrix | NDArray[np.int64]]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedsearch.workspace.drifting import drift_since
+from embedsearch.workspace.indexing import told_of
 from embedsearch.workspace.layout import FORMAT_VERSION
 from embedsearch.workspace.search_facts import search_facts
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.stored_vectors import StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Info:
         drift: How far the words of documents added since the training have moved from it, as in
             `embedsearch.search.drift.Drift`; None where that is not known.
         advice: Whether to train again, in a line.
+        word_index: The index of the words: `spec`, `parameters`, measured `recall`, and the
+            `bytes` that it takes in memory; None before the first training.
+        vectors: The user's own vectors: their `count`, `dimension` and `metric`, and the same of
+            their index; None where there are none.
     """
 
     path: str
@@ -76,6 +82,8 @@ class Info:
     lexical: str | None = None
     drift: dict[str, Any] | None = None
     advice: str | None = None
+    word_index: dict[str, Any] | None = None
+    vectors: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -95,7 +103,14 @@ def generation_facts(generation: Generation) -> dict[str, Any]:
         "trainer": training["trainer"],
         "parameters": training["parameters"],
         "report": training,
+        "word_index": told_of(generation.manifest.get("word_index", {})),
     }
+
+
+def vector_facts(stored: StoredVectors, count: int) -> dict[str, Any]:
+    """Return what is known of the user's own vectors, `count` of which are not deleted."""
+    own = {"count": count, "dimension": stored.dimension, "metric": stored.metric.value}
+    return {**own, **told_of(stored.index_facts)}
 
 
 def facts_of_use(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:

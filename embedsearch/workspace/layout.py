@@ -39,6 +39,11 @@ class GenerationLayout:
         return (*words, self.training, self.encoder, self.search, self.terms)
 
     @property
+    def of_the_documents(self) -> tuple[Path, ...]:
+        """The files that follow from the documents that were indexed; the last may be absent."""
+        return self.documents, self.document_index
+
+    @property
     def words(self) -> Path:
         """Word vectors, and those of n-grams where they were trained."""
         return self.root / "words.safetensors"
@@ -80,6 +85,28 @@ class GenerationLayout:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorsLayout:
+    """The files of one state of the user's own vectors."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Metric, counts, the change number reached, and size and hash of the other files."""
+        return self.root / "manifest.json"
+
+    @property
+    def tensors(self) -> Path:
+        """The vectors, and the numbers of their documents."""
+        return self.root / "vectors.safetensors"
+
+    @property
+    def index(self) -> Path:
+        """Their FAISS index."""
+        return self.root / "vectors.faiss"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The paths of one workspace."""
 
@@ -111,6 +138,11 @@ class Layout:
         return self.root / "generations"
 
     @property
+    def vectors(self) -> Path:
+        """The folder of states of the user's own vectors."""
+        return self.root / "vectors"
+
+    @property
     def checkpoint(self) -> Path:
         """Where an interrupted training goes on."""
         return self.root / "checkpoint.safetensors"
@@ -128,3 +160,7 @@ class Layout:
     def generation(self, number: int) -> GenerationLayout:
         """Return the paths of a generation."""
         return GenerationLayout(self.generations / f"{number:04d}")
+
+    def vectors_of(self, number: int) -> VectorsLayout:
+        """Return the paths of a state of the user's own vectors."""
+        return VectorsLayout(self.vectors / f"{number:04d}")

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import changed
 from embedsearch.vectors.encoders.absent import check_present
-from embedsearch.workspace.opened import OpenWorkspace
+from embedsearch.workspace.indexing import IndexSettings, changed_index, index_options
 from embedsearch.workspace.state import State
+from embedsearch.workspace.vectors_part import VectorWorkspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from embedsearch._types import Document
+    from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import Callback, TrainingReport
+    from embedsearch.workspace.generation import Generation
 
 # Documents may become so many times as many before it is learned anew how they are found.
 _GROWN = 2
 
 
-class LearningWorkspace(OpenWorkspace):
+class LearningWorkspace(VectorWorkspace):
     """Trains and indexes; see `Workspace`."""
 
     @property
@@ -33,6 +37,10 @@ class LearningWorkspace(OpenWorkspace):
     @property
     def _search_settings(self) -> SearchSettings:
         return SearchSettings() if self._generation is None else self._generation.search_settings
+
+    @property
+    def _index_settings(self) -> IndexSettings:
+        return IndexSettings() if self._generation is None else self._generation.index_settings
 
     def train(
         self,
@@ -61,7 +69,7 @@ class LearningWorkspace(OpenWorkspace):
                 text does not have keep their vectors.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
-                `encoders` and `language` are as for `index`.
+                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.
@@ -71,7 +79,8 @@ class LearningWorkspace(OpenWorkspace):
         number, report, tokenizer = self._train(
             trainer, tokenizer, progress, callbacks, update, **parameters
         )
-        self._name(State(tokenizer, number), progress)
+        state = replace(self._state, tokenizer=tokenizer, generation=number)
+        self._name(state, progress)
         return report
 
     def replace_all(
@@ -95,12 +104,17 @@ class LearningWorkspace(OpenWorkspace):
         refit: bool = False,
         encoders: Sequence[str] | None = None,
         language: str | None = None,
+        spec: str | None = None,
+        recall: float | None = None,
+        memory: int | str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Store the vectors of documents changed since; return how many changes that were.
 
         How documents are found is learned anew when their number has doubled, when other
-        settings are given, or when that is asked for.
+        settings are given, or when that is asked for. The index of words, and that of the
+        user's own vectors, are made anew when other settings of theirs are given; these are
+        kept, and used by later trainings.
 
         Args:
             refit: Learn anew how documents are found.
@@ -109,31 +123,47 @@ class LearningWorkspace(OpenWorkspace):
                 documents. None leaves them as they are, an empty list has none.
             language: Whose stop words and stems words are looked up by; "auto", "none" or a
                 name such as "english". None leaves it as it is.
+            spec: What kind of index words and vectors have, as for `VectorIndex.build`; "auto"
+                is exact for up to 100 million numbers, unless a recall is asked for. None
+                leaves it as it is.
+            recall: What "auto" promises, from 10 million numbers on. None leaves it as it is.
+            memory: The most that "auto" may use: bytes, "500MB", or "none" for no limit. None
+                leaves it as it is.
             progress: A listener.
 
         Raises:
-            ParameterError: There is no such encoder or language.
+            ParameterError: There is no such encoder, language or kind of index.
             MissingExtraError: An encoder needs a package that is not installed.
         """
         from embedsearch.workspace.pipeline import index_generation, refit_generation
 
         self._check_writable()
+        listener = progress or SilentProgress()
+        if self.goes_by_vectors:
+            return self._index_vectors(spec, recall, memory, listener)
         generation = self._trained()
         behind = self._store.count_since(generation.change)
-        listener = progress or SilentProgress()
+        wanted = changed_index(generation.index_settings, spec, recall, memory)
         grown = len(self._store) > _GROWN * generation.fitted_documents
         settings = changed_search(generation.search_settings, encoders, language)
         if refit or grown or settings != generation.search_settings:
-            number = refit_generation(self._layout, self._store, generation, settings, listener)
-            self._name(State(self.tokenizer, number), listener)
-        elif behind:
-            check_present(generation.search_model.space.external)
-            with listener.task("encoding documents", behind, "documents") as task:
-                vectors = self._document_search().current()
-                task.advance(behind)
-            number = index_generation(self._layout, generation, vectors)
-            self._name(State(self.tokenizer, number), listener)
+            number = refit_generation(
+                self._layout, self._store, generation, settings, wanted, listener
+            )
+            self._name(replace(self._state, generation=number), listener)
+        elif behind or wanted != generation.index_settings:
+            vectors = self._encoded(generation, behind, listener) if behind else None
+            number = index_generation(self._layout, generation, vectors, wanted, listener)
+            self._name(replace(self._state, generation=number), listener)
+        self._index_vectors(spec, recall, memory, listener)
         return behind
+
+    def _encoded(self, generation: Generation, behind: int, progress: Progress) -> DocumentVectors:
+        check_present(generation.search_model.space.external)
+        with progress.task("encoding documents", behind, "documents") as task:
+            vectors = self._document_search().current()
+            task.advance(behind)
+        return vectors
 
     def _train(
         self,
@@ -149,6 +179,7 @@ class LearningWorkspace(OpenWorkspace):
 
         tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
         search, options = search_options(options, self._search_settings)
+        index, options = index_options(options, self._index_settings)
         request = training_request(
             self._layout,
             self._store.change,
@@ -158,6 +189,7 @@ class LearningWorkspace(OpenWorkspace):
             callbacks,
             self._trained() if update else None,
             search,
+            index,
         )
         listener = progress or SilentProgress()
         trained = train_generation(self._layout, self._store, request, self._generation, listener)

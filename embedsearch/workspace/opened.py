@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embedsearch._errors import (
     NotTrainedError,
@@ -14,45 +15,67 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch.search.documents import DocumentSearch
+from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.following import caught_up, open_lexical, reopened
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.locks import lock_for_writing
-from embedsearch.workspace.publishing import remove_unused
+from embedsearch.workspace.locks import check_wait, lock_for_writing
+from embedsearch.workspace.publishing import remove_unnamed, remove_unused
 from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
     from embedsearch._progress import Progress
     from embedsearch.index.lexical import LexicalIndex
+    from embedsearch.workspace.vector_collection import VectorCollection
+
+P = TypeVar("P")
 
 
 class OpenWorkspace:
     """Opens and closes, names new generations, refuses what cannot be done; see `Workspace`."""
 
-    def __init__(self, path: str | Path, mode: str = "r") -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        mode: str = "r",
+        *,
+        wait: float | None = None,
+        durability: str = "full",
+    ) -> None:
         if mode not in ("r", "w"):
             raise ParameterError("mode", '"r" or "w"', mode)
+        check_wait(wait)
+        check_durability(durability)
         self.path, self.mode = Path(path), mode
         self._layout = Layout(self.path)
         self._state = load_state(self._layout)
         self._lock = None
         if mode == "w":
             with storage_errors(self.path):
-                self._lock = lock_for_writing(self._layout.lock, self.path)
+                self._lock = lock_for_writing(self._layout.lock, self.path, wait)
         try:
             self._state = load_state(self._layout)
-            self._store = DocumentStore(self._layout.record, writable=mode == "w")
+            self._store = DocumentStore(
+                self._layout.record, writable=mode == "w", durability=durability
+            )
             self._generation = self._open_generation()
+            self._stored = self._open_vectors()
+            if mode == "w":
+                # What is left where a process was killed, or a disk was full.
+                remove_unused(self._layout, self._state)
         except BaseException:
             # What was opened closes with the object, but the lock would outlive the error.
             self._unlock()
             raise
+        self._collected: tuple[StoredVectors, VectorCollection] | None = None
         self._search: DocumentSearch | None = None
         self._lexical: LexicalIndex | None = None
         self._opening = RLock()
@@ -63,6 +86,8 @@ class OpenWorkspace:
         self._store.close()
         if self._generation is not None:
             self._generation.close()
+        if self._stored is not None:
+            self._stored.close()
         self._unlock()
 
     def __enter__(self) -> Self:
@@ -77,26 +102,61 @@ class OpenWorkspace:
         self.close()
 
     def _open_generation(self) -> Generation | None:
+        found = self._opened(Generation, lambda state: state.generation)
+        if self._state.generation is not None and found is None:
+            name = self._layout.generation(self._state.generation).root
+            raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
+        return found
+
+    def _open_vectors(self) -> StoredVectors | None:
+        found = self._opened(StoredVectors, lambda state: state.vectors)
+        if self._state.vectors is not None and found is None:
+            name = self._layout.vectors_of(self._state.vectors).root
+            raise WorkspaceDamagedError(self.path, f"{name} is missing; import the vectors again")
+        return found
+
+    def _opened(
+        self, kind: Callable[[Layout, int], P], named: Callable[[State], int | None]
+    ) -> P | None:
+        """Open what the state names; None where it names nothing, or what is not there."""
         for _ in range(3):
-            if self._state.generation is None:
+            number = named(self._state)
+            if number is None:
                 return None
             try:
-                return Generation(self._layout, self._state.generation)
+                return kind(self._layout, number)
             except FileNotFoundError:
                 # A writer has published a newer one and removed this one meanwhile.
                 self._state = load_state(self._layout)
-        name = self._layout.generation(self._state.generation or 0).root
-        raise WorkspaceDamagedError(self.path, f"{name} is missing; train again")
+        return None
 
     def _name(self, state: State, progress: Progress | None = None) -> None:
         """Make a published generation the current one, and its documents searchable."""
-        with storage_errors(self.path):
-            state.save(self._layout)
+        self._save(state)
         self._forget_search()
         self._state, self._generation = state, None
         self._generation = self._open_generation()
-        remove_unused(self._layout, state.generation or 0)
+        self._stored = self._collected = None
+        self._stored = self._open_vectors()
+        remove_unused(self._layout, state)
         self._document_search(progress)
+
+    def _name_vectors(self, number: int) -> None:
+        """Make published vectors the current ones."""
+        state = replace(self._state, vectors=number)
+        self._save(state)
+        # What nobody else uses any more closes here, and is removed.
+        self._state, self._stored, self._collected = state, None, None
+        self._stored = self._open_vectors()
+        remove_unused(self._layout, state)
+
+    def _save(self, state: State) -> None:
+        try:
+            with storage_errors(self.path):
+                state.save(self._layout)
+        except BaseException:
+            remove_unnamed(self._layout)
+            raise
 
     def _trained(self) -> Generation:
         if self._generation is None:

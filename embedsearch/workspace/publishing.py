@@ -1,4 +1,4 @@
-"""How a generation comes into being, and goes.
+"""How a generation, or a state of the user's own vectors, comes into being, and goes.
 
 The files are written in the workspace's temporary folder, flushed, and listed with size and
 hash in a manifest; the folder is renamed into place; only then does `workspace.json` name it.
@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._errors import EmbedSearchError
+from embedsearch.index.lexical.files import STATE as LEXICAL_STATE
 from embedsearch.workspace.files import flush_file, flush_folder, sha256, storage_errors, write_json
-from embedsearch.workspace.layout import FORMAT_VERSION, GenerationLayout, Layout
+from embedsearch.workspace.layout import (
+    FORMAT_VERSION,
+    GenerationLayout,
+    Layout,
+    VectorsLayout,
+)
 from embedsearch.workspace.locks import is_held
+from embedsearch.workspace.state import State, load_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+_MANIFEST = "manifest.json"
 
 
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
@@ -31,19 +42,32 @@ def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]])
     Returns:
         The number of the new generation. The caller names it in `workspace.json`.
     """
-    with storage_errors(layout.root):
-        number = _next_number(layout)
-        files = GenerationLayout(layout.temporary / f"generation-{number:04d}")
-        files.root.mkdir(parents=True)
+    return _publish(layout, layout.generations, lambda root: write(GenerationLayout(root)))
+
+
+def publish_vectors(layout: Layout, write: Callable[[VectorsLayout], dict[str, Any]]) -> int:
+    """Make a state of the user's own vectors; see `publish`."""
+    return _publish(layout, layout.vectors, lambda root: write(VectorsLayout(root)))
+
+
+def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any]]) -> int:
+    with storage_errors(layout.root), undone_on_failure(layout):
+        number = _next_number(folder)
+        root = layout.temporary / f"{folder.name}-{number:04d}"
+        root.mkdir(parents=True)
+        manifest = write(root)
+        _write_manifest(root, number, manifest)
+        if not folder.exists():
+            folder.mkdir()
+            flush_folder(layout.root)
+        place = folder / f"{number:04d}"
+        root.rename(place)
         try:
-            manifest = write(files)
-            _write_manifest(files, number, manifest)
-            layout.generations.mkdir(exist_ok=True)
-            files.root.rename(layout.generation(number).root)
-        except BaseException:
-            shutil.rmtree(files.root, ignore_errors=True)
+            flush_folder(folder)
+        except OSError:
+            # Nobody has named it.
+            shutil.rmtree(place, ignore_errors=True)
             raise
-        flush_folder(layout.generations)
     return number
 
 
@@ -55,28 +79,59 @@ def reuse(old: Path, new: Path) -> None:
         shutil.copyfile(old, new)
 
 
-def remove_unused(layout: Layout, current: int) -> None:
-    """Remove older generations that no reader holds, and what a crash has left."""
+def remove_unused(layout: Layout, state: State) -> None:
+    """Remove what is no longer named and no reader holds, and what a crash has left."""
     shutil.rmtree(layout.temporary, ignore_errors=True)
-    for folder in layout.generations.iterdir():
-        if folder.name.isdecimal() and int(folder.name) != current:
-            manifest = GenerationLayout(folder).manifest
-            if not manifest.exists() or not is_held(manifest):
-                shutil.rmtree(folder, ignore_errors=True)
+    for parent, pattern in ((layout.root, "*.new"), (layout.lexical, f"{LEXICAL_STATE}.new")):
+        for path in parent.glob(pattern):
+            with suppress(OSError):
+                path.unlink()
+    _remove_others(layout.generations, state.generation)
+    _remove_others(layout.vectors, state.vectors)
 
 
-def _next_number(layout: Layout) -> int:
-    if not layout.generations.exists():
-        return 1
-    names = [folder.name for folder in layout.generations.iterdir()]
-    return max((int(name) for name in names if name.isdecimal()), default=0) + 1
+def remove_unnamed(layout: Layout) -> None:
+    """Remove what a step has left that failed; what the disk cannot tell now stays."""
+    with suppress(EmbedSearchError, OSError):
+        # Not what the caller takes for the state: its renaming may have come to the disk.
+        remove_unused(layout, load_state(layout))
 
 
-def _write_manifest(files: GenerationLayout, number: int, manifest: dict[str, Any]) -> None:
+@contextmanager
+def undone_on_failure(layout: Layout) -> Iterator[None]:
+    """Give the space of a step back at once where it fails.
+
+    Other generations stay: `repair` may yet need them.
+    """
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+        raise
+
+
+def _remove_others(parent: Path, current: int | None) -> None:
+    for number, folder in _numbered(parent):
+        manifest = folder / _MANIFEST
+        if number != current and not (manifest.exists() and is_held(manifest)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _next_number(parent: Path) -> int:
+    return max((number for number, _ in _numbered(parent)), default=0) + 1
+
+
+def _numbered(parent: Path) -> list[tuple[int, Path]]:
+    if not parent.exists():
+        return []
+    return [(int(f.name), f) for f in parent.iterdir() if f.name.isdecimal()]
+
+
+def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
     listed = {}
-    for path in sorted(files.root.iterdir()):
+    for path in sorted(root.iterdir()):
         flush_file(path)
         listed[path.name] = {"size": path.stat().st_size, "sha256": sha256(path)}
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
-    write_json(files.manifest, {**head, **manifest, "files": listed})
+    write_json(root / _MANIFEST, {**head, **manifest, "files": listed})

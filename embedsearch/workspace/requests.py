@@ -12,6 +12,7 @@ from embedsearch.training.checkpoint import read_state
 from embedsearch.training.fitting import resolve_trainer
 from embedsearch.training.settings import TrainingSettings, training_settings
 from embedsearch.workspace.imported import IMPORTED
+from embedsearch.workspace.indexing import IndexSettings, index_options
 from embedsearch.workspace.plugged import check_search
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class TrainingRequest:
         callbacks: Called after every epoch.
         update: Go on from the word vectors that there are, on the documents that changed since.
         search: How documents are to be found.
+        index: What kind of index the words are to have.
     """
 
     tokenizer: TokenizerSettings
@@ -41,6 +43,7 @@ class TrainingRequest:
     callbacks: Sequence[Callback] = ()
     update: bool = False
     search: SearchSettings = field(default_factory=SearchSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
 
     def facts(self, change: int) -> dict[str, Any]:
         """Return what must be the same for a checkpoint to fit."""
@@ -62,6 +65,7 @@ def search_options(
 def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:
     """Raise `ParameterError` for what a training would refuse, before anything is read."""
     search, rest = search_options(options, SearchSettings())
+    _, rest = index_options(rest, IndexSettings())
     check_search(search, tokenizer)
     resolve_trainer(trainer)
     training_settings(**rest)
@@ -76,6 +80,7 @@ def training_request(
     callbacks: Sequence[Callback],
     updated: Generation | None,
     search: SearchSettings,
+    index: IndexSettings,
 ) -> TrainingRequest:
     """Make a request of what was given; where nothing was, that of an interrupted training.
 
@@ -88,6 +93,7 @@ def training_request(
         callbacks: Called after every epoch.
         updated: The generation to go on from, for an update.
         search: How documents are to be found.
+        index: What kind of index the words are to have.
 
     Raises:
         ParameterError: An option is unknown or out of range, or does not fit the update.
@@ -97,7 +103,7 @@ def training_request(
     if updated is None and trainer == "auto" and not given:
         found = _interrupted(layout, change)
         if found is not None and found.tokenizer == tokenizer:
-            return replace(found, callbacks=callbacks, search=search)
+            return replace(found, callbacks=callbacks, search=search, index=index)
     if updated is not None:
         if tokenizer != updated.tokenizer:
             raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
@@ -105,13 +111,16 @@ def training_request(
         if trainer == "auto":
             trainer = "word2vec" if before == IMPORTED else before
         given = {"vector_size": updated.vectors.vector_size, **given}
+    settings = training_settings(**given)
+    index.check(settings.vector_size)
     return TrainingRequest(
         tokenizer=tokenizer,
         trainer=resolve_trainer(trainer),
-        settings=training_settings(**given),
+        settings=settings,
         callbacks=callbacks,
         update=updated is not None,
         search=search,
+        index=index,
     )
 
 

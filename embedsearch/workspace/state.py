@@ -23,10 +23,12 @@ class State:
     Attributes:
         tokenizer: How the next training cuts text; a generation keeps its own.
         generation: The number of the current generation, or None before the first training.
+        vectors: The number of the current state of the user's own vectors, or None.
     """
 
     tokenizer: TokenizerSettings = field(default_factory=TokenizerSettings)
     generation: int | None = None
+    vectors: int | None = None
 
     def save(self, layout: Layout) -> None:
         """Write the state; readers see the old one or the new one."""
@@ -34,6 +36,7 @@ class State:
             "format": FORMAT_VERSION,
             "generation": self.generation,
             "tokenizer": self.tokenizer.to_json(),
+            "vectors": self.vectors,
         }
         write_json(layout.state, values)
 
@@ -52,15 +55,20 @@ def load_state(layout: Layout) -> State:
     check_format(layout, values.get("format"))
     if not layout.record.exists():
         raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
-    generation = values.get("generation")
-    if generation is not None and (not isinstance(generation, int) or generation < 1):
-        raise WorkspaceDamagedError(layout.root, f"workspace.json names generation {generation!r}")
+    numbers = [_named(values, name, layout) for name in ("generation", "vectors")]
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
         reason = f"workspace.json has unusable tokenizer settings ({error})"
         raise WorkspaceDamagedError(layout.root, reason) from error
-    return State(tokenizer, generation)
+    return State(tokenizer, *numbers)
+
+
+def _named(values: dict[str, Any], name: str, layout: Layout) -> int | None:
+    number = values.get(name)
+    if number is not None and (not isinstance(number, int) or number < 1):
+        raise WorkspaceDamagedError(layout.root, f"workspace.json names {name} {number!r}")
+    return number
 
 
 def check_format(layout: Layout, version: object) -> None:
@@ -78,6 +86,10 @@ def check_format(layout: Layout, version: object) -> None:
 def _explain_missing(layout: Layout) -> None:
     if layout.record.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
+    replaced = layout.root.with_name(f".{layout.root.name}.replaced")
+    if replaced.exists():
+        reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"
+        raise WorkspaceNotFoundError(layout.root, reason)
     if layout.root.exists():
         raise WorkspaceNotFoundError(layout.root, "exists, but is not a workspace")
     raise WorkspaceNotFoundError(

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.choices import check_feedback, check_mode
 from embedsearch.workspace.collection import Documents
-from embedsearch.workspace.info import Info, facts_of_use, generation_facts, size_on_disk
+from embedsearch.workspace.info import (
+    Info,
+    facts_of_use,
+    generation_facts,
+    size_on_disk,
+    vector_facts,
+)
 from embedsearch.workspace.learning import LearningWorkspace
-from embedsearch.workspace.state import State
+from embedsearch.workspace.links import check_links
+from embedsearch.workspace.publishing import remove_unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from embedsearch.search.words import Words
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.backing_up import BackupReport
+    from embedsearch.workspace.compacting import CompactReport
     from embedsearch.workspace.evaluating import Evaluation
+    from embedsearch.workspace.published import Published
+    from embedsearch.workspace.verifying import VerifyReport
 
 
 class Workspace(LearningWorkspace):
@@ -34,6 +46,12 @@ class Workspace(LearningWorkspace):
     Args:
         path: The folder.
         mode: "r" reads, "w" also writes.
+        wait: For writing, where another process has it: wait so many seconds for it to end.
+            None gives up at once.
+        durability: When documents are acknowledged. With "full" they are on the disk by then.
+            With "relaxed", a death of the process loses nothing, but when the system crashes or
+            the power fails, the last changes of documents may be lost; never a part of one, and
+            nothing is damaged. Word vectors and indexes are flushed in either case.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
@@ -42,8 +60,16 @@ class Workspace(LearningWorkspace):
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
 
-    def __init__(self, path: str | Path, mode: str = "r") -> None:
-        super().__init__(path, mode)
+    def __init__(
+        self,
+        path: str | Path,
+        mode: str = "r",
+        *,
+        wait: float | None = None,
+        durability: str = "full",
+    ) -> None:
+        check_links(Path(path))
+        super().__init__(path, mode, wait=wait, durability=durability)
         self.documents = Documents(self._store, self._document_search)
 
     @property
@@ -197,7 +223,8 @@ class Workspace(LearningWorkspace):
                 have upper and lower case.
             progress: A listener.
             **options: As for `embedsearch.load_vectors` (`format`, `limit`,
-                `encoding_errors`, `allow_pickle`), and those of `TokenizerSettings`.
+                `encoding_errors`, `allow_pickle`), those of `TokenizerSettings`, and `spec`,
+                `recall` and `memory` as for `index`.
 
         Raises:
             SourceError: The file cannot be read; the workspace stays as it was.
@@ -212,10 +239,11 @@ class Workspace(LearningWorkspace):
             source,
             tokenizer,
             self._search_settings,
+            self._index_settings,
             progress or SilentProgress(),
             **options,
         )
-        self._name(State(cutting, number), progress)
+        self._name(replace(self._state, tokenizer=cutting, generation=number), progress)
 
     def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
         """Write vectors to a file that other programs read, and return how many.
@@ -241,6 +269,103 @@ class Workspace(LearningWorkspace):
         generation = self._trained()
         return Evaluation(self._layout, self._store, generation, self._document_search)
 
+    def indexes(self) -> dict[str, dict[str, Any]]:
+        """Say what kind of index the words and the user's own vectors have, and why.
+
+        Returns:
+            By "words" and "vectors", as far as there are such: `settings` (what was asked),
+            `spec`, `vectors`, `dimension`, `parameters`, `recall` (measured; None where it is
+            not known), `bytes` (in memory), `reasons`, and `choice`: what "auto" measured, as
+            in `VectorIndex.choice`; None where there was nothing to measure.
+        """
+        from embedsearch.workspace.index_report import index_reports
+
+        return index_reports(self._generation, self._stored)
+
+    def backup(
+        self, file: str | Path, *, overwrite: bool = False, progress: Progress | None = None
+    ) -> BackupReport:
+        """Copy the workspace to one file, while other processes may read and write it.
+
+        The file has one state of the documents, and the word vectors and vectors of your own that
+        this object has opened. `embedsearch.restore` makes a workspace of it. It is written
+        beside its place, flushed and renamed.
+
+        Args:
+            file: The file.
+            overwrite: Replace a file that is there.
+            progress: A listener.
+
+        Raises:
+            WorkspaceExistsError: The file is there, and `overwrite` is off.
+            ParameterError: The file would be in the workspace, or is a folder.
+            WorkspaceDamagedError: A file of the workspace is not what was written.
+            StorageError: There is too little room, or the disk fails.
+        """
+        from embedsearch.workspace.backing_up import write_backup
+
+        return write_backup(
+            self._layout,
+            self._state,
+            self._published,
+            Path(file),
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def compact(self, *, progress: Progress | None = None) -> CompactReport:
+        """Give back space that deletions and changes have left.
+
+        What changed since is indexed first (see `index`); then the lexical index and the record
+        are written anew without what was deleted. Readers go on meanwhile.
+
+        Args:
+            progress: A listener.
+
+        Raises:
+            WorkspaceReadOnlyError: Opened for reading.
+            StorageError: There is too little room for the new before the old goes.
+        """
+        from embedsearch.workspace import compacting
+
+        self._check_writable()
+        listener, report = progress or SilentProgress(), compacting.CompactReport(str(self.path))
+        compacting.check_room(self._layout)
+        report.before = size_on_disk(self._layout)
+        if self._generation is not None or self._stored is not None:
+            behind = self.index(progress=listener)
+            report.done += [f"the vectors of {behind:,} changes were stored"] if behind else []
+        if self._generation is not None:
+            self._document_search(listener)
+            analyzer = self._generation.search_model.analyzer
+            # Nothing may hold what is replaced.
+            self._forget_search()
+            if compacting.compact_lexical(self._layout, self._store, analyzer, listener):
+                report.done.append("the lexical index was written anew")
+        forgotten = compacting.forget_deletions(self._layout, self._store, self._published)
+        report.done += [f"old deletions were forgotten: {forgotten:,}"] if forgotten else []
+        with listener.task("compacting documents", None, "steps") as task:
+            self._store.compact()
+            task.advance(1)
+        remove_unused(self._layout, self._state)
+        report.after = size_on_disk(self._layout)
+        return report
+
+    @property
+    def _published(self) -> list[Published]:
+        return [each for each in (self._generation, self._stored) if each is not None]
+
+    def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
+        """Compare every part with what was written, and with the others.
+
+        Args:
+            quick: Look at sizes, the pages of the record and the states, but not at contents.
+            progress: A listener.
+        """
+        from embedsearch.workspace.verifying import verify
+
+        return verify(self.path, quick=quick, held=self.mode == "w", progress=progress)
+
     def info(self) -> Info:
         """Return the facts about this workspace."""
         generation = self._generation
@@ -248,6 +373,8 @@ class Workspace(LearningWorkspace):
         if generation is not None:
             facts = generation_facts(generation)
             facts |= facts_of_use(generation, self._layout, self._store)
+        if self._stored is not None:
+            facts["vectors"] = vector_facts(self._stored, len(self.vectors))
         change = 0 if generation is None else generation.change
         tokenizer = self.tokenizer if generation is None else generation.tokenizer
         return Info(
@@ -270,6 +397,10 @@ class Workspace(LearningWorkspace):
 
     def _summary(self) -> str:
         documents = f"{len(self._store):,} documents"
+        if self._stored is not None:
+            documents += f", {len(self.vectors):,} vectors × {self._stored.dimension}"
+        if self.goes_by_vectors:
+            return documents
         if self._generation is None:
             return f"{documents}, not trained"
         training = self._generation.training

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,23 @@ def small(tmp_path: Path) -> Iterator[es.Workspace]:
     with es.create(tmp_path / "small.es") as workspace:
         workspace.add(es.Document(d.id, d.text, d.metadata) for d in PlantedCorpus(documents=60))
         yield workspace
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Callable[[str], Path]:
+    """Unpack a saved example of a format: sixteen documents about farms and the sky."""
+
+    def unpack(name: str) -> Path:
+        archive = Path(__file__).parents[1] / "formats" / f"{name}.tar.gz"
+        with tarfile.open(archive) as tar:
+            tar.extraction_filter = lambda member, _: member
+            tar.extractall(tmp_path)  # noqa: S202 - our own
+        return tmp_path / "example.es"
+
+    return unpack
+
+
+@pytest.fixture
+def example(unpacked: Callable[[str], Path]) -> Path:
+    """The saved example of the present format."""
+    return unpacked("v1-with-checksums")

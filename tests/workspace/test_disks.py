@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embedsearch as es
@@ -44,6 +45,29 @@ def test_a_build_on_a_full_disk_leaves_nothing(tmp_path: Path, size: int) -> Non
     assert done.stderr.startswith(f"Error: {path}: ")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [40_000, 400_000, 520_000])
+def test_vectors_that_a_full_disk_cannot_take_leave_all_as_it_was(
+    tmp_path: Path, size: int
+) -> None:
+    path, array = tmp_path / "v.es", tmp_path / "rows.npy"
+    X = np.random.default_rng(0).normal(size=(2_000, 64)).astype(np.float32)
+    with es.create(path) as ws:
+        ws.add_vectors(X[:1])
+    np.save(array, X)
+    arguments = ("import", "--vectors", array, "--update", "-w", path)
+    done = run_with_files_up_to(size, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {path}: ")
+    assert done.stderr.count("\n") == 1
+    with es.open(path, "w") as ws:
+        assert len(ws.documents) == len(ws.vectors) == 1
+        assert ws.add_vectors(X, update=True) == 2_001
+    assert [p.name for p in (path / "vectors").iterdir()] == ["0002"]
+    new = run_with_files_up_to(size, "import", "--vectors", array, "-w", tmp_path / "new.es")
+    assert new.returncode == 1
+    assert not (tmp_path / "new.es").exists()
 
 
 def test_a_training_on_a_full_disk_leaves_the_old_generation(writable: Path) -> None:

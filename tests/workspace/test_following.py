@@ -282,3 +282,41 @@ def test_a_document_of_ten_megabytes_is_found_beside_others(path: Path) -> None:
             assert "huge" in ids(ws, "zyzzyva galaxy", 3, mode)
         with es.open(path) as reader:
             assert ids(reader, "zyzzyva", 1, "lexical") == ["huge"]
+
+
+VERSIONS = """
+import sys, embedsearch as es
+with es.open(sys.argv[1], "w") as ws:
+    print("ready", flush=True)
+    for version in range(2, 10_000):
+        text = f"zyzzyva version{version} galaxy"
+        ws.add([es.Document(id, text, {"version": version}) for id in ("left", "right")])
+"""
+
+
+@pytest.mark.parametrize("tried", [3, 0])
+def test_an_answer_is_of_one_change_while_another_process_writes(
+    path: Path, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedsearch.search.documents._TRIED", tried)
+    with es.open(path, "w") as ws:
+        text = "zyzzyva version1 galaxy"
+        ws.add([es.Document(id, text, {"version": 1}) for id in ("left", "right")])
+    command = [sys.executable, "-c", VERSIONS, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+        seen = set()
+        with es.open(path) as ws:
+            for _ in range(60):
+                hits = ws.search("+zyzzyva galaxy", mode="lexical", explain=True)
+                versions = {hit.metadata["version"] for hit in hits}
+                assert len(hits) == 2
+                assert len(versions) == 1
+                (version,) = versions
+                assert all(f"version{version} " in hit.snippet for hit in hits)
+                found = ws.search(f"+version{version} galaxy", mode="lexical")
+                assert all(hit.metadata["version"] == version for hit in found)
+                seen |= versions
+        writer.kill()
+    assert len(seen) > 3

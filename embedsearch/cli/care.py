@@ -1,0 +1,106 @@
+"""Keeping a workspace sound: `verify`, `repair` and `migrate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from embedsearch.cli.options import quiet_option, workspace_option
+from embedsearch.cli.output import json_line, tell
+from embedsearch.cli.progress import make_progress
+
+if TYPE_CHECKING:
+    from embedsearch.workspace import RepairReport
+
+_SHOWN = 20
+
+
+@click.command()
+@workspace_option
+@click.option("--quick", is_flag=True, help="Look at sizes and pages, but not at contents.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
+@quiet_option
+@click.pass_context
+def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet: bool) -> None:
+    """Check that a workspace is what was written.
+
+    Every document, file and index is compared with its checksum, and all of them with each other.
+    A line for each problem says what is wrong and what to do; the exit status is then 1.
+    """
+    from embedsearch import workspace as facade
+
+    report = facade.verify(workspace, quick=quick, progress=make_progress(quiet=quiet))
+    if as_json:
+        click.echo(json_line(report.to_json(), indent=2), nl=False)
+    for problem in () if as_json else report.problems:
+        click.echo(str(problem))
+    if not quiet:
+        tell(*report.notes)
+        if report.sound:
+            tell(f"sound: {', '.join(report.checked)}")
+    ctx.exit(0 if report.sound else 1)
+
+
+@click.command()
+@workspace_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--retrain", is_flag=True, help="Train again where no word vectors are left.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
+@quiet_option
+@click.pass_context
+def repair(
+    ctx: click.Context, workspace: str, dry_run: bool, retrain: bool, as_json: bool, quiet: bool
+) -> None:
+    """Make a damaged workspace sound again.
+
+    What follows from the documents is made anew. Of a damaged record every document is kept that
+    is what was written; the ids of others are told, and the exit status is then 1. Damaged
+    originals are moved to a folder damaged-DATE in the workspace.
+    """
+    from embedsearch import workspace as facade
+
+    report = facade.repair(
+        workspace, dry_run=dry_run, retrain=retrain, progress=make_progress(quiet=quiet)
+    )
+    if as_json:
+        click.echo(json_line(report.to_json(), indent=2), nl=False)
+    else:
+        _tell_repair(report, quiet=quiet)
+    ctx.exit(1 if report.lost or report.nameless or report.remaining else 0)
+
+
+def _tell_repair(report: RepairReport, *, quiet: bool) -> None:
+    lines = report.done or ["nothing to repair"]
+    tell(*([] if quiet else lines))
+    for id in report.lost[:_SHOWN]:
+        click.echo(f"lost: {id}")
+    more = max(len(report.lost) - _SHOWN, 0)
+    tell(*([f"lost: {more:,} more; --json names all"] if more else []))
+    if report.nameless:
+        click.echo(f"lost: {report.nameless:,} whose ids are not known")
+    for id in report.doubtful:
+        click.echo(f"its id may have been another: {id}")
+    for problem in report.remaining:
+        click.echo(str(problem))
+    if report.aside is not None and not quiet:
+        tell(f"the damaged originals are in {report.aside}")
+
+
+@click.command()
+@workspace_option
+@quiet_option
+def migrate(workspace: str, quiet: bool) -> None:
+    """Bring a workspace of an older version to the present one.
+
+    Older workspaces open as they are; this adds what later versions have. What is replaced is
+    kept in a folder kept-DATE in the workspace.
+    """
+    from embedsearch import workspace as facade
+
+    report = facade.migrate(workspace, progress=make_progress(quiet=quiet))
+    if quiet:
+        return
+    tell(*(report.done or ["nothing to do: the workspace is of the present version"]))
+    if report.kept is not None:
+        tell(f"what was replaced is in {report.kept}")

@@ -1,0 +1,96 @@
+"""A folder that was published, opened for reading."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
+from embedsearch.workspace.files import read_json
+from embedsearch.workspace.locks import hold, is_held_by_others
+from embedsearch.workspace.state import check_format
+
+if TYPE_CHECKING:
+    from embedsearch.index.base import VectorIndex
+    from embedsearch.workspace.layout import Layout
+
+
+class Published:
+    """A folder with a manifest; closing it lets the writer remove it when it is old.
+
+    Args:
+        layout: The workspace.
+        number: That of the folder.
+        manifest: Where its manifest is.
+
+    Raises:
+        FileNotFoundError: It is not there (any more).
+        WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
+    """
+
+    def __init__(self, layout: Layout, number: int, manifest: Path) -> None:
+        self.number, self.workspace = number, layout.root
+        self._manifest_path = manifest
+        # What was taken from here may outlive the workspace's interest in this folder.
+        self._descriptor = hold(manifest)
+        self._let_go = weakref.finalize(self, os.close, self._descriptor)
+        self.manifest = read_json(manifest, layout.root)
+        check_format(layout, self.manifest.get("format"))
+        self._check_sizes()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._manifest_path.parent
+
+    def held_by_others(self) -> bool:
+        """Return whether others have opened the folder, too. Where locks are missing: yes."""
+        return is_held_by_others(self._manifest_path, self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the folder; safe to call twice."""
+        self._let_go()
+
+    def _entry(self, name: str) -> Any:
+        if name not in self.manifest:
+            raise WorkspaceDamagedError(self.workspace, f"{self._manifest_path} has no {name!r}")
+        return self.manifest[name]
+
+    def _check_sizes(self) -> None:
+        for name, facts in self._entry("files").items():
+            path = self._manifest_path.parent / Path(name).name
+            size = path.stat().st_size if path.exists() else None
+            if size != facts["size"]:
+                found = "is missing" if size is None else f"has {size:,} bytes"
+                reason = f"{path} {found}, {facts['size']:,} were written"
+                raise WorkspaceDamagedError(self.workspace, reason)
+
+    def _opened_index(self, path: Path, digest: str | None) -> VectorIndex:
+        """Map an index; one of another folder, or damaged, is refused."""
+        from embedsearch.index.base import VectorIndex
+
+        with self._intact(path):
+            return VectorIndex.load(path, expected=digest)
+
+    def _intact(self, path: Path) -> _Intact:
+        return _Intact(self.workspace, path)
+
+
+class _Intact:
+    """Raises `WorkspaceDamagedError` for whatever is wrong with a file that we once wrote."""
+
+    def __init__(self, workspace: Path, path: Path) -> None:
+        self.workspace, self.path = workspace, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        expected = isinstance(error, InputError | KeyError | ValueError | TypeError | OSError)
+        if expected and not isinstance(error, WorkspaceDamagedError):
+            told = error if isinstance(error, EmbedSearchError) else repr(error)
+            raise WorkspaceDamagedError(
+                self.workspace, f"{self.path} is damaged: {told}"
+            ) from error

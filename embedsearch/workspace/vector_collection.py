@@ -1,0 +1,219 @@
+"""`Workspace.vectors`: the user's own vectors, and questions about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from embedsearch._errors import ParameterError, QueryError
+from embedsearch._types import Document, FloatVector, Hit, Hits, IntVector, Metric
+from embedsearch.index.base import VectorIndex, as_count
+from embedsearch.index.combining import combined
+from embedsearch.search.examples import check_apart, listed
+from embedsearch.search.related import UNLIKE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedsearch._types import FloatMatrix
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.stored_vectors import StoredVectors
+
+    Like = str | tuple[str, float]
+
+_BEGINNING, _BATCH = 240, 500
+
+
+class _Among(NamedTuple):
+    """What may be found, and of which condition and deletions that follows."""
+
+    matching: IntVector | None
+    gone: IntVector
+    mask: NDArray[np.bool_]
+
+
+class VectorCollection:
+    """Vectors of images, texts or anything, each with its document of the record.
+
+    A document that is deleted is no longer found; `Workspace.index` gives its place back.
+    Several threads may ask at the same time.
+
+    Args:
+        store: The record.
+        stored: The vectors.
+    """
+
+    def __init__(self, store: DocumentStore, stored: StoredVectors) -> None:
+        self._store, self._stored = store, stored
+        self._lost: tuple[int, IntVector] = (stored.change, np.empty(0, np.int64))
+        self._among: _Among | None = None
+
+    def __len__(self) -> int:
+        return len(self._stored) - len(self._gone())
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and id in self._store and self._row(id) >= 0
+
+    def __iter__(self) -> Iterator[str]:
+        numbers = np.setdiff1d(self._stored.numbers, self._gone(), assume_unique=True)
+        for start in range(0, len(numbers), _BATCH):
+            some = numbers[start : start + _BATCH].tolist()
+            ids = self._store.ids_of(some)
+            yield from (ids[number] for number in some if number in ids)
+
+    def __repr__(self) -> str:
+        return f"VectorCollection({len(self):,} × {self.vector_size}, {self.metric.value})"
+
+    @property
+    def vector_size(self) -> int:
+        """The number of dimensions, d."""
+        return self._stored.dimension
+
+    @property
+    def metric(self) -> Metric:
+        """How nearness is measured."""
+        return self._stored.metric
+
+    @property
+    def index(self) -> VectorIndex:
+        """The index. Its ids are numbers of the record; it may still have deleted documents."""
+        return self._stored.index
+
+    def vector(self, id: str) -> FloatVector:
+        """Return the vector of a document as it was given, `(d,)` float32, read-only.
+
+        Raises:
+            UnknownDocumentError: There is no such document.
+            QueryError: It has no vector.
+        """
+        row = self._row(id)
+        if row < 0:
+            raise QueryError(f"the document {id!r} has no vector")
+        vector: FloatVector = self._stored.vectors[row]
+        return vector
+
+    def search(self, q: ArrayLike, topn: int = 10, where: str | None = None) -> Hits:
+        """Find the vectors nearest to one that need not be in the workspace.
+
+        Args:
+            q: `(d,)`.
+            topn: How many to find.
+            where: A condition on metadata, as for `Workspace.search`; there are as many hits
+                as exist.
+
+        Raises:
+            VectorError: The wrong dimension, NaN or infinity.
+            QueryError: The condition does not parse.
+            ParameterError: `topn` is not 1 or more.
+        """
+        found = self.search_batch(q, topn, where)
+        if len(found) != 1:
+            raise QueryError(f"expected one vector, got {len(found)}; see search_batch")
+        return found[0]
+
+    def search_batch(self, Q: ArrayLike, topn: int = 10, where: str | None = None) -> list[Hits]:
+        """Find the vectors nearest to each of several, `(nq, d)`; see `search`."""
+        scores, numbers = self.index.search(Q, topn, self._allowed(where))
+        return [self._hits(*one) for one in zip(scores, numbers, strict=True)]
+
+    def most_similar(
+        self,
+        positive: Like | Iterable[Like],
+        negative: Like | Iterable[Like] = (),
+        topn: int = 10,
+        where: str | None = None,
+    ) -> Hits:
+        """Find what is nearest to the weighted mean of some documents.
+
+        Under the cosine each is taken at length 1, so that none counts for its length.
+
+        Args:
+            positive: An id, a pair of an id and a weight above 0, or a list of these. They are
+                not among the hits.
+            negative: The same, less half of whose mean is taken away.
+            topn: How many hits.
+            where: As for `search`.
+
+        Raises:
+            UnknownDocumentError: There is none of an id.
+            QueryError: A document has no vector, is in both lists, or all cancel out.
+            ParameterError: An example or a weight cannot be used.
+        """
+        topn = as_count("topn", topn)
+        like, unlike = _listed(positive, "positive"), _listed(negative, "negative")
+        check_apart(like, unlike)
+        if not like:
+            raise QueryError("give at least one document to be like")
+        ids = [id for id, _ in (*like, *unlike)]
+        weights = np.concatenate([_shares(like), -UNLIKE * _shares(unlike)])
+        query = combined(self._taken(ids), weights, self.metric, self.vector_size)
+        if self.metric is Metric.COSINE and not query.any():
+            raise QueryError("the vectors are zeros, or add up to zero, to which nothing is near")
+        scores, numbers = self.index.search(query, topn + len(set(ids)), self._allowed(where))
+        own = [self._store.number(id) for id in ids]
+        others = ~np.isin(numbers[0], own)
+        return self._hits(scores[0][others][:topn], numbers[0][others][:topn])
+
+    def _taken(self, ids: list[str]) -> FloatMatrix:
+        return np.array([self.vector(id) for id in ids])
+
+    def _row(self, id: str) -> int:
+        number = np.array([self._store.number(id)])
+        return int(self._stored.rows(number)[0])
+
+    def _allowed(self, where: str | None) -> NDArray[np.bool_] | None:
+        """Say for each vector of the index whether it may be found; None for all."""
+        gone = self._gone()
+        matching = None if where is None else self._store.matching(where)
+        if matching is None and not len(gone):
+            return None
+        kept = self._among
+        # The record gives the same array for the same condition until it changes.
+        if kept is None or kept.matching is not matching or kept.gone is not gone:
+            ids = self.index.ids
+            mask = ~np.isin(ids, gone)
+            if matching is not None:
+                mask &= np.isin(ids, matching)
+            kept = self._among = _Among(matching, gone, mask)
+        return kept.mask
+
+    def _gone(self) -> IntVector:
+        """Give the numbers that are no longer in the record."""
+        change, gone = self._lost
+        if change != self._store.change:
+            change = self._store.change
+            gone = self._stored.removed(self._store)
+            # One assignment, so that other threads see both or neither.
+            self._lost = change, gone
+        return gone
+
+    def _hits(self, scores: FloatVector, numbers: IntVector) -> Hits:
+        documents = self._store.by_number(numbers.tolist())
+        pairs = zip(scores.tolist(), numbers.tolist(), strict=True)
+        return Hits(_hit(documents[n], score) for score, n in pairs if n in documents)
+
+
+def _hit(document: Document, score: float) -> Hit:
+    # A distance of 0, negated, would be shown as -0.
+    score += 0.0
+    beginning = " ".join(document.text[: 2 * _BEGINNING].split())[:_BEGINNING]
+    return Hit(document.id, score, document.title, beginning, document.metadata)
+
+
+def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:
+    ids = []
+    for example, weight in listed(given, name):
+        if not isinstance(example, str):
+            raise ParameterError(f"each of {name}", "an id; `search` takes vectors", example)
+        ids.append((example, weight))
+    return ids
+
+
+def _shares(examples: list[tuple[str, float]]) -> FloatVector:
+    """Give the weights of examples, as shares of their sum."""
+    weights = np.array([weight for _, weight in examples], np.float32)
+    shares: FloatVector = weights / (weights.sum() or 1)
+    return shares

@@ -1,0 +1,328 @@
+"""Whether a workspace is what was written, and whether its parts fit together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import (
+    EmbedSearchError,
+    WorkspaceDamagedError,
+    WorkspaceError,
+    WorkspaceLockedError,
+    WorkspaceNotFoundError,
+    WorkspaceVersionError,
+)
+from embedsearch._files import checksum_holds
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.index.lexical import LexicalIndex
+from embedsearch.index.lexical.files import damaged_files
+from embedsearch.store.checking import record_faults
+from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.files import read_json
+from embedsearch.workspace.generation import Generation
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.links import foreign_names
+from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.sound_folders import folder_faults
+from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.stored_vectors import StoredVectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embedsearch._types import IntVector
+
+WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
+DERIVED = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
+NEEDED = (*WORDS, *DERIVED, "documents.safetensors")
+VECTORS = ("vectors.safetensors", "vectors.faiss")
+REPAIR = "run `embedsearch repair`"
+MIGRATE = "run `embedsearch migrate`"
+_KNOWN = {"workspace.json", "documents.sqlite", "documents.sqlite-wal", "documents.sqlite-shm"}
+_KNOWN |= {"lock", "writer.json", "generations", "lexical", "vectors", "reports"}
+_KNOWN |= {"checkpoint.safetensors"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it was written, or does not fit the rest.
+
+    Attributes:
+        part: "links", "state", "record", "generation", "vectors" or "lexical".
+        path: The file or folder, as seen from the workspace.
+        what: What is wrong with it.
+        advice: What to do.
+        derived: Whether it can be made anew from the rest without a loss.
+    """
+
+    part: str
+    path: str
+    what: str
+    advice: str
+    derived: bool
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.advice}"
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What a check of a workspace found.
+
+    Attributes:
+        path: The workspace.
+        problems: What is wrong; nothing where it is sound.
+        notes: What is unusual and does no harm.
+        checked: The parts that were looked at.
+    """
+
+    path: str
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def of(self, part: str) -> list[Problem]:
+        """Return the problems of a part."""
+        return [problem for problem in self.problems if problem.part == part]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"sound": self.sound, **asdict(self)}
+
+
+def verify(
+    path: str | Path,
+    *,
+    quick: bool = False,
+    held: bool = False,
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Compare every part of a workspace with what was written, and with the others.
+
+    Nothing is changed. While another process writes, the log of the record and the lexical index
+    are left out, and a note says so.
+
+    Args:
+        path: The workspace.
+        quick: Look at sizes, the pages of the record and the states, but not at contents.
+        held: The caller has opened the workspace for writing.
+        progress: A listener.
+
+    Raises:
+        WorkspaceNotFoundError: There is no workspace at the path.
+    """
+    layout = Layout(Path(path))
+    if not layout.root.is_dir() or not (layout.state.exists() or layout.record.exists()):
+        raise WorkspaceNotFoundError(layout.root, "no workspace here")
+    advice = "remove it, or move there what it stands for"
+    links = [
+        Problem("links", name, "it is no file and no folder of its own", advice, False)
+        for name in foreign_names(layout.root)
+    ]
+    if links:
+        return VerifyReport(str(path), links, checked=["links"])
+    if held:
+        return verify_parts(layout, quick=quick, progress=progress)
+    try:
+        lock = lock_for_writing(layout.lock, layout.root)
+    except WorkspaceLockedError:
+        return _verify_busy(layout, quick, progress)
+    except (WorkspaceError, OSError):
+        # Where the folder cannot be written to, there is no writer either.
+        return verify_parts(layout, quick=quick, progress=progress)
+    try:
+        return verify_parts(layout, quick=quick, progress=progress)
+    finally:
+        lock.release()
+
+
+def _verify_busy(layout: Layout, quick: bool, progress: Progress | None) -> VerifyReport:
+    for _ in range(3):
+        before = layout.state.read_bytes() if layout.state.exists() else b""
+        report = verify_parts(layout, quick=quick, busy=True, progress=progress)
+        # What was named first may have been replaced and removed meanwhile.
+        if report.sound or before == layout.state.read_bytes():
+            break
+    report.notes.append("another process is writing: the log and the lexical index were left out")
+    return report
+
+
+def verify_parts(
+    layout: Layout, *, quick: bool = False, busy: bool = False, progress: Progress | None = None
+) -> VerifyReport:
+    """Check all parts but links; see `verify`.
+
+    Args:
+        layout: The workspace.
+        quick: See `verify`.
+        busy: A writer may be at work; without it, its lock is held.
+        progress: A listener.
+    """
+    listener, report = progress or SilentProgress(), VerifyReport(str(layout.root))
+    report.notes += [] if busy else _leftovers(layout)
+    report.checked += ["links", "state", "record"]
+    report.problems += _state_problems(layout)
+    for what in record_faults(layout.record, quick=quick, busy=busy, progress=listener):
+        report.problems.append(Problem("record", layout.record.name, what, REPAIR, False))
+    state = _state_of(layout)
+    with listener.task("checking files", None, "files") as task:
+        for part, folder, needed in _named(layout, state):
+            report.checked.append(part)
+            report.problems += _folder_problems(layout, part, folder, needed, quick)
+            task.advance(1)
+    if layout.lexical.exists() and not busy:
+        report.checked.append("lexical")
+        report.problems += _lexical_problems(layout, quick)
+    if not report.of("record"):
+        report.problems += _relations(layout, state, report)
+    return report
+
+
+def _state_of(layout: Layout) -> State | None:
+    try:
+        return load_state(layout)
+    except WorkspaceError:
+        return None
+
+
+def _state_problems(layout: Layout) -> Iterator[Problem]:
+    name = layout.state.name
+    try:
+        if checksum_holds(read_json(layout.state, layout.root)) is False:
+            what = "it is not what was written: its checksum is another"
+            yield Problem("state", name, what, REPAIR, True)
+        load_state(layout)
+    except WorkspaceVersionError as error:
+        yield Problem("state", name, error.reason, "use that version", False)
+    except WorkspaceError as error:
+        if layout.record.exists():
+            yield Problem("state", name, error.reason, REPAIR, True)
+
+
+def _named(layout: Layout, state: State | None) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
+    if state is not None and state.generation is not None:
+        yield "generation", layout.generation(state.generation).root, NEEDED
+    if state is not None and state.vectors is not None:
+        yield "vectors", layout.vectors_of(state.vectors).root, VECTORS
+
+
+def _folder_problems(
+    layout: Layout, part: str, folder: Path, needed: tuple[str, ...], quick: bool
+) -> Iterator[Problem]:
+    if not folder.is_dir():
+        yield Problem(part, _shown(layout, folder), "it is missing", REPAIR, False)
+        return
+    for name, what in folder_faults(folder, layout.root, needed, quick=quick):
+        derived = part == "generation" and name not in (*WORDS, "manifest.json")
+        derived = derived or name == "vectors.faiss"
+        old = "does not list" in what and not (folder / name).exists()
+        yield Problem(
+            part, _shown(layout, folder / name), what, MIGRATE if old else REPAIR, derived
+        )
+
+
+def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
+    try:
+        # Before it is opened: tantivy writes to the terminal when it meets damage.
+        broken = [] if quick else damaged_files(layout.lexical)
+        if broken:
+            what = f"{', '.join(broken)} are not what was written"
+            yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
+            return
+        with LexicalIndex.open(layout.lexical) as index:
+            index.numbers()
+    except (EmbedSearchError, OSError) as error:
+        what = str(getattr(error, "reason", error))
+        yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
+
+
+def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Iterator[Problem]:
+    """Compare what follows from the record with the record."""
+    store = DocumentStore(layout.record, writable=False)
+    try:
+        if "lexical" in report.checked and not report.of("lexical"):
+            with LexicalIndex.open(layout.lexical) as index:
+                found = (index.change, index.numbers())
+            yield from _relation("lexical", layout.lexical.name, *found, store)
+        if state is not None and state.generation is not None and not report.of("generation"):
+            generation = Generation(layout, state.generation)
+            try:
+                found = (generation.change, generation.document_vectors.numbers)
+            except WorkspaceDamagedError as error:
+                # A manifest may promise what the files have not.
+                yield Problem("generation", "manifest.json", error.reason, REPAIR, True)
+            else:
+                name = _shown(layout, generation.files.documents)
+                yield from _relation("generation", name, *found, store)
+            finally:
+                generation.close()
+        if state is not None and state.vectors is not None and not report.of("vectors"):
+            yield from _vectors_relation(layout, state.vectors, store)
+    finally:
+        store.close()
+
+
+def _vectors_relation(layout: Layout, number: int, store: DocumentStore) -> Iterator[Problem]:
+    vectors = StoredVectors(layout, number)
+    name = _shown(layout, vectors.files.root)
+    try:
+        if vectors.change > store.change:
+            yield _backwards(name, vectors.change, store.change)
+        elif extra := _unknown(vectors.numbers, vectors.change, store):
+            yield Problem("vectors", name, _unknown_told(extra), REPAIR, True)
+    except WorkspaceDamagedError as error:
+        yield Problem("vectors", name, error.reason, REPAIR, False)
+    finally:
+        vectors.close()
+
+
+def _relation(
+    part: str, name: str, change: int, numbers: IntVector, store: DocumentStore
+) -> Iterator[Problem]:
+    if change > store.change:
+        yield _backwards(name, change, store.change)
+        return
+    later = set(store.numbers_since(change))
+    expected = [number for number in store.numbers_since(0) if number not in later]
+    if missing := len(np.setdiff1d(np.array(expected, np.int64), numbers)):
+        what = f"it lacks {missing:,} documents of change {change:,}"
+        yield Problem(part, name, what, REPAIR, True)
+    if extra := _unknown(numbers, change, store):
+        yield Problem(part, name, _unknown_told(extra), REPAIR, True)
+
+
+def _unknown(numbers: IntVector, change: int, store: DocumentStore) -> int:
+    known = np.array(store.numbers_since(0) + store.removed_since(change), np.int64)
+    return len(np.setdiff1d(numbers, known))
+
+
+def _unknown_told(count: int) -> str:
+    return f"it has {count:,} documents that the record has lost, or never had"
+
+
+def _backwards(name: str, change: int, latest: int) -> Problem:
+    what = f"its last change is {latest:,}, but {name} has change {change:,}: changes were lost"
+    return Problem("record", "documents.sqlite", what, REPAIR, False)
+
+
+def _leftovers(layout: Layout) -> Iterator[str]:
+    for path in sorted(layout.root.iterdir()):
+        if path == layout.temporary or path.name.endswith(".new"):
+            yield f"{path.name} is left from work that was interrupted; the next writer clears it"
+        elif path.name.startswith(("damaged-", "kept-")):
+            yield f"{path.name} was put aside by a repair or a migration; remove it when you like"
+        elif path.name not in _KNOWN:
+            yield f"{path.name} is not part of the workspace"
+
+
+def _shown(layout: Layout, path: Path) -> str:
+    return path.relative_to(layout.root).as_posix()

@@ -1,0 +1,70 @@
+"""`verify`, `repair` and `migrate` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def copy(workspace: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(workspace, tmp_path / "copy.es"))
+
+
+def test_a_sound_workspace_ends_with_0(invoke: Run, copy: Path) -> None:
+    done = invoke("verify", "-w", copy)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "sound: links, state, record, generation" in done.stderr
+    assert invoke("verify", "-w", copy, "--quiet").stderr == ""
+    report = json.loads(invoke("verify", "--quick", "--json", "-w", copy).stdout)
+    assert (report["sound"], report["problems"]) == (True, [])
+
+
+def test_each_problem_is_a_line_and_repair_ends_them(invoke: Run, copy: Path) -> None:
+    (name,) = copy.glob("generations/*/words.faiss")
+    name.write_bytes(b"damaged")
+    done = invoke("verify", "-w", copy)
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert "words.faiss: it has 7 bytes" in line
+    assert "run `embedsearch repair`" in line
+    assert json.loads(invoke("verify", "-w", copy, "--json").stdout)["problems"][0]["derived"]
+    planned = invoke("repair", "-w", copy, "--dry-run")
+    assert "would be made anew" in planned.stderr
+    assert invoke("verify", "-w", copy).returncode == 1
+    repaired = invoke("repair", "-w", copy)
+    assert (repaired.returncode, repaired.stdout) == (0, "")
+    assert "made from the words of" in repaired.stderr
+    assert invoke("verify", "-w", copy).returncode == 0
+    assert "nothing to repair" in invoke("repair", "-w", copy).stderr
+
+
+def test_a_lost_document_is_named_and_ends_with_1(invoke: Run, copy: Path) -> None:
+    record = copy / "documents.sqlite"
+    content = record.read_bytes()
+    place = content.index(b"Farm 17The ")
+    record.write_bytes(content[: place + 20] + b"#" * 9 + content[place + 29 :])
+    done = invoke("repair", "-w", copy)
+    assert (done.returncode, done.stdout) == (1, "lost: farm-17\n")
+    assert "the damaged originals are in" in done.stderr
+    assert invoke("verify", "-w", copy).returncode == 0
+
+
+def test_migrate_says_that_there_is_nothing_to_do(invoke: Run, copy: Path) -> None:
+    done = invoke("migrate", "-w", copy)
+    assert done.returncode == 0
+    assert "nothing to do" in done.stderr
+
+
+def test_no_workspace_is_one_error(invoke: Run, tmp_path: Path) -> None:
+    for command in ("verify", "repair", "migrate"):
+        done = invoke(command, "-w", tmp_path / "none.es")
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: ")

@@ -1,0 +1,141 @@
+"""A damaged workspace is made sound again; nothing that can be read is lost, all else is named."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+import embedsearch as es
+
+GENERATION = "generations/0001"
+
+
+def scramble(path: Path, start: int = 0, stop: int | None = None) -> None:
+    content = bytearray(path.read_bytes())
+    places = range(start, len(content) if stop is None else stop)
+    content[start:stop] = random.Random(2).randbytes(len(places))  # noqa: S311
+    path.write_bytes(content)
+
+
+def found(path: Path) -> list[str]:
+    with es.open(path) as ws:
+        return [hit.id for hit in ws.search("galaxy", topn=5)]
+
+
+def test_there_may_be_nothing_to_repair(example: Path) -> None:
+    before = {file: file.read_bytes() for file in example.rglob("*") if file.is_file()}
+    report = es.repair(example)
+    assert (report.done, report.lost, report.aside, report.remaining) == ([], [], None, [])
+    assert {file: file.read_bytes() for file in before} == before
+    assert not list(example.glob("damaged-*"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{GENERATION}/documents.safetensors",
+        f"{GENERATION}/encoder.safetensors",
+        f"{GENERATION}/search.safetensors",
+        f"{GENERATION}/terms.txt",
+        f"{GENERATION}/training.safetensors",
+        f"{GENERATION}/words.faiss",
+        "lexical/lexical.json",
+        "lexical/meta.json",
+        "workspace.json",
+    ],
+)
+@pytest.mark.parametrize("damage", [scramble, Path.unlink])
+def test_what_follows_from_the_rest_is_made_anew(example: Path, name: str, damage: object) -> None:
+    fresh = Path(shutil.copytree(example, example.with_name("fresh.es")))
+    if name.startswith(GENERATION):
+        with es.open(fresh, "w") as ws:
+            ws.index(refit=True)
+    expected = found(fresh)
+    original = (example / name).read_bytes()
+    assert callable(damage)
+    damage(example / name)
+    assert not es.verify(example).sound
+    report = es.repair(example)
+    assert (report.lost, report.nameless, report.remaining) == ([], 0, [])
+    assert es.verify(example).sound
+    assert found(example) == expected
+    if report.aside is not None and (Path(report.aside) / name).exists():
+        assert (Path(report.aside) / name).read_bytes() != original
+
+
+@pytest.mark.parametrize("name", ["words.safetensors", "vocabulary.tsv", "manifest.json"])
+def test_lost_words_are_trained_again_where_that_is_asked(example: Path, name: str) -> None:
+    copy = Path(shutil.copytree(example, example.with_name("copy.es")))
+    for path in (example, copy):
+        scramble(path / GENERATION / name)
+    advised = es.repair(example)
+    assert any("embedsearch train" in line for line in advised.done)
+    with es.open(example) as ws, pytest.raises(es.NotTrainedError):
+        ws.search("galaxy")
+    es.repair(copy, retrain=True)
+    for path in (example, copy):
+        assert es.verify(path).sound
+        with es.open(path) as ws:
+            assert len(ws.documents) == 16
+    assert found(copy)
+
+
+def test_a_flipped_manifest_leaves_the_words(example: Path) -> None:
+    manifest = example / GENERATION / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"lowercase": true', '"lowercase": false'))
+    with es.open(example) as ws:
+        neighbors = ws.words.most_similar("galaxy")
+    report = es.repair(example)
+    assert any("from the words of 1" in line for line in report.done)
+    with es.open(example) as ws:
+        assert ws.words.most_similar("galaxy") == neighbors
+        assert "lowercase" in ws.info().tokenizer or ws.search("GALAXY")
+
+
+def test_documents_that_can_be_read_are_kept_and_others_are_named(example: Path) -> None:
+    with es.open(example, "w") as ws:
+        ws.add(es.Document(f"more-{n}", f"the galaxy {n} " * 200) for n in range(20))
+        ws.index()
+        everything = {id: ws.documents[id] for id in ws.documents}
+    record = example / "documents.sqlite"
+    place = record.read_bytes().index(b"the galaxy 7 the galaxy 7")
+    scramble(record, place + 20, place + 40)
+    before = record.read_bytes()
+    dry = es.repair(example, dry_run=True)
+    assert dry.lost == ["more-7"]
+    assert record.read_bytes() == before
+    report = es.repair(example)
+    assert (report.lost, report.nameless, report.remaining) == (["more-7"], 0, [])
+    assert report.aside is not None
+    assert (Path(report.aside) / "documents.sqlite").read_bytes() == before
+    assert es.verify(example).sound
+    del everything["more-7"]
+    with es.open(example) as ws:
+        assert {id: ws.documents[id] for id in ws.documents} == everything
+        for mode in ("auto", "lexical", "latent"):
+            assert "more-7" not in [hit.id for hit in ws.search("galaxy", topn=40, mode=mode)]
+        assert ws.info().behind == 0
+
+
+def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
+    example: Path, tmp_path: Path
+) -> None:
+    shutil.copy(example / "documents.sqlite", tmp_path / "older.sqlite")
+    with es.open(example, "w") as ws:
+        ws.add([es.Document("new", "zyzzyva galaxy"), es.Document("later", "quite another")])
+        ws.index()
+        ahead = ws.info().change
+    shutil.copy(tmp_path / "older.sqlite", example / "documents.sqlite")
+    for ending in ("-wal", "-shm"):
+        (example / f"documents.sqlite{ending}").unlink(missing_ok=True)
+    report = es.repair(example)
+    assert report.nameless == 1
+    assert es.verify(example).sound
+    with es.open(example) as ws:
+        assert ws.info().change > ahead
+        assert "later" in [hit.id for hit in ws.search("galaxy came later", mode="lexical")]
+        with pytest.raises(es.UnknownWordError):
+            ws.search("zyzzyva", mode="lexical")
