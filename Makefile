@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test check docs bench clean
+.PHONY: install demo test check faults docs bench clean
 
 install: $(VENV)/.installed
 
@@ -19,6 +19,10 @@ demo: install
 # Format, lint, types, import contracts, tests, docs, wheel: what CI runs.
 test: install
 	VENV=$(VENV) bash .ci/checks
+
+# Kills, failing disks, damaged files, readers beside a writer: many more than in the tests.
+faults: install
+	FAULTS=long $(BIN)/python -m pytest tests/faults
 
 docs: install
 	$(BIN)/python -m embedsearch.cli.reference > docs/cli.md

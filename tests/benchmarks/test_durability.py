@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_all_that_was_added_is_kept_and_found_after_the_crash() -> None:
     command = [sys.executable, "-m", "benchmarks.durability", "--json"]
-    settings = ["--documents", "50", "--trained", "40", "--rounds", "1", "--seconds", "0.01"]
+    settings = ["--documents", "30", "--trained", "60", "--rounds", "1", "--seconds", "0.01"]
     done = subprocess.run(
         [*command, *settings], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )

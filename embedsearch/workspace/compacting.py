@@ -1,0 +1,114 @@
+"""Giving back the space that deletions and small changes have left."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from embedsearch._errors import WorkspaceError
+from embedsearch.index.lexical import LexicalIndex
+from embedsearch.index.lexical.files import read_committed
+from embedsearch.workspace.files import flush_folder, storage_errors
+from embedsearch.workspace.locks import is_held
+from embedsearch.workspace.publishing import undone_on_failure
+from embedsearch.workspace.space import bytes_of, check_space, record_bytes
+
+if TYPE_CHECKING:
+    from embedsearch._progress import Progress
+    from embedsearch.index.lexical import LexicalAnalyzer
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.published import Published
+
+# tantivy by itself leaves fewer of about the same size.
+_MANY_SEGMENTS = 8
+
+
+@dataclass(slots=True)
+class CompactReport:
+    """What was given back.
+
+    Attributes:
+        path: The workspace.
+        before: Its size in bytes, before.
+        after: Its size in bytes now.
+        done: What was done, a sentence each.
+    """
+
+    path: str
+    before: int = 0
+    after: int = 0
+    done: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def check_room(layout: Layout) -> None:
+    """Raise unless there is room for the new before the old goes.
+
+    Raises:
+        StorageError: There is too little.
+    """
+    # The record is written to a temporary file, then to the log, then taken over.
+    needed = 2 * record_bytes(layout) + bytes_of([layout.lexical])
+    check_space(layout.root, needed, layout.root, "compacting")
+
+
+def compact_lexical(
+    layout: Layout, store: DocumentStore, analyzer: LexicalAnalyzer, progress: Progress
+) -> bool:
+    """Make the lexical index anew where it holds deleted documents; tell whether it was.
+
+    tantivy's Python package cannot merge segments when told to. The old index is there until the
+    new one is complete; readers that have opened it keep it.
+    """
+    try:
+        committed = read_committed(layout.lexical)
+    except (WorkspaceError, OSError):
+        return False
+    if not committed.deleted and len(committed.segments) <= _MANY_SEGMENTS:
+        return False
+    new, old = layout.temporary / "lexical", layout.temporary / "lexical-before"
+    with storage_errors(layout.root), undone_on_failure(layout):
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+        layout.temporary.mkdir()
+        with LexicalIndex.create(new, analyzer) as index:
+            index.apply(store.changed_since(0), change=store.change, progress=progress)
+        flush_folder(new)
+        # Should the process die between the two, it is made anew.
+        layout.lexical.rename(old)
+        new.rename(layout.lexical)
+        flush_folder(layout.root)
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+    return True
+
+
+def forget_deletions(layout: Layout, store: DocumentStore, published: list[Published]) -> int:
+    """Forget deletions that nothing asks for any more; return how many those were.
+
+    A reader that opened an older lexical index may yet ask, so nothing is forgotten while there
+    is one.
+
+    Args:
+        layout: The workspace, whose lock is held.
+        store: Its record.
+        published: The generation and the vectors that are named, held by nobody but the caller.
+    """
+    named = {each.folder for each in published}
+    for parent in (layout.generations, layout.vectors):
+        for folder in parent.iterdir() if parent.is_dir() else ():
+            if folder not in named and is_held(folder / "manifest.json"):
+                return 0
+    if any(each.held_by_others() for each in published):
+        return 0
+    reached = [store.change, *(int(each.manifest["change"]) for each in published)]
+    if layout.lexical.exists():
+        try:
+            with LexicalIndex.open(layout.lexical) as index:
+                reached.append(index.change)
+        except (WorkspaceError, OSError):
+            return 0
+    return store.forget_deletions(min(reached))

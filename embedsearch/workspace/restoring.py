@@ -1,0 +1,243 @@
+"""A workspace from a backup: everything is checked before anything takes its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tarfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from embedsearch._errors import (
+    WorkspaceDamagedError,
+    WorkspaceExistsError,
+    WorkspaceNotFoundError,
+    WorkspaceVersionError,
+)
+from embedsearch._files import checksum_holds, flush
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
+from embedsearch.workspace.beside import folder_beside
+from embedsearch.workspace.files import disk_errors, flush_folder, make_folder
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.links import check_links
+from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.space import check_space
+from embedsearch.workspace.verifying import verify_parts
+from embedsearch.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAMES = re.compile(
+    r"workspace\.json|documents\.sqlite|(?:(?:generations|vectors)/[0-9]{4,9}|reports)/"
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}",
+)
+_NEEDED = {"workspace.json", "documents.sqlite"}
+_LARGEST_LIST = 16 << 20
+_MOST_FILES = 100_000
+_REPLACED = "replaced"
+
+
+class _Promised(NamedTuple):
+    size: int
+    sha256: str
+
+
+def restore(
+    file: str | Path,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    wait: float | None = None,
+    progress: Progress | None = None,
+) -> Workspace:
+    """Make a workspace of a backup.
+
+    The file may come from anybody: nothing is written but the files of a workspace, at their
+    places, of the sizes and hashes that its list has, and only where there is room for all.
+
+    Args:
+        file: What `Workspace.backup` wrote.
+        path: Where the workspace is to be.
+        overwrite: Replace a workspace that is there; it stays until the new one is complete.
+        wait: How long to wait for another process that writes to that one; see `Workspace`.
+        progress: A listener.
+
+    Returns:
+        The workspace, open for writing.
+
+    Raises:
+        WorkspaceNotFoundError: There is no such file.
+        WorkspaceDamagedError: It is no backup, or not what was written.
+        WorkspaceVersionError: A newer embedsearch wrote it.
+        WorkspaceExistsError: There is something at the path, and `overwrite` is off; or it is
+            not a workspace.
+        WorkspaceLockedError: Another process is writing to the workspace that is there.
+        StorageError: There is too little room.
+    """
+    source, target = Path(file), Path(path)
+    _check_free(target, overwrite)
+    with disk_errors(target):
+        make_folder(target.parent)
+        _bring_back(target)
+        with _opened(source) as tar, folder_beside(target, "restoring") as new:
+            _unpack(tar, source, new, target, progress or SilentProgress())
+            _check(source, new)
+            _put_in_place(new, target, overwrite, wait)
+    return Workspace(target, "w", wait=wait)
+
+
+def _check_free(target: Path, overwrite: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    layout = Layout(target)
+    if not target.is_dir() or not (layout.state.exists() or layout.record.exists()):
+        raise WorkspaceExistsError(target, "exists and is not a workspace; choose another path")
+    if not overwrite:
+        raise WorkspaceExistsError(target, "exists already; give --overwrite to replace it")
+    check_links(target)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[tarfile.TarFile]:
+    """Open the file; all that is wrong with it is told as one kind of error."""
+    if not source.is_file():
+        raise WorkspaceNotFoundError(source, "there is no such file")
+    try:
+        with tarfile.open(source, mode="r:") as tar:
+            yield tar
+    except (tarfile.TarError, EOFError, UnicodeError, ValueError) as error:
+        raise _broken(source, f"it cannot be read ({error})") from error
+
+
+def _broken(source: Path, what: str) -> WorkspaceDamagedError:
+    return WorkspaceDamagedError(source, f"no backup, or not what was written: {what}")
+
+
+def _unpack(
+    tar: tarfile.TarFile, source: Path, new: Path, target: Path, progress: Progress
+) -> None:
+    promised = _list(tar, source)
+    total = sum(part.size for part in promised.values())
+    if total > source.stat().st_size:
+        raise _broken(source, f"it promises {total:,} bytes, and is not so large")
+    check_space(target.parent, total, target, "the workspace")
+    left = dict(promised)
+    with progress.task("restoring", total / 1e6, "MB") as task:
+        while entry := tar.next():
+            _check_entry(entry, source)
+            part = left.pop(entry.name, None)
+            if part is None:
+                raise _broken(source, f"{entry.name!r} is twice in it, or not in its list")
+            if entry.size != part.size:
+                raise _broken(source, f"{entry.name} has not the size that its list says")
+            _take(tar, entry, part, new / entry.name, source)
+            task.advance(part.size / 1e6)
+    if left:
+        raise _broken(source, f"{min(left)} is missing")
+
+
+def _list(tar: tarfile.TarFile, source: Path) -> dict[str, _Promised]:
+    entry = tar.next()
+    if entry is None or entry.name != LIST:
+        raise _broken(source, f"it does not begin with {LIST}")
+    _check_entry(entry, source)
+    content = tar.extractfile(entry)
+    if content is None or entry.size > _LARGEST_LIST:
+        raise _broken(source, f"its {LIST} is too large")
+    try:
+        values = json.loads(content.read())
+    except (ValueError, RecursionError) as error:
+        raise _broken(source, f"its {LIST} is not JSON") from error
+    if not isinstance(values, dict) or values.get("kind") != KIND:
+        raise _broken(source, f"its {LIST} is of something else")
+    version = values.get("format")
+    if type(version) is int and version > BACKUP_FORMAT:
+        reason = f"has format {version}, this embedsearch reads up to {BACKUP_FORMAT}; upgrade"
+        raise WorkspaceVersionError(source, reason)
+    if not checksum_holds(values):
+        raise _broken(source, f"the checksum of its {LIST} is another")
+    return _promises(values.get("files"), source)
+
+
+def _promises(files: Any, source: Path) -> dict[str, _Promised]:
+    if not isinstance(files, dict) or len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
+        raise _broken(source, "its list of files is not that of a workspace")
+    promised = {}
+    for name, facts in files.items():
+        size, digest = (facts.get(key) for key in ("size", "sha256")) if facts else (None, None)
+        if not _NAMES.fullmatch(name) or type(size) is not int or size < 0:
+            raise _broken(source, f"its list has {name!r}, which is not in a workspace")
+        promised[name] = _Promised(size, str(digest))
+    return promised
+
+
+def _check_entry(entry: tarfile.TarInfo, source: Path) -> None:
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.issparse():
+        raise _broken(source, f"{entry.name!r} is not a plain file")
+
+
+def _take(
+    tar: tarfile.TarFile, entry: tarfile.TarInfo, part: _Promised, place: Path, source: Path
+) -> None:
+    """Write one file, flushed; it must be what its list says."""
+    content, hashed, left = tar.extractfile(entry), hashlib.sha256(), part.size
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("xb") as file:
+        while content is not None and left and (block := content.read(min(BLOCK, left))):
+            hashed.update(block)
+            file.write(block)
+            left -= len(block)
+        file.flush()
+        flush(file.fileno())
+    if left or hashed.hexdigest() != part.sha256:
+        raise _broken(source, f"{entry.name} is not what was written")
+
+
+def _check(source: Path, new: Path) -> None:
+    """Refuse what has the right hashes, but makes no workspace."""
+    problems = verify_parts(Layout(new), quick=True).problems
+    if problems:
+        raise _broken(source, str(problems[0]))
+
+
+def _put_in_place(new: Path, target: Path, overwrite: bool, wait: float | None) -> None:
+    for folder in (new, *(path for path in new.rglob("*") if path.is_dir())):
+        flush_folder(folder)
+    _check_free(target, overwrite)
+    if not target.exists() or not any(target.iterdir()):
+        new.rename(target)
+        flush_folder(target.parent)
+        return
+    lock = lock_for_writing(Layout(target).lock, target, wait)
+    old = _aside(target)
+    try:
+        target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+        flush_folder(target.parent)
+    finally:
+        lock.release()
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{_REPLACED}")
+
+
+def _bring_back(target: Path) -> None:
+    """Mend what a restoring has left that was killed between its two renamings."""
+    old = _aside(target)
+    if not old.is_dir():
+        return
+    if target.exists() and any(target.iterdir()):
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.rename(target)

@@ -1,0 +1,87 @@
+"""Whether the disk has room for what is about to be written."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from embedsearch.workspace.layout import Layout
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
+    """Raise unless a disk has room: better now than after an hour's work.
+
+    Args:
+        folder: Where it will be written; it need not be there yet.
+        needed: At least so many bytes.
+        workspace: Whom the error names.
+        what: What needs the room, such as "the backup".
+
+    Raises:
+        StorageError: There is too little room.
+    """
+    there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    if there is None:
+        return
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        reason = f"{what} needs about {shown(needed)}, and the disk has {shown(free)} left"
+        raise StorageError(workspace, f"{reason}; free some space and try again")
+
+
+def check_room_to_learn(layout: Layout, generation: int | None) -> None:
+    """Raise unless there is room to learn from the documents anew.
+
+    The tokens take about a quarter of what the texts do. What is learned is likely to be as
+    large as what was learned before; the first time, nobody knows.
+    """
+    before = [] if generation is None else [layout.generation(generation).root]
+    needed = record_bytes(layout) // 4 + bytes_of(before)
+    check_space(layout.root, needed, layout.root, "what is learned")
+
+
+def check_room_to_index(layout: Layout, generation: int, growth: float) -> None:
+    """Raise unless there is room for the document vectors.
+
+    Args:
+        layout: The workspace.
+        generation: That whose vectors are brought up to date.
+        growth: How many times as many documents there are as it was made for.
+    """
+    files = layout.generation(generation).of_the_documents
+    needed = int(bytes_of(files) * max(growth, 1))
+    check_space(layout.root, needed, layout.root, "the index")
+
+
+def shown(size: float) -> str:
+    """Write a number of bytes for people."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def record_bytes(layout: Layout) -> int:
+    """Return how large the record is, with its log."""
+    wal = layout.record.with_name(layout.record.name + "-wal")
+    return bytes_of((layout.record, wal))
+
+
+def bytes_of(paths: Iterable[Path]) -> int:
+    """Return how large files are together, those in folders with them."""
+    total = 0
+    for path in paths:
+        if path.is_dir():
+            total += bytes_of(path.iterdir())
+        elif path.exists():
+            total += path.stat().st_size
+    return total
