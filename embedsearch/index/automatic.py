@@ -117,29 +117,28 @@ class _Automatic:
         whole = Whole(
             vectors, queries, self._recall, self._seed, self._threads, self._progress, slowest
         )
-        built, missed = self._best(whole, tried)
+        built, seen = self._best(whole, tried)
         if built is None or not self._much_faster(built, tried):
             if not self._fits(self._exact):
                 raise self._too_little(self._exact.nbytes)
-            return self._flat(*missed, _why_exact(self._recall), tried=tried)
-        reasons = (*_reasons(built, tried, self._n, self._recall), *missed)
+            return self._flat(*seen, _why_exact(self._recall), tried=tried)
+        reasons = (*_expectations(tried, self._n, self._recall), *seen)
         choice = Choice(built.curve.spec, reasons, built.curve, _curves(tried), queries.notes)
         return self._wrapped(built, vectors.space, choice)
 
     def _best(self, whole: Whole, tried: list[Tried]) -> tuple[_Built | None, list[str]]:
-        """Build what is promising, what is quickly built first, and keep the fastest."""
+        """Build what is promising, what is quickly built first; keep the fastest, tell of all."""
         best: _Built | None = None
-        missed = []
+        seen = []
         exact = max(one.worth if one.candidate is self._exact else 0.0 for one in tried)
         for one in sorted(tried, key=lambda one: (one.candidate.slow, -one.worth)):
             if one.candidate is self._exact or not _worth_it(one, best, exact):
                 continue
-            index, curve = whole.build(one.candidate.spec)
-            if curve.chosen is None:
-                missed.append(f"{curve.spec} did not reach it with all vectors")
-            elif best is None or curve.chosen.queries_per_second > best.speed:
-                best = _Built(index, curve, one.candidate.slow)
-        return best, missed
+            built = _Built(*whole.build(one.candidate.spec), one.candidate.slow)
+            seen.append(_measured(built.curve))
+            if built.speed > (best.speed if best else 0.0):
+                best = built
+        return best, seen
 
     def _tried(self, trial: Trial) -> list[Tried]:
         """Try what fits; where none of that reaches the target, say what would."""
@@ -247,7 +246,7 @@ def _curves(tried: list[Tried]) -> tuple[Curve, ...]:
     return tuple(one.curve for one in tried)
 
 
-def _reasons(built: _Built, tried: list[Tried], n: int, target: float) -> list[str]:
+def _expectations(tried: list[Tried], n: int, target: float) -> list[str]:
     sample = next(one.curve.count for one in tried)
     sentences = [f"{len(tried)} kinds were tried on {sample:,} of {n:,} vectors"]
     for one in sorted(tried, key=lambda one: -one.worth):
@@ -256,12 +255,12 @@ def _reasons(built: _Built, tried: list[Tried], n: int, target: float) -> list[s
             sentences.append(f"{spec} does not reach a recall of {target:g} there")
         else:
             sentences.append(f"{spec}: {expected:,.0f} queries a second expected with all")
-    return [*sentences, _measured(built.curve)]
+    return sentences
 
 
 def _measured(curve: Curve) -> str:
     if curve.chosen is None:
-        return ""
+        return f"{curve.spec} does not reach it with all vectors, or too slowly"
     settings = ", ".join(f"{name} {value:g}" for name, value in curve.chosen.parameters.items())
     return (
         f"{curve.spec} with all vectors: {curve.chosen.queries_per_second:,.0f} queries a second "

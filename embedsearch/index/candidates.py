@@ -62,8 +62,8 @@ def candidates(n: int, d: int) -> list[Candidate]:
     listed = 8 + lists * (full + codes) / max(1, n)
     tried = [
         Candidate(EXACT, "Flat", full, 1.0),
-        Candidate("hnsw16", "HNSW16,Flat", full + 142, 0.35, 1.25),
-        Candidate("hnsw32", "HNSW32,Flat", full + 274, 0.35, 1.4),
+        Candidate("hnsw16", "HNSW16,Flat", full + 142, 0.4, 1.25),
+        Candidate("hnsw32", "HNSW32,Flat", full + 274, 0.4, 1.4),
         Candidate("ivf", lists_spec(n, d), full + listed, 0.6),
         Candidate("ivfpq", f"{coarse},{fast},RFlat", full + codes + listed, 0.4),
         Candidate(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._errors import VectorError
-from embedsearch.index._faiss import load_faiss
+from embedsearch._errors import StorageError, VectorError
+from embedsearch.index._faiss import load_faiss, reason
+from embedsearch.index._files import read_index_file, write_index_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,13 +59,15 @@ class Proposer:
     def load(cls, path: Path) -> Proposer:
         """Open what `save` wrote; the lists stay in the file.
 
+        The file is compared with its hash before FAISS reads it, as an index is; those of
+        earlier versions have none.
+
         Raises:
             VectorError: The file is damaged or holds something else.
             OSError: It cannot be opened.
         """
         faiss = load_faiss()
-        with path.open("rb"):
-            pass
+        read_index_file(path, verify=False)
         try:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
         except RuntimeError as error:
@@ -76,8 +79,18 @@ class Proposer:
         return cls(index)
 
     def save(self, path: Path) -> None:
-        """Write the index to a file."""
-        load_faiss().write_index(self._index, str(path))
+        """Write the index to a file.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        write_index_file(path, self._write, {"kind": "proposer"}, {})
+
+    def _write(self, path: Path) -> None:
+        try:
+            load_faiss().write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise StorageError(path, f"the index cannot be written ({reason(error)})") from error
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

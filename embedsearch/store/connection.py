@@ -56,7 +56,6 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
     """
     check_durability(durability)
     with guarded(path):
-        _check_size(path)
         if not writable:
             return _open_reader(path)
         is_new = not path.exists()
@@ -66,17 +65,16 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
     return opened
 
 
-def _check_size(path: Path) -> None:
-    """Notice a file that was cut: SQLite reads the part of a page that is missing as zeros."""
+def _check_size(path: Path, connection: sqlite3.Connection) -> None:
+    """Notice a file that was cut: SQLite reads the part of a page that is missing as zeros.
+
+    SQLite reads the header, not we: closing a file drops all locks that the process has on it
+    ("How To Corrupt An SQLite Database File", sqlite.org, 2.2), and with them those of other
+    connections. Another process would then take away the log that they use.
+    """
     if not path.exists() or not (size := path.stat().st_size):
         return
-    with path.open("rb") as file:
-        header = file.read(18)
-    # Source: "Database File Format", sqlite.org; the value 1 stands for 65,536.
-    page_size = int.from_bytes(header[16:18], "big")
-    if not header.startswith(b"SQLite format 3\0") or size % (
-        65_536 if page_size == 1 else page_size or 1
-    ):
+    if size % int(connection.execute("PRAGMA page_size").fetchone()[0]):
         raise sqlite3.DatabaseError("file is not a database, or is malformed: it was cut")
 
 
@@ -102,6 +100,7 @@ def _opened(
         uri, uri=True, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
     )
     try:
+        _check_size(path, connection)
         first(connection)
     except BaseException:
         connection.close()

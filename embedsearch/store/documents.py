@@ -14,7 +14,8 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import UnknownDocumentError
+from embedsearch._errors import StorageError, UnknownDocumentError
+from embedsearch._files import flush_file, flush_folder
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.schema import to_document, to_row
 
@@ -60,6 +61,7 @@ class DocumentStore:
 
     def __init__(self, path: Path, *, writable: bool, durability: str = "full") -> None:
         self.path, self.writable = path, writable
+        self._flushes = writable and durability == "full"
         self._connection = connect(path, writable=writable, durability=durability)
         self._standing_still = RLock()
         self.in_snapshot = False
@@ -216,7 +218,7 @@ class DocumentStore:
 
         Args:
             path: The file.
-            copied: Told of each part that was copied, in millions of bytes.
+            copied: Told of each part that was copied, in bytes.
         """
         with guarded(self.path), closing(sqlite3.connect(path)) as target:
             page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
@@ -225,10 +227,31 @@ class DocumentStore:
             def told(_: int, remaining: int, total: int) -> None:
                 nonlocal done
                 if copied is not None:
-                    copied((total - remaining - done) * page / 1e6)
+                    copied((total - remaining - done) * page)
                 done = total - remaining
 
             self._connection.backup(target, pages=_PAGES, progress=told)
+
+    def flush(self) -> None:
+        """Force all commits to the disk, whatever the durability of who made them.
+
+        Before anything that follows from the record is written: it must never be ahead of it.
+
+        Raises:
+            StorageError: The disk fails.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if self._flushes or not log.exists():
+            return
+        try:
+            flush_file(log)
+            flush_folder(log.parent)
+        except FileNotFoundError:
+            # Its last connection was closed, and has flushed the file itself.
+            return
+        except OSError as error:
+            reason = f"{log.name} cannot be flushed ({error.strerror})"
+            raise StorageError(self.path.parent, reason) from error
 
     def forget_deletions(self, change: int) -> int:
         """Forget which documents were deleted up to a change; return how many that were.

@@ -130,8 +130,8 @@ def _copy_record(layout: Layout, work: Path, progress: Progress) -> tuple[int, i
     store = DocumentStore(layout.record, writable=False)
     copy = Layout(work).record
     try:
-        with store.snapshot(), progress.task("copying documents", None, "MB") as task:
-            store.copy_to(copy, lambda megabytes: task.advance(megabytes))
+        with store.snapshot(), progress.task("copying documents", None, "bytes") as task:
+            store.copy_to(copy, task.advance)
             return len(store), store.change
     finally:
         store.close()
@@ -153,7 +153,7 @@ def _listed(layout: Layout, folder: Path) -> Iterator[_Part]:
     files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
     for name, facts in sorted(files.items()):
         path = folder / Path(name).name
-        yield _Part(f"{place}/{path.name}", path, int(facts["size"]), str(facts["sha256"]))
+        yield _Part(f"{place}/{path.name}", path, int(facts["size"]), str(facts.get("sha256")))
 
 
 def _write(
@@ -163,11 +163,11 @@ def _write(
     files = {part.name: {"size": part.size, "sha256": part.sha256} for part in parts}
     head = {"format": BACKUP_FORMAT, "kind": KIND, "created": created, **facts, "files": files}
     text = json.dumps(with_checksum(head), ensure_ascii=False, indent=1).encode()
-    total = sum(part.size for part in parts) / 1e6
+    total = sum(part.size for part in parts)
     with (
         written.open("wb") as file,
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
-        progress.task("writing the backup", total, "MB") as task,
+        progress.task("writing the backup", total, "bytes") as task,
     ):
         tar.addfile(_entry(LIST, len(text)), io.BytesIO(text))
         for part in parts:
@@ -207,7 +207,7 @@ class _Hashed:
         block = self._file.read(size)
         self._hash.update(block)
         self.bytes += len(block)
-        self._task.advance(len(block) / 1e6)
+        self._task.advance(len(block))
         return block
 
     def digest(self) -> str:

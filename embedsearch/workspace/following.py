@@ -80,6 +80,7 @@ def caught_up(
         if layout.lexical.is_file():
             layout.lexical.unlink()
         index = LexicalIndex.create(layout.lexical, analyzer)
+    store.flush()
     return _applied(index, store, progress)
 
 

@@ -153,6 +153,7 @@ class OpenWorkspace:
     def _save(self, state: State) -> None:
         try:
             with storage_errors(self.path):
+                self._store.flush()
                 state.save(self._layout)
         except BaseException:
             remove_unnamed(self._layout)

@@ -59,13 +59,21 @@ class Published:
         return self.manifest[name]
 
     def _check_sizes(self) -> None:
-        for name, facts in self._entry("files").items():
+        for name, expected in self._listed():
             path = self._manifest_path.parent / Path(name).name
             size = path.stat().st_size if path.exists() else None
-            if size != facts["size"]:
+            if size != expected:
                 found = "is missing" if size is None else f"has {size:,} bytes"
-                reason = f"{path} {found}, {facts['size']:,} were written"
+                reason = f"{path} {found}, {expected:,} were written"
                 raise WorkspaceDamagedError(self.workspace, reason)
+
+    def _listed(self) -> list[tuple[str, int]]:
+        """Return the names and sizes of files that the manifest gives."""
+        try:
+            return [(str(name), int(f["size"])) for name, f in self._entry("files").items()]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{self._manifest_path} does not list its files"
+            raise WorkspaceDamagedError(self.workspace, reason) from error
 
     def _opened_index(self, path: Path, digest: str | None) -> VectorIndex:
         """Map an index; one of another folder, or damaged, is refused."""

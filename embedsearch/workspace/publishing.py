@@ -82,12 +82,16 @@ def reuse(old: Path, new: Path) -> None:
 def remove_unused(layout: Layout, state: State) -> None:
     """Remove what is no longer named and no reader holds, and what a crash has left."""
     shutil.rmtree(layout.temporary, ignore_errors=True)
-    for parent, pattern in ((layout.root, "*.new"), (layout.lexical, f"{LEXICAL_STATE}.new")):
-        for path in parent.glob(pattern):
-            with suppress(OSError):
-                path.unlink()
+    for path in (layout.state, layout.lexical / LEXICAL_STATE):
+        _remove_file(path.with_name(f"{path.name}.new"))
+    _remove_file(layout.checkpoint.with_suffix(".new"))
     _remove_others(layout.generations, state.generation)
     _remove_others(layout.vectors, state.vectors)
+
+
+def _remove_file(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def remove_unnamed(layout: Layout) -> None:

@@ -127,7 +127,7 @@ def _unpack(
         raise _broken(source, f"it promises {total:,} bytes, and is not so large")
     check_space(target.parent, total, target, "the workspace")
     left = dict(promised)
-    with progress.task("restoring", total / 1e6, "MB") as task:
+    with progress.task("restoring", total, "bytes") as task:
         while entry := tar.next():
             _check_entry(entry, source)
             part = left.pop(entry.name, None)
@@ -136,7 +136,7 @@ def _unpack(
             if entry.size != part.size:
                 raise _broken(source, f"{entry.name} has not the size that its list says")
             _take(tar, entry, part, new / entry.name, source)
-            task.advance(part.size / 1e6)
+            task.advance(part.size)
     if left:
         raise _broken(source, f"{min(left)} is missing")
 

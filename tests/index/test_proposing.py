@@ -105,3 +105,21 @@ def test_an_index_of_another_kind_and_one_that_is_not_there_are_told_apart(
         Proposer.load(tmp_path / "flat.faiss")
     with pytest.raises(FileNotFoundError):
         Proposer.load(tmp_path / "none.faiss")
+
+
+def test_a_flipped_bit_is_found_before_faiss_reads_it_and_files_without_a_hash_open(
+    proposer: Proposer, vectors: FloatMatrix, tmp_path: Path
+) -> None:
+    path = tmp_path / "documents.faiss"
+    proposer.save(path)
+    content = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(content) - 100, 20).tolist():
+        flipped = bytearray(content)
+        flipped[place] ^= 8
+        path.write_bytes(bytes(flipped))
+        with pytest.raises(VectorError, match="another hash"):
+            Proposer.load(path)
+    proposer._write(path)
+    np.testing.assert_array_equal(
+        Proposer.load(path).propose(vectors[0], 30), proposer.propose(vectors[0], 30)
+    )

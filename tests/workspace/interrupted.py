@@ -97,7 +97,7 @@ def main(folder: Path) -> None:
                     "left": sorted(left - {"made.es", "a.backup", "a.txt"}),
                 }
             )
-    print(json.dumps(results))
+    sys.stdout.write(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def test_what_is_no_workspace_is_never_replaced(backup: Path, tmp_path: Path) ->
 
 
 def test_damage_anywhere_is_noticed(backup: Path, tmp_path: Path) -> None:
-    choose, content = random.Random(7), backup.read_bytes()
+    choose, content = random.Random(7), backup.read_bytes()  # noqa: S311
     for _ in range(60):
         damaged = bytearray(content)
         damaged[choose.randrange(len(content))] ^= 1 << choose.randrange(8)
@@ -223,7 +223,9 @@ def test_a_hostile_backup_writes_nothing(
 
 
 def test_sizes_that_are_only_promised_are_not_believed(tmp_path: Path) -> None:
-    files = {name: {"size": 10**15, "sha256": ""} for name in ("workspace.json", "documents.sqlite")}
+    files = {
+        name: {"size": 10**15, "sha256": ""} for name in ("workspace.json", "documents.sqlite")
+    }
     file = hostile(tmp_path / "bad.backup", NEEDED, files=files)
     with pytest.raises(es.WorkspaceDamagedError, match="not so large"):
         es.restore(file, tmp_path / "b.es")
@@ -241,7 +243,7 @@ def test_without_room_nothing_is_begun(
     trained: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(space.shutil, "disk_usage", lambda _: Usage(10**6, 10**6, 1_000))
-    with pytest.raises(es.StorageError, match="needs about .* the disk has 1.0 kB left"):
+    with pytest.raises(es.StorageError, match=r"needs about .* the disk has 1\.0 kB left"):
         es.restore(backup, tmp_path / "b.es")
     with es.open(trained, "w") as ws:
         with pytest.raises(es.StorageError, match="the backup needs about"):
@@ -250,7 +252,7 @@ def test_without_room_nothing_is_begun(
             ws.compact()
         with pytest.raises(es.StorageError, match="what is learned needs about"):
             ws.train("ppmi", **SMALL)
-        with pytest.raises(es.StorageError, match="the vectors needs? about"):
+        with pytest.raises(es.StorageError, match="the vectors needs about"):
             ws.add_vectors([[1.0] * 500] * 2, [f"d{n}" for n in range(2)])
         assert ws.search("galaxy")
     assert hidden(tmp_path) == []

@@ -201,3 +201,12 @@ def test_a_killed_training_leaves_the_old_generation_or_the_new(
         ws.train(epochs=1, vector_size=10, workers=1)
         assert ws.words.vector_size == 10
     assert len(listing(writable / "generations")) == 1
+
+
+@pytest.mark.parametrize("files", [[], {"terms.txt": 3}, {"terms.txt": {}}, "all", None])
+def test_a_manifest_that_lists_no_files_is_damage(writable: Path, files: object) -> None:
+    (manifest,) = writable.glob("generations/*/manifest.json")
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**said, "files": files}))
+    with pytest.raises(es.WorkspaceDamagedError, match="files"):
+        es.open(writable)

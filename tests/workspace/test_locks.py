@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
+from embedsearch.store import documents
 
 
 def test_one_who_waits_gets_it(small: es.Workspace) -> None:
@@ -91,3 +92,37 @@ def test_a_killed_process_loses_nothing_at_any_level(tmp_path: Path, durability:
     with es.open(tmp_path / "a.es", "w") as ws:
         assert len(ws.documents) == 20
         assert ws.verify().sound
+
+
+def test_what_follows_from_documents_is_never_ahead_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(documents, "flush_file", lambda path: flushed.append(path.name))
+    with es.create(tmp_path / "a.es") as ws:
+        ws.add(es.Document(f"d{n}", "a galaxy of barns") for n in range(5))
+        ws.train("ppmi", vector_size=4, workers=1, min_count=1)
+    assert flushed == []
+    with es.open(tmp_path / "a.es", "w", durability="relaxed") as ws:
+        ws.add([es.Document("new", "galaxy")])
+        assert flushed == []
+        assert len(ws.search("galaxy", mode="lexical")) == 6
+        assert flushed == ["documents.sqlite-wal"]
+        ws.index()
+        assert len(flushed) > 1
+
+
+def test_a_second_opening_in_a_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.es"
+    es.create(path).close()
+    with es.open(path) as reader:
+        es.open(path).close()
+        code = (
+            "import sys, embedsearch as es\n"
+            "with es.open(sys.argv[1], 'w') as ws: ws.add([es.Document(sys.argv[2], 'text')])\n"
+        )
+        for number in range(1, 3):
+            subprocess.run([sys.executable, "-c", code, str(path), str(number)], check=True)
+            # With the lock gone, the writer would take the log away from under the reader.
+            assert (path / "documents.sqlite-wal").exists()
+            assert len(reader.documents) == number

@@ -10,7 +10,7 @@ import pytest
 
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._types import Document
-from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex, files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,3 +120,48 @@ def test_a_damaged_index_is_made_again(folder: Path) -> None:
     with LexicalIndex.create(folder, LexicalAnalyzer.for_language("none")) as index:
         index.apply([(1, Document("1", "words"))], change=5)
         assert index.search("words")[1].tolist() == [1]
+
+
+@pytest.mark.parametrize("pattern", NAMES)
+@pytest.mark.parametrize("place", [0, 0.5, -9])
+def test_a_flipped_bit_is_refused_before_tantivy_sees_it(
+    folder: Path, pattern: str, place: float
+) -> None:
+    # Some flips in the dictionary of terms would end the process.
+    path = the(folder, pattern)
+    content = bytearray(path.read_bytes())
+    content[int(place if place < 0 else len(content) * place)] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(WorkspaceDamagedError):
+        LexicalIndex.open(folder)
+
+
+def test_large_files_are_compared_in_places(
+    tmp_path: Path, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_MOST_CHECKED", 50)
+    folder = tmp_path / "lexical"
+    with LexicalIndex.create(folder, english) as index:
+        index.apply([(1, Document("1", "some words of text"))], change=1)
+    assert set(json.loads((folder / "lexical.json").read_text())["places"]) >= {
+        the(folder, "*.term").name,
+        the(folder, "*.idx").name,
+    }
+    LexicalIndex.open(folder).close()
+    path = the(folder, "*.term")
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WorkspaceDamagedError, match=r"\.term"):
+        LexicalIndex.open(folder)
+
+
+def test_deletions_are_compared_too(folder: Path) -> None:
+    with LexicalIndex.open(folder, writable=True) as index:
+        index.apply([], [1, 2, 3], change=2)
+    path = the(folder, "*.del")
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WorkspaceDamagedError, match=r"\.del"):
+        LexicalIndex.open(folder)
