@@ -18,7 +18,7 @@ from embedsearch.index.allowed import Allowed, Rows
 from embedsearch.index.base import VectorIndex, as_count
 from embedsearch.index.described import described
 from embedsearch.index.identified import Identified, as_distinct_ids, as_ids
-from embedsearch.index.threads import as_threads, building, spread
+from embedsearch.index.threads import as_threads, building, omp_threads, spread
 from embedsearch.vectors.arrays import as_measured_matrix
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class KeptIndex(VectorIndex):
         """See `VectorIndex.search`."""
         single = as_single(Q, self._dimension, self._space) if allowed is None else None
         if single is not None and threads is None and self._all.count:
-            return self._alone(single, min(as_count("topn", topn), self._all.count))
+            with omp_threads(1):
+                return self._alone(single, min(as_count("topn", topn), self._all.count))
         Q, norms = as_measured_matrix(Q, "Q", self._dimension)
         among = self._all if allowed is None else Allowed(allowed, self._names)
         k = min(as_count("topn", topn), among.count)
