@@ -18,7 +18,7 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._files import flush_folder
-from embedsearch.store.schema import SCHEMA
+from embedsearch.store.schema import SCHEMA, parts_of_others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +78,13 @@ def _check_size(path: Path, connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("file is not a database, or is malformed: it was cut")
 
 
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse triggers, views and tables that are not ours: SQLite would run what they say."""
+    if strange := parts_of_others(connection):
+        reason = f"{path.name} has parts that embedsearch did not make: {', '.join(strange)}"
+        raise WorkspaceDamagedError(path.parent, reason)
+
+
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
     """Raise our errors for those of SQLite."""
@@ -101,6 +108,7 @@ def _opened(
     )
     try:
         _check_size(path, connection)
+        _check_schema(path, connection)
         first(connection)
     except BaseException:
         connection.close()

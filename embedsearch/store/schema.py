@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._types import Document, MetadataValue
 from embedsearch.store.limits import check_lengths, check_metadata
+
+if TYPE_CHECKING:
+    import sqlite3
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -30,11 +35,24 @@ CREATE TABLE IF NOT EXISTS latest (change INTEGER NOT NULL);
 INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
 """
 
+_OURS = re.compile(r"CREATE (?:TABLE|INDEX) IF NOT EXISTS ([^;]+);")
+
 Row = tuple[str, str, str, str, bytes]
 
 # More are refused by Python when JSON is read (CVE-2020-10735).
 _MOST_DIGITS = 4_300
 _TOO_LARGE = 10**_MOST_DIGITS
+
+
+def parts_of_others(connection: sqlite3.Connection) -> list[str]:
+    """Name the tables, indexes, triggers and views that are not as `SCHEMA` makes them."""
+    ours = set(_OURS.findall(SCHEMA))
+    own = "type = 'table' AND (name = 'sqlite_sequence' OR name GLOB 'sqlite_stat*')"
+    query = f"SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND NOT ({own})"
+    found = connection.execute(query).fetchall()
+    return sorted(
+        name for name, sql in found if sql.partition(" ")[2].partition(" ")[2] not in ours
+    )
 
 
 def to_row(document: Document) -> Row:

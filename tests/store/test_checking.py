@@ -139,8 +139,8 @@ def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> No
         ("DELETE FROM latest", "last change is not there"),
         ("INSERT INTO deletions VALUES (8, 8)", "said to be deleted, too"),
         ("UPDATE sqlite_sequence SET seq = 3", "highest number"),
-        ("CREATE TRIGGER t INSERT ON latest BEGIN DELETE FROM documents; END", "tables.*: t"),
-        ("CREATE VIEW v AS SELECT 1", "tables.*: v"),
+        ("CREATE TRIGGER t INSERT ON latest BEGIN DELETE FROM documents; END", "did not make.*: t"),
+        ("CREATE VIEW v AS SELECT 1", "did not make.*: v"),
         ("DROP INDEX documents_by_change", "tables.*: documents_by_change"),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from embedsearch._errors import ParameterError
+from embedsearch._errors import ParameterError, WorkspaceDamagedError
 from embedsearch._types import Document
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.schema import to_document, to_row
@@ -84,3 +86,29 @@ def test_a_field_of_the_wrong_kind_is_named(document: Document, place: str) -> N
 def test_a_row_is_read_back_as_the_document() -> None:
     document = Document("a", "x", {"year": 2**70, "score": -0.5, "open": False, "by": None}, "T")
     assert to_document(*to_row(document)[:4]) == document
+
+
+@pytest.mark.parametrize("writable", [True, False])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER own AFTER INSERT ON documents BEGIN DELETE FROM documents; END",
+        "CREATE VIEW own AS SELECT 1",
+        "CREATE TABLE own (x)",
+        "ALTER TABLE documents ADD COLUMN own TEXT DEFAULT (random())",
+    ],
+)
+def test_a_record_with_parts_of_others_is_not_opened(
+    tmp_path: Path, statement: str, writable: bool
+) -> None:
+    path = tmp_path / "documents.sqlite"
+    DocumentStore(path, writable=True).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ANALYZE")
+        connection.commit()
+    DocumentStore(path, writable=writable).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    with pytest.raises(WorkspaceDamagedError, match=r"did not make: (own|documents)"):
+        DocumentStore(path, writable=writable)
