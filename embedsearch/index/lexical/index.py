@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import (
     ParameterError,
     WorkspaceDamagedError,
-    WorkspaceExistsError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._progress import SilentProgress
@@ -25,9 +23,7 @@ from embedsearch.index.lexical._tantivy import (
 )
 from embedsearch.index.lexical.bounding import bounded, checked
 from embedsearch.index.lexical.files import (
-    STATE,
     State,
-    are_ours,
     damaged_files,
     mirrored,
     missing_files,
@@ -38,6 +34,7 @@ from embedsearch.index.lexical.files import (
 )
 from embedsearch.index.lexical.numbers import as_numbers
 from embedsearch.index.lexical.query import LexicalQuery, parse_query
+from embedsearch.index.lexical.room import make_room
 from embedsearch.index.lexical.scoring import TITLE_WEIGHT, Contribution
 from embedsearch.index.lexical.searching import open_snapshot
 from embedsearch.index.lexical.writing import writing
@@ -97,7 +94,7 @@ class LexicalIndex:
             WorkspaceReadOnlyError: The folder cannot be written to.
             StorageError: The disk is full or fails.
         """
-        _make_room(folder)
+        make_room(folder)
         with writing_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             index = load_tantivy().Index(make_schema(), path=str(folder))
@@ -384,18 +381,5 @@ def _check_files(folder: Path) -> None:
     with reading_errors(folder):
         broken = unreadable_files(folder)
     if broken:
-        reason = f"the lexical index must be built again: damaged or missing {', '.join(broken)}"
-        raise WorkspaceDamagedError(folder, reason)
-
-
-def _make_room(folder: Path) -> None:
-    if not folder.exists():
-        return
-    with writing_errors(folder):
-        names = {path.name for path in folder.iterdir()}
-    if not are_ours(names):
-        raise WorkspaceExistsError(folder, "there is something else than a lexical index in it")
-    with writing_errors(folder):
-        # Without it, what is left by a crash from here on is taken for damaged.
-        (folder / STATE).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        told = f"the lexical index must be built again: damaged or missing {', '.join(broken)}"
+        raise WorkspaceDamagedError(folder, told)
