@@ -68,7 +68,7 @@ def test_a_training_and_an_import_take_the_settings(tmp_path: Path, planted: Pat
     with es.import_vectors(
         tmp_path / "words.safetensors", tmp_path / "imported.es", spec="int8"
     ) as ws:
-        assert ws.words.index.spec == "SQ8"
+        assert ws.words.index.spec == "Pad64,SQ8"
         assert ws.evaluate.index(queries=50).recall[10] > 0.9
     options = {"vector_size": 8, "epochs": 1, "workers": 1}
     built = es.build("corpus:planted", tmp_path / "built.es", spec="SQfp16", **options)
@@ -119,4 +119,4 @@ def test_a_workspace_from_before_has_an_exact_index(writable: Path) -> None:
         }
         assert ws.words.most_similar("paris")
         ws.index(spec="fp16")
-        assert ws.words.index.spec == "SQfp16"
+        assert ws.words.index.spec == "Pad64,SQfp16"
