@@ -84,13 +84,9 @@ STEPS: dict[str, Callable[[random.Random, State], Step]] = {
     "word2vec": _unchanging("word2vec", lambda ws: ws.train("word2vec", epochs=1, **SMALL)),
     "index": _unchanging("index", lambda ws: ws.index()),
     "refit": _unchanging("refit", lambda ws: ws.index(refit=True)),
+    "compact": _unchanging("compact", lambda ws: ws.compact()),
+    "backup": _unchanging("backup", lambda ws: ws.backup(backup_of(ws.path), overwrite=True)),
 }
-if hasattr(es.Workspace, "compact"):
-    STEPS["compact"] = _unchanging("compact", lambda ws: ws.compact())
-if hasattr(es.Workspace, "backup"):
-    STEPS["backup"] = _unchanging(
-        "backup", lambda ws: ws.backup(backup_of(ws.path), overwrite=True)
-    )
 # By how often they are drawn.
 USUAL = {"add": 6, "update": 5, "delete": 3, "search": 3, "index": 2, "reopen": 1}
 RARE = {name: 1 for name in STEPS if name not in USUAL}

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-import embedsearch as es
-
 # Locks are empty; the memory of the log of SQLite is made anew whenever it is not in use.
 WITHOUT_CONTENT = ("lock", "documents.sqlite-shm", ".tantivy-meta.lock", ".tantivy-writer.lock")
 
@@ -82,9 +80,8 @@ def test_a_damaged_file_is_noticed_and_mended_and_never_crashes(
             kind = kind_of(file)
             tried[kind] += 1
             told[kind] += case.tells(expected)
-            if hasattr(es, "verify"):
-                noticed[kind] += case.notices()
-                mended[kind] += case.mends(expected)
+            noticed[kind] += case.notices()
+            mended[kind] += case.mends(expected)
             complaints += [f"{kind} {damage.__name__} {number}: {each}" for each in case.wrong]
     for name, counts in (
         ("tried", tried),
@@ -140,7 +137,8 @@ class Case:
             return False
         lost = [d for d in expected["documents"] if d not in after.value["documents"]]
         silent = [d[0] for d in lost if d[0] not in ended.value]
-        if silent and not self.is_cut:
+        # A log that ends early is what a process leaves that was killed before its commit.
+        if silent and not (self.is_cut and self.name.name.endswith("-wal")):
             self.wrong.append(f"repair says nothing of {silent}")
         if not self.name.name.startswith("documents.sqlite") and lost:
             self.wrong.append(f"documents were lost: {[d[0] for d in lost]}")

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 BEFORE, TORN, AFTER = 3, 4, 5
-STEPS = ("add", "update", "delete", "search", "ppmi", "word2vec", "index", "refit", "reopen")
+STEPS = (
+    *("add", "update", "delete", "search", "ppmi", "word2vec"),
+    *("index", "refit", "reopen", "compact", "backup"),
+)
 
 
 def entries(log: Path) -> list[dict[str, Any]]:
@@ -65,14 +68,14 @@ def test_processes_killed_at_any_call_lose_nothing(
     path, start = copied()
     names = ["add", "search", "delete", "update", name]
     arguments: dict[str, Any] = {"path": path, "state": start, "names": names, "seed": 0}
-    counting = {"root": path, "at": 0, "action": BEFORE}
+    counting = {"root": path.parent, "at": 0, "action": BEFORE}
     calls = nursery.do("change", **arguments, log=tmp_path / "count.log", arm=counting)
     assert calls > 0
     while kills < (40 if long else 3):
         path, start = copied()
         log = tmp_path / f"{name}-{sum(killed.values())}.log"
         at, action = choose.randint(1, calls), choose.choice((BEFORE, TORN, AFTER))
-        arm = {"root": path, "at": at, "action": action}
+        arm = {"root": path.parent, "at": at, "action": action}
         ended = nursery.attempt("change", **{**arguments, "path": path}, log=log, arm=arm)
         kills += 1
         killed[ended.hit.split(" ")[0]] += 1

@@ -106,21 +106,18 @@ class Machine(RuleBasedStateMachine):
         if found is not None:
             self.model["m0"] = found
 
-    @precondition(lambda self: hasattr(es.Workspace, "backup"))
     @rule()
     def back_up(self) -> None:
         self.workspace.backup(self.folder / "backup", overwrite=True)
         self.saved = dict(self.model)
 
-    @precondition(lambda self: hasattr(es, "restore") and self.saved is not None)
+    @precondition(lambda self: self.saved is not None)
     @rule()
     def restore(self) -> None:
         self.workspace.close()
-        es.restore(self.folder / "backup", self.path, overwrite=True)
+        self.workspace = es.restore(self.folder / "backup", self.path, overwrite=True)
         self.model = dict(self.saved or {})
-        self.workspace = es.open(self.path, "w")
 
-    @precondition(lambda self: hasattr(es.Workspace, "compact"))
     @rule()
     def compact(self) -> None:
         self.workspace.compact()
@@ -148,8 +145,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "workspace"):
             self.workspace.close()
-            if hasattr(es, "verify"):
-                assert list(es.verify(self.path).problems) == []
+            assert list(es.verify(self.path).problems) == []
             shutil.rmtree(self.path)
 
 
