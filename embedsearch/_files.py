@@ -7,11 +7,11 @@ import hashlib
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 try:
@@ -38,12 +38,28 @@ def write_whole(path: Path, content: str) -> None:
         UnicodeEncodeError: The content has lone surrogates.
     """
     encoded = content.encode("utf-8")
-    beside = path.with_name(path.name + ".new")
+    with replacing(path) as beside:
+        beside.write_bytes(encoded)
+
+
+@contextmanager
+def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
+    """Give the place of a new file; then it is flushed, renamed, and the folder flushed.
+
+    A crash leaves the old file or the new one. A failure leaves the old one and nothing beside
+    it.
+
+    Args:
+        path: The file.
+        beside: Where the new one is written, in the same folder; None adds `.new` to its name.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to.
+    """
+    beside = beside or path.with_name(path.name + ".new")
     try:
-        with beside.open("wb") as file:
-            file.write(encoded)
-            file.flush()
-            flush(file.fileno())
+        yield beside
+        flush_file(beside)
         beside.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -54,7 +70,8 @@ def write_whole(path: Path, content: str) -> None:
 
 def flush_file(path: Path) -> None:
     """Force a file to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what is open for writing; POSIX opens folders only for reading.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         flush(descriptor)
     finally:

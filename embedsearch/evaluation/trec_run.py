@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, StorageError
+from embedsearch._files import replacing
 from embedsearch.evaluation.lines import numbered_lines
 
 if TYPE_CHECKING:
@@ -58,11 +59,8 @@ def write_run(run: Run, path: str | Path, tag: str = "embedsearch") -> Path:
         raise ParameterError("tag", "one word", tag)
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        try:
+        with replacing(path, beside):
             _write_all(run, beside, tag)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
     except (OSError, UnicodeEncodeError) as error:
         reason = f"cannot be written ({error}); choose a file in a folder that can be written to"
         raise StorageError(path, reason) from error
@@ -100,8 +98,6 @@ def _write_all(run: Run, path: Path, tag: str) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for query, ranking in run.items():
             file.writelines(_lines(query, ranking, tag))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _lines(query: str, ranking: Ranking, tag: str) -> Iterator[str]:

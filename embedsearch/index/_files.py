@@ -12,8 +12,6 @@ the hash of the description stands for the whole file.
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from embedsearch._errors import StorageError, VectorError
-from embedsearch._files import flush_folder
+from embedsearch._files import replacing
 from embedsearch.index._hashes import MOST_HASHED, hash_of_places, whole_hash
 
 if TYPE_CHECKING:
@@ -77,22 +75,15 @@ def write_index_file(
         StorageError: The file cannot be written.
     """
     path = Path(path)
-    new = path.with_name(path.name + ".new")
     try:
-        write_faiss(new)
-        with new.open("r+b") as file:
-            digest = _append(file, description, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            new.unlink()
-        if isinstance(error, OSError) and not isinstance(error, StorageError):
-            raise StorageError(path, f"the index cannot be written ({error})") from error
+        with replacing(path) as new:
+            write_faiss(new)
+            with new.open("r+b") as file:
+                return _append(file, description, arrays)
+    except StorageError:
         raise
-    flush_folder(path.parent)
-    return digest
+    except OSError as error:
+        raise StorageError(path, f"the index cannot be written ({error})") from error
 
 
 def read_index_file(path: str | Path, verify: bool) -> IndexFile | None:

@@ -1,4 +1,4 @@
-"""Files that FAISS alone wrote: exact indexes of embedsearch 0.4 and earlier.
+"""Files that FAISS alone wrote: exact indexes from before the files described themselves.
 
 Nothing in them tells whether they are whole, so their layout is compared with their size before
 FAISS reads them: it would allocate what a damaged size says.

@@ -18,7 +18,6 @@ from embedsearch.index.choice import Choice, Curve, Point
 from embedsearch.index.flat import FlatIndex
 from embedsearch.index.identified import as_distinct_ids
 from embedsearch.index.making import made, train
-from embedsearch.index.opening import load_index as load_index
 from embedsearch.index.preparation import Prepared
 from embedsearch.index.specs import Plan, planned
 from embedsearch.index.threads import as_threads, omp_threads

@@ -26,7 +26,7 @@ from embedsearch.index._space import Space
 from embedsearch.index.approximate import ApproximateIndex
 from embedsearch.index.automatic import as_recall
 from embedsearch.index.blocks import ArraySource, StreamSource, as_source
-from embedsearch.index.building import build_index, load_index
+from embedsearch.index.building import build_index
 from embedsearch.index.candidates import lists_spec
 from embedsearch.index.choice import Choice, Curve
 from embedsearch.index.described import described
@@ -34,6 +34,7 @@ from embedsearch.index.heldout import HeldOut
 from embedsearch.index.identified import Identified, as_distinct_ids
 from embedsearch.index.making import made, train
 from embedsearch.index.ondisk_lists import ListsOnDisk
+from embedsearch.index.opening import load_index
 from embedsearch.index.preparation import Prepared, Without
 from embedsearch.index.sizes import as_bytes, shown_bytes
 from embedsearch.index.specs import Plan, planned

@@ -8,7 +8,6 @@ settings, text and tokenizer.
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError
+from embedsearch._files import replacing
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
 
 if TYPE_CHECKING:
@@ -58,12 +58,9 @@ class Checkpoint:
         if self._path is None:
             return
         state = {"position": position, "losses": losses, "facts": self._facts}
-        beside = self._path.with_suffix(".new")
         tensors = {"x": np.ascontiguousarray(x), "y": np.ascontiguousarray(y)}
-        save_tensors(beside, tensors, {"state": json.dumps(state)})
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        with replacing(self._path, self._path.with_suffix(".new")) as beside:
+            save_tensors(beside, tensors, {"state": json.dumps(state)})
         self._written = time.monotonic()
 
     def load(self, rows: int, words: int, progress: Progress) -> Saved | None:

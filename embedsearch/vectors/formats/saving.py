@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, StorageError
+from embedsearch._files import flush_file, flush_folder
 from embedsearch._progress import SilentProgress
 from embedsearch.text.reading.compression import without_suffix
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS, by_suffix, vector_format
@@ -122,9 +123,10 @@ def _move(folder: Path, target: Path, *, overwrite: bool) -> list[Path]:
     for file in files:
         _check_free(target / file.name, overwrite=overwrite)
     for file in files:
-        with file.open("rb+") as written:
-            os.fsync(written.fileno())
-    return [file.replace(target / file.name) for file in files]
+        flush_file(file)
+    moved = [file.replace(target / file.name) for file in files]
+    flush_folder(target)
+    return moved
 
 
 @contextmanager
