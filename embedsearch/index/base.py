@@ -171,14 +171,14 @@ class VectorIndex(ABC):
         """How nearness is measured."""
 
     @property
+    @abstractmethod
     def ids(self) -> IntVector:
         """The ids, `(n,)`, in the order in which their vectors were added."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def spec(self) -> str:
         """FAISS's factory string of the index, or "flat"."""
-        raise NotImplementedError
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -196,12 +196,13 @@ class VectorIndex(ABC):
         return None
 
     @property
+    @abstractmethod
     def nbytes(self) -> int:
         """The memory that the index takes where nothing of it is mapped, in bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __contains__(self, id: object) -> bool:
-        raise NotImplementedError
+        """Tell whether there is a vector of this id."""
 
     @abstractmethod
     def search(
@@ -262,6 +263,7 @@ class VectorIndex(ABC):
         scores, rows = self.search(query, topn, allowed, threads)
         return scores[0], rows[0]
 
+    @abstractmethod
     def range_search(
         self,
         Q: ArrayLike,
@@ -285,8 +287,8 @@ class VectorIndex(ABC):
             VectorError: See `search`; or an index that cannot do this.
             ParameterError: See `search`; or a score that is no finite number.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def vector(self, id: int) -> FloatVector:
         """Give a vector as the index holds it, `(d,)`: under the cosine at length 1.
 
@@ -294,8 +296,8 @@ class VectorIndex(ABC):
             ParameterError: No such id.
             VectorError: A kind of index that cannot give vectors back.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, X: ArrayLike, ids: ArrayLike | None = None) -> IntVector:
         """Add vectors; nothing is trained anew.
 
@@ -311,8 +313,8 @@ class VectorIndex(ABC):
             ParameterError: Ids that are there already, are given twice or are not m whole
                 numbers of 0 or more.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, ids: ArrayLike) -> int:
         """Delete vectors; `compact` gives their memory back.
 
@@ -325,8 +327,8 @@ class VectorIndex(ABC):
         Raises:
             ParameterError: Not whole numbers.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, ids: ArrayLike, X: ArrayLike) -> None:
         """Replace vectors.
 
@@ -338,15 +340,14 @@ class VectorIndex(ABC):
             VectorError: `X` has the wrong dimension, NaN or infinity.
             ParameterError: An id that the index does not have, or that is given twice.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def compact(self) -> None:
         """Give back the memory of deleted vectors; ids stay as they are.
 
         Raises:
             VectorError: A kind of index that cannot give vectors back.
         """
-        raise NotImplementedError
 
     @abstractmethod
     def save(self, path: str | Path) -> str | None:
