@@ -48,8 +48,3 @@ def test_the_wheel_has_every_package() -> None:
         for path in (ROOT / "embedsearch").rglob("__init__.py")
     }
     assert listed == sorted(found | {"embedsearch.corpora"})
-
-
-def test_no_file_is_too_long_to_hold_one_idea() -> None:
-    for path in (ROOT / "embedsearch").rglob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
