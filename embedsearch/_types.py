@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, time
 
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float32]
 IntVector = NDArray[np.int64]
-MetadataValue = str | int | float | bool | None
+MetadataScalar = str | int | float | bool | None
+MetadataValue: TypeAlias = (
+    "MetadataScalar | date | time | Sequence[MetadataValue] | Mapping[str, MetadataValue]"
+)
+
+METADATA_DEPTH = 32
+"""How many lists and objects within each other metadata may have."""
 
 
 class Metric(Enum):
@@ -34,7 +41,8 @@ class Document:
     Attributes:
         id: What the user calls it; unique in a workspace.
         text: The body.
-        metadata: Flat facts about it; values are strings, numbers, booleans or None.
+        metadata: Facts about it, by name: strings, finite numbers, booleans and None, and lists
+            and mappings of these. Dates and times are kept as ISO text; tuples come back as lists.
         title: Its title, if it has one; read, indexed and shown together with the text.
     """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedsearch._types import FloatMatrix, MetadataValue
+    from embedsearch._types import FloatMatrix, MetadataScalar
 
 _ITERATIONS = 1000
 
@@ -33,10 +33,10 @@ class _Labelled(NamedTuple):
 
 def classification(
     X: ArrayLike,
-    labels: Sequence[MetadataValue],
+    labels: Sequence[MetadataScalar],
     *,
     folds: int = 5,
-    test: tuple[ArrayLike, Sequence[MetadataValue]] | None = None,
+    test: tuple[ArrayLike, Sequence[MetadataScalar]] | None = None,
     seed: int = 1,
 ) -> ClassificationReport:
     """Learn to tell classes of documents from their vectors, and test it on other documents.
@@ -80,7 +80,7 @@ def classification(
 
 def _labelled(
     X: ArrayLike,
-    labels: Sequence[MetadataValue],
+    labels: Sequence[MetadataScalar],
     name: str,
     notes: list[str],
     dimension: int | None = None,

@@ -6,14 +6,17 @@ import sqlite3
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import WorkspaceError
+from embedsearch._errors import InputError, WorkspaceError
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.store.connection import connect, guarded
+from embedsearch.store.connection import connect, guarded, is_utf8
+from embedsearch.store.limits import MOST_NUMBER
 from embedsearch.store.log import has_lost
-from embedsearch.store.schema import SCHEMA
+from embedsearch.store.metadata import BrokenRowError
+from embedsearch.store.numbers import is_number, number_faults
+from embedsearch.store.schema import SCHEMA, to_document, to_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _NAMED = 5
@@ -96,22 +99,50 @@ def _changed_rows(connection: sqlite3.Connection, progress: Progress) -> Iterato
     # As bytes: what is no valid text any more would not be given otherwise.
     connection.text_factory = bytes
     query = f"SELECT {', '.join(_COLUMNS)}, {types} FROM documents ORDER BY number"
-    wrong: list[bytes] = []
+    changed: list[object] = []
+    # By the reason, as a forger may make a row whose digest fits.
+    broken: dict[str, list[object]] = {}
     with progress.task("checking documents", total, "documents") as task:
-        for _, id, title, text, metadata, digest, _, kinds in connection.execute(query):
-            if kinds != _TYPES.encode() or content_digest(title, text, metadata) != digest:
-                wrong.append(id)
+        for *row, kinds in connection.execute(query):
+            id, reason = row[1], row_fault(row)
+            if kinds != _TYPES.encode() or content_digest(*row[2:5]) != row[5]:
+                changed.append(id)
+            elif reason is not None:
+                broken.setdefault(reason, []).append(id)
             task.advance(1)
     connection.text_factory = str
-    if wrong:
-        yield f"{_counted(len(wrong))} not what was written: {_listed(wrong)}"
+    if changed:
+        yield f"{_counted(len(changed))} not what was written: {_listed(changed)}"
+    for reason, ids in broken.items():
+        yield f"{_counted(len(ids))} not what embedsearch writes ({reason}): {_listed(ids)}"
+
+
+def row_fault(row: Sequence[object]) -> str | None:
+    """Say what is wrong with a row; None if `to_row` may have made it.
+
+    Args:
+        row: Number, id, title, text, metadata, digest and change; the texts as bytes.
+    """
+    number, *fields, _, change = row
+    if not (is_number(number) and is_number(change)):
+        return f"its number or that of its change is not between 1 and {MOST_NUMBER:,}"
+    texts = [field.decode() for field in fields if isinstance(field, bytes) and is_utf8(field)]
+    if len(texts) < len(fields):
+        return "its id, title, text or metadata is not valid UTF-8"
+    try:
+        to_row(to_document(*texts))
+    except BrokenRowError as error:
+        return str(error)
+    except InputError:
+        return "it is beyond the limits of a document"
+    return None
 
 
 def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
-    latest = connection.execute("SELECT change, typeof(change) FROM latest").fetchall()
-    if len(latest) != 1 or latest[0][1] != "integer":
-        yield "the number of the last change is not there, or there twice"
+    if faults := list(number_faults(connection)):
+        yield from faults
         return
+    latest = connection.execute("SELECT change FROM latest").fetchall()
     both = "SELECT change FROM documents UNION ALL SELECT change FROM deletions"
     (highest,) = connection.execute(f"SELECT coalesce(max(change), 0) FROM ({both})").fetchone()
     if latest[0][0] < highest:
@@ -120,11 +151,12 @@ def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
     if deleted := [row[0] for row in connection.execute(query)]:
         yield f"{_counted(len(deleted))} said to be deleted, too: {_listed(deleted)}"
     query = (
-        "SELECT count(*) FROM documents WHERE number > "
+        "SELECT max(coalesce((SELECT max(number) FROM documents), 0), "
+        "coalesce((SELECT max(number) FROM deletions), 0)) > "
         "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'documents')"
     )
     if connection.execute(query).fetchone()[0]:
-        yield "the highest number of a document is lower than that of one that is there"
+        yield "the highest number of a document is lower than that of one that is or was there"
 
 
 def _counted(count: int) -> str:

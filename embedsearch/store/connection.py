@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._files import flush_folder
+from embedsearch.store.limits import shortened
 from embedsearch.store.schema import SCHEMA, parts_of_others
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _SECONDS_TO_WAIT = 10
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
 
+
+_ADVICE = "run `embedsearch verify`, then `embedsearch repair`, or restore a backup"
 
 DURABILITIES = {"full": "FULL", "relaxed": "NORMAL"}
 """How commits are flushed, and what SQLite calls it."""
@@ -91,11 +94,56 @@ def guarded(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if "decode to UTF-8" in str(error) and (id := _undecodable(path)) is not None:
+            reason = "its text, title, metadata or id is not valid UTF-8"
+            raise broken_document(path, id, reason) from error
         raise _translated(path, error) from error
     except UnicodeDecodeError as error:
         # What SQLite says of a damaged schema quotes it.
         reason = f"{path.name} is damaged (its schema cannot be read)"
         raise WorkspaceDamagedError(path.parent, reason) from error
+
+
+def _undecodable(path: Path) -> bytes | None:
+    """Find the first document that is not valid UTF-8; SQLite does not say which it was."""
+    query = "SELECT CAST(id AS BLOB), title, text, metadata FROM documents ORDER BY number"
+    try:
+        with closing(_open_reader(path)) as connection:
+            connection.text_factory = bytes
+            for id, *fields in connection.execute(query):
+                if not all(map(is_utf8, (id, *fields))):
+                    return bytes(id)
+    except (sqlite3.Error, WorkspaceError):
+        pass
+    return None
+
+
+def is_utf8(field: object) -> bool:
+    """Whether a field, read as bytes, can be read as text."""
+    if not isinstance(field, bytes):
+        return False
+    try:
+        field.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def broken_document(path: Path, id: object, reason: str) -> WorkspaceDamagedError:
+    """Return the error for a document that cannot be read.
+
+    Args:
+        path: The SQLite file.
+        id: That of the document; it may be broken itself.
+        reason: What is wrong with it.
+    """
+    shown = id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id)
+    return damaged_record(path, f"document {shortened(shown)} cannot be read: {reason}")
+
+
+def damaged_record(path: Path, reason: str) -> WorkspaceDamagedError:
+    """Return the error for a record that has what we never write."""
+    return WorkspaceDamagedError(path.parent, f"{path.name} is damaged: {reason}; {_ADVICE}")
 
 
 def _opened(

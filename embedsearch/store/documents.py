@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import StorageError, UnknownDocumentError
 from embedsearch._files import flush_file, flush_folder
-from embedsearch.store.connection import connect, guarded
+from embedsearch.store.connection import broken_document, connect, damaged_record, guarded
+from embedsearch.store.limits import MOST_NUMBER
+from embedsearch.store.metadata import BrokenRowError
+from embedsearch.store.numbers import is_number, number_faults
 from embedsearch.store.schema import to_document, to_row
 
 if TYPE_CHECKING:
@@ -67,6 +70,11 @@ class DocumentStore:
         self.in_snapshot = False
         # A notebook forgets to close.
         self._close = weakref.finalize(self, self._connection.close)
+        with guarded(path):
+            fault = next(number_faults(self._connection), None)
+        if fault is not None:
+            self.close()
+            raise damaged_record(path, fault)
 
     def close(self) -> None:
         """Close the file; a change that was not committed is undone."""
@@ -85,8 +93,16 @@ class DocumentStore:
 
     @property
     def change(self) -> int:
-        """The number of the last change."""
-        return int(self._one("SELECT change FROM latest"))
+        """The number of the last change.
+
+        Raises:
+            WorkspaceDamagedError: It is not there, or there twice, or is no such number.
+        """
+        with guarded(self.path):
+            rows = self._connection.execute("SELECT change FROM latest LIMIT 2").fetchall()
+        if len(rows) != 1 or not is_number(rows[0][0], least=0):
+            raise damaged_record(self.path, "the number of the last change is not one")
+        return rows[0][0]
 
     def get(self, id: str) -> Document:
         """Return a document.
@@ -101,7 +117,7 @@ class DocumentStore:
             ).fetchone()
         if row is None:
             raise UnknownDocumentError(id, self.similar_ids(id))
-        return to_document(*row)
+        return self._document(row)
 
     def number(self, id: str) -> int:
         """Return the number of a document.
@@ -123,7 +139,7 @@ class DocumentStore:
             query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({marks})"
             with guarded(self.path):
                 rows = self._connection.execute(query, some).fetchall()
-            found.update((row[0], to_document(*row[1:])) for row in rows)
+            found.update((row[0], self._document(row[1:])) for row in rows)
         return found
 
     def ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
@@ -135,12 +151,14 @@ class DocumentStore:
             query = f"SELECT number, id FROM documents WHERE number IN ({marks})"
             with guarded(self.path):
                 found.update(self._connection.execute(query, some).fetchall())
+        for id in found.values():
+            self._check_id(id)
         return found
 
     def ids(self) -> Iterator[str]:
         """Yield all ids in the order of addition."""
         for row in self._rows("SELECT id FROM documents ORDER BY number"):
-            yield str(row[0])
+            yield self._check_id(row[0])
 
     def similar_ids(self, id: object, most: int = 3) -> list[str]:
         """Return ids that contain `id`, or begin like it, for a hint."""
@@ -170,7 +188,7 @@ class DocumentStore:
         """Yield (number, document) of all that changed after `change`, in order of number."""
         query = f"SELECT number, {_FIELDS} FROM documents WHERE change > ? ORDER BY number"
         for number, *fields in self._rows(query, change):
-            yield int(number), to_document(*fields)
+            yield int(number), self._document(fields)
 
     def numbers_since(self, change: int) -> list[int]:
         """Return the numbers of documents that changed after `change`, ascending."""
@@ -293,7 +311,7 @@ class DocumentStore:
                 outcome = self._put(document, change + 1)
                 change += outcome != 2
                 counts[outcome] += 1
-            self._execute("UPDATE latest SET change = ?", change)
+            self.reach(change)
         return Changes(*counts)
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -307,7 +325,7 @@ class DocumentStore:
             for id in dict.fromkeys(ids):
                 change += 1
                 self._remove(self.number(id), change)
-            self._execute("UPDATE latest SET change = ?", change)
+            self.reach(change)
         return change - start
 
     def clear(self) -> None:
@@ -316,7 +334,31 @@ class DocumentStore:
             change = self.change + 1
             self._execute("INSERT INTO deletions SELECT number, ? FROM documents", change)
             self._execute("DELETE FROM documents")
-            self._execute("UPDATE latest SET change = ?", change)
+            self.reach(change)
+
+    def _document(self, row: Sequence[object]) -> Document:
+        try:
+            return to_document(*row)
+        except BrokenRowError as error:
+            raise broken_document(self.path, row[0], str(error)) from error
+
+    def _check_id(self, id: object) -> str:
+        if not isinstance(id, str):
+            raise broken_document(self.path, id, "its id is not text")
+        return id
+
+    def reach(self, change: int) -> None:
+        """Set the number of the last change, within a transaction.
+
+        Raises:
+            StorageError: The numbers of changes, or those of documents, are used up.
+        """
+        highest = self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
+        if max(change, highest) > MOST_NUMBER:
+            reason = f"the record has used up its numbers, which end at {MOST_NUMBER:,}"
+            advice = "nothing was changed; add the documents to a new workspace"
+            raise StorageError(self.path.parent, f"{reason}; {advice}")
+        self._execute("UPDATE latest SET change = ?", change)
 
     @cached_property
     def _filters(self) -> Filters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from embedsearch._errors import ParameterError
 
@@ -22,40 +22,33 @@ MOST_METADATA = 1_000_000
 """Characters of the metadata of a document, as JSON."""
 
 MOST_FIELDS = 10_000
-"""Entries in the metadata of a document."""
+"""Entries in the metadata of a document, those of its lists and objects included."""
 
 MOST_NAME = 512
 """Characters of the name of an entry."""
+
+MOST_NUMBER = 2**53 - 1
+"""The number of a document or of a change: what is counted never gets there, and programs that
+keep JSON's numbers as floats tell all up to it apart."""
 
 _SHOWN = 60
 
 
 def check_lengths(document: Document) -> None:
-    """Raise for an id, a title or a text that is too long, or too much metadata.
+    """Raise for an id, a title or a text that is too long.
 
     Raises:
         ParameterError: It names the document and the limit.
     """
     if len(document.id) > MOST_ID:
-        _refuse(f"the id {document.id[:_SHOWN]!r}...", MOST_ID, len(document.id))
+        refuse_length(f"the id {document.id[:_SHOWN]!r}...", MOST_ID, len(document.id))
     of = f"of document {shortened(document.id)}"
     for name, text, most in (
         ("title", document.title, MOST_TITLE),
         ("text", document.text, MOST_TEXT),
     ):
         if len(text) > most:
-            _refuse(f"the {name} {of}", most, len(text))
-    if (count := len(document.metadata)) > MOST_FIELDS:
-        raise ParameterError(f"the metadata {of}", f"at most {MOST_FIELDS:,} entries", count)
-    for name in document.metadata:
-        if isinstance(name, str) and len(name) > MOST_NAME:
-            _refuse(f"the metadata name {name[:_SHOWN]!r}... {of}", MOST_NAME, len(name))
-
-
-def check_metadata(document: Document, written: str) -> None:
-    """Raise for metadata that is too long when it is written as JSON."""
-    if len(written) > MOST_METADATA:
-        _refuse(f"the metadata of document {shortened(document.id)}", MOST_METADATA, len(written))
+            refuse_length(f"the {name} {of}", most, len(text))
 
 
 def shortened(id: str) -> str:
@@ -63,5 +56,6 @@ def shortened(id: str) -> str:
     return repr(id) if len(id) <= _SHOWN else f"{id[:_SHOWN]!r}..."
 
 
-def _refuse(place: str, most: int, got: int) -> None:
+def refuse_length(place: str, most: int, got: int) -> NoReturn:
+    """Raise for what is too long."""
     raise ParameterError(place, f"at most {most:,} characters long", got)

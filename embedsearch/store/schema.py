@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import InputError, ParameterError
-from embedsearch._types import Document, MetadataValue
-from embedsearch.store.limits import check_lengths, check_metadata
+from embedsearch._types import Document
+from embedsearch.store.limits import check_lengths
+from embedsearch.store.metadata import BrokenRowError, metadata_json, parse_metadata, refusal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,10 +38,6 @@ _OURS = re.compile(r"CREATE (?:TABLE|INDEX) IF NOT EXISTS ([^;]+);")
 
 Row = tuple[str, str, str, str, bytes]
 
-# More are refused by Python when JSON is read (CVE-2020-10735).
-_MOST_DIGITS = 4_300
-_TOO_LARGE = 10**_MOST_DIGITS
-
 
 def parts_of_others(connection: sqlite3.Connection) -> list[str]:
     """Name the tables, indexes, triggers and views that are not as `SCHEMA` makes them."""
@@ -60,70 +55,37 @@ def to_row(document: Document) -> Row:
 
     Raises:
         InputError: The document has no id, no text, a title that is not a string, or metadata
-            that is not flat or cannot be written; or one of these is too long.
+            that cannot be written; or one of these is too long.
     """
     _check_fields(document)
     check_lengths(document)
-    metadata = _to_json(document)
-    check_metadata(document, metadata)
+    metadata = metadata_json(document)
     title, text = _storable(document.title), _storable(document.text)
     content = "\0".join((title, text, metadata)).encode("utf-8")
     digest = blake2b(content, digest_size=16).digest()
     return _storable(document.id), title, text, metadata, digest
 
 
-def to_document(id: str, title: str, text: str, metadata: str) -> Document:
-    """Return the document of a row."""
-    return Document(id, text, json.loads(metadata), title)
+def to_document(id: object, title: object, text: object, metadata: object) -> Document:
+    """Return the document of a row.
+
+    Raises:
+        BrokenRowError: The row is not one that `to_row` makes.
+    """
+    if type(id) is not str or type(title) is not str or type(text) is not str:
+        raise BrokenRowError("its id, its title or its text is not text")
+    return Document(id, text, parse_metadata(metadata), title)
 
 
 def _check_fields(document: Document) -> None:
     if not isinstance(document.id, str) or not document.id:
-        raise _refusal("the id of a document", "a string that is not empty", document.id)
+        raise refusal("the id of a document", "a string that is not empty", document.id)
     for name, value in (("text", document.text), ("title", document.title)):
         if not isinstance(value, str):
-            raise _refusal(f"the {name} of document {document.id!r}", "a string", value)
+            raise refusal(f"the {name} of document {document.id!r}", "a string", value)
     metadata: object = document.metadata
     if not isinstance(metadata, Mapping):
-        raise _refusal(f"the metadata of document {document.id!r}", "a mapping", metadata)
-
-
-def _to_json(document: Document) -> str:
-    for name, value in document.metadata.items():
-        if not isinstance(name, str):
-            raise _refusal(f"a metadata name of document {document.id!r}", "a string", name)
-        place = f"metadata {name!r} of document {document.id!r}"
-        if not _is_flat(value):
-            raise _refusal(place, "a string, a finite number, a boolean or None", value)
-        _check_storable(place, name, value)
-    return json.dumps(_sorted(document.metadata), ensure_ascii=False, separators=(",", ":"))
-
-
-def _refusal(place: str, allowed: str, got: object) -> ParameterError:
-    try:
-        return ParameterError(place, allowed, got)
-    except (ValueError, RecursionError):
-        # Python does not write out integers of many digits, nor what is nested deeply.
-        return ParameterError(place, allowed, type(got))
-
-
-def _is_flat(value: object) -> bool:
-    if isinstance(value, float):
-        return value - value == 0
-    return value is None or isinstance(value, str | int | bool)
-
-
-def _check_storable(place: str, name: str, value: MetadataValue) -> None:
-    for text in (name, value):
-        if isinstance(text, str) and _storable(text) != text:
-            raise ParameterError(place, "valid Unicode, without lone surrogates", text)
-    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
-        # Python refuses to write it, here and in an error.
-        raise InputError(f"{place} must have at most {_MOST_DIGITS:,} digits; store it as a string")
-
-
-def _sorted(metadata: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:
-    return {name: metadata[name] for name in sorted(metadata)}
+        raise refusal(f"the metadata of document {document.id!r}", "a mapping", metadata)
 
 
 def _storable(text: str) -> str:

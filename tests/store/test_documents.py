@@ -88,9 +88,9 @@ def test_an_unknown_document_is_a_key_error_that_suggests_ids(store: DocumentSto
     assert caught.value.suggestions == ("letters/1899.txt",)
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), b"x"])
-def test_metadata_that_is_not_flat_is_refused(store: DocumentStore, value: object) -> None:
-    with pytest.raises(ParameterError, match="metadata 'k' of document 'a'"):
+@pytest.mark.parametrize("value", [float("nan"), b"x", {1, 2}, [b"x"], {"a": {1: 2}}])
+def test_metadata_that_cannot_be_stored_is_refused(store: DocumentStore, value: object) -> None:
+    with pytest.raises(ParameterError, match="of document 'a' must be"):
         store.add([Document("a", "x", {"k": value})])  # type: ignore[dict-item]
     assert len(store) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,20 @@ LARGEST: dict[str, tuple[Any, Any]] = {
     "entries": (
         lambda n: Document("a", "x", {f"k{i}": 1 for i in range(limits.MOST_FIELDS + n)}),
         "the metadata of document 'a' must be at most 10,000 entries, got 10001",
+    ),
+    "entries of lists and objects": (
+        lambda n: Document("a", "x", {"k": [{"n": i} for i in range(4_999)], "l": [1] * n}),
+        "the metadata of document 'a' must be at most 10,000 entries, got 10001",
+    ),
+    "names within": (
+        lambda n: Document("a", "x", {"k": [{"k" * (limits.MOST_NAME + n): 1}]}),
+        "the metadata name 'kkkk",
+    ),
+    "depth": (
+        lambda n: Document(
+            "a", "x", json.loads('{"k":' * (32 + n) + '{"a":[]}'[5:] + "}" * (31 + n))
+        ),
+        "metadata 'k' of document 'a' must be nested at most 32 deep, got 33",
     ),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from embedsearch._errors import ParameterError, WorkspaceDamagedError
+from embedsearch._errors import InputError, ParameterError, WorkspaceDamagedError
 from embedsearch._types import Document
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.schema import to_document, to_row
@@ -25,13 +25,17 @@ def nested(inner: Any, depth: int, *, named: bool = False) -> Any:
 
 
 VALUES = {
-    "an integer of 64 bits and more": ([2**70], "got [1180591620717411303424]"),
-    "an integer of too many digits": ([HUGE], "got <class 'list'>"),
-    "one in a mapping": ({"n": (HUGE,)}, "got <class 'dict'>"),
-    "lists nested deeply": (nested(1, 100_000), "got <class 'list'>"),
-    "mappings nested deeply": (nested(1, 100_000, named=True), "got <class 'dict'>"),
-    "a number that is none": ([float("nan")], "got [nan]"),
-    "an infinite number": ({"n": float("-inf")}, "got {'n': -inf}"),
+    "a set": ({HUGE}, "'k' of document 'a' must be a string, a finite.* got <class 'set'>"),
+    "an integer of too many digits": ([HUGE], "'k' of document 'a' must have at most 4,300 digits"),
+    "one in a mapping": ({"n": (HUGE,)}, "'k.n' of document 'a' must have at most 4,300 digits"),
+    "lists nested deeply": (nested(1, 100_000), "'k' of .* must be nested at most 32 deep, got 33"),
+    "mappings": (nested(1, 100_000, named=True), "'k' of .* must be nested at most 32 deep"),
+    "a number that is none": ([float("nan")], "'k' of document 'a' must be a string.* got nan"),
+    "an infinite number": ({"n": float("-inf")}, "'k.n' of document 'a' must .* got -inf"),
+    "a name that is none": ({"n": {1: 2}}, "name of document 'a' must be a string, got 1"),
+    "broken text": ([{"n": "a\ud800"}], "'k.n' of document 'a' must be valid Unicode"),
+    "a broken name": ({"\ud800": 1}, ".* of document 'a' must be valid Unicode"),
+    "bytes": ([b"x"], "'k' of document 'a' must be a string"),
 }
 
 
@@ -42,22 +46,20 @@ def store(tmp_path: Path) -> Iterator[DocumentStore]:
     store.close()
 
 
-@pytest.mark.parametrize(("value", "got"), VALUES.values(), ids=VALUES)
-def test_a_nested_value_is_refused_and_nothing_of_its_batch_is_kept(
-    store: DocumentStore, value: Any, got: str
+@pytest.mark.parametrize(("value", "told"), VALUES.values(), ids=VALUES)
+def test_a_bad_value_is_refused_and_nothing_of_its_batch_is_kept(
+    store: DocumentStore, value: Any, told: str
 ) -> None:
     store.add([Document("old", "x")])
     batch = [Document("old", "changed"), Document("b", "y"), Document("a", "x", {"k": value})]
-    with pytest.raises(ParameterError) as caught:
+    with pytest.raises(InputError, match=f"^a?.?metadata {told}"):
         store.add(batch)
-    assert str(caught.value).startswith("metadata 'k' of document 'a' must be a string, a finite")
-    assert str(caught.value).endswith(got)
     assert list(store.ids()) == ["old"]
     assert store.get("old").text == "x"
     assert (store.change, store.in_transaction) == (1, False)
 
 
-@pytest.mark.parametrize("depth", [50, 200, 300, 400, 500, 900, 990, 1000, 1010])
+@pytest.mark.parametrize("depth", [33, 50, 200, 300, 400, 500, 900, 990, 1000, 1010])
 def test_nesting_of_any_depth_is_one_error(depth: int) -> None:
     with pytest.raises(ParameterError, match="metadata 'k' of document 'a'"):
         to_row(Document("a", "x", {"k": nested(1, depth)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -32,7 +33,31 @@ NAMES = [
     'a"."b',
     "$[0]",
 ]
-TEXTS = ["en", "EN", "", "1990", " 7 ", "007", "0.5", "1e3", "true", "False", "ß", "a%b", "a_b\\"]
+DATES = {
+    "2020-01": ("2020-01-01T00", "2020-02-01T00"),
+    " 2020-01-31": ("2020-01-31T00", "2020-02-01T00"),
+    "2020-01-31T23:00-02:00": ("2020-02-01T01:00", "2020-02-01T01:01"),
+    "2020-02-01 01:00:30": ("2020-02-01T01:00:30", "2020-02-01T01:00:31"),
+    "1990-12-31T10Z": ("1990-12-31T10", "1990-12-31T11"),
+}
+TEXTS = [
+    *DATES,
+    "2020",
+    "2020-02-30",
+    "en",
+    "EN",
+    "",
+    "1990",
+    " 7 ",
+    "007",
+    "0.5",
+    "1e3",
+    "true",
+    "False",
+    "ß",
+    "a%b",
+    "a_b\\",
+]
 HOSTILE = [
     "'; DROP TABLE documents; --",
     '"',
@@ -50,13 +75,14 @@ HOSTILE = [
 texts = st.sampled_from(TEXTS + HOSTILE) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=4
 )
-numbers = st.sampled_from([0, 1, -1, 7, 1990, 0.5, -0.5, 1000.0, 2**53 + 1, 2.0**53, 10**30]) | (
-    st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
-)
+numbers = st.sampled_from(
+    [0, 1, -1, 7, 1990, 2020, 0.5, -0.5, 1000.0, 2**53 + 1, 2.0**53, 10**30]
+) | (st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False))
 values = st.none() | st.booleans() | numbers | texts
 names = st.sampled_from(NAMES)
 orders = st.sampled_from(["<", "<=", ">", ">="])
-documents = st.tuples(st.dictionaries(names, values), st.sampled_from(["", "en", "7", "A title"]))
+held = values | st.lists(values, max_size=3)
+documents = st.tuples(st.dictionaries(names, held), st.sampled_from(["", "en", "7", "A title"]))
 patterns = st.text("a%_b\\1.🙂", max_size=6) | texts
 
 comparisons = st.one_of(
@@ -118,7 +144,26 @@ def truth(value: object) -> bool | None:
     return {"true": True, "false": False}.get(str(value).lower())
 
 
+def year(value: object) -> tuple[datetime, datetime] | None:
+    """Return the first moment of the year that a value may mean, and that after its last."""
+    is_text = isinstance(value, str) and re.fullmatch(r"\s*[0-9]{4}\s*", value)
+    if not is_text and (type(value) is not int or not 1000 <= value <= 9999):
+        return None
+    number = int(value)  # type: ignore[call-overload]
+    return (datetime(number, 1, 1), datetime(number + 1, 1, 1)) if 0 < number < 9999 else None
+
+
+def period(value: object) -> tuple[datetime, datetime] | None:
+    if isinstance(value, str) and value in DATES:
+        start, stop = map(datetime.fromisoformat, DATES[value])
+        return start, stop
+    return year(value)
+
+
 def equal(value: object, wanted: object) -> bool:
+    own, other = period(value), period(wanted)
+    if own and other and not year(value) and other[0] <= own[0] and own[1] <= other[1]:
+        return True
     if value is None or wanted is None:
         return value is wanted
     if isinstance(value, str) and isinstance(wanted, str):
@@ -171,6 +216,14 @@ def passes(expression: Any, document: Document) -> bool:
     value: Any = document.metadata.get(name)
     if value is None and name in ("id", "title"):
         value = getattr(document, name) or None
+    if word in ("!=", "not in"):
+        return not holds("=" if word == "!=" else "in", value, operands)
+    return holds(word, value, operands)
+
+
+def holds(word: str, value: Any, operands: list[Any]) -> bool:
+    if isinstance(value, list):
+        return any(compared(word, each, operands) for each in value if each is not None)
     return compared(word, value, operands)
 
 
@@ -181,12 +234,16 @@ def compared(word: str, value: Any, operands: list[Any]) -> bool:
             return False
         text, pattern = str(value).casefold(), wanted.casefold()
         return like(text, pattern) if word == "like" else pattern in text
-    if word in ("in", "not in"):
-        return any(equal(value, one) for one in wanted) == (word == "in")
-    if word in ("=", "!="):
-        return equal(value, wanted) == (word == "=")
+    if word == "in":
+        return any(equal(value, one) for one in wanted)
+    if word == "=":
+        return equal(value, wanted)
     if word == "between":
         return compared(">=", value, operands) and compared("<=", value, operands[1:])
+    own, other = period(value), period(wanted)
+    if own and other and not (year(value) and year(wanted)):
+        edge = other[0] if word in ("<", ">=") else other[1]
+        return (own[0] < edge) == (word in ("<", "<="))
     if not comparable(value, wanted):
         return False
     lower, higher = below(value, wanted), below(wanted, value)

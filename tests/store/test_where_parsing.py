@@ -67,6 +67,24 @@ def test_names_are_read(written: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "field", "values"),
+    [
+        ("'x' in tags", Field("tags", 7), ("x",)),
+        ("7 in meta.sizes", Field("meta.sizes", 5), (7,)),
+        ("null in tags", Field("tags", 8), (None,)),
+        ("'x' in 'tags'", Field("tags", 7), ("x",)),
+        ("'x' in ('tags')", Field("x", 0), ("tags",)),
+        ("'x' in(1)", Field("x", 0), (1,)),
+    ],
+)
+def test_a_value_may_come_first(written: str, field: Field, values: tuple[object, ...]) -> None:
+    assert parse_where(written) == Among(field, values)  # type: ignore[arg-type]
+    assert parse_where(written.replace(" in", " NOT in")) == Not(
+        Among(Field(field.name, field.place + 4 * (field.place > 0)), values)  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
     ("where", "place", "reason"),
     [
         ("lang = en", 8, "text goes in quotes: 'en'"),
@@ -87,8 +105,15 @@ def test_names_are_read(written: str, name: str) -> None:
         ("(year = 1", 10, "expected `)`"),
         ("year = 1)", 9, "expected `and`, `or` or the end"),
         ("year = 1 lang = 'x'", 10, "expected `and`, `or` or the end"),
-        ("year = 1990-01-01", 8, "this is not a number"),
-        ("year = 12abc", 8, "this is not a number"),
+        ("day = 1990-02-30", 7, "no such date; as text it goes in quotes: '1990-02-30'"),
+        ("day = 1990-01-1", 7, "no number and no date; as text it goes in quotes: '1990-01-1'"),
+        ("day = 1990-01-01T25", 7, "no such date"),
+        ("day like 1990-01", 10, "`like` needs a text"),
+        ("1990-01 < day", 1, "expected a field: it comes first"),
+        ("'x' in", 7, "expected a field"),
+        ("'x' not in 5", 12, "expected a field"),
+        ("`x` in tags", 8, "expected `(`"),
+        ("year = 12abc", 8, "this is no number"),
         ("year = 1e999", 8, "too large"),
         ("year = " + "9" * 5000, 8, "too large"),
         ("year = inf", 8, "expected a value"),

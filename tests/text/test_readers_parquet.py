@@ -34,16 +34,19 @@ def test_rows_of_many_batches_are_read_in_order(put: Put, read: Read) -> None:
     assert read("a.parquet") == [Document(str(i), f"text {i}") for i in range(count)]
 
 
-def test_values_become_flat_metadata(put: Put, read: Read) -> None:
+def test_values_become_metadata(put: Put, read: Read) -> None:
     columns: dict[str, list[Any]] = {
         "text": ["t"], "day": [dt.date(2020, 1, 31)], "price": [decimal.Decimal("1.50")],
-        "tags": [["a", "b"]], "none": [None], "raw": [b"bytes"], "x": [float("nan")],
+        "tags": [["a", "b"]],
+        "who": [{"name": "Ann", "born": [dt.date(1990, 2, 3)]}],
+        "none": [None], "raw": [b"bytes"], "x": [float("nan")],
         "at": [dt.datetime(2020, 1, 31, 12, 30)],
     }  # fmt: skip
     put("a.parquet", parquet(columns))
     assert read("a.parquet")[0].metadata == {
-        "day": "2020-01-31", "price": 1.5, "tags": '["a", "b"]', "none": None, "raw": "bytes",
+        "day": "2020-01-31", "price": 1.5, "tags": ["a", "b"], "none": None, "raw": "bytes",
         "x": None, "at": "2020-01-31T12:30:00",
+        "who": {"name": "Ann", "born": ["1990-02-03"]},
     }  # fmt: skip
 
 

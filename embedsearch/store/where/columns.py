@@ -1,32 +1,37 @@
 """Fields of all documents as columns in memory: each distinct value once, and a code a document.
 
-A comparison is then made once for each distinct value, not once for each document.
+A comparison is then made once for each distinct value, not once for each document, nor once for
+each element of a list.
 """
 
 from __future__ import annotations
 
-import json
+from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.store.connection import guarded
+from embedsearch.store.connection import broken_document, guarded
+from embedsearch.store.metadata import BrokenRowError, parse_many, parse_metadata
+from embedsearch.store.where.paths import ABSENT, FieldPath
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from embedsearch._types import IntVector, MetadataValue
+    from embedsearch._types import IntVector, MetadataScalar
 
 OWN_FIELDS = ("id", "title")
 
 _BATCH = 2_000
-_ABSENT = object()
-_CODE_OF_ABSENT = 1
+# Codes of what is no single value; those of values follow.
+_NULL, _ABSENT, _LIST, _OBJECT = range(4)
+_NO_VALUES = 4
 
 Record = tuple[int, int, str, str, str]
 
@@ -36,22 +41,44 @@ class Column:
     """A field of all documents.
 
     Attributes:
-        values: Its distinct values; the first two are None, for null and for no such field.
+        values: Its distinct values, from place 4 on; the first four are None, and stand for null,
+            for no such field, for a list and for an object.
         codes: `(n,)`, for each document the place of its value in `values`.
+        rows: `(m,)`, for each element of a list the place of its document.
+        elements: `(m,)`, for each element of a list the place of it in `values`.
     """
 
-    values: Sequence[MetadataValue]
+    values: Sequence[MetadataScalar]
     codes: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    elements: NDArray[np.int32]
 
     @property
     def is_known(self) -> bool:
         """Whether a document has the field, were it null."""
-        return bool((self.codes != _CODE_OF_ABSENT).any())
+        return bool((self.codes != _ABSENT).any())
 
     @property
-    def characters(self) -> int:
-        """How much text its values hold."""
-        return sum(len(value) for value in self.values if isinstance(value, str))
+    def is_object(self) -> bool:
+        """Whether it holds objects, and nothing that could be compared."""
+        holds = bool((self.codes == _OBJECT).any() or (self.elements == _OBJECT).any())
+        return holds and len(self.values) == _NO_VALUES
+
+    @property
+    def size(self) -> int:
+        """How much its values take: characters, and elements of lists."""
+        texts = sum(len(value) for value in self.values if isinstance(value, str))
+        return texts + len(self.elements)
+
+    def mask(self, passes: Callable[[MetadataScalar], bool]) -> NDArray[np.bool_]:
+        """Say of every document whether its value passes, or one of its list, `(n,)`."""
+        own = map(passes, self.values[_NO_VALUES:])
+        truths = np.zeros(len(self.values), dtype=bool)
+        truths[_NO_VALUES:] = np.fromiter(own, dtype=bool, count=len(self.values) - _NO_VALUES)
+        truths[[_NULL, _ABSENT]] = passes(None)
+        mask: NDArray[np.bool_] = truths[self.codes]
+        mask[self.rows[truths[self.elements]]] = True
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +108,9 @@ def read_table(path: Path, connection: sqlite3.Connection, names: Iterable[str])
 
     Returns:
         The columns, all of one state even while others write.
+
+    Raises:
+        WorkspaceDamagedError: The metadata of a document cannot be read.
     """
     coders = {name: _Coder() for name in names}
     numbers: list[int] = []
@@ -89,13 +119,9 @@ def read_table(path: Path, connection: sqlite3.Connection, names: Iterable[str])
     for records in _batches(path, connection, with_own):
         change = records[0][0]
         numbers.extend(record[1] for record in records)
-        # One call for many is faster than many calls.
-        every = json.loads(f"[{','.join(record[2] for record in records)}]")
+        every = _metadata_of(path, connection, records)
         for name, coder in coders.items():
-            if name in OWN_FIELDS:
-                coder.extend(map(_own, every, records, [name] * len(records)))
-            else:
-                coder.extend([metadata.get(name, _ABSENT) for metadata in every])
+            coder.extend(_values(name, every, records))
     columns = {name: coder.column() for name, coder in coders.items()}
     return Table(change, np.array(numbers, dtype=np.int64), columns)
 
@@ -114,7 +140,34 @@ def _batches(path: Path, connection: sqlite3.Connection, with_own: bool) -> Iter
         yield records
 
 
-def _own(metadata: Mapping[str, MetadataValue], record: Record, name: str) -> MetadataValue:
+def _metadata_of(
+    path: Path, connection: sqlite3.Connection, records: Sequence[Record]
+) -> list[dict[str, Any]]:
+    # One call for many is faster than many calls.
+    if (every := parse_many([record[2] for record in records])) is not None:
+        return every
+    return [_parsed(path, connection, record) for record in records]
+
+
+def _parsed(path: Path, connection: sqlite3.Connection, record: Record) -> dict[str, Any]:
+    try:
+        return parse_metadata(record[2])
+    except BrokenRowError as error:
+        query = "SELECT CAST(id AS BLOB) FROM documents WHERE number = ?"
+        with guarded(path):
+            row = connection.execute(query, (record[1],)).fetchone()
+        raise broken_document(path, row and row[0], str(error)) from error
+
+
+def _values(name: str, every: Sequence[dict[str, Any]], records: Sequence[Record]) -> Iterable[Any]:
+    if name in OWN_FIELDS:
+        return map(_own, every, records, repeat(name))
+    if "." not in name:
+        return [metadata.get(name, ABSENT) for metadata in every]
+    return map(FieldPath(name).value, every)
+
+
+def _own(metadata: Mapping[str, Any], record: Record, name: str) -> Any:
     value = metadata.get(name)
     return value if value is not None else record[3 + OWN_FIELDS.index(name)] or None
 
@@ -123,23 +176,38 @@ class _Coder:
     """Numbers the distinct values of a column as they come."""
 
     def __init__(self) -> None:
-        self._codes: dict[object, int] = {}
-        self._values: list[MetadataValue] = []
-        self._rows: list[int] = []
-        self.extend((None, _ABSENT))
-        self._values[_CODE_OF_ABSENT] = None
-        self._rows.clear()
+        self._codes: dict[object, int] = {(type(None), None): _NULL, (object, ABSENT): _ABSENT}
+        self._values: list[MetadataScalar] = [None] * _NO_VALUES
+        self._documents: list[int] = []
+        self._rows, self._elements = array("i"), array("i")
 
-    def extend(self, values: Iterable[MetadataValue | object]) -> None:
-        codes = self._codes
+    def extend(self, values: Iterable[Any]) -> None:
         for value in values:
-            # For a dictionary, 1 and 1.0 and True are one.
-            key = value if type(value) is str else (type(value), value)
-            code = codes.get(key)
-            if code is None:
-                code = codes[key] = len(codes)
-                self._values.append(value)  # type: ignore[arg-type]
-            self._rows.append(code)
+            kind = type(value)
+            if kind is list:
+                self._add_elements(value)
+                self._documents.append(_LIST)
+            else:
+                self._documents.append(_OBJECT if kind is dict else self._code(kind, value))
 
     def column(self) -> Column:
-        return Column(self._values, np.array(self._rows, dtype=np.int32))
+        rows, elements = (np.array(part, dtype=np.int32) for part in (self._rows, self._elements))
+        return Column(self._values, np.array(self._documents, dtype=np.int32), rows, elements)
+
+    def _add_elements(self, elements: list[Any]) -> None:
+        for value in elements:
+            kind = type(value)
+            if kind is list:
+                self._add_elements(value)
+            elif value is not None:
+                self._rows.append(len(self._documents))
+                self._elements.append(_OBJECT if kind is dict else self._code(kind, value))
+
+    def _code(self, kind: type, value: Any) -> int:
+        # For a dictionary, 1 and 1.0 and True are one.
+        key = value if kind is str else (kind, value)
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = len(self._values)
+            self._values.append(value)
+        return code

@@ -8,13 +8,13 @@ import numpy as np
 
 from embedsearch.store.where.columns import OWN_FIELDS, Table, read_table
 from embedsearch.store.where.parsing import parse_where
-from embedsearch.store.where.tree import And, Condition, Field, Not, Or, fields_of
-from embedsearch.store.where.unknown import fail_for_unknown
+from embedsearch.store.where.tree import Among, And, Comparison, Condition, Not, Or, comparisons_of
+from embedsearch.store.where.unknown import fail_for_object, fail_for_unknown
 from embedsearch.store.where.values import predicate_for
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_ANSWERS = 8
 _MOST_COLUMNS = 32
-_MOST_CHARACTERS = 100_000_000
+_MOST_KEPT = 100_000_000
 
 
 class Filters:
@@ -49,14 +49,15 @@ class Filters:
             `(m,)`, ascending, read-only.
 
         Raises:
-            QueryError: The filter does not parse, or names a field that no document has.
+            QueryError: The filter does not parse, names a field that no document has, or
+                compares one that holds objects.
         """
         condition = parse_where(where)
-        fields = {field.name: field for field in reversed(list(fields_of(condition)))}
-        table = self._table_with(fields, change)
+        comparisons = list(comparisons_of(condition))
+        table = self._table_with({one.field.name for one in comparisons}, change)
         answer = table.answers.get(where)
         if answer is None:
-            self._check_known(where, fields.values(), table)
+            self._check_fields(where, comparisons, table)
             answer = _answer(condition, table)
             if len(table.answers) >= _MOST_ANSWERS:
                 table.answers.clear()
@@ -72,7 +73,7 @@ class Filters:
         if not missing:
             return kept
         table = self._joined(kept, missing, names)
-        is_small = sum(column.characters for column in table.columns.values()) < _MOST_CHARACTERS
+        is_small = sum(column.size for column in table.columns.values()) < _MOST_KEPT
         self._table = table if is_small else Table()
         return table
 
@@ -86,12 +87,18 @@ class Filters:
     def _read(self, names: Collection[str]) -> Table:
         return read_table(self._path, self._connection, names)
 
-    def _check_known(self, where: str, fields: Collection[Field], table: Table) -> None:
-        """Refuse a field that no document has: a filter on it could only mislead."""
-        for field in sorted(fields, key=lambda field: field.place):
-            is_known = field.name in OWN_FIELDS or table.columns[field.name].is_known
-            if len(table.numbers) and not is_known:
+    def _check_fields(self, where: str, comparisons: Iterable[Comparison], table: Table) -> None:
+        """Refuse a field that no document has, or that is an object: it could only mislead."""
+        if not len(table.numbers):
+            return
+        for comparison in comparisons:
+            field = comparison.field
+            column = table.columns[field.name]
+            if not (column.is_known or field.name in OWN_FIELDS):
                 fail_for_unknown(where, field, self._path, self._connection)
+            asks_for_value = not (isinstance(comparison, Among) and comparison.is_of_existence)
+            if asks_for_value and column.is_object:
+                fail_for_object(where, field, self._path, self._connection)
 
 
 def _answer(condition: Condition, table: Table) -> IntVector:
@@ -110,7 +117,4 @@ def _mask(condition: Condition, table: Table) -> NDArray[np.bool_]:
         for part in condition.parts[1:]:
             join(mask, _mask(part, table), out=mask)
         return mask
-    column = table.columns[condition.field.name]
-    passes = predicate_for(condition)
-    truths = np.fromiter(map(passes, column.values), dtype=bool, count=len(column.values))
-    return truths[column.codes]
+    return table.columns[condition.field.name].mask(predicate_for(condition))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from embedsearch._errors import ParameterError, QueryError
+from embedsearch.store.where.dates import Date, period_of
 from embedsearch.store.where.numerals import number_of
 from embedsearch.store.where.tokens import Kind, Token, fail, tokenize
 from embedsearch.store.where.tree import (
     Among,
     And,
+    Between,
+    Bound,
     Condition,
     Contains,
     Field,
@@ -18,16 +21,17 @@ from embedsearch.store.where.tree import (
     Or,
     Order,
     Ordered,
+    Value,
 )
 
 if TYPE_CHECKING:
-    from embedsearch._types import MetadataValue
+    from embedsearch._types import MetadataScalar
 
 _MOST_NESTED = 50
 _MOST_COMPARISONS = 100
 _MOST_VALUES = 5_000
 
-_CONSTANTS: dict[str, MetadataValue] = {"true": True, "false": False, "null": None}
+_CONSTANTS: dict[str, MetadataScalar] = {"true": True, "false": False, "null": None}
 _OPERATORS = ("in", "between", "like", "contains")
 _KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
 
@@ -35,13 +39,16 @@ _KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
 def parse_where(where: str) -> Condition:
     """Read a filter such as `year > 1990 and lang in ('en', 'de')`.
 
-    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes. A value is
-    a number, a text in single or double quotes, `true`, `false` or `null`; a quote within is
-    doubled or has a backslash before it. The field comes first:
+    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes; dots go
+    into nested objects. A value is a number, a date such as `2020-06-01`, a text in single or
+    double quotes, `true`, `false` or `null`; a quote within is doubled or has a backslash before
+    it. The field comes first:
 
     - `=`, `==`, `!=`, `<>`, `<`, `<=`, `>`, `>=`
     - `in (a, b)`, `between a and b`, `like 'pat%'`, `contains 'text'`, each with `not` before it
     - `is null`, `is not null`, `exists` (before or after the field)
+
+    But of a list, `'value' in field` is the same as `field = 'value'`.
 
     These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
     of the language may be in any case.
@@ -109,6 +116,8 @@ class _Parser:
             self._fail(f"more than {_MOST_COMPARISONS} comparisons")
         if self._take("exists"):
             return Not(Among(self._field_in_parentheses(), (None,)))
+        if self._is_value_first():
+            return self._value_in_field()
         field = self._field()
         if self._token.kind is Kind.SIGN:
             return self._by_sign(field)
@@ -119,6 +128,23 @@ class _Parser:
             self._need("null")
             return _negated(Among(field, (None,)), negated)
         return self._by_word(field)
+
+    def _is_value_first(self) -> bool:
+        """Whether what comes next is `'value' in field`, and not `'field' in ('value')`."""
+        token = self._token
+        is_value = token.kind in (Kind.NUMBER, Kind.DATE) or self._word in _CONSTANTS
+        if not is_value and (token.kind is not Kind.QUOTED or token.mark == "`"):
+            return False
+        # The last token is the end, and none of these.
+        words = [_as_word(token) for token in self._tokens[self._next + 1 : self._next + 4]]
+        words = words[1:] if words[:1] == ["not"] else words
+        return words[:1] == ["in"] and words[1:2] != ["("]
+
+    def _value_in_field(self) -> Condition:
+        value = self._value()
+        negated = self._take("not")
+        self._need("in")
+        return _negated(Among(self._field(), (value,)), negated)
 
     def _by_sign(self, field: Field) -> Condition:
         sign = self._token.text
@@ -143,11 +169,11 @@ class _Parser:
         return _negated(Like(field, text) if word == "like" else Contains(field, text), negated)
 
     def _range(self, field: Field) -> Condition:
-        lowest = Ordered(field, ">=", self._bound())
+        lowest = self._bound()
         self._need("and")
-        return And((lowest, Ordered(field, "<=", self._bound())))
+        return Between(field, lowest, self._bound())
 
-    def _list(self) -> tuple[MetadataValue, ...]:
+    def _list(self) -> tuple[Value, ...]:
         self._need("(")
         values = [self._value()]
         while self._take(","):
@@ -164,7 +190,7 @@ class _Parser:
 
     def _field(self) -> Field:
         token = self._token
-        if token.kind is Kind.NUMBER:
+        if token.kind in (Kind.NUMBER, Kind.DATE):
             self._fail("expected a field: it comes first, as in year > 1990")
         if token.kind not in (Kind.NAME, Kind.QUOTED):
             self._fail("expected a field")
@@ -173,7 +199,7 @@ class _Parser:
         self._next += 1
         return Field(token.text, token.place)
 
-    def _bound(self) -> str | int | float:
+    def _bound(self) -> Bound:
         place = self._token.place
         value = self._value()
         if value is None or isinstance(value, bool):
@@ -187,13 +213,15 @@ class _Parser:
             fail(self._where, place, f"`{word}` needs a text in quotes")
         return value
 
-    def _value(self) -> MetadataValue:
+    def _value(self) -> Value:
         self._values += 1
         if self._values > _MOST_VALUES:
             self._fail(f"more than {_MOST_VALUES} values")
         token = self._token
         if token.kind is Kind.NUMBER:
             return self._number(token)
+        if token.kind is Kind.DATE:
+            return self._date(token)
         is_text = token.kind is Kind.QUOTED and token.mark != "`"
         if not is_text and self._word not in _CONSTANTS:
             self._fail_for_value(token)
@@ -206,6 +234,13 @@ class _Parser:
             self._fail("the number is too large; numbers reach to 1.8e308")
         self._next += 1
         return number
+
+    def _date(self, token: Token) -> Date:
+        period = period_of(token.text)
+        if period is None:
+            self._fail(f"there is no such date; as text it goes in quotes: {token.text!r}")
+        self._next += 1
+        return Date(token.text, period)
 
     @property
     def _token(self) -> Token:
@@ -233,7 +268,7 @@ class _Parser:
     def _fail_for_value(self, token: Token) -> NoReturn:
         if token.kind is Kind.NAME or token.mark:
             self._fail(f"expected a value; text goes in quotes: {token.text[:40]!r}")
-        self._fail("expected a value: a number, a text in quotes, true, false or null")
+        self._fail("expected a value: a number, a date, a text in quotes, true, false or null")
 
 
 def _as_word(token: Token) -> str:

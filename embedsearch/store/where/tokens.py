@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NoReturn
 
 from embedsearch._errors import QueryError
+from embedsearch.store.where.dates import UNQUOTED
 from embedsearch.store.where.numerals import NUMERAL
 
 _MOST_CHARACTERS = 100_000
@@ -15,7 +16,8 @@ _SHOWN = 60
 
 _SPACE = re.compile(r"\s*")
 _TOKEN = re.compile(
-    rf"(?P<number>{NUMERAL})(?P<tail>[\w.\-]*)"
+    rf"(?P<date>{UNQUOTED})(?![\w.:+\-])"
+    rf"|(?P<number>{NUMERAL})(?P<tail>[\w.\-]*)"
     r"|(?P<name>[^\W\d][\w.\-]*)"
     r"|(?P<sign>==|!=|<>|<=|>=|[=<>(),])"
     r"""|(?P<quote>['"`])"""
@@ -39,6 +41,7 @@ class Kind(Enum):
 
     NAME = "name"
     QUOTED = "quoted"
+    DATE = "date"
     NUMBER = "number"
     SIGN = "sign"
     END = "end"
@@ -46,7 +49,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, a number, a quoted text or a sign.
+    """A word, a number, a date, a quoted text or a sign.
 
     Attributes:
         kind: What it is.
@@ -118,11 +121,13 @@ def _read(where: str, place: int) -> tuple[Token, int]:
         fail(where, place, _ADVICE.get(where[place], other))
     if found["tail"]:
         fail(
-            where, place, f"this is not a number; as text it goes in quotes: '{found[0][:_SHOWN]}'"
+            where,
+            place,
+            f"this is no number and no date; as text it goes in quotes: '{found[0][:_SHOWN]}'",
         )
     if found["quote"]:
         return _read_quoted(where, place, found["quote"])
-    kind = Kind(next(kind for kind in ("number", "name", "sign") if found[kind]))
+    kind = Kind(next(kind for kind in ("date", "number", "name", "sign") if found[kind]))
     return Token(kind, found[0], place), found.end()
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from embedsearch._types import MetadataValue
+    from embedsearch._types import MetadataScalar
+    from embedsearch.store.where.dates import Date
 
 Order = Literal["<", "<=", ">", ">="]
+Bound: TypeAlias = "str | int | float | Date"
+Value: TypeAlias = "MetadataScalar | Date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Field:
     """A field of the metadata, or the `id` or `title` of the document.
 
     Attributes:
-        name: As it is in the metadata.
+        name: A key of the metadata, or the way to one in a nested object: `meta.agent`.
         place: Where it stands in the filter, counted from 0.
     """
 
@@ -31,7 +34,12 @@ class Among:
     """The field equals one of the values; None stands for a field that is not there."""
 
     field: Field
-    values: tuple[MetadataValue, ...]
+    values: tuple[Value, ...]
+
+    @property
+    def is_of_existence(self) -> bool:
+        """Whether it asks for nothing but whether the field is there."""
+        return self.values == (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,16 @@ class Ordered:
 
     field: Field
     order: Order
-    value: str | int | float
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The field is not below the one value, and not above the other."""
+
+    field: Field
+    lowest: Bound
+    highest: Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +97,16 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Comparison = Among | Ordered | Like | Contains
+Comparison = Among | Ordered | Between | Like | Contains
 Condition = Comparison | Not | And | Or
 
 
-def fields_of(condition: Condition) -> Iterator[Field]:
-    """Yield the fields that a condition names, from left to right."""
+def comparisons_of(condition: Condition) -> Iterator[Comparison]:
+    """Yield the comparisons that a condition is made of, from left to right."""
     if isinstance(condition, Not):
-        yield from fields_of(condition.part)
+        yield from comparisons_of(condition.part)
     elif isinstance(condition, And | Or):
         for part in condition.parts:
-            yield from fields_of(part)
+            yield from comparisons_of(part)
     else:
-        yield condition.field
+        yield condition

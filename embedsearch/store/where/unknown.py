@@ -1,18 +1,19 @@
-"""The error for a field that no document has."""
+"""The errors for a field that no document has, and for one that cannot be compared."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from embedsearch.store.connection import guarded
+from embedsearch.store.metadata import parse_metadata
 from embedsearch.store.where.columns import OWN_FIELDS
 from embedsearch.store.where.tokens import fail
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from embedsearch.store.where.tree import Field
@@ -27,27 +28,56 @@ def fail_for_unknown(
     where: str, field: Field, path: Path, connection: sqlite3.Connection
 ) -> NoReturn:
     """Raise a `QueryError` that points at a field and names those that there are."""
-    names = [*_frequent_names(path, connection), *OWN_FIELDS]
+    frequent = _frequent_names(path, connection)
+    names = [*frequent[:_MOST_NAMES], *OWN_FIELDS]
     wanted = field.name[:_SHOWN_LETTERS]
     folded = {name.casefold()[:_SHOWN_LETTERS]: name for name in reversed(names)}
     near = get_close_matches(wanted.casefold(), folded, n=3)
     hint = f"did you mean {' or '.join(_shown(folded[name]) for name in near)}? " if near else ""
-    others = ", ".join(_shown(name) for name in names[:_SHOWN_NAMES])
-    more = " and others" if len(names) > _SHOWN_NAMES else ""
-    reason = f"no document has a field {_shown(field.name)}; {hint}the fields are {others}{more}"
+    reason = f"no document has a field {_shown(field.name)}; {hint}the fields are {_listed(names)}"
+    fail(where, field.place, reason)
+
+
+def fail_for_object(
+    where: str, field: Field, path: Path, connection: sqlite3.Connection
+) -> NoReturn:
+    """Raise a `QueryError` that points at a field and names those that are within it."""
+    start = f"{field.name}."
+    inner = [name for name in _frequent_names(path, connection) if name.startswith(start)]
+    reason = f"{_shown(field.name)} is an object, which only `is null` and `exists` can ask for"
+    if inner:
+        reason += f"; the fields within it are {_listed(inner)}"
     fail(where, field.place, reason)
 
 
 def _frequent_names(path: Path, connection: sqlite3.Connection) -> list[str]:
-    """List the names of fields in the first and the last documents, frequent ones first."""
+    """List the names of fields in the first and the last documents, frequent ones first.
+
+    Those within an object have its name before theirs.
+    """
     seen: Counter[str] = Counter()
     for direction in ("ASC", "DESC"):
         query = f"SELECT metadata FROM documents ORDER BY number {direction} LIMIT {_SAMPLE}"
         with guarded(path):
-            rows = connection.execute(query).fetchall()
-        for (metadata,) in rows:
-            seen.update(json.loads(metadata).keys())
-    return [name for name, _ in seen.most_common(_MOST_NAMES)]
+            for (metadata,) in connection.execute(query):
+                seen.update(set(_names(parse_metadata(metadata))))
+    return [name for name, _ in seen.most_common()]
+
+
+def _names(value: object, start: str = "") -> Iterator[str]:
+    if start:
+        yield start
+    if isinstance(value, list):
+        for part in value:
+            yield from _names(part, start)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _names(part, f"{start}.{name}" if start else name)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(_shown, names[:_SHOWN_NAMES]))
+    return shown + (" and others" if len(names) > _SHOWN_NAMES else "")
 
 
 def _shown(name: str) -> str:

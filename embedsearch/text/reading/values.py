@@ -1,4 +1,4 @@
-"""Values of records, turned into text and into flat metadata."""
+"""Values of records, turned into text and into metadata."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from embedsearch._types import METADATA_DEPTH
 
 if TYPE_CHECKING:
-    from embedsearch._types import MetadataValue
+    from embedsearch._types import MetadataScalar, MetadataValue
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -37,9 +39,30 @@ def cell_value(value: object) -> MetadataValue:
 def plain_value(value: object) -> MetadataValue:
     """Return a JSON or Parquet value as metadata.
 
-    Lists and objects become JSON text, dates ISO text, integers beyond 64 bits text, and
-    numbers that are not finite None.
+    Lists and objects stay what they are. Within them, too, dates become ISO text, integers
+    beyond 64 bits text, and numbers that are not finite None.
     """
+    return _plain(value, METADATA_DEPTH)
+
+
+def _plain(value: object, depth: int) -> MetadataValue:
+    if isinstance(value, (list, tuple, Mapping)):
+        return _nested(value, depth)
+    return _scalar(value)
+
+
+def _nested(
+    value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int
+) -> MetadataValue:
+    if not depth:
+        # What is deeper is refused by the store, with the name of the document.
+        return cast("MetadataValue", value)
+    if isinstance(value, Mapping):
+        return {sound(str(name)): _plain(part, depth - 1) for name, part in value.items()}
+    return [_plain(part, depth - 1) for part in value]
+
+
+def _scalar(value: object) -> MetadataScalar:
     if isinstance(value, str):
         return sound(value)
     if value is None or isinstance(value, bool):
@@ -52,7 +75,7 @@ def plain_value(value: object) -> MetadataValue:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return sound(str(value))
 
 
 def text_value(value: object) -> str | None:
@@ -67,8 +90,8 @@ def text_value(value: object) -> str | None:
         return "\n".join(texts) if len(texts) == len(value) else None
     if isinstance(value, Mapping):
         return None
-    flat = plain_value(value)
-    return flat if isinstance(flat, str) else json.dumps(flat)
+    plain = _scalar(value)
+    return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def sound(text: str) -> str:
