@@ -142,11 +142,6 @@ def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
     if faults := list(number_faults(connection)):
         yield from faults
         return
-    latest = connection.execute("SELECT change FROM latest").fetchall()
-    both = "SELECT change FROM documents UNION ALL SELECT change FROM deletions"
-    (highest,) = connection.execute(f"SELECT coalesce(max(change), 0) FROM ({both})").fetchone()
-    if latest[0][0] < highest:
-        yield f"the last change is said to be {latest[0][0]}, but there is a change {highest}"
     query = "SELECT id FROM documents WHERE number IN (SELECT number FROM deletions)"
     if deleted := [row[0] for row in connection.execute(query)]:
         yield f"{_counted(len(deleted))} said to be deleted, too: {_listed(deleted)}"

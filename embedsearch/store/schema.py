@@ -74,6 +74,8 @@ def to_document(id: object, title: object, text: object, metadata: object) -> Do
     """
     if type(id) is not str or type(title) is not str or type(text) is not str:
         raise BrokenRowError("its id, its title or its text is not text")
+    if not id:
+        raise BrokenRowError("its id is empty")
     return Document(id, text, parse_metadata(metadata), title)
 
 

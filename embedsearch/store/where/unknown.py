@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from embedsearch.store.connection import guarded
-from embedsearch.store.metadata import parse_metadata
+from embedsearch.store.metadata import parse_many
 from embedsearch.store.where.columns import OWN_FIELDS
 from embedsearch.store.where.tokens import fail
 
@@ -60,7 +60,8 @@ def _frequent_names(path: Path, connection: sqlite3.Connection) -> list[str]:
         query = f"SELECT metadata FROM documents ORDER BY number {direction} LIMIT {_SAMPLE}"
         with guarded(path):
             for (metadata,) in connection.execute(query):
-                seen.update(set(_names(parse_metadata(metadata))))
+                (parsed,) = parse_many([metadata]) or ({},)
+                seen.update(set(_names(parsed)))
     return [name for name, _ in seen.most_common()]
 
 
