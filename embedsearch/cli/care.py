@@ -67,7 +67,8 @@ def repair(
         click.echo(json_line(report.to_json(), indent=2), nl=False)
     else:
         _tell_repair(report, quiet=quiet)
-    ctx.exit(1 if report.lost or report.nameless or report.remaining else 0)
+    lost = report.lost or report.nameless or report.lost_parts
+    ctx.exit(1 if lost or report.remaining else 0)
 
 
 def _tell_repair(report: RepairReport, *, quiet: bool) -> None:
@@ -79,6 +80,8 @@ def _tell_repair(report: RepairReport, *, quiet: bool) -> None:
     tell(*([f"lost: {more:,} more; --json names all"] if more else []))
     if report.nameless:
         click.echo(f"lost: {report.nameless:,} whose ids are not known")
+    for part in report.lost_parts:
+        click.echo(f"lost: {part}")
     for id in report.doubtful:
         click.echo(f"its id may have been another: {id}")
     for problem in report.remaining:

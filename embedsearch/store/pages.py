@@ -26,6 +26,10 @@ _USUAL_SIZE, _FILE_HEADER = 4096, 100
 _SIZES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
 
+class BrokenText(bytes):
+    """A text that is not valid UTF-8, as it is."""
+
+
 class BrokenCellError(Exception):
     """A cell does not hold a row; never leaves this stage."""
 
@@ -111,6 +115,8 @@ class Pages:
                 if cell is None:
                     whole = False
                 else:
+                    # Damage to the lengths shows in texts first.
+                    whole = whole and not any(isinstance(v, BrokenText) for v in cell.values)
                     yield cell
         elif kind != TABLE_INTERIOR:
             # Pages that texts run on to begin with the number of the next one.
@@ -240,8 +246,8 @@ def _value(kind: int, content: bytes) -> Value:
         return content
     try:
         return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BrokenCellError from error
+    except UnicodeDecodeError:
+        return BrokenText(content)
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch.store.checking import content_digest
 from embedsearch.store.connection import connect, guarded
+from embedsearch.store.mending import LARGEST, Mender
 from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from embedsearch.store.pages import Cell
 
 _COLUMNS = 7
-# A number beyond these is the work of a flipped bit.
-_MOST = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class Salvage:
         nameless: How many more were lost whose ids are not known.
         doubtful: Ids of which the record had two forms; the one that is named was kept.
         change: The number of the last change of the new record.
+        mended: What documents have otherwise than before, with nothing lost, a sentence each.
+        losses: What was lost of documents that were kept, a sentence each.
     """
 
     kept: int
@@ -38,6 +39,8 @@ class Salvage:
     nameless: int
     doubtful: list[str]
     change: int
+    mended: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -55,6 +58,9 @@ class _Found:
 def salvage(old: Path, new: Path, *, known: Iterable[int] = (), reached: int = 0) -> Salvage:
     """Write a record of all documents whose text, title and metadata are what was written.
 
+    Of one that was written so, but not by embedsearch, and holds what a record may not have,
+    what can be kept is.
+
     Documents keep their numbers. One whose change is not sure, and every one where the record
     has lost changes, gets a new change number, so that what follows from it is made anew.
 
@@ -67,14 +73,17 @@ def salvage(old: Path, new: Path, *, known: Iterable[int] = (), reached: int = 0
     Raises:
         WorkspaceError: The new record cannot be written.
     """
-    pages = Pages(old)
+    pages, mender = Pages(old), Mender(known := set(known))
+    # One that is beyond all sense would be that of the new record, too.
+    reached = reached if reached < LARGEST else 0
     try:
-        found = _found(pages)
+        found = _found(mender.cells(pages))
         kept = _kept(found)
         latest = max([reached, found.latest, *found.changes.values(), *found.deleted.values()])
         behind = reached > max([found.latest, *found.changes.values(), *found.deleted.values()])
-        rows = _rows(pages, found, kept, latest, everything_anew=behind)
-        gone = {number for number in {*found.indexed, *known} if 0 < number < _MOST}
+        cells = mender.cells(pages)
+        rows = _rows(cells, found, kept, latest, everything_anew=behind)
+        gone = {number for number in {*found.indexed, *known} if 0 < number < LARGEST}
         gone -= {*kept, *found.deleted}
         change = latest + len(kept) + 1
         _write(new, rows, found, gone, change)
@@ -85,12 +94,13 @@ def salvage(old: Path, new: Path, *, known: Iterable[int] = (), reached: int = 0
     lost = [id for id in ids if id not in present]
     named = [(found.ids[number], found.indexed.get(number)) for number in sorted(kept)]
     doubtful = [id for id, other in named if other not in (None, id)]
-    return Salvage(len(kept), lost, len(gone) - len(ids), doubtful, change)
+    told = (mender.changed(present), mender.losses(present))
+    return Salvage(len(kept), lost, len(gone) - len(ids), doubtful, change, *told)
 
 
-def _found(pages: Pages) -> _Found:
+def _found(cells: Iterable[Cell]) -> _Found:
     found = _Found()
-    for cell in pages.cells():
+    for cell in cells:
         if cell.kind in (INDEX_LEAF, INDEX_INTERIOR):
             _note_entry(found, cell)
         elif cell.kind == TABLE_LEAF:
@@ -108,9 +118,9 @@ def _note_entry(found: _Found, cell: Cell) -> None:
 
 def _note_row(found: _Found, cell: Cell) -> None:
     match cell.values:
-        case (None, int(change)) if 0 < change < _MOST:
+        case (None, int(change)) if 0 < change < LARGEST:
             found.deleted[cell.rowid] = change
-        case (int(change),) if change < _MOST:
+        case (int(change),) if change < LARGEST:
             found.latest = max(found.latest, change)
         case (_, str(id), _, _, _, _, int(last)) if _is_document(cell):
             if last >= found.changes.get(cell.rowid, 0):
@@ -121,7 +131,7 @@ def _is_document(cell: Cell) -> bool:
     match cell.values:
         case (_, str(id), str(title), str(text), str(metadata), bytes(digest), int(change)):
             parts = (part.encode("utf-8") for part in (title, text, metadata))
-            places = 0 < cell.rowid < _MOST and 0 <= change < _MOST
+            places = 0 < cell.rowid < LARGEST and 0 <= change < LARGEST
             return bool(id) and places and content_digest(*parts) == digest
     return False
 
@@ -137,10 +147,10 @@ def _kept(found: _Found) -> set[int]:
 
 
 def _rows(
-    pages: Pages, found: _Found, kept: set[int], latest: int, *, everything_anew: bool
+    cells: Iterable[Cell], found: _Found, kept: set[int], latest: int, *, everything_anew: bool
 ) -> Iterator[tuple[object, ...]]:
     written: set[int] = set()
-    for cell in pages.cells():
+    for cell in cells:
         number = cell.rowid
         wanted = number in kept and number not in written and cell.kind == TABLE_LEAF
         if not wanted or not _is_document(cell) or cell.values[6] != found.changes[number]:

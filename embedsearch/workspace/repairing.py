@@ -58,6 +58,7 @@ class RepairReport:
         lost: The ids of documents that could not be read.
         nameless: How many more were lost whose ids are not known.
         doubtful: Ids of which the record had two forms; the one that is named was kept.
+        lost_parts: What else was lost, a sentence each.
         aside: The folder that has the damaged originals; None where there are none.
         remaining: What is still wrong.
     """
@@ -67,6 +68,7 @@ class RepairReport:
     lost: list[str] = field(default_factory=list)
     nameless: int = 0
     doubtful: list[str] = field(default_factory=list)
+    lost_parts: list[str] = field(default_factory=list)
     aside: str | None = None
     remaining: list[Problem] = field(default_factory=list)
 
@@ -243,6 +245,8 @@ class _Repair:
         self.report.done.append(f"{result.kept:,} documents were read from the record")
         self.report.lost, self.report.nameless = result.lost, result.nameless
         self.report.doubtful = result.doubtful
+        self.report.done += result.mended
+        self.report.lost_parts += result.losses
 
     def _generation(self, state: State, store: DocumentStore) -> int | None:
         """Return the generation to name: the current one, one made anew, an older one, none."""
