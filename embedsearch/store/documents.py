@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
+from collections.abc import Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import StorageError, UnknownDocumentError
+from embedsearch._errors import ParameterError, StorageError, UnknownDocumentError
 from embedsearch._files import flush_file, flush_folder
 from embedsearch.store.connection import broken_document, connect, damaged_record, guarded
 from embedsearch.store.limits import MOST_NUMBER
@@ -23,7 +24,7 @@ from embedsearch.store.numbers import is_number, number_faults
 from embedsearch.store.schema import to_document, to_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from embedsearch._types import Document, IntVector
@@ -304,6 +305,8 @@ class DocumentStore:
 
         All are kept, or, when the iterable or the disk fails, none.
         """
+        if not isinstance(documents, Iterable):
+            raise ParameterError("documents", "documents, es.Document(id, text)", documents)
         counts = [0, 0, 0]
         with self.transaction():
             change = self.change

@@ -63,8 +63,7 @@ def parse_metadata(written: object) -> dict[str, Any]:
     value = _parsed(written)
     if type(value) is not dict:
         raise BrokenRowError(f"its metadata is no object but {_kind(value)}")
-    # Cheap for nearly all: what has few brackets cannot be deep.
-    if written.count("{") + written.count("[") > METADATA_DEPTH and _is_deeper(value):
+    if _may_be_deep(written) and _is_deeper(value):
         raise BrokenRowError(f"its metadata is nested more than {METADATA_DEPTH} deep")
     if "\\u" in written:
         _check_escapes(value)
@@ -80,8 +79,8 @@ def parse_many(written: Sequence[str]) -> list[dict[str, Any]] | None:
         return None
     if len(every) != len(written) or any(type(value) is not dict for value in every):
         return None
-    brackets = joined.count("{") + joined.count("[")
-    if brackets > len(written) + METADATA_DEPTH and any(map(_is_deeper, every)):
+    # A short row cannot be deep, and few are long.
+    if any(map(_is_deeper, (every[k] for k, row in enumerate(written) if _may_be_deep(row)))):
         return None
     return cast("list[dict[str, Any]]", every)
 
@@ -224,6 +223,15 @@ def _parsed(written: str) -> object:
     if end != len(written):
         raise BrokenRowError("its metadata is not JSON: there is something behind the object")
     return value
+
+
+def _may_be_deep(written: str) -> bool:
+    """Whether it has enough brackets for it; few rows do."""
+    # Each needs two characters: most rows are too short for the counting even.
+    return (
+        len(written) > 2 * METADATA_DEPTH
+        and written.count("{") + written.count("[") > METADATA_DEPTH
+    )
 
 
 def _is_deeper(value: object, depth: int = METADATA_DEPTH + 1) -> bool:

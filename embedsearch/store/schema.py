@@ -57,6 +57,8 @@ def to_row(document: Document) -> Row:
         InputError: The document has no id, no text, a title that is not a string, or metadata
             that cannot be written; or one of these is too long.
     """
+    if not isinstance(document, Document):
+        raise refusal("what is added", "documents, es.Document(id, text)", document)
     _check_fields(document)
     check_lengths(document)
     metadata = metadata_json(document)

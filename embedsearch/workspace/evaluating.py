@@ -12,6 +12,7 @@ from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.evaluation.standard_sets import resolve_set
 from embedsearch.index.base import VectorIndex
+from embedsearch.store.where.paths import ABSENT, FieldPath
 from embedsearch.workspace.choices import KINDS, check_mode
 from embedsearch.workspace.reports import save_report
 
@@ -229,15 +230,15 @@ class Evaluation:
         """Tell labels from document vectors; see `embedsearch.evaluation.classification`.
 
         Args:
-            label: The metadata that is the label, such as "group" or "metadata.group";
-                documents without it are left out.
+            label: The metadata that is the label, such as "group" or "metadata.group", or
+                "meta.group" within an object; documents without it are left out.
             test: A source of other documents with labels to test on; None cross-validates.
             folds: Of the cross-validation.
             seed: Of its draw.
             progress: A listener.
 
         Raises:
-            InputError: Too few documents have the label.
+            InputError: Too few documents have the label, or one has a list or an object there.
         """
         name = label.removeprefix("metadata.")
         options: dict[str, Any] = {"folds": folds, "seed": seed}
@@ -276,8 +277,17 @@ class Evaluation:
 
 
 def _labels(documents: Iterable[Document], name: str) -> list[str | None]:
-    values = (document.metadata.get(name) for document in documents)
-    return [None if value is None else str(value) for value in values]
+    path = FieldPath(name)
+    return [_label(path.value(document.metadata), name, document.id) for document in documents]
+
+
+def _label(value: object, name: str, id: str) -> str | None:
+    if isinstance(value, list | dict):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise InputError(
+            f"the metadata {name!r} of document {id!r} is {kind}; a label is one value"
+        )
+    return None if value is None or value is ABSENT else str(value)
 
 
 def _write_runs(report: RetrievalReport, path: Path) -> None:

@@ -95,6 +95,13 @@ def test_metadata_that_cannot_be_stored_is_refused(store: DocumentStore, value: 
     assert len(store) == 0
 
 
+@pytest.mark.parametrize("given", ["docs/", {"id": "a"}, [("a", "x")], 7, None])
+def test_what_is_no_document_is_refused(store: DocumentStore, given: object) -> None:
+    with pytest.raises(ParameterError, match=r"must be documents, es.Document\(id, text\), got"):
+        store.add(given)  # type: ignore[arg-type]
+    assert len(store) == 0
+
+
 @pytest.mark.parametrize("metadata", [{"k": "a\ud800"}, {"k\udfff": 1}])
 def test_metadata_with_a_lone_surrogate_is_refused(
     store: DocumentStore, metadata: dict[str, str | int]

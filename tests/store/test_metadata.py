@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedsearch._types import Document
@@ -28,7 +28,8 @@ values = st.recursive(
 metadata = st.dictionaries(names, values)
 
 
-@given(st.lists(metadata, min_size=1))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(metadata, min_size=1, max_size=3))
 def test_what_was_written_is_read(drawn: list[dict[str, Any]]) -> None:
     written = [metadata_json(Document("a", "x", each)) for each in drawn]
     assert [parse_metadata(each) for each in written] == drawn

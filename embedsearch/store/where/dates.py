@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,18 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TIME = (
-    r"(?P<hour>[0-9]{2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})"
-    r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+    r"([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})"
+    r"(?:[.,]([0-9]{1,9}))?)?)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
-_ISO = re.compile(
-    rf"(?P<year>[0-9]{{4}})(?:-(?P<month>[0-9]{{2}})(?:-(?P<day>[0-9]{{2}})(?:[Tt ]{_TIME})?)?)?"
-)
+_ISO = re.compile(rf"([0-9]{{4}})(?:-([0-9]{{2}})(?:-([0-9]{{2}})(?:[Tt ]{_TIME})?)?)?")
 UNQUOTED = (
     r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[Tt][0-9]{2}"
     r"(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?"
 )
 """How a date is written in a filter where it is not in quotes: a month at least, and no space."""
 
+_LONGEST = len("2020-06-15T10:30:00.123456789+02:00")
 _SECOND = 10**9
 _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3_600 * _SECOND, 86_400 * _SECOND
 _YEARS = range(1_000, 10_000)
@@ -66,15 +66,19 @@ def period_of(value: object) -> Period | None:
         return value.period
     if isinstance(value, str):
         return _of_text(value.strip())
-    if type(value) is int and value in _YEARS:
-        return _whole_days(date(value, 1, 1), _first_of_next_year(value), is_year=True)
-    return None
+    return _of_text(str(value)) if type(value) is int and value in _YEARS else None
 
 
 def _of_text(text: str) -> Period | None:
-    # Most texts are none, and this is faster than the pattern.
-    if len(text) != 4 and text[4:5] != "-":
+    # Most texts are no dates, and this is faster than the pattern.
+    if len(text) > _LONGEST or (len(text) != 4 and text[4:5] != "-"):
         return None
+    return _parsed(text)
+
+
+# The dates of a field are the same for each filter on it.
+@lru_cache(maxsize=1 << 17)
+def _parsed(text: str) -> Period | None:
     found = _ISO.fullmatch(text)
     if not found:
         return None
@@ -86,49 +90,49 @@ def _of_text(text: str) -> Period | None:
 
 
 def _of_parts(found: re.Match[str]) -> Period:
-    year, month, day = (int(found[part] or 1) for part in ("year", "month", "day"))
-    first = date(year, month, day)
-    if found["month"] is None:
-        return _whole_days(first, _first_of_next_year(year), is_year=True)
-    if found["day"] is None:
-        is_last = month == 12
-        after = _first_of_next_year(year) if is_last else date(year, month + 1, 1).toordinal()
-        return _whole_days(first, after)
-    if found["hour"] is None:
-        return _whole_days(first, first.toordinal() + 1)
-    start, length = _time_of_day(found)
-    start += first.toordinal() * _DAY - _offset(found["zone"])
-    return Period(start, start + length)
+    year, month, day, hour, *time, zone = found.groups()
+    first = date(int(year), int(month or 1), int(day or 1))
+    start = first.toordinal()
+    if month is None:
+        return Period(start * _DAY, _first_of_next_year(first) * _DAY, True)
+    if day is None:
+        return Period(start * _DAY, _first_of_next_month(first) * _DAY)
+    if hour is None:
+        return Period(start * _DAY, (start + 1) * _DAY)
+    moment, length = _time_of_day(hour, *time)
+    moment += start * _DAY
+    moment -= _offset(zone) if zone else 0
+    return Period(moment, moment + length)
 
 
-def _whole_days(first: date, after: int, *, is_year: bool = False) -> Period:
-    return Period(first.toordinal() * _DAY, after * _DAY, is_year)
-
-
-def _first_of_next_year(year: int) -> int:
+def _first_of_next_year(day: date) -> int:
     # `date` ends with the year 9999.
-    return date(year, 12, 31).toordinal() + 1
+    return day.replace(month=12, day=31).toordinal() + 1
 
 
-def _time_of_day(found: re.Match[str]) -> tuple[int, int]:
+def _first_of_next_month(day: date) -> int:
+    if day.month == 12:
+        return _first_of_next_year(day)
+    return day.replace(month=day.month + 1, day=1).toordinal()
+
+
+def _time_of_day(
+    hour: str, minute: str | None, second: str | None, fraction: str | None
+) -> tuple[int, int]:
     """Return the moment since midnight, and how long what is written goes on."""
-    units = ((24, _HOUR), (60, _MINUTE), (60, _SECOND))
-    start, length = 0, _DAY
-    for part, (limit, unit) in zip(("hour", "minute", "second"), units, strict=True):
-        if found[part] is None:
-            return start, length
-        if int(found[part]) >= limit:
-            raise ValueError(part)
-        start, length = start + int(found[part]) * unit, unit
-    if fraction := found["fraction"]:
-        length = 10 ** (9 - len(fraction))
-        start += int(fraction) * length
-    return start, length
+    hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError(hour, minute, second)
+    start = hours * _HOUR + minutes * _MINUTE + seconds * _SECOND
+    if fraction is not None:
+        length = int(10 ** (9 - len(fraction)))
+        return start + int(fraction) * length, length
+    return start, _HOUR if minute is None else _MINUTE if second is None else _SECOND
 
 
-def _offset(zone: str | None) -> int:
+def _offset(zone: str) -> int:
     """Return what a time zone is ahead of UTC."""
-    if zone is None or zone in "Zz":
+    if zone in "Zz":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
     if hours > 23 or minutes > 59:
