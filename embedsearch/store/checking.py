@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from embedsearch._errors import InputError, WorkspaceError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import connect, guarded, is_utf8
-from embedsearch.store.limits import MOST_NUMBER
+from embedsearch.store.limits import MOST_NUMBER, shortened
 from embedsearch.store.log import has_lost
 from embedsearch.store.metadata import BrokenRowError
 from embedsearch.store.numbers import is_number, number_faults
@@ -161,4 +161,4 @@ def _counted(count: int) -> str:
 def _listed(ids: Iterable[object]) -> str:
     shown = [id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id) for id in ids]
     more = ", ..." if len(shown) > _NAMED else ""
-    return ", ".join(map(repr, shown[:_NAMED])) + more
+    return ", ".join(map(shortened, shown[:_NAMED])) + more
