@@ -67,6 +67,7 @@ def questions(ws: es.Workspace, id: str) -> dict[str, Callable[[], Any]]:
         "lexical": lambda: ws.search("galaxy text", topn=30, mode="lexical"),
         "where": lambda: ws.search("galaxy", where="year = 1"),
         "where on titles": lambda: ws.search("galaxy", where="title != 'x' and id != 'y'"),
+        "where in order": lambda: ws.search("galaxy", where="title > 5 or id < 7"),
         "where on nothing": lambda: ws.search("galaxy", where="nothing = 1"),
         "related": lambda: ws.documents.most_similar(id, topn=30),
         "duplicates": lambda: list(ws.documents.duplicates()),
@@ -129,6 +130,8 @@ def test_every_question_on_a_forged_row_is_answered_or_one_error(
             assert error.endswith("or restore a backup")
         if name in FORGED:
             assert {"duplicates", "index"} <= told.keys(), name
+        if name in ("id-blob", "title-blob"):
+            assert "where in order" in told, name
         shutil.rmtree(path)
 
 

@@ -119,6 +119,8 @@ def read_table(path: Path, connection: sqlite3.Connection, names: Iterable[str])
     for records in _batches(path, connection, with_own):
         change = records[0][0]
         numbers.extend(record[1] for record in records)
+        if with_own:
+            _check_own(path, records)
         every = _metadata_of(path, connection, records)
         for name, coder in coders.items():
             coder.extend(_values(name, every, records))
@@ -138,6 +140,12 @@ def _batches(path: Path, connection: sqlite3.Connection, with_own: bool) -> Iter
         if not records:
             return
         yield records
+
+
+def _check_own(path: Path, records: Sequence[Record]) -> None:
+    for _, _, _, id, title in records:
+        if type(id) is not str or type(title) is not str:
+            raise broken_document(path, id, "its id or its title is not text")
 
 
 def _metadata_of(
