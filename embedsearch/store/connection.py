@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -58,14 +59,31 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
         WorkspaceError: The file cannot be opened.
     """
     check_durability(durability)
+    _check_beside(path)
     with guarded(path):
         if not writable:
             return _open_reader(path)
         is_new = not path.exists()
-        opened = _opened(path, "rwc", partial(_prepare, DURABILITIES[durability]))
+        prepare = partial(_prepare, DURABILITIES[durability], is_new=is_new)
+        opened = _opened(path, "rwc", prepare)
     if is_new:
         flush_folder(path.parent)
     return opened
+
+
+def _check_beside(path: Path) -> None:
+    """Refuse what lies beside the file and is not ours, before SQLite acts on it.
+
+    A rollback journal is never ours, as the journal is a write-ahead log; SQLite would not only
+    undo what it says, but remove any file that it names as its super-journal.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(journal):
+        reason = (
+            f"{journal.name} does not belong in a workspace, and SQLite would remove the files "
+            "that it names; move it out, or run `embedsearch repair`, which puts it aside"
+        )
+        raise WorkspaceDamagedError(path.parent, reason)
 
 
 def _check_size(path: Path, connection: sqlite3.Connection) -> None:
@@ -155,6 +173,7 @@ def _opened(
         uri, uri=True, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
     )
     try:
+        _defend(connection)
         _check_size(path, connection)
         _check_schema(path, connection)
         first(connection)
@@ -164,7 +183,26 @@ def _opened(
     return connection
 
 
-def _prepare(synchronous: str, connection: sqlite3.Connection) -> None:
+def _defend(connection: sqlite3.Connection) -> None:
+    """Let SQLite trust the file as little as it can; extensions are off unless switched on.
+
+    Source: "Defense Against The Dark Arts", https://www.sqlite.org/security.html.
+    """
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+
+
+def _check_mode(connection: sqlite3.Connection) -> None:
+    """Refuse a file that was made to use a rollback journal; all of ours have a log."""
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        raise sqlite3.DatabaseError("file is not a database with a write-ahead log")
+
+
+def _prepare(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) -> None:
+    if not is_new:
+        _check_mode(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
@@ -173,18 +211,24 @@ def _prepare(synchronous: str, connection: sqlite3.Connection) -> None:
     connection.executescript(SCHEMA)
 
 
+def _try_log(connection: sqlite3.Connection) -> None:
+    _check_mode(connection)
+    _try(connection)
+
+
 def _try(connection: sqlite3.Connection) -> None:
     connection.execute("SELECT change FROM latest").fetchone()
 
 
 def _open_reader(path: Path) -> sqlite3.Connection:
     try:
-        return _opened(path, "ro", _try)
+        return _opened(path, "ro", _try_log)
     except sqlite3.OperationalError:
         # A write-ahead log needs a file beside it, even to read; a folder that cannot be
         # written to has no writer either.
         if os.access(path.parent, os.W_OK):
             raise
+        # Neither a journal nor a log is looked at, and nothing is written.
         return _opened(path, "ro&immutable=1", _try)
 
 

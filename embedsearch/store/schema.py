@@ -36,18 +36,27 @@ INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
 
 _OURS = re.compile(r"CREATE (?:TABLE|INDEX) IF NOT EXISTS ([^;]+);")
 
+# Those that SQLite makes itself.
+_OF_SQLITE = {
+    "CREATE TABLE sqlite_sequence(name,seq)",
+    "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+    "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
+}
+
 Row = tuple[str, str, str, str, bytes]
 
 
 def parts_of_others(connection: sqlite3.Connection) -> list[str]:
     """Name the tables, indexes, triggers and views that are not as `SCHEMA` makes them."""
     ours = set(_OURS.findall(SCHEMA))
-    own = "type = 'table' AND (name = 'sqlite_sequence' OR name GLOB 'sqlite_stat*')"
-    query = f"SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND NOT ({own})"
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
     found = connection.execute(query).fetchall()
-    return sorted(
-        name for name, sql in found if sql.partition(" ")[2].partition(" ")[2] not in ours
-    )
+    return sorted(str(name) for name, sql in found if not _is_made_by(sql, ours))
+
+
+def _is_made_by(sql: object, ours: set[str]) -> bool:
+    made = isinstance(sql, str) and sql.partition(" ")[2].partition(" ")[2] in ours
+    return made or sql in _OF_SQLITE
 
 
 def to_row(document: Document) -> Row:

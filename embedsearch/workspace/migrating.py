@@ -13,9 +13,9 @@ from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import STATE, read_state, write_state
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.files import read_json, storage_errors
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.links import check_links
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import reuse
 from embedsearch.workspace.rebuilding import (
@@ -69,7 +69,7 @@ def migrate(path: str | Path, *, progress: Progress | None = None) -> MigrateRep
     """
     layout, listener = Layout(Path(path)), progress or SilentProgress()
     load_state(layout)
-    check_links(layout.root)
+    check_contents(layout.root)
     with storage_errors(layout.root):
         lock = lock_for_writing(layout.lock, layout.root)
         try:

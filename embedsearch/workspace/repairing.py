@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -18,11 +19,11 @@ from embedsearch.store.documents import DocumentStore
 from embedsearch.store.salvaging import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
+from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
 from embedsearch.workspace.files import flush_file, flush_folder, read_json, storage_errors
 from embedsearch.workspace.following import open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.links import check_links
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import reuse
 from embedsearch.workspace.rebuilding import (
@@ -107,10 +108,17 @@ def repair(
         # Says that nothing is there.
         load_state(layout)
     check_links(layout.root)
+    report = RepairReport(str(layout.root))
+    if layout.lock.is_dir() and not dry_run:
+        # Nobody can hold it.
+        _put_aside(layout, report, layout.lock)
     with storage_errors(layout.root):
         lock = lock_for_writing(layout.lock, layout.root)
     try:
-        work = _Repair(layout, listener, retrain=retrain)
+        if _put_foreign_aside(layout, report, dry_run=dry_run) and dry_run:
+            # No library may open a file that has these beside it.
+            return report
+        work = _Repair(layout, listener, report, retrain=retrain)
         if dry_run:
             work.plan()
             return work.report
@@ -123,6 +131,31 @@ def repair(
     return work.report
 
 
+def _put_foreign_aside(layout: Layout, report: RepairReport, *, dry_run: bool) -> bool:
+    """Move away what does not belong in a workspace, unopened; tell whether there was any."""
+    foreign = [each.name for each in foreign_entries(layout.root) if each.what == STRANGE]
+    for name in foreign:
+        if not dry_run:
+            _put_aside(layout, report, layout.root / name)
+        done = "would be" if dry_run else "was"
+        report.done.append(f"{name} {done} put aside: it does not belong in a workspace")
+    return bool(foreign)
+
+
+def _put_aside(layout: Layout, report: RepairReport, path: Path) -> None:
+    if os.path.lexists(path):
+        path.rename(_place_aside(layout, report, path))
+
+
+def _place_aside(layout: Layout, report: RepairReport, path: Path) -> Path:
+    if report.aside is None:
+        now = datetime.now(timezone.utc)
+        report.aside = str(layout.root / f"damaged-{now:%Y%m%d-%H%M%S}")
+    target = Path(report.aside) / path.relative_to(layout.root)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
 def _found(layout: Layout, progress: Progress) -> VerifyReport:
     return verify_parts(layout, progress=progress)
 
@@ -130,10 +163,12 @@ def _found(layout: Layout, progress: Progress) -> VerifyReport:
 class _Repair:
     """One repair, with the lock held."""
 
-    def __init__(self, layout: Layout, progress: Progress, *, retrain: bool) -> None:
+    def __init__(
+        self, layout: Layout, progress: Progress, report: RepairReport, *, retrain: bool
+    ) -> None:
         self.layout, self.progress, self.retrain = layout, progress, retrain
         self.found = _found(layout, progress)
-        self.report = RepairReport(str(layout.root))
+        self.report = report
         self._train = False
         for problem in self.found.of("state"):
             if problem.advice == "use that version":
@@ -321,13 +356,7 @@ class _Repair:
         self.report.done.append("the lexical index was made anew")
 
     def _put_aside(self, path: Path) -> None:
-        if path.exists():
-            path.rename(self._place_aside(path))
+        _put_aside(self.layout, self.report, path)
 
     def _place_aside(self, path: Path) -> Path:
-        if self.report.aside is None:
-            now = datetime.now(timezone.utc)
-            self.report.aside = str(self.layout.root / f"damaged-{now:%Y%m%d-%H%M%S}")
-        target = Path(self.report.aside) / path.relative_to(self.layout.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
+        return _place_aside(self.layout, self.report, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tarfile
 from contextlib import contextmanager
@@ -21,9 +20,9 @@ from embedsearch._files import checksum_holds, flush
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
 from embedsearch.workspace.beside import folder_beside
+from embedsearch.workspace.contents import check_contents, may_be_in_backup
 from embedsearch.workspace.files import disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.links import check_links
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.space import check_space
 from embedsearch.workspace.verifying import verify_parts
@@ -32,10 +31,6 @@ from embedsearch.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAMES = re.compile(
-    r"workspace\.json|documents\.sqlite|(?:(?:generations|vectors)/[0-9]{4,9}|reports)/"
-    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}",
-)
 _NEEDED = {"workspace.json", "documents.sqlite"}
 _LARGEST_LIST = 16 << 20
 _MOST_FILES = 100_000
@@ -99,7 +94,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
         raise WorkspaceExistsError(target, "exists and is not a workspace; choose another path")
     if not overwrite:
         raise WorkspaceExistsError(target, "exists already; give --overwrite to replace it")
-    check_links(target)
+    check_contents(target)
 
 
 @contextmanager
@@ -170,7 +165,7 @@ def _promises(files: Any, source: Path) -> dict[str, _Promised]:
     promised = {}
     for name, facts in files.items():
         size, digest = (facts.get(key) for key in ("size", "sha256")) if facts else (None, None)
-        if not _NAMES.fullmatch(name) or type(size) is not int or size < 0:
+        if not may_be_in_backup(name) or type(size) is not int or size < 0:
             raise _broken(source, f"its list has {name!r}, which is not in a workspace")
         promised[name] = _Promised(size, str(digest))
     return promised

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceDamagedError
 from embedsearch._files import checksum_holds
+from embedsearch.workspace.contents import is_litter
 from embedsearch.workspace.files import read_json, sha256
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _is_entry(item: tuple[object, object]) -> bool:
 def _file_faults(
     folder: Path, files: dict[str, Any], needed: tuple[str, ...], quick: bool
 ) -> Iterator[tuple[str, str]]:
-    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    there = {path.name for path in folder.iterdir() if not is_litter(path.name)} - {MANIFEST}
     for name in sorted(there - files.keys()):
         yield name, "it is not in the list of the manifest"
     for name in sorted(set(needed) - files.keys()):

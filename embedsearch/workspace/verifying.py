@@ -22,10 +22,10 @@ from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.files import damaged_files
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.files import read_json
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.links import foreign_names
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
 from embedsearch.workspace.state import State, load_state
@@ -42,9 +42,6 @@ NEEDED = (*WORDS, *DERIVED, "documents.safetensors")
 VECTORS = ("vectors.safetensors", "vectors.faiss")
 REPAIR = "run `embedsearch repair`"
 MIGRATE = "run `embedsearch migrate`"
-_KNOWN = {"workspace.json", "documents.sqlite", "documents.sqlite-wal", "documents.sqlite-shm"}
-_KNOWN |= {"lock", "writer.json", "generations", "lexical", "vectors", "reports"}
-_KNOWN |= {"checkpoint.safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Problem:
     """Something that is not as it was written, or does not fit the rest.
 
     Attributes:
-        part: "links", "state", "record", "generation", "vectors" or "lexical".
+        part: "contents", "state", "record", "generation", "vectors" or "lexical".
         path: The file or folder, as seen from the workspace.
         what: What is wrong with it.
         advice: What to do.
@@ -123,13 +120,13 @@ def verify(
     layout = Layout(Path(path))
     if not layout.root.is_dir() or not (layout.state.exists() or layout.record.exists()):
         raise WorkspaceNotFoundError(layout.root, "no workspace here")
-    advice = "remove it, or move there what it stands for"
-    links = [
-        Problem("links", name, "it is no file and no folder of its own", advice, False)
-        for name in foreign_names(layout.root)
+    foreign = [
+        Problem("contents", each.name, each.what, each.advice, False)
+        for each in foreign_entries(layout.root)
     ]
-    if links:
-        return VerifyReport(str(path), links, checked=["links"])
+    if foreign:
+        # No library may open a file that has these beside it.
+        return VerifyReport(str(path), foreign, checked=["contents"])
     if held:
         return verify_parts(layout, quick=quick, progress=progress)
     try:
@@ -159,7 +156,7 @@ def _verify_busy(layout: Layout, quick: bool, progress: Progress | None) -> Veri
 def verify_parts(
     layout: Layout, *, quick: bool = False, busy: bool = False, progress: Progress | None = None
 ) -> VerifyReport:
-    """Check all parts but links; see `verify`.
+    """Check all parts but what lies in the folders; see `verify`.
 
     Args:
         layout: The workspace.
@@ -169,7 +166,7 @@ def verify_parts(
     """
     listener, report = progress or SilentProgress(), VerifyReport(str(layout.root))
     report.notes += [] if busy else _leftovers(layout)
-    report.checked += ["links", "state", "record"]
+    report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
     for what in record_faults(layout.record, quick=quick, busy=busy, progress=listener):
         report.problems.append(Problem("record", layout.record.name, what, REPAIR, False))
@@ -320,8 +317,6 @@ def _leftovers(layout: Layout) -> Iterator[str]:
             yield f"{path.name} is left from work that was interrupted; the next writer clears it"
         elif path.name.startswith(("damaged-", "kept-")):
             yield f"{path.name} was put aside by a repair or a migration; remove it when you like"
-        elif path.name not in _KNOWN:
-            yield f"{path.name} is not part of the workspace"
 
 
 def _shown(layout: Layout, path: Path) -> str:

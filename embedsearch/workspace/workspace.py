@@ -10,6 +10,7 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.choices import check_feedback, check_mode
 from embedsearch.workspace.collection import Documents
+from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.info import (
     Info,
     facts_of_use,
@@ -18,7 +19,6 @@ from embedsearch.workspace.info import (
     vector_facts,
 )
 from embedsearch.workspace.keeping import KeptWorkspace
-from embedsearch.workspace.links import check_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,7 +63,7 @@ class Workspace(KeptWorkspace):
         wait: float | None = None,
         durability: str = "full",
     ) -> None:
-        check_links(Path(path))
+        check_contents(Path(path))
         super().__init__(path, mode, wait=wait, durability=durability)
         self.documents = Documents(self._store, self._document_search)
 

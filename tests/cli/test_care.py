@@ -21,7 +21,7 @@ def copy(workspace: Path, tmp_path: Path) -> Path:
 def test_a_sound_workspace_ends_with_0(invoke: Run, copy: Path) -> None:
     done = invoke("verify", "-w", copy)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "sound: links, state, record, generation" in done.stderr
+    assert "sound: contents, state, record, generation" in done.stderr
     assert invoke("verify", "-w", copy, "--quiet").stderr == ""
     report = json.loads(invoke("verify", "--quick", "--json", "-w", copy).stdout)
     assert (report["sound"], report["problems"]) == (True, [])

@@ -199,6 +199,8 @@ HOSTILE = {
     "an absolute path": [*NEEDED, plain("/tmp/out.txt")],  # noqa: S108
     "a path that leads out later": [*NEEDED, plain("generations/0001/../../../out.txt")],
     "an unknown place": [*NEEDED, plain("lock")],
+    "a journal of the record": [*NEEDED, plain("documents.sqlite-journal")],
+    "a file that a generation has not": [*NEEDED, plain("generations/0001/run.sh")],
     "a hidden file": [*NEEDED, plain("generations/0001/.profile")],
     "a link": [*NEEDED, special("generations/0001/words.faiss", tarfile.SYMTYPE)],
     "a hard link": [*NEEDED, special("generations/0001/words.faiss", tarfile.LNKTYPE)],

@@ -35,7 +35,7 @@ def files_of(path: Path) -> list[Path]:
 def test_a_sound_workspace_has_no_problems(example: Path, quick: bool) -> None:
     report = es.verify(example, quick=quick)
     assert (report.sound, report.problems, report.notes) == (True, [], [])
-    assert report.checked == ["links", "state", "record", "generation", "lexical"]
+    assert report.checked == ["contents", "state", "record", "generation", "lexical"]
     for mode in "rw":
         with es.open(example, mode) as ws:
             assert ws.verify().sound
@@ -102,10 +102,10 @@ def test_parts_that_do_not_fit_the_record_are_noticed(example: Path) -> None:
 
 def test_what_is_left_over_is_noted(example: Path) -> None:
     (example / "tmp").mkdir()
-    (example / "notes.txt").write_text("mine")
+    (example / "kept-20260101-000000").mkdir()
     report = es.verify(example)
     assert report.sound
-    assert [note.split()[0] for note in report.notes] == ["notes.txt", "tmp"]
+    assert [note.split()[0] for note in report.notes] == ["kept-20260101-000000", "tmp"]
 
 
 def test_while_another_process_writes_it_is_said_what_was_left_out(example: Path) -> None:

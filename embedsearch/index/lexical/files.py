@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 STATE, META = "lexical.json", "meta.json"
 _MANAGED = ".managed.json"
-_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}(\.\w+)+|\.tantivy-\w+\.lock")
+_TANTIVY = r"[0-9a-f]{32}(\.\w+)+|\.tantivy-(writer|meta)\.lock|\.tmp\w{6}"
+# Of a file that is being replaced by tantivy, the name is a random one.
+FILE_NAMES = re.compile(rf"lexical\.json(\.new)?|meta\.json|\.managed\.json|{_TANTIVY}")
+_SEGMENT_FILE = re.compile(_TANTIVY)
 FORMAT = 1
 _KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
