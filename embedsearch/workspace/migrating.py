@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import WorkspaceDamagedError
 from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.files import STATE, read_state, write_state
+from embedsearch.index.lexical.files import is_of_older_version
+from embedsearch.index.lexical.room import make_room
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.files import read_json, storage_errors
@@ -100,9 +101,9 @@ def _migrated(layout: Layout, state: State, progress: Progress) -> MigrateReport
         _keep(layout, report, layout.state)
         new.save(layout)
         report.done.append("workspace.json was written with a checksum")
-    if layout.lexical.exists() and _is_old(layout.lexical / STATE):
-        write_state(layout.lexical, read_state(layout.lexical))
-        report.done.append(f"{STATE} was written with a checksum")
+    if is_of_older_version(layout.lexical):
+        make_room(layout.lexical)
+        report.done.append("the lexical index of an older version went; the next search makes it")
     return report
 
 

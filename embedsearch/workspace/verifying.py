@@ -19,7 +19,7 @@ from embedsearch._errors import (
 from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical import LexicalIndex
-from embedsearch.index.lexical.files import damaged_files
+from embedsearch.index.lexical.files import damaged_files, is_of_older_version
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import foreign_entries
@@ -176,7 +176,9 @@ def verify_parts(
             report.checked.append(part)
             report.problems += _folder_problems(layout, part, folder, needed, quick)
             task.advance(1)
-    if layout.lexical.exists() and not busy:
+    if is_of_older_version(layout.lexical):
+        report.notes.append("the lexical index is of an older version; the next search makes it")
+    elif layout.lexical.exists() and not busy:
         report.checked.append("lexical")
         report.problems += _lexical_problems(layout, quick)
     if not report.of("record"):

@@ -54,4 +54,4 @@ def unpacked(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def example(unpacked: Callable[[str], Path]) -> Path:
     """The saved example of the present format."""
-    return unpacked("v1-with-checksums")
+    return unpacked("v1-with-lexical-hashes")

@@ -12,7 +12,7 @@ import pytest
 import embedsearch as es
 from embedsearch.vectors.tensors import open_tensors
 
-EXAMPLES = ("v1-before-passages", "v1-before-checksums", "v1-with-checksums")
+EXAMPLES = ("v1-before-passages", "v1-before-checksums", "v1-with-checksums", "v1-with-lexical-hashes")
 ALL = ("v1-before-search", *EXAMPLES)
 Unpack = Callable[[str], Path]
 
@@ -42,7 +42,7 @@ def test_a_migrated_example_has_all_that_a_new_one_has(unpacked: Unpack, name: s
     path = unpacked(name)
     old = {file.name: file.read_bytes() for file in path.glob("generations/0001/*")}
     report = es.migrate(path)
-    assert bool(report.done) == (name != "v1-with-checksums")
+    assert bool(report.done) == (name != "v1-with-lexical-hashes")
     assert es.migrate(path).done == []
     found = es.verify(path)
     assert found.sound

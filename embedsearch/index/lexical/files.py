@@ -1,7 +1,7 @@
 """The files of a lexical index: what it has applied, and whether they are what was written.
 
 `lexical.json` names the analyser and the last change that was applied, and the commit of
-tantivy (its `opstamp`) that holds it. It is replaced after the commit. Where a process dies
+tantivy (its `opstamp`) that holds it, and lists the files of the commit. It is replaced after the commit. Where a process dies
 between the two, the index is newer than it says, and applying the same changes once more gives
 the same index; tantivy's Python package has no payload for commits.
 """
@@ -20,19 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._files import checksum_holds, with_checksum, write_whole
-from embedsearch.index._hashes import hash_of_places
+from embedsearch.index._hashes import hash_of_places, whole_hash
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STATE, META = "lexical.json", "meta.json"
 _MANAGED = ".managed.json"
 _TANTIVY = r"[0-9a-f]{32}(\.\w+)+|\.tantivy-(writer|meta)\.lock|\.tmp\w{6}"
 # Of a file that is being replaced by tantivy, the name is a random one.
 FILE_NAMES = re.compile(rf"lexical\.json(\.new)?|meta\.json|\.managed\.json|{_TANTIVY}")
+_SEGMENT = re.compile("[0-9a-f]{32}")
 _SEGMENT_FILE = re.compile(_TANTIVY)
-FORMAT = 1
+FORMAT = 2
 _KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
 _BLOCK = 1 << 20
@@ -40,7 +41,7 @@ _BLOCK = 1 << 20
 _MOST_CHECKED = 16 << 20
 _MOST_KEPT = 10_000
 # Files that were compared by this process, by all that tells whether they have changed.
-_sound: set[tuple[str, int, int, int]] = set()
+_sound: set[tuple[str, int, int, int, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +60,99 @@ class State:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Replace the state; a crash leaves the old one or the new one."""
+    """Replace the state; a crash leaves the old one or the new one.
+
+    Files are never written to twice, so that only new ones are hashed.
+    """
+    try:
+        known = _table(_read_state(folder), folder)
+    except (WorkspaceDamagedError, WorkspaceVersionError):
+        known = {}
+    names = [META, *read_committed(folder).files]
     values = {
         "format": FORMAT,
         "change": state.change,
         "opstamp": state.opstamp,
         "analyzer": state.analyzer.to_json(),
-        "meta": _meta_digest(folder),
-        "places": _hashes_of_places(folder),
+        "files": {name: _entry(folder / name, known.get(name)) for name in names},
     }
     write_whole(folder / STATE, json.dumps(with_checksum(values), ensure_ascii=False))
+
+
+def _entry(path: Path, known: dict[str, Any] | None) -> dict[str, Any]:
+    size = path.stat().st_size
+    if known is not None and known["size"] == size and path.name != META:
+        return known
+    with path.open("rb") as file:
+        entry = {"size": size, "sha256": whole_hash(file, size)}
+        if size > _MOST_CHECKED:
+            entry["places"] = hash_of_places(file, size)
+    return entry
+
+
+def _table(values: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is said of each file, by its name.
+
+    Raises:
+        WorkspaceDamagedError: It is not what was written, or an older version wrote it.
+    """
+    files = values.get("files")
+    if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
+        raise WorkspaceDamagedError(folder, f"{STATE} does not list the files of the index")
+    return files
+
+
+def _is_entry(item: tuple[str, Any]) -> bool:
+    name, facts = item
+    if not FILE_NAMES.fullmatch(name) or not isinstance(facts, dict):
+        return False
+    hashes = {key: value for key, value in facts.items() if key != "size"}
+    named = {"sha256"} <= hashes.keys() <= {"sha256", "places"}
+    size = facts.get("size")
+    return named and type(size) is int and all(map(_is_hash, hashes.values()))
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 
 def read_state(folder: Path) -> State:
     """Read the state.
 
     Raises:
-        WorkspaceDamagedError: It is missing or is not what was written.
+        WorkspaceDamagedError: It is missing, is not what was written, or an older version wrote
+            it, which listed no files.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
+    return _state_of(_read_state(folder), folder)
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
     values = _read_object(folder, STATE)
     version = values.get("format")
-    if isinstance(version, int) and version > FORMAT:
+    if type(version) is int and version > FORMAT:
         raise WorkspaceVersionError(folder, "the lexical index is of a newer embedsearch; update")
+    if version != FORMAT:
+        raise WorkspaceDamagedError(folder, f"{STATE} is of an older version of embedsearch")
+    return values
+
+
+def is_of_older_version(folder: Path) -> bool:
+    """Tell whether an older version wrote the index; it is made again when it is next needed."""
     try:
-        analyzer = LexicalAnalyzer.from_json(values["analyzer"])
-        return State(analyzer, int(values["change"]), int(values["opstamp"]))
+        version = _read_object(folder, STATE).get("format")
+    except WorkspaceDamagedError:
+        return False
+    return type(version) is int and 0 < version < FORMAT
+
+
+def _state_of(values: dict[str, Any], folder: Path) -> State:
+    try:
+        change, opstamp = values["change"], values["opstamp"]
+        if type(change) is not int or type(opstamp) is not int or min(change, opstamp) < 0:
+            raise TypeError
+        _table(values, folder)
+        return State(LexicalAnalyzer.from_json(values["analyzer"]), change, opstamp)
     except (ParameterError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{STATE} is not what was written") from error
 
@@ -124,6 +192,8 @@ def read_committed(folder: Path) -> Committed:
         segments = values["segments"]
         gone = sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
         names = tuple(segment["segment_id"].replace("-", "") for segment in segments)
+        if not all(map(_SEGMENT.fullmatch, names)):
+            raise ValueError
         deletions = tuple(
             f"{name}.{int(segment['deletes']['opstamp'])}.del"
             for name, segment in zip(names, segments, strict=True)
@@ -162,27 +232,43 @@ def missing_files(folder: Path) -> list[str]:
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Return the names of the files of the last commit whose checksum is not the one in them.
+    """Return the names of the files of the last commit that are not what was written.
 
     No writer may be at work.
     """
-    files = _committed_files(folder, read_committed(folder))
-    broken = [path.name for path in files if not _is_sound(path)]
-    return [*_damaged_states(folder), *broken]
+    return [*_damaged_states(folder), *_damaged_parts(folder, _is_same)]
 
 
 def unreadable_files(folder: Path) -> list[str]:
     """Return the names of files that tantivy must not see: damage can end the process.
 
-    What has a checksum is compared with it, of large files some places. A writer may be at work.
-    What was compared once is not compared again.
+    Large files are compared in some places. A writer may be at work. What was compared once is
+    not compared again.
     """
     while True:
         before = _states_of(folder)
-        found = [*_damaged_states(folder), *_damaged_parts(folder)]
+        found = [*_damaged_states(folder), *_damaged_parts(folder, _is_readable)]
         # A writer may have merged segments in between.
         if not found or _states_of(folder) == before:
             return found
+
+
+def identity(folder: Path) -> str | None:
+    """Return what stands for all files of an index, once these were compared with their hashes.
+
+    Of large files, which are compared in some places only, it holds the inode and the time, too.
+    None where the state was not written after the last commit, and lists others.
+    """
+    state, meta = _states_of(folder)
+    listed = _table(_read_state(folder), folder)
+    if hashlib.sha256(meta).hexdigest() != listed.get(META, {}).get("sha256"):
+        return None
+    digest = hashlib.sha256(state)
+    for name, entry in sorted(listed.items()):
+        if "places" in entry:
+            facts = (folder / name).stat()
+            digest.update(f"{name} {facts.st_ino} {facts.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def _states_of(folder: Path) -> list[bytes]:
@@ -190,24 +276,34 @@ def _states_of(folder: Path) -> list[bytes]:
     return [path.read_bytes() if path.exists() else b"" for path in paths]
 
 
-def _damaged_parts(folder: Path) -> Iterator[str]:
-    places = _read_object(folder, STATE).get("places")
+def _damaged_parts(
+    folder: Path, is_sound: Callable[[Path, dict[str, Any] | None], bool]
+) -> Iterator[str]:
+    listed = _table(_read_state(folder), folder)
     for name in read_committed(folder).files:
-        wanted = places.get(name) if isinstance(places, dict) else None
-        if not _is_readable(folder / name, wanted):
+        # What was committed since the state was written is not listed, and has its own checksum.
+        if not is_sound(folder / name, listed.get(name)):
             yield name
 
 
-def _is_readable(path: Path, places: str | None) -> bool:
+def _is_same(path: Path, entry: dict[str, Any] | None) -> bool:
+    try:
+        return _is_sound(path) if entry is None else _has_hash(path, entry, "sha256")
+    except FileNotFoundError:
+        return False
+
+
+def _is_readable(path: Path, entry: dict[str, Any] | None) -> bool:
     try:
         facts = path.stat()
-        seen = (str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        wanted = "" if entry is None else entry["sha256"]
+        seen = (str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns, wanted)
         if seen in _sound:
             return True
-        if facts.st_size <= _MOST_CHECKED:
-            readable = _is_sound(path)
+        if entry is None:
+            readable = _is_sound(path) if facts.st_size <= _MOST_CHECKED else _is_whole(path)
         else:
-            readable = _is_whole(path) and places in (None, _hash_of_places(path))
+            readable = _has_hash(path, entry, "places" if "places" in entry else "sha256")
     except FileNotFoundError:
         return False
     if len(_sound) >= _MOST_KEPT:
@@ -217,37 +313,38 @@ def _is_readable(path: Path, places: str | None) -> bool:
     return readable
 
 
-def _hashes_of_places(folder: Path) -> dict[str, str]:
-    if not (folder / META).exists():
-        return {}
-    paths = (folder / name for name in read_committed(folder).files)
-    large = (path for path in paths if path.exists() and path.stat().st_size > _MOST_CHECKED)
-    return {path.name: _hash_of_places(path) for path in large}
-
-
-def _hash_of_places(path: Path) -> str:
+def _has_hash(path: Path, entry: dict[str, Any], kind: str) -> bool:
+    hashed = hash_of_places if kind == "places" else whole_hash
     with path.open("rb") as file:
-        return hash_of_places(file, path.stat().st_size)
+        size = os.fstat(file.fileno()).st_size
+        return bool(size == entry["size"] and hashed(file, size) == entry[kind])
 
 
 def _damaged_states(folder: Path) -> list[str]:
-    values = _read_object(folder, STATE)
+    values = _read_state(folder)
     if checksum_holds(values) is False:
         return [STATE]
+    if not _leads_nowhere(folder):
+        return [_MANAGED]
+    committed, listed = read_committed(folder), _table(values, folder)
     # After a crash within a commit the file is newer than what is said of it.
-    as_said = "meta" not in values or read_committed(folder).opstamp > read_state(folder).opstamp
-    return [] if as_said or values["meta"] == _meta_digest(folder) else [META]
+    if committed.opstamp > _state_of(values, folder).opstamp:
+        return []
+    sound = META in listed and _is_same(folder / META, listed[META])
+    return [] if sound and set(committed.files) <= listed.keys() else [META]
 
 
-def _meta_digest(folder: Path) -> str | None:
-    path = folder / META
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-
-
-def _committed_files(folder: Path, committed: Committed) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.partition(".")[0] in committed.segments:
-            yield path
+def _leads_nowhere(folder: Path) -> bool:
+    """Tell whether tantivy's list of files has only names: it removes the files that it lists."""
+    try:
+        names = json.loads((folder / _MANAGED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(names, list) and all(
+        isinstance(name, str) and FILE_NAMES.fullmatch(name) for name in names
+    )
 
 
 def _is_whole(path: Path) -> bool:

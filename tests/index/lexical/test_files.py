@@ -7,21 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from embedsearch.index.lexical import LexicalAnalyzer
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.files import State, read_state, write_state
 
 
-def test_a_state_comes_back_as_it_was_written(tmp_path: Path, english: LexicalAnalyzer) -> None:
-    write_state(tmp_path, State(english, 1, 2))
-    write_state(tmp_path, State(english, 7, 9))
-    state = read_state(tmp_path)
+@pytest.fixture
+def folder(tmp_path: Path, english: LexicalAnalyzer) -> Path:
+    LexicalIndex.create(tmp_path / "lexical", english).close()
+    return tmp_path / "lexical"
+
+
+def test_a_state_comes_back_as_it_was_written(folder: Path, english: LexicalAnalyzer) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    write_state(folder, State(english, 1, 2))
+    write_state(folder, State(english, 7, 9))
+    state = read_state(folder)
     assert (state.change, state.opstamp) == (7, 9)
     assert state.analyzer.to_json() == english.to_json()
-    assert [path.name for path in tmp_path.iterdir()] == ["lexical.json"]
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_the_new_name_of_a_state_is_flushed_too(
-    tmp_path: Path, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
+    folder: Path, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed, fsync = [], os.fsync
 
@@ -30,14 +37,15 @@ def test_the_new_name_of_a_state_is_flushed_too(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noting)
-    write_state(tmp_path, State(english, 1, 2))
-    assert flushed == [(tmp_path / "lexical.json").stat().st_ino, tmp_path.stat().st_ino]
+    write_state(folder, State(english, 1, 2))
+    assert flushed == [(folder / "lexical.json").stat().st_ino, folder.stat().st_ino]
 
 
 def test_a_state_that_cannot_be_written_leaves_nothing_beside(
-    tmp_path: Path, english: LexicalAnalyzer
+    folder: Path, english: LexicalAnalyzer
 ) -> None:
-    (tmp_path / "lexical.json").mkdir()
+    (folder / "lexical.json").unlink()
+    (folder / "lexical.json").mkdir()
     with pytest.raises(OSError, match=r"lexical\.json"):
-        write_state(tmp_path, State(english, 1, 2))
-    assert [path.name for path in tmp_path.iterdir()] == ["lexical.json"]
+        write_state(folder, State(english, 1, 2))
+    assert not (folder / "lexical.json.new").exists()
