@@ -12,6 +12,7 @@ the hash of the description stands for the whole file.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,7 @@ _LENGTH_BYTES, _HASH_BYTES = 8, 32
 _END = _HASH_BYTES + _LENGTH_BYTES + len(MAGIC)
 _LONGEST_DESCRIPTION = 64 << 20
 _DTYPES = ("int64", "uint8")
+_written: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def write_index_file(
         with replacing(path) as new:
             write_faiss(new)
             with new.open("r+b") as file:
-                return _append(file, description, arrays)
+                digest = _append(file, description, arrays)
+                _written.add(_told_apart(digest, file))
+                return digest
     except StorageError:
         raise
     except OSError as error:
@@ -112,6 +116,34 @@ def read_index_file(path: str | Path, verify: bool) -> IndexFile | None:
             for name, place in _entries(description, path).items()
         }
     return IndexFile(path, description, arrays, digest)
+
+
+def identity(path: str | Path) -> str | None:
+    """Return what stands for a file, once it was found whole; None where FAISS alone wrote it.
+
+    Of a large file, of which only some places are hashed, it holds the inode and the time, too.
+
+    Raises:
+        VectorError: Its description is damaged.
+        OSError: It cannot be opened.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        end = _read_end(file, path)
+        return None if end is None else _told_apart(end[1], file)
+
+
+def was_written_here(identity: str | None) -> bool:
+    """Tell whether this process wrote the file that is called so."""
+    return identity in _written
+
+
+def _told_apart(digest: str, file: BinaryIO) -> str:
+    file.flush()
+    facts = os.fstat(file.fileno())
+    if facts.st_size <= MOST_HASHED:
+        return digest
+    return f"{digest} {facts.st_ino} {facts.st_mtime_ns}"
 
 
 def damaged(path: str | Path, what: str) -> VectorError:

@@ -54,6 +54,11 @@ def remove_unfinished(path: Path) -> None:
                 continue
 
 
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a path is that of a folder that `folder_beside` makes."""
+    return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
+
+
 def _named(parent: Path, prefix: str) -> list[Path]:
     # Not by a pattern: the name of a workspace may have brackets.
     return [path for path in parent.iterdir() if path.name.startswith(prefix) and path.is_dir()]

@@ -10,9 +10,11 @@ from embedsearch._errors import WorkspaceError
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.files import read_committed
 from embedsearch.workspace.files import flush_folder, storage_errors
+from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import undone_on_failure
 from embedsearch.workspace.space import bytes_of, check_space, record_bytes
+from embedsearch.workspace.trust import note_lexical
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
@@ -83,6 +85,7 @@ def compact_lexical(
         new.rename(layout.lexical)
         flush_folder(layout.root)
         shutil.rmtree(layout.temporary, ignore_errors=True)
+        note_lexical(layout)
     return True
 
 
@@ -107,7 +110,7 @@ def forget_deletions(layout: Layout, store: DocumentStore, published: list[Publi
     reached = [store.change, *(int(each.manifest["change"]) for each in published)]
     if layout.lexical.exists():
         try:
-            with LexicalIndex.open(layout.lexical) as index:
+            with open_checked(layout) as index:
                 reached.append(index.change)
         except (WorkspaceError, OSError):
             return 0

@@ -12,8 +12,10 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical import LexicalIndex
+from embedsearch.index.lexical.files import unreadable_files
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
+from embedsearch.workspace.trust import check_lexical, note_lexical
 
 if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalAnalyzer
@@ -81,7 +83,9 @@ def caught_up(
             layout.lexical.unlink()
         index = LexicalIndex.create(layout.lexical, analyzer)
     store.flush()
-    return _applied(index, store, progress)
+    applied = _applied(index, store, progress)
+    note_lexical(layout)
+    return applied
 
 
 def _applied(
@@ -119,9 +123,22 @@ def _caught_up_for_all(
     return _opened(layout, analyzer, False)
 
 
+def open_checked(layout: Layout, writable: bool = False) -> LexicalIndex:
+    """Open the lexical index of a workspace that may come from somebody else.
+
+    Raises:
+        WorkspaceDamagedError: It is missing or damaged, or a process that read it died.
+        WorkspaceVersionError: A newer embedsearch wrote it.
+    """
+    if broken := unreadable_files(layout.lexical):
+        raise WorkspaceDamagedError(layout.root, f"damaged or missing {', '.join(broken)}")
+    check_lexical(layout)
+    return LexicalIndex.open(layout.lexical, writable)
+
+
 def _opened(layout: Layout, analyzer: LexicalAnalyzer, writable: bool) -> LexicalIndex | None:
     try:
-        index = LexicalIndex.open(layout.lexical, writable)
+        index = open_checked(layout, writable)
     except (WorkspaceDamagedError, OSError):
         return None
     if index.analyzer.to_json() != analyzer.to_json():

@@ -26,15 +26,17 @@ from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.indexing import IndexSettings
+from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.plugged import load_or_stand_in
 from embedsearch.workspace.published import Published
+from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
     import numpy as np
 
     from embedsearch._types import FloatMatrix
     from embedsearch.index.base import VectorIndex
-    from embedsearch.workspace.layout import GenerationLayout, Layout
+    from embedsearch.workspace.layout import GenerationLayout
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -156,11 +158,12 @@ class Generation(Published):
         if not self.files.document_index.exists():
             return None
         with self._intact(self.files.document_index):
+            check_vectors(Layout(self.workspace), "documents", self.files.document_index)
             return Proposer.load(self.files.document_index)
 
     def _word_index(self) -> VectorIndex:
         digest = self.manifest.get("word_index", {}).get("digest")
-        return self._opened_index(self.files.word_index, digest)
+        return self._opened_index("words", self.files.word_index, digest)
 
     def _subwords(self, tensors: Tensors) -> Subwords | None:
         if "ngram_vectors" not in tensors:

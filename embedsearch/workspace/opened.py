@@ -25,6 +25,7 @@ from embedsearch.workspace.locks import check_wait, lock_for_writing
 from embedsearch.workspace.publishing import remove_unnamed, remove_unused
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.stored_vectors import StoredVectors
+from embedsearch.workspace.trust import note_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,7 @@ class OpenWorkspace:
             self._generation = self._open_generation()
             self._stored = self._open_vectors()
             if mode == "w":
+                self._note_own()
                 # What is left where a process was killed, or a disk was full.
                 remove_unused(self._layout, self._state)
         except BaseException:
@@ -138,6 +140,7 @@ class OpenWorkspace:
         self._generation = self._open_generation()
         self._stored = self._collected = None
         self._stored = self._open_vectors()
+        self._note_own()
         remove_unused(self._layout, state)
         self._document_search(progress)
 
@@ -148,7 +151,18 @@ class OpenWorkspace:
         # What nobody else uses any more closes here, and is removed.
         self._state, self._stored, self._collected = state, None, None
         self._stored = self._open_vectors()
+        self._note_own()
         remove_unused(self._layout, state)
+
+    def _note_own(self) -> None:
+        """Spare the next process the trial of what this one has written; see `trust`."""
+        paths = {}
+        if self._generation is not None:
+            files = self._generation.files
+            paths = {"words": files.word_index, "documents": files.document_index}
+        if self._stored is not None:
+            paths["vectors"] = self._stored.files.index
+        note_own(self._layout, paths)
 
     def _save(self, state: State) -> None:
         try:

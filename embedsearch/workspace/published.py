@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
 from embedsearch.workspace.files import read_json
+from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import hold, is_held_by_others
 from embedsearch.workspace.state import check_format
+from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
     from embedsearch.index.base import VectorIndex
-    from embedsearch.workspace.layout import Layout
 
 
 class Published:
@@ -75,11 +76,12 @@ class Published:
             reason = f"{self._manifest_path} does not list its files"
             raise WorkspaceDamagedError(self.workspace, reason) from error
 
-    def _opened_index(self, path: Path, digest: str | None) -> VectorIndex:
-        """Map an index; one of another folder, or damaged, is refused."""
+    def _opened_index(self, part: str, path: Path, digest: str | None) -> VectorIndex:
+        """Map an index; one of another folder, or damaged, or that ends a process, is refused."""
         from embedsearch.index.base import VectorIndex
 
         with self._intact(path):
+            check_vectors(Layout(self.workspace), part, path)
             return VectorIndex.load(path, expected=digest)
 
     def _intact(self, path: Path) -> _Intact:

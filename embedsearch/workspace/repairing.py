@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError, WorkspaceError
 from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.files import are_ours, damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.salvaging import salvage
@@ -21,7 +20,7 @@ from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
 from embedsearch.workspace.files import flush_file, flush_folder, read_json, storage_errors
-from embedsearch.workspace.following import open_lexical
+from embedsearch.workspace.following import open_checked, open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
@@ -271,7 +270,7 @@ class _Repair:
         try:
             if damaged_files(layout.lexical):
                 return known, reached
-            with LexicalIndex.open(layout.lexical) as index:
+            with open_checked(layout) as index:
                 return known | set(index.numbers().tolist()), max(reached, index.change)
         except (EmbedSearchError, OSError):
             return known, reached

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceError
-from embedsearch.index.lexical import LexicalIndex
 from embedsearch.vectors.encoders.absent import absent_names
+from embedsearch.workspace.following import open_checked
 
 if TYPE_CHECKING:
     from embedsearch.search.model import SearchModel
@@ -39,7 +39,7 @@ def search_facts(generation: Generation, layout: Layout, store: DocumentStore) -
 def _lexical_state(layout: Layout, store: DocumentStore, model: SearchModel) -> str:
     """Say in a few words how far the lexical index has come; nothing is changed."""
     try:
-        index = LexicalIndex.open(layout.lexical)
+        index = open_checked(layout)
     except WorkspaceError as error:
         return f"cannot be read: {error}" if layout.lexical.exists() else "not there yet"
     change, same = index.change, index.analyzer.to_json() == model.analyzer.to_json()

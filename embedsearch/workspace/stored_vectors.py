@@ -84,7 +84,7 @@ class StoredVectors(Published):
     @cached_property
     def index(self) -> VectorIndex:
         """Their index; its ids are the numbers."""
-        return self._opened_index(self.files.index, self.index_facts.get("digest"))
+        return self._opened_index("vectors", self.files.index, self.index_facts.get("digest"))
 
     def rows(self, numbers: IntVector) -> IntVector:
         """Find the rows of documents `(m,)` by their numbers; -1 for those without a vector."""

@@ -18,18 +18,19 @@ from embedsearch._errors import (
 )
 from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.files import damaged_files, is_of_older_version
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.files import read_json
+from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.stored_vectors import StoredVectors
+from embedsearch.workspace.trust import vectors_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,8 @@ def verify_parts(
         for part, folder, needed in _named(layout, state):
             report.checked.append(part)
             report.problems += _folder_problems(layout, part, folder, needed, quick)
+            if not quick and not report.of(part):
+                report.problems += _unreadable_indexes(layout, part, folder)
             task.advance(1)
     if is_of_older_version(layout.lexical):
         report.notes.append("the lexical index is of an older version; the next search makes it")
@@ -229,6 +232,13 @@ def _folder_problems(
         )
 
 
+def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
+    """Have each index read in a process apart, unless it is known to be ours."""
+    for path in sorted(folder.glob("*.faiss")):
+        if fault := vectors_fault(layout, path.stem, path):
+            yield Problem(part, _shown(layout, path), fault, REPAIR, True)
+
+
 def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
     try:
         # Before it is opened: tantivy writes to the terminal when it meets damage.
@@ -237,7 +247,7 @@ def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
             what = f"{', '.join(broken)} are not what was written"
             yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
             return
-        with LexicalIndex.open(layout.lexical) as index:
+        with open_checked(layout) as index:
             index.numbers()
     except (EmbedSearchError, OSError) as error:
         what = str(getattr(error, "reason", error))
@@ -249,7 +259,7 @@ def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Ite
     store = DocumentStore(layout.record, writable=False)
     try:
         if "lexical" in report.checked and not report.of("lexical"):
-            with LexicalIndex.open(layout.lexical) as index:
+            with open_checked(layout) as index:
                 found = (index.change, index.numbers())
             yield from _relation("lexical", layout.lexical.name, *found, store)
         if state is not None and state.generation is not None and not report.of("generation"):

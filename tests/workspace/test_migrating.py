@@ -12,7 +12,12 @@ import pytest
 import embedsearch as es
 from embedsearch.vectors.tensors import open_tensors
 
-EXAMPLES = ("v1-before-passages", "v1-before-checksums", "v1-with-checksums", "v1-with-lexical-hashes")
+EXAMPLES = (
+    "v1-before-passages",
+    "v1-before-checksums",
+    "v1-with-checksums",
+    "v1-with-lexical-hashes",
+)
 ALL = ("v1-before-search", *EXAMPLES)
 Unpack = Callable[[str], Path]
 

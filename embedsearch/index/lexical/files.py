@@ -1,9 +1,10 @@
 """The files of a lexical index: what it has applied, and whether they are what was written.
 
 `lexical.json` names the analyser and the last change that was applied, and the commit of
-tantivy (its `opstamp`) that holds it, and lists the files of the commit. It is replaced after the commit. Where a process dies
-between the two, the index is newer than it says, and applying the same changes once more gives
-the same index; tantivy's Python package has no payload for commits.
+tantivy (its `opstamp`) that holds it, and lists the files of the commit with their hashes. It is
+replaced after the commit. Where a process dies between the two, the index is newer than it says,
+and applying the same changes once more gives the same index; tantivy's Python package has no
+payload for commits.
 """
 
 from __future__ import annotations
@@ -148,11 +149,9 @@ def is_of_older_version(folder: Path) -> bool:
 
 def _state_of(values: dict[str, Any], folder: Path) -> State:
     try:
-        change, opstamp = values["change"], values["opstamp"]
-        if type(change) is not int or type(opstamp) is not int or min(change, opstamp) < 0:
-            raise TypeError
+        numbers = _as_number(values["change"]), _as_number(values["opstamp"])
         _table(values, folder)
-        return State(LexicalAnalyzer.from_json(values["analyzer"]), change, opstamp)
+        return State(LexicalAnalyzer.from_json(values["analyzer"]), *numbers)
     except (ParameterError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{STATE} is not what was written") from error
 
@@ -191,17 +190,28 @@ def read_committed(folder: Path) -> Committed:
     try:
         segments = values["segments"]
         gone = sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
-        names = tuple(segment["segment_id"].replace("-", "") for segment in segments)
-        if not all(map(_SEGMENT.fullmatch, names)):
-            raise ValueError
+        names = tuple(_as_segment(segment["segment_id"]) for segment in segments)
         deletions = tuple(
-            f"{name}.{int(segment['deletes']['opstamp'])}.del"
+            f"{name}.{_as_number(segment['deletes']['opstamp'])}.del"
             for name, segment in zip(names, segments, strict=True)
             if segment["deletes"]
         )
-        return Committed(int(values["opstamp"]), gone, names, deletions)
+        return Committed(_as_number(values["opstamp"]), gone, names, deletions)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{META} is not what was written") from error
+
+
+def _as_number(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(value)
+    return value
+
+
+def _as_segment(identifier: str) -> str:
+    name = identifier.replace("-", "")
+    if not _SEGMENT.fullmatch(name):
+        raise ValueError(name)
+    return name
 
 
 def are_ours(names: set[str]) -> bool:

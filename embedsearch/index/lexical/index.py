@@ -225,6 +225,15 @@ class LexicalIndex:
         with reading_errors(self.folder):
             return self._snapshot.numbers()
 
+    def read_all(self) -> None:
+        """Read all of the index once, as a trial: see `embedsearch.index.apart`.
+
+        Raises:
+            WorkspaceDamagedError: The index is damaged.
+        """
+        with reading_errors(self.folder):
+            self._snapshot.read_all()
+
     def parse(self, text: str) -> LexicalQuery:
         """Read what a user typed; see `embedsearch.index.lexical.query.parse_query`.
 

@@ -38,7 +38,7 @@ class Snapshot:
     """
 
     def __init__(self, searcher: Any, schema: Any, title_weight: float) -> None:
-        self._searcher, self._title_weight = searcher, title_weight
+        self._searcher, self._schema, self._title_weight = searcher, schema, title_weight
         self._queries = Queries(schema)
         self.count = int(searcher.num_docs)
 
@@ -46,6 +46,34 @@ class Snapshot:
         """Return the numbers of all documents, ascending."""
         _, found = self._hits(load_tantivy().Query.all_query(), max(self.count, 1))
         return np.sort(found)
+
+    def read_all(self) -> None:
+        """Read the documents and the positions of every term, and what is stored of documents.
+
+        Raises:
+            ValueError: A document has no number.
+        """
+        query = load_tantivy().Query
+        for field in (TEXT, TITLE, STOPS):
+            for term in self._terms(field):
+                # To find a term that follows itself, all of its positions are read.
+                twice = query.phrase_query(self._schema, field, [term, term])
+                self._searcher.search(twice, 1)
+                once = query.term_query(self._schema, field, term, "freq")
+                self._searcher.search(once, 10, count=False)
+        every = self._searcher.search(query.all_query(), max(self.count, 1), count=False)
+        if len(every.hits) != self.count:
+            raise ValueError(f"{len(every.hits)} documents of {self.count}")
+        for _, address in every.hits:
+            self._searcher.doc(address)
+
+    def _terms(self, field: str) -> list[str]:
+        if hasattr(self._searcher, "terms_with_prefix"):
+            return [term for term, _ in self._searcher.terms_with_prefix(field, "")]
+        # tantivy before 0.27 lists none; all of them are read to find what has any.
+        anything = load_tantivy().Query.regex_query(self._schema, field, ".*")
+        self._searcher.search(anything, 1)
+        return []
 
     def frequency(self, field: str, term: str) -> int:
         """Count the documents that have a term in a field."""
