@@ -13,7 +13,6 @@ import json
 import tarfile
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceExistsError
@@ -27,6 +26,7 @@ from embedsearch.workspace.space import check_space, record_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from embedsearch._progress import Task
     from embedsearch.workspace.published import Published
@@ -95,8 +95,8 @@ def write_backup(
         new = Layout(work)
         state.save(new)
         parts = [_part(new.state, new.state.name), _part(new.record, new.record.name)]
-        for folder in folders:
-            parts += _listed(layout, folder)
+        for each in published:
+            parts += _listed(layout, each)
         parts += [
             _part(path, f"reports/{path.name}")
             for path in (sorted(layout.reports.iterdir()) if layout.reports.is_dir() else [])
@@ -145,15 +145,14 @@ def _part(path: Path, name: str) -> _Part:
     return _Part(name, path, path.stat().st_size, sha256(path))
 
 
-def _listed(layout: Layout, folder: Path) -> Iterator[_Part]:
+def _listed(layout: Layout, each: Published) -> Iterator[_Part]:
     """Yield the files of a generation, with the hashes that they were published with."""
+    folder = each.folder
     manifest = folder / "manifest.json"
     place = folder.relative_to(layout.root).as_posix()
     yield _part(manifest, f"{place}/{manifest.name}")
-    files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    for name, facts in sorted(files.items()):
-        path = folder / Path(name).name
-        yield _Part(f"{place}/{path.name}", path, int(facts["size"]), str(facts.get("sha256")))
+    for name, facts in sorted(each.manifest["files"].items()):
+        yield _Part(f"{place}/{name}", folder / name, facts["size"], facts["sha256"])
 
 
 def _write(

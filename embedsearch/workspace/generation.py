@@ -29,6 +29,7 @@ from embedsearch.workspace.indexing import IndexSettings
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.plugged import load_or_stand_in
 from embedsearch.workspace.published import Published
+from embedsearch.workspace.schemas import GENERATION
 from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Generation(Published):
 
     def __init__(self, layout: Layout, number: int) -> None:
         self.files: GenerationLayout = layout.generation(number)
-        super().__init__(layout, number, self.files.manifest)
+        super().__init__(layout, number, self.files.manifest, GENERATION)
 
     @property
     def change(self) -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
 from embedsearch.workspace.files import read_json
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import hold, is_held_by_others
-from embedsearch.workspace.state import check_format
+from embedsearch.workspace.schemas import check
 from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from embedsearch._schemas import Schema
     from embedsearch.index.base import VectorIndex
 
 
@@ -25,20 +27,21 @@ class Published:
         layout: The workspace.
         number: That of the folder.
         manifest: Where its manifest is.
+        schema: What the manifest must hold.
 
     Raises:
         FileNotFoundError: It is not there (any more).
         WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
     """
 
-    def __init__(self, layout: Layout, number: int, manifest: Path) -> None:
+    def __init__(self, layout: Layout, number: int, manifest: Path, schema: Schema) -> None:
         self.number, self.workspace = number, layout.root
         self._manifest_path = manifest
         # What was taken from here may outlive the workspace's interest in this folder.
         self._descriptor = hold(manifest)
         self._let_go = weakref.finalize(self, os.close, self._descriptor)
         self.manifest = read_json(manifest, layout.root)
-        check_format(layout, self.manifest.get("format"))
+        check(self.manifest, schema, manifest, layout.root)
         self._check_sizes()
 
     @property
@@ -60,21 +63,13 @@ class Published:
         return self.manifest[name]
 
     def _check_sizes(self) -> None:
-        for name, expected in self._listed():
-            path = self._manifest_path.parent / Path(name).name
+        for name, facts in self.manifest["files"].items():
+            path, expected = self.folder / name, facts["size"]
             size = path.stat().st_size if path.exists() else None
             if size != expected:
                 found = "is missing" if size is None else f"has {size:,} bytes"
                 reason = f"{path} {found}, {expected:,} were written"
                 raise WorkspaceDamagedError(self.workspace, reason)
-
-    def _listed(self) -> list[tuple[str, int]]:
-        """Return the names and sizes of files that the manifest gives."""
-        try:
-            return [(str(name), int(f["size"])) for name, f in self._entry("files").items()]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            reason = f"{self._manifest_path} does not list its files"
-            raise WorkspaceDamagedError(self.workspace, reason) from error
 
     def _opened_index(self, part: str, path: Path, digest: str | None) -> VectorIndex:
         """Map an index; one of another folder, or damaged, or that ends a process, is refused."""
@@ -88,6 +83,17 @@ class Published:
         return _Intact(self.workspace, path)
 
 
+_WRONG_CONTENT = (
+    InputError,
+    LookupError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+)
+
+
 class _Intact:
     """Raises `WorkspaceDamagedError` for whatever is wrong with a file that we once wrote."""
 
@@ -98,7 +104,7 @@ class _Intact:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        expected = isinstance(error, InputError | KeyError | ValueError | TypeError | OSError)
+        expected = isinstance(error, _WRONG_CONTENT)
         if expected and not isinstance(error, WorkspaceDamagedError):
             told = error if isinstance(error, EmbedSearchError) else repr(error)
             raise WorkspaceDamagedError(

@@ -16,7 +16,7 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceVersionError,
 )
-from embedsearch._files import checksum_holds, flush
+from embedsearch._files import flush
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
 from embedsearch.workspace.beside import folder_beside
@@ -24,6 +24,7 @@ from embedsearch.workspace.contents import check_contents, may_be_in_backup
 from embedsearch.workspace.files import disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.schemas import BACKUP, fault_of
 from embedsearch.workspace.space import check_space
 from embedsearch.workspace.verifying import verify_parts
 from embedsearch.workspace.workspace import Workspace
@@ -154,20 +155,21 @@ def _list(tar: tarfile.TarFile, source: Path) -> dict[str, _Promised]:
     if type(version) is int and version > BACKUP_FORMAT:
         reason = f"has format {version}, this embedsearch reads up to {BACKUP_FORMAT}; upgrade"
         raise WorkspaceVersionError(source, reason)
-    if not checksum_holds(values):
-        raise _broken(source, f"the checksum of its {LIST} is another")
-    return _promises(values.get("files"), source)
+    if found := fault_of(values, BACKUP):
+        raise _broken(source, f"in its {LIST}, {found}")
+    if "sha256" not in values:
+        raise _broken(source, f"its {LIST} has no checksum")
+    return _promises(values["files"], source)
 
 
-def _promises(files: Any, source: Path) -> dict[str, _Promised]:
-    if not isinstance(files, dict) or len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
+def _promises(files: dict[str, Any], source: Path) -> dict[str, _Promised]:
+    if len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
         raise _broken(source, "its list of files is not that of a workspace")
     promised = {}
     for name, facts in files.items():
-        size, digest = (facts.get(key) for key in ("size", "sha256")) if facts else (None, None)
-        if not may_be_in_backup(name) or type(size) is not int or size < 0:
+        if not may_be_in_backup(name):
             raise _broken(source, f"its list has {name!r}, which is not in a workspace")
-        promised[name] = _Promised(size, str(digest))
+        promised[name] = _Promised(facts["size"], facts["sha256"])
     return promised
 
 

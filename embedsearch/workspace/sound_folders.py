@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceDamagedError
-from embedsearch._files import checksum_holds
 from embedsearch.workspace.contents import is_litter
 from embedsearch.workspace.files import read_json, sha256
+from embedsearch.workspace.schemas import GENERATION, VECTORS, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,13 +40,11 @@ def folder_faults(
 
 def manifest_faults(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Say what is wrong with the manifest itself."""
-    if checksum_holds(manifest) is False:
-        yield "it is not what was written: its checksum is another"
-    if manifest.get("generation") != int(folder.name):
-        yield f"it is that of number {manifest.get('generation')!r}"
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
-        yield "its list of files is not one"
+    schema = VECTORS if folder.parent.name == "vectors" else GENERATION
+    if found := fault_of(manifest, schema):
+        yield found
+    elif manifest["generation"] != int(folder.name):
+        yield f"it is that of number {manifest['generation']}"
 
 
 def _is_entry(item: tuple[object, object]) -> bool:

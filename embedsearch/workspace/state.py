@@ -9,11 +9,11 @@ from embedsearch._errors import (
     InputError,
     WorkspaceDamagedError,
     WorkspaceNotFoundError,
-    WorkspaceVersionError,
 )
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.workspace.files import read_json, write_json
 from embedsearch.workspace.layout import FORMAT_VERSION, Layout
+from embedsearch.workspace.schemas import WORKSPACE, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,12 @@ class State:
         write_json(layout.state, values)
 
 
-def load_state(layout: Layout) -> State:
+def load_state(layout: Layout, *, whole: bool = True) -> State:
     """Read the state.
+
+    Args:
+        layout: The workspace.
+        whole: Compare the file's own checksum, too.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace here.
@@ -52,35 +56,15 @@ def load_state(layout: Layout) -> State:
     if not layout.state.exists():
         _explain_missing(layout)
     values = read_json(layout.state, layout.root)
-    check_format(layout, values.get("format"))
+    check(values, WORKSPACE, layout.state, layout.root, whole=whole)
     if not layout.record.exists():
         raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
-    numbers = [_named(values, name, layout) for name in ("generation", "vectors")]
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
         reason = f"workspace.json has unusable tokenizer settings ({error})"
         raise WorkspaceDamagedError(layout.root, reason) from error
-    return State(tokenizer, *numbers)
-
-
-def _named(values: dict[str, Any], name: str, layout: Layout) -> int | None:
-    number = values.get(name)
-    if number is not None and (not isinstance(number, int) or number < 1):
-        raise WorkspaceDamagedError(layout.root, f"workspace.json names {name} {number!r}")
-    return number
-
-
-def check_format(layout: Layout, version: object) -> None:
-    """Raise unless this version of embedsearch reads format `version`."""
-    if not isinstance(version, int) or version < 1:
-        raise WorkspaceDamagedError(layout.root, f"the format version is {version!r}")
-    if version > FORMAT_VERSION:
-        raise WorkspaceVersionError(
-            layout.root,
-            f"has format {version}, this embedsearch reads up to {FORMAT_VERSION}; "
-            "upgrade embedsearch-engine",
-        )
+    return State(tokenizer, values["generation"], values.get("vectors"))
 
 
 def _explain_missing(layout: Layout) -> None:

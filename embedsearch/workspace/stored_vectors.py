@@ -12,6 +12,7 @@ from embedsearch._types import FloatMatrix, IntVector, Metric
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.indexing import IndexSettings
 from embedsearch.workspace.published import Published
+from embedsearch.workspace.schemas import VECTORS
 
 if TYPE_CHECKING:
     from embedsearch.index.base import VectorIndex
@@ -29,7 +30,7 @@ class StoredVectors(Published):
 
     def __init__(self, layout: Layout, number: int) -> None:
         self.files: VectorsLayout = layout.vectors_of(number)
-        super().__init__(layout, number, self.files.manifest)
+        super().__init__(layout, number, self.files.manifest, VECTORS)
 
     def __len__(self) -> int:
         return int(self._entry("count"))

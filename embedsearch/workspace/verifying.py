@@ -191,7 +191,7 @@ def verify_parts(
 
 def _state_of(layout: Layout) -> State | None:
     try:
-        return load_state(layout)
+        return load_state(layout, whole=False)
     except WorkspaceError:
         return None
 
@@ -202,7 +202,7 @@ def _state_problems(layout: Layout) -> Iterator[Problem]:
         if checksum_holds(read_json(layout.state, layout.root)) is False:
             what = "it is not what was written: its checksum is another"
             yield Problem("state", name, what, REPAIR, True)
-        load_state(layout)
+        load_state(layout, whole=False)
     except WorkspaceVersionError as error:
         yield Problem("state", name, error.reason, "use that version", False)
     except WorkspaceError as error:

@@ -225,9 +225,8 @@ def test_a_hostile_backup_writes_nothing(
 
 
 def test_sizes_that_are_only_promised_are_not_believed(tmp_path: Path) -> None:
-    files = {
-        name: {"size": 10**15, "sha256": ""} for name in ("workspace.json", "documents.sqlite")
-    }
+    promised = {"size": 10**15, "sha256": "0" * 64}
+    files = dict.fromkeys(("workspace.json", "documents.sqlite"), promised)
     file = hostile(tmp_path / "bad.backup", NEEDED, files=files)
     with pytest.raises(es.WorkspaceDamagedError, match="not so large"):
         es.restore(file, tmp_path / "b.es")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._files import checksum_holds, with_checksum, write_whole
+from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index._hashes import hash_of_places, whole_hash
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
@@ -35,6 +36,16 @@ FILE_NAMES = re.compile(rf"lexical\.json(\.new)?|meta\.json|\.managed\.json|{_TA
 _SEGMENT = re.compile("[0-9a-f]{32}")
 _SEGMENT_FILE = re.compile(_TANTIVY)
 FORMAT = 2
+_ENTRY = Fields({"size": COUNT, "sha256": HASH}, {"places": HASH})
+_SCHEMA = Fields(
+    {
+        "format": POSITIVE,
+        "change": COUNT,
+        "opstamp": COUNT,
+        "analyzer": Fields({"language": Text(), "tokenizer": Named(Anything())}),
+        "files": Named(_ENTRY, FILE_NAMES.pattern),
+    }
+)
 _KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
 _BLOCK = 1 << 20
@@ -95,26 +106,12 @@ def _table(values: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
     """Return what is said of each file, by its name.
 
     Raises:
-        WorkspaceDamagedError: It is not what was written, or an older version wrote it.
+        WorkspaceDamagedError: The state is not one.
     """
-    files = values.get("files")
-    if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
-        raise WorkspaceDamagedError(folder, f"{STATE} does not list the files of the index")
-    return files
-
-
-def _is_entry(item: tuple[str, Any]) -> bool:
-    name, facts = item
-    if not FILE_NAMES.fullmatch(name) or not isinstance(facts, dict):
-        return False
-    hashes = {key: value for key, value in facts.items() if key != "size"}
-    named = {"sha256"} <= hashes.keys() <= {"sha256", "places"}
-    size = facts.get("size")
-    return named and type(size) is int and all(map(_is_hash, hashes.values()))
-
-
-def _is_hash(value: object) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+    if found := fault(values, _SCHEMA):
+        raise WorkspaceDamagedError(folder, f"{STATE} is not what was written: {found}")
+    table: dict[str, dict[str, Any]] = values["files"]
+    return table
 
 
 def read_state(folder: Path) -> State:
@@ -148,12 +145,12 @@ def is_of_older_version(folder: Path) -> bool:
 
 
 def _state_of(values: dict[str, Any], folder: Path) -> State:
+    _table(values, folder)
     try:
-        numbers = _as_number(values["change"]), _as_number(values["opstamp"])
-        _table(values, folder)
-        return State(LexicalAnalyzer.from_json(values["analyzer"]), *numbers)
+        analyzer = LexicalAnalyzer.from_json(values["analyzer"])
     except (ParameterError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceDamagedError(folder, f"{STATE} is not what was written") from error
+    return State(analyzer, values["change"], values["opstamp"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""What a small JSON file must hold, declared as a whole, and compared when it is read."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A finite number in a range."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    whole: bool = False
+
+    def __str__(self) -> str:
+        told = "a whole number" if self.whole else "a number"
+        if math.isfinite(self.least):
+            told += f" of at least {self.least:g}"
+        return told + (f" and at most {self.most:g}" if self.most < 2**53 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string that a pattern matches as a whole."""
+
+    pattern: str = r"[\s\S]*"
+    told: str = "a string"
+
+    def __str__(self) -> str:
+        return self.told
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """What may be null instead."""
+
+    of: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list."""
+
+    of: Schema
+
+    def __str__(self) -> str:
+        return "a list"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object whose names match a pattern."""
+
+    of: Schema
+    names: str = r"[\s\S]*"
+
+    def __str__(self) -> str:
+        return "an object"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object with fields that it must have, and others that it may have.
+
+    Fields that are not known are passed over: later versions may write more.
+    """
+
+    needed: Mapping[str, Schema]
+    optional: Mapping[str, Schema] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "an object"
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Any value."""
+
+
+Schema = Number | Text | Nullable | Listed | Named | Fields | Anything
+
+COUNT = Number(0, 2**63 - 1, whole=True)
+POSITIVE = Number(1, 2**63 - 1, whole=True)
+HASH = Text("[0-9a-f]{64}", "a SHA-256 in hexadecimal")
+
+
+def fault(value: object, schema: Schema, place: str = "") -> str | None:
+    """Say where a value is not what it must be, and what it must be; None if it is.
+
+    Args:
+        value: What `json.loads` returned.
+        schema: What it must be.
+        place: The names of the fields that lead to it.
+    """
+    match schema:
+        case Anything():
+            return None
+        case Nullable():
+            return None if value is None else fault(value, schema.of, place)
+        case Fields() if isinstance(value, dict):
+            return _fault_of_fields(value, schema, place)
+        case Named() if isinstance(value, dict):
+            return _fault_of_names(value, schema, place)
+        case Listed() if isinstance(value, list):
+            faults = (fault(item, schema.of, f"{place}[{i}]") for i, item in enumerate(value))
+            return next(filter(None, faults), None)
+        case Number() if _is_number(value, schema):
+            return None
+        case Text() if isinstance(value, str) and re.fullmatch(schema.pattern, value):
+            return None
+    return f"{place or 'it'} must be {schema}, got {_shown(value)}"
+
+
+def _fault_of_fields(value: Mapping[str, object], schema: Fields, place: str) -> str | None:
+    for name, wanted in {**schema.needed, **schema.optional}.items():
+        inner = f"{place}.{name}" if place else name
+        if name in value:
+            if found := fault(value[name], wanted, inner):
+                return found
+        elif name in schema.needed:
+            return f"{inner} is missing"
+    return None
+
+
+def _fault_of_names(value: Mapping[str, object], schema: Named, place: str) -> str | None:
+    for name, item in value.items():
+        if not re.fullmatch(schema.names, name):
+            return f"{place or 'it'} must not have {_shown(name)}"
+        if found := fault(item, schema.of, f"{place}[{_shown(name)}]"):
+            return found
+    return None
+
+
+def _is_number(value: object, schema: Number) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if schema.whole else int | float):
+        return False
+    # Comparisons with what is no number are false.
+    return schema.least <= value <= schema.most and value not in (math.inf, -math.inf)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and abs(value) > 10**18:
+        return "a huge number"
+    # A stranger may have written it, and it is shown on a terminal.
+    return ascii(value) if len(ascii(value)) <= 60 else f"{ascii(value)[:60]}..."
