@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch._files import with_checksum
 from embedsearch.text.corpora.planted import PlantedCorpus
 
 # Before 0.10 model2vec leaves files open.
@@ -179,7 +181,8 @@ def test_another_model_of_other_dimensions_is_told_apart(
     vectors = np.ones((len(old.embedding), 3), np.float32)
     StaticModel(vectors, old.tokenizer).save_pretrained(model)
     (path,) = copy.glob("generations/*/manifest.json")
-    path.write_text(path.read_text().replace(spec, f"house:{model}"))
+    said = json.loads(path.read_text().replace(spec, f"house:{model}"))
+    path.write_text(json.dumps(with_checksum(said)))
     with es.open(copy) as ws, pytest.raises(es.VectorError, match="must have 8 dimensions, got 3"):
         ws.search("paris france")
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch._files import with_checksum
 from embedsearch.text.corpora.planted import PlantedCorpus
 from embedsearch.vectors.tensors import open_tensors, save_tensors
 
@@ -127,7 +128,7 @@ def test_a_damaged_file_is_told(copy: Path, name: str) -> None:
     (manifest,) = copy.glob("generations/*/manifest.json")
     facts = json.loads(manifest.read_text())
     facts["files"][path.name]["size"] = path.stat().st_size
-    manifest.write_text(json.dumps(facts))
+    manifest.write_text(json.dumps(with_checksum(facts)))
     with es.open(copy) as ws, pytest.raises(es.WorkspaceDamagedError, match=r"search\.safetensors"):
         ws.search("paris france")
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch._files import with_checksum
 from embedsearch.vectors.tensors import open_tensors, save_tensors
 
 FARM = ["barn", "hay", "milk", "meadow", "goat", "sheep", "farmer", "wool", "fence"]
@@ -95,7 +96,7 @@ def rewrite(path: Path, **changed: np.ndarray | None) -> None:
     manifest = generation(path) / "manifest.json"
     said = json.loads(manifest.read_text())
     said["files"]["documents.safetensors"]["size"] = file.stat().st_size
-    manifest.write_text(json.dumps(said))
+    manifest.write_text(json.dumps(with_checksum(said)))
 
 
 def test_a_workspace_from_before_there_were_passages_opens(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch._files import with_checksum
 
 
 def test_a_small_vocabulary_is_searched_exactly(planted: Path) -> None:
@@ -106,10 +107,10 @@ def test_a_workspace_from_before_has_an_exact_index(writable: Path) -> None:
     folder = writable / "generations" / "0001"
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["word_index"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(with_checksum(manifest)))
     state = json.loads((writable / "workspace.json").read_text())
     del state["vectors"]
-    (writable / "workspace.json").write_text(json.dumps(state))
+    (writable / "workspace.json").write_text(json.dumps(with_checksum(state)))
     with es.open(writable, "w") as ws:
         assert ws.info().word_index == {
             "spec": "flat",
