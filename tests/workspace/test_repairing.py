@@ -85,9 +85,11 @@ def test_lost_words_are_trained_again_where_that_is_asked(example: Path, name: s
 
 def test_a_flipped_manifest_leaves_the_words(example: Path) -> None:
     manifest = example / GENERATION / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"lowercase": true', '"lowercase": false'))
     with es.open(example) as ws:
         neighbors = ws.words.most_similar("galaxy")
+    manifest.write_text(manifest.read_text().replace('"lowercase": true', '"lowercase": false'))
+    with pytest.raises(es.WorkspaceDamagedError, match="its checksum is another"):
+        es.open(example)
     report = es.repair(example)
     assert any("from the words of 1" in line for line in report.done)
     with es.open(example) as ws:
