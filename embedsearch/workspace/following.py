@@ -8,6 +8,7 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceError,
     WorkspaceLockedError,
+    WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._progress import Progress, SilentProgress
@@ -74,6 +75,7 @@ def caught_up(
     progress: Progress | None = None,
 ) -> LexicalIndex:
     """Bring a writable index to the state of the record; make one where there is none."""
+    layout.check_in_place()
     if index is None or index.change > store.change:
         if index is not None:
             index.close()
@@ -106,10 +108,11 @@ def _caught_up_for_all(
     """Catch up the index of the workspace, if a reader may; else None."""
     try:
         lock = lock_for_writing(layout.lock, layout.root)
-    except (WorkspaceLockedError, WorkspaceReadOnlyError, OSError):
+    except (WorkspaceLockedError, WorkspaceNotFoundError, WorkspaceReadOnlyError, OSError):
         return None
     try:
-        if generation not in (None, load_state(layout).generation):
+        # Another workspace may have taken the place of the one that is being read.
+        if not layout.in_place or generation not in (None, load_state(layout).generation):
             return None
         caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
     except (WorkspaceError, OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,11 +12,11 @@ from embedsearch._files import checksum_holds
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import STATE, read_state, write_state
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.files import read_json, storage_errors
+from embedsearch.workspace.files import checked_path, read_json, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.links import check_links
 from embedsearch.workspace.locks import lock_for_writing
-from embedsearch.workspace.publishing import reuse
+from embedsearch.workspace.publishing import clear_temporary, reuse
 from embedsearch.workspace.rebuilding import (
     rebuild_generation,
     republish_generation,
@@ -67,16 +66,17 @@ def migrate(path: str | Path, *, progress: Progress | None = None) -> MigrateRep
         WorkspaceDamagedError: It must be repaired first.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
-    layout, listener = Layout(Path(path)), progress or SilentProgress()
+    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
     load_state(layout)
     check_links(layout.root)
     with storage_errors(layout.root):
         lock = lock_for_writing(layout.lock, layout.root)
+        layout = Layout(layout.root, lock.folder)
         try:
             _check_sound(layout, listener)
             return _migrated(layout, load_state(layout), listener)
         finally:
-            shutil.rmtree(layout.temporary, ignore_errors=True)
+            clear_temporary(layout)
             lock.release()
 
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import tarfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import (
@@ -20,17 +19,18 @@ from embedsearch._errors import (
 from embedsearch._files import checksum_holds, flush
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
-from embedsearch.workspace.beside import folder_beside
-from embedsearch.workspace.files import disk_errors, flush_folder, make_folder
+from embedsearch.workspace.files import checked_path, disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.links import check_links
-from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.locks import WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.space import check_space
+from embedsearch.workspace.staging import Staging, remove_locked, resolved, staging
 from embedsearch.workspace.verifying import verify_parts
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _NAMES = re.compile(
     r"workspace\.json|documents\.sqlite|(?:(?:generations|vectors)/[0-9]{4,9}|reports)/"
@@ -79,16 +79,22 @@ def restore(
         WorkspaceLockedError: Another process is writing to the workspace that is there.
         StorageError: There is too little room.
     """
-    source, target = Path(file), Path(path)
+    source, path = checked_path(file, "file"), checked_path(path)
+    check_wait(wait)
+    target = resolved(path)
     _check_free(target, overwrite)
     with disk_errors(target):
         make_folder(target.parent)
         _bring_back(target)
-        with _opened(source) as tar, folder_beside(target, "restoring") as new:
-            _unpack(tar, source, new, target, progress or SilentProgress())
-            _check(source, new)
-            _put_in_place(new, target, overwrite, wait)
-    return Workspace(target, "w", wait=wait)
+        with _opened(source) as tar, staging(target, "restoring") as work:
+            _unpack(tar, source, work.folder, target, progress or SilentProgress())
+            _check(source, work.folder)
+            lock = _put_in_place(work, target, overwrite, wait)
+    try:
+        return Workspace(path, "w", _lock=lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
@@ -205,27 +211,43 @@ def _check(source: Path, new: Path) -> None:
         raise _broken(source, str(problems[0]))
 
 
-def _put_in_place(new: Path, target: Path, overwrite: bool, wait: float | None) -> None:
-    for folder in (new, *(path for path in new.rglob("*") if path.is_dir())):
+def _put_in_place(work: Staging, target: Path, overwrite: bool, wait: float | None) -> WriterLock:
+    """Rename the new workspace to its place; return its lock, which is held all the time."""
+    for folder in (work.folder, *(path for path in work.folder.rglob("*") if path.is_dir())):
         flush_folder(folder)
     _check_free(target, overwrite)
-    if not target.exists() or not any(target.iterdir()):
-        new.rename(target)
-        flush_folder(target.parent)
-        return
-    lock = lock_for_writing(Layout(target).lock, target, wait)
-    old = _aside(target)
+    if target.exists() and any(target.iterdir()):
+        return _replaced(work, target, wait)
+    lock = work.publish(target)
+    flush_folder(target.parent)
+    return lock
+
+
+def _replaced(work: Staging, target: Path, wait: float | None) -> WriterLock:
+    """Put a new workspace in the place of another, and remove that one, with both locks held."""
+    before = lock_for_writing(Layout(target).lock, target, wait)
     try:
+        old = _aside(target)
+        _check_free(target, overwrite=True)
         target.rename(old)
         try:
-            new.rename(target)
+            lock = work.publish(target)
         except BaseException:
-            old.rename(target)
+            _put_back(old, target)
             raise
         flush_folder(target.parent)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
-        lock.release()
-    shutil.rmtree(old, ignore_errors=True)
+        before.release()
+    return lock
+
+
+def _put_back(old: Path, target: Path) -> None:
+    try:
+        old.rename(target)
+    except OSError as error:
+        reason = f"was made by another process meanwhile; what was there before is in {old}"
+        raise WorkspaceExistsError(target, reason) from error
 
 
 def _aside(target: Path) -> Path:
@@ -233,11 +255,22 @@ def _aside(target: Path) -> Path:
 
 
 def _bring_back(target: Path) -> None:
-    """Mend what a restoring has left that was killed between its two renamings."""
+    """Mend what a restoring has left that was killed between its two renamings.
+
+    Raises:
+        WorkspaceLockedError: Another process is between them now.
+        WorkspaceExistsError: What is there cannot be removed, and is in the way.
+    """
     old = _aside(target)
-    if not old.is_dir():
+    if not old.is_dir() or old.is_symlink():
         return
     if target.exists() and any(target.iterdir()):
-        shutil.rmtree(old, ignore_errors=True)
-    else:
+        remove_locked(old)
+        if old.exists():
+            raise WorkspaceExistsError(old, "is in the way; look what it holds, then remove it")
+        return
+    lock = lock_for_writing(Layout(old).lock, target)
+    try:
         old.rename(target)
+    finally:
+        lock.release()

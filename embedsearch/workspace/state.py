@@ -32,6 +32,7 @@ class State:
 
     def save(self, layout: Layout) -> None:
         """Write the state; readers see the old one or the new one."""
+        layout.check_in_place()
         values: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "generation": self.generation,
