@@ -85,6 +85,7 @@ def write_backup(
         overwrite: Replace a file that is there.
         progress: A listener.
     """
+    layout.check_in_place()
     _check_target(layout, target, overwrite)
     listener = progress or SilentProgress()
     folders = [each.folder for each in published]

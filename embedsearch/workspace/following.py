@@ -123,6 +123,9 @@ def _caught_up_for_all(
 
 
 def _opened(layout: Layout, analyzer: LexicalAnalyzer, writable: bool) -> LexicalIndex | None:
+    if not layout.in_place:
+        # It is that of another workspace.
+        return None
     try:
         index = LexicalIndex.open(layout.lexical, writable)
     except (WorkspaceDamagedError, OSError):

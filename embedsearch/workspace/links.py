@@ -25,6 +25,10 @@ def check_links(root: Path) -> None:
     Raises:
         WorkspaceDamagedError: There is such a thing, and it is named.
     """
+    layout = Layout(root)
+    if not any(map(os.path.lexists, (layout.state, layout.record, layout.generations))):
+        # It is no workspace, as opening says, and its links are nobody's business here.
+        return
     for name in foreign_names(root):
         reason = (
             f"{name} is a link, or neither a file nor a folder; a workspace has none, since "

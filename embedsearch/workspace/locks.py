@@ -189,12 +189,19 @@ def hold(path: Path) -> int:
     return descriptor
 
 
+def is_same_file(path: Path, descriptor: int) -> bool:
+    """Return whether a path names the file that a descriptor is of."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
 def is_held_by_others(path: Path, descriptor: int) -> bool:
     """Return whether others hold what a descriptor of `hold` does. Without locks: yes."""
+    if not is_same_file(path, descriptor):
+        return True
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_ino != os.fstat(descriptor).st_ino:
-                return True
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     except (OSError, AttributeError):

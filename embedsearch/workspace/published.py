@@ -7,9 +7,9 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
+from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
 from embedsearch.workspace.files import read_json
-from embedsearch.workspace.locks import hold, is_held_by_others
+from embedsearch.workspace.locks import hold, is_held_by_others, is_same_file
 from embedsearch.workspace.state import check_format
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class Published:
             return VectorIndex.load(path, expected=digest)
 
     def _intact(self, path: Path) -> _Intact:
+        """Read a file of the folder; one of another that has taken its place is refused."""
+        if not is_same_file(self._manifest_path, self._descriptor):
+            reason = (
+                f"{self._manifest_path.parent} was moved, removed or replaced since it was opened; "
+                "open the workspace again"
+            )
+            raise WorkspaceError(self.workspace, reason)
         return _Intact(self.workspace, path)
 
 

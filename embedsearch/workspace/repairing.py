@@ -18,7 +18,13 @@ from embedsearch.store.documents import DocumentStore
 from embedsearch.store.salvaging import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.files import flush_file, flush_folder, read_json, storage_errors
+from embedsearch.workspace.files import (
+    checked_path,
+    flush_file,
+    flush_folder,
+    read_json,
+    storage_errors,
+)
 from embedsearch.workspace.following import open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
@@ -102,7 +108,7 @@ def repair(
         WorkspaceDamagedError: There are links in it, which only its owner can judge.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
-    layout, listener = Layout(Path(path)), progress or SilentProgress()
+    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
     if not layout.record.exists() and not layout.generations.exists():
         # Says that nothing is there.
         load_state(layout)

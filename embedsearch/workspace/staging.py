@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -47,9 +48,12 @@ class Staging:
             self.folder.rename(target)
         except (FileExistsError, NotADirectoryError) as error:
             raise _taken(target) from error
-        except OSError:
+        except OSError as error:
             if target.is_dir() and any(target.iterdir()):
-                raise _taken(target) from None
+                raise _taken(target) from error
+            if error.errno in (errno.EBUSY, errno.EXDEV):
+                reason = "is a disk of its own, and cannot be replaced; choose a path in it"
+                raise WorkspaceExistsError(target, reason) from error
             raise
         self._published = True
         return self._lock
@@ -119,9 +123,12 @@ def resolved(path: Path) -> Path:
 
     Raises:
         WorkspaceExistsError: It is the current folder or one above it: to replace that would
-            leave this process, and the shell, without one.
+            leave this process, and the shell, without one. Or it is in a file.
     """
     real = Path(os.path.realpath(path))
+    there = next((folder for folder in real.parents if folder.exists()), real)
+    if not there.is_dir():
+        raise WorkspaceExistsError(there, "is not a folder; choose another path")
     if Path(os.path.realpath(Path.cwd())).is_relative_to(real):
         raise WorkspaceExistsError(path, "is the current folder, or above it; choose another path")
     return real if path.is_symlink() or path.name == ".." else path

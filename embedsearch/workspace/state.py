@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from embedsearch._errors import (
@@ -87,7 +89,8 @@ def check_format(layout: Layout, version: object) -> None:
 def _explain_missing(layout: Layout) -> None:
     if layout.record.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
-    replaced = layout.root.with_name(f".{layout.root.name}.replaced")
+    real = Path(os.path.realpath(layout.root))
+    replaced = real.parent / f".{real.name}.replaced"
     if replaced.exists():
         reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"
         raise WorkspaceNotFoundError(layout.root, reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.files import damaged_files
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.files import read_json
+from embedsearch.workspace.files import checked_path, read_json
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.links import foreign_names
@@ -33,6 +32,7 @@ from embedsearch.workspace.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from embedsearch._types import IntVector
 
@@ -120,7 +120,7 @@ def verify(
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
     """
-    layout = Layout(Path(path))
+    layout = Layout(checked_path(path))
     if not layout.root.is_dir() or not (layout.state.exists() or layout.record.exists()):
         raise WorkspaceNotFoundError(layout.root, "no workspace here")
     advice = "remove it, or move there what it stands for"
