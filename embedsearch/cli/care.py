@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.options import quiet_option, workspace_option
-from embedsearch.cli.output import json_line, tell
+from embedsearch.cli.output import json_line, say, tell, write
 from embedsearch.cli.progress import make_progress
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet
 
     report = facade.verify(workspace, quick=quick, progress=make_progress(quiet=quiet))
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
+        write(json_line(report.to_json(), indent=2))
     for problem in () if as_json else report.problems:
-        click.echo(str(problem))
+        say(str(problem))
     if not quiet:
         tell(*report.notes)
         if report.sound:
@@ -64,7 +64,7 @@ def repair(
         workspace, dry_run=dry_run, retrain=retrain, progress=make_progress(quiet=quiet)
     )
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
+        write(json_line(report.to_json(), indent=2))
     else:
         _tell_repair(report, quiet=quiet)
     lost = report.lost or report.nameless or report.lost_parts
@@ -75,17 +75,17 @@ def _tell_repair(report: RepairReport, *, quiet: bool) -> None:
     lines = report.done or ["nothing to repair"]
     tell(*([] if quiet else lines))
     for id in report.lost[:_SHOWN]:
-        click.echo(f"lost: {id}")
+        say(f"lost: {id}")
     more = max(len(report.lost) - _SHOWN, 0)
     tell(*([f"lost: {more:,} more; --json names all"] if more else []))
     if report.nameless:
-        click.echo(f"lost: {report.nameless:,} whose ids are not known")
+        say(f"lost: {report.nameless:,} whose ids are not known")
     for part in report.lost_parts:
-        click.echo(f"lost: {part}")
+        say(f"lost: {part}")
     for id in report.doubtful:
-        click.echo(f"its id may have been another: {id}")
+        say(f"its id may have been another: {id}")
     for problem in report.remaining:
-        click.echo(str(problem))
+        say(str(problem))
     if report.aside is not None and not quiet:
         tell(f"the damaged originals are in {report.aside}")
 
