@@ -58,7 +58,7 @@ def _json_escape(character: str) -> str:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-class SafeStream:
+class SafeStream(io.TextIOBase):
     """Passes text on to a stream; its errors become the end of the command, or none.
 
     There is no `buffer` to write bytes to.
@@ -80,12 +80,12 @@ class SafeStream:
         return SafeStream(self._stream, needed=self._needed, clean=str)
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]
         """That of the stream."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     @property
-    def errors(self) -> str:
+    def errors(self) -> str:  # type: ignore[override]
         """What is done with characters that it cannot encode."""
         return getattr(self._stream, "errors", None) or "backslashreplace"
 
@@ -126,6 +126,13 @@ class SafeStream:
             return self._stream is not None and self._stream.isatty()
         except ValueError:
             return False
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def close(self) -> None:
+        """Leave the stream open: it is not ours."""
 
     def fileno(self) -> int:
         """Return the descriptor, where there is one."""

@@ -132,8 +132,10 @@ class Layout:
         """Raise unless the folder at the path is the one that was opened.
 
         Raises:
-            WorkspaceError: It was moved, removed or replaced.
+            WorkspaceError: It was moved, removed or replaced, or let go of.
         """
+        if self.opened is not None and self.opened.closed:
+            raise WorkspaceError(self.root, "was closed; open the workspace again")
         if not self.in_place:
             reason = (
                 "the folder was moved, removed or replaced since it was opened; nothing was "

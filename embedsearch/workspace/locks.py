@@ -44,11 +44,17 @@ class OpenFolder:
         # A path alone needs no permission to list the folder. Windows opens no folders.
         flags = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
         self._descriptor = os.open(path, flags) if os.name == "posix" else None
-        if self._descriptor is not None:
-            self._close = weakref.finalize(self, os.close, self._descriptor)
+        self._close = weakref.finalize(self, _close_if_open, self._descriptor)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was let go of: its descriptor may be that of something else by now."""
+        return not self._close.alive
 
     def is_at(self, path: Path) -> bool:
-        """Return whether it is what the path names."""
+        """Return whether it is open, and what the path names."""
+        if self.closed:
+            return False
         if self._descriptor is None:
             return path.is_dir()
         try:
@@ -66,8 +72,12 @@ class OpenFolder:
 
     def close(self) -> None:
         """Let go of it; safe to call twice."""
-        if self._descriptor is not None:
-            self._close()
+        self._close()
+
+
+def _close_if_open(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 class WriterLock:

@@ -92,6 +92,8 @@ class OpenWorkspace:
         if self._stored is not None:
             self._stored.close()
         self._unlock()
+        if self._layout.opened is not None:
+            self._layout.opened.close()
 
     def _opened_folder(self) -> OpenFolder | None:
         if self._lock is not None:

@@ -180,3 +180,12 @@ def test_who_waits_for_a_workspace_that_goes_is_told(trained: Path) -> None:
         with pytest.raises(es.WorkspaceNotFoundError, match="there is no such folder"):
             es.open(trained, "w", wait=60)
         going.join()
+
+
+def test_what_was_closed_says_so(trained: Path) -> None:
+    with es.open(trained, "w") as ws:
+        pass
+    for name, write in WRITES.items():
+        with pytest.raises(es.WorkspaceError, match="was closed; open the workspace again"):
+            write(ws)
+        assert es.verify(trained).sound, name
