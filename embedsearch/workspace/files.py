@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Manifests have some kilobytes; reports of evaluations are not read.
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FAILING = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}
@@ -83,7 +83,7 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
 
 
 def _check_small(path: Path, workspace: Path) -> None:
-    if (size := path.stat().st_size) > _MOST_BYTES:
+    if (size := path.stat().st_size) > MOST_BYTES:
         reason = f"{path.name} has {size:,} bytes, more than any that was written"
         raise WorkspaceDamagedError(workspace, reason)
 

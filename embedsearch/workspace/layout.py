@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from embedsearch.workspace.locks import OpenFolder
 
 FORMAT_VERSION = 1
+WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
+IRREPLACEABLE = {*WORDS, "vectors.safetensors"}
+"""Files that nothing else follows from; manifests have checksums of their blocks."""
 
 
 @dataclass(frozen=True, slots=True)

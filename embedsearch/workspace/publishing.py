@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError
 from embedsearch.index.lexical.files import STATE as LEXICAL_STATE
 from embedsearch.workspace.files import flush_file, flush_folder, sha256, storage_errors, write_json
+from embedsearch.workspace.healing import block_checksums
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
+    IRREPLACEABLE,
     GenerationLayout,
     Layout,
     VectorsLayout,
@@ -157,6 +159,8 @@ def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
     for path in sorted(root.iterdir()):
         flush_file(path)
         listed[path.name] = {"size": path.stat().st_size, "sha256": sha256(path)}
+        if path.name in IRREPLACEABLE:
+            listed[path.name]["blocks"] = block_checksums(path)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
     write_json(root / _MANIFEST, {**head, **manifest, "files": listed})

@@ -23,7 +23,7 @@ from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.files import checked_path, read_json
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.links import foreign_names
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import IntVector
 
-WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
 DERIVED = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
 NEEDED = (*WORDS, *DERIVED, "documents.safetensors")
 VECTORS = ("vectors.safetensors", "vectors.faiss")
