@@ -25,6 +25,7 @@ from embedsearch.workspace.rebuilding import (
 from embedsearch.workspace.sound_folders import MANIFEST
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.verifying import MIGRATE, NEEDED, verify_parts
+from embedsearch.workspace.word_recovery import recover_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,12 @@ def _new_generation(layout: Layout, number: int, progress: Progress) -> int:
         return republish_generation(layout, number)
     store = DocumentStore(layout.record, writable=False)
     try:
-        return rebuild_generation(layout, store, number, progress)
+        scratch = layout.temporary / "words"
+        tokenizer = load_state(layout).tokenizer
+        words = recover_words(layout, number, store, tokenizer, scratch, progress)
+        if words is None:
+            raise WorkspaceDamagedError(layout.root, f"generation {number} has no words")
+        return rebuild_generation(layout, store, words, progress)
     finally:
         store.close()
 

@@ -54,7 +54,11 @@ def load_state(layout: Layout) -> State:
     """
     if not layout.state.exists():
         _explain_missing(layout)
-    values = read_json(layout.state, layout.root)
+    return parsed_state(read_json(layout.state, layout.root), layout)
+
+
+def parsed_state(values: dict[str, Any], layout: Layout) -> State:
+    """Return the state of the values of a file; see `load_state`."""
     check_format(layout, values.get("format"))
     if not layout.record.exists():
         raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
