@@ -18,6 +18,10 @@ SPLITS = ("file", "line", "paragraph")
 TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
 ACCENTS = ("keep", "strip")
 DIGITS = ("keep", "zero", "drop")
+_DELIMITERS = {
+    "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
+}  # fmt: skip
+_NAMED = ("comma", "semicolon", "tab", "pipe", "space")
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -28,7 +32,7 @@ def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSettings:
-    """How sources become documents.
+    r"""How sources become documents.
 
     Attributes:
         format: One of `FORMATS`; "auto" goes by the file's name, then by its first bytes.
@@ -40,6 +44,9 @@ class ReadSettings:
         text_column: The same for the text; None guesses (text, body, content, abstract, ...).
         metadata_columns: Columns to keep as metadata; None keeps all that are left.
         encoding: Of text files; None reads UTF-8 and detects anything else.
+        delimiter: What stands between the cells of a table: a character, or "comma",
+            "semicolon", "tab" (also `\t`), "pipe" or "space"; becomes the character. None
+            detects it, and is a tab in `.tsv`.
     """
 
     format: str = "auto"
@@ -50,10 +57,23 @@ class ReadSettings:
     text_column: str | None = None
     metadata_columns: tuple[str, ...] | None = None
     encoding: str | None = None
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS)
         check_choice("split", self.split, SPLITS)
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
+
+
+def _delimiter(given: object) -> str:
+    mark = _DELIMITERS.get(given.lower(), given) if isinstance(given, str) else ""
+    # What stands in words, around cells or between lines cannot stand between cells too.
+    in_rows = mark.isalnum() or (mark.isspace() and mark not in "\t ") or mark in "\0\"'\\"
+    if len(mark) != 1 or in_rows:
+        allowed = "one character that is no letter, digit, line end or quotation mark"
+        raise ParameterError("delimiter", f"{allowed}, or one of {', '.join(_NAMED)}", given)
+    return mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
