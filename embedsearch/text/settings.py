@@ -18,6 +18,8 @@ SPLITS = ("file", "line", "paragraph")
 TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
 ACCENTS = ("keep", "strip")
 DIGITS = ("keep", "zero", "drop")
+FOLDING = 2
+"""The version of `fold` that new workspaces are made with."""
 _DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
 }  # fmt: skip
@@ -97,6 +99,8 @@ class TokenizerSettings:
         phrase_threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for
             "npmi".
         phrase_passes: Two passes give phrases of up to four words.
+        folding: The version of `fold`, which makes alike what looks alike; 1 is that of
+            workspaces that were made before there were two.
     """
 
     tokenizer: str = "unicode"
@@ -110,11 +114,14 @@ class TokenizerSettings:
     phrase_min_count: int = 10
     phrase_threshold: float | None = None
     phrase_passes: int = 1
+    folding: int = FOLDING
 
     def __post_init__(self) -> None:
         _check_tokenizer(self.tokenizer)
         check_choice("accents", self.accents, ACCENTS)
         check_choice("digits", self.digits, DIGITS)
+        if self.folding not in range(1, FOLDING + 1) or isinstance(self.folding, bool):
+            raise ParameterError("folding", f"a version from 1 to {FOLDING}", self.folding)
         if (self.pattern is not None) != (self.tokenizer == "regexp"):
             raise ParameterError(
                 "pattern", 'given with tokenizer="regexp" and only then', self.pattern
@@ -158,15 +165,20 @@ class TokenizerSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a manifest."""
-        return {**asdict(self), "stop_words": list(self.stop_words)}
+        values = {**asdict(self), "stop_words": list(self.stop_words)}
+        if self.folding == 1:
+            # As the first version was written, so that what was made with it still compares equal.
+            del values["folding"]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TokenizerSettings:
-        """Read what `to_json` wrote; names of later versions are an error."""
+        """Read what `to_json` wrote, in earlier versions too; names of later ones are an error."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))
-        return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
+        stop_words = tuple(values.get("stop_words", ()))
+        return cls(**{"folding": 1, **values, "stop_words": stop_words})
 
 
 def _check_tokenizer(name: str) -> None:

@@ -82,7 +82,12 @@ def test_a_row_without_a_word_is_refused(put: Put) -> None:
 
 
 @pytest.mark.parametrize(
-    "rows", ["haus 0,12 0,5\nbaum 1,12 2,5\n", "x 0.123 10.5\ny 1.125 10.5\n", "hello world foo\nbar baz qux\n"]
+    "rows",
+    [
+        "haus 0,12 0,5\nbaum 1,12 2,5\n",
+        "x 0.123 10.5\ny 1.125 10.5\n",
+        "hello world foo\nbar baz qux\n",
+    ],
 )
 def test_text_is_never_read_as_binary(rows: str, put: Put) -> None:
     # With two dimensions the numbers of the first ones take eight bytes, as float32 would.
