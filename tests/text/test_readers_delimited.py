@@ -212,8 +212,8 @@ def test_tsv_has_tabs_unless_it_says_otherwise(put: Put, read: Read) -> None:
     ("data", "line", "reason"),
     [
         ('id,text\n1,"x\ny","open\n3,b\n', 3, "opens a cell here and is never closed"),
-        ('id,text\n1,a\n2,"open\n3,b\n4,"c"\n', 3, "expected after"),
-        ('id,text\n"1","x\ny"\n"2","z" z\n', 4, "expected after"),
+        ('id,text\n1,a\n2,"open\n3,b\n4,"c"\n', 3, "text follows the quotation mark"),
+        ('id,text\n"1","x\ny"\n"2","z" z\n', 4, "text follows the quotation mark"),
         ("text,n\n" + '"a, b",1\n' * 40_000 + '"open\n3,b\n', 40_002, "never closed"),
         ("id,text\n1,a,\n2,a,b\n", 3, "3 cells, but the header has 2 columns"),
         ("# x\n\nid,text,,\n1,a,,,\n2,a,,,b\n", 5, "5 cells, but the header has 4 columns"),
@@ -227,6 +227,17 @@ def test_a_broken_table_names_the_line(
     with pytest.raises(SourceFormatError, match=reason) as caught:
         read("a.csv")
     assert caught.value.line == line
+
+
+def test_rows_inside_a_cell_are_noted(put: Put, read: Read, progress: SilentProgress) -> None:
+    put("a.csv", 'id,text\n1,"open\n2,b\n3,c\n4,d\n5,closed"\n6,"two\nlines"\n')
+    assert len(read("a.csv")) == 2
+    notes = [note for note in progress.notes if "is a quotation mark not closed there?" in note]
+    assert [note.partition(": ")[2][:26] for note in notes] == ["lines 2 to 6 are one row; "]
+    poem = "roses are red\nviolets, blue\nsugar is sweet\nand so, and so, are you\nmy dear"
+    put("b.csv", spelled([["id", "text"], ["7", poem]], ","))
+    read("b.csv")
+    assert sum("not closed there?" in note for note in progress.notes) == 1
 
 
 def test_a_nul_is_named_with_its_line(put: Put, read: Read) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONG_NAME = 80
 _LOOKED_AT = 2**18
+_FEW_LINES, _LINES_LOOKED_AT = 4, 100
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")
 _SPOKEN = {
     ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"
@@ -108,10 +109,22 @@ def _rows(
         for cells in layout.dialect.rows(lines):
             if cells:
                 yield line, cells
+            if len(held) > _FEW_LINES:
+                _doubt(source, layout, line, held)
             line += len(held)
             held.clear()
     except csv.Error as error:
         raise _broken(source, layout.dialect, str(error), line, held) from error
+
+
+def _doubt(source: Opened, layout: Layout, line: int, held: list[str]) -> None:
+    """Note a row whose lines are each a row of its own: a quotation mark may not be closed."""
+    inner = held[1:-1][:_LINES_LOOKED_AT]
+    widths = {len(next(layout.dialect.rows([text], strict=False), [])) for text in inner}
+    if layout.width > 1 and widths == {layout.width}:
+        what = f"lines {line} to {line + len(held) - 1} are one row"
+        message = f"{what}; is a quotation mark not closed there?"
+        source.notices.few("with rows inside a cell", source.name, message)
 
 
 def _lines(source: Opened, encoding: str | None, skipped: int, held: list[str]) -> Iterator[str]:
@@ -140,6 +153,8 @@ def _broken(
         line += len(before) - cells[-1].count("\n") if before else 0
     if at_end:
         error = "a quotation mark opens a cell here and is never closed"
+    elif "expected after" in error:
+        error = "text follows the quotation mark that closes a cell"
     reason = f"broken table: {error}; check the quotation marks of this row"
     return SourceFormatError(source.name, reason, line)
 
