@@ -20,9 +20,10 @@ demo: install
 test: install
 	VENV=$(VENV) bash .ci/checks
 
-# Kills, failing disks, damaged files, readers beside a writer: many more than in the tests.
+# Kills, failing disks, damaged files, readers beside a writer: many more than in the tests,
+# in about 40 minutes. The slowest are listed, and how long each takes.
 faults: install
-	FAULTS=long $(BIN)/python -m pytest tests/faults
+	FAULTS=long $(BIN)/python -m pytest tests/faults --durations=40 --durations-min=1
 
 docs: install
 	$(BIN)/python -m embedsearch.cli.reference > docs/cli.md

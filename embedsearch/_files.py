@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_CHECKSUM = "sha256"
+CHECKSUM = "sha256"
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
 
 
@@ -104,8 +104,8 @@ def flush_folder(path: Path) -> None:
 
 def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written as JSON together with `sha256`, a checksum of all the rest."""
-    rest = {name: value for name, value in values.items() if name != _CHECKSUM}
-    return {**rest, _CHECKSUM: _checksum_of(rest)}
+    rest = {name: value for name, value in values.items() if name != CHECKSUM}
+    return {**rest, CHECKSUM: _checksum_of(rest)}
 
 
 def checksum_holds(values: Mapping[str, Any]) -> bool | None:
@@ -114,19 +114,24 @@ def checksum_holds(values: Mapping[str, Any]) -> bool | None:
     Args:
         values: A JSON object; files of older versions have no checksum.
     """
-    rest = {name: value for name, value in values.items() if name != _CHECKSUM}
-    if _CHECKSUM in values:
-        return bool(values[_CHECKSUM] == _checksum_of(rest))
+    rest = {name: value for name, value in values.items() if name != CHECKSUM}
+    if CHECKSUM in values:
+        return bool(values[CHECKSUM] == _checksum_of(rest))
     # With a bit of its name flipped, a checksum must not pass for a file without one.
-    return False if any(map(_looks_like_a_checksum, rest.values())) else None
+    return False if any(map(looks_like_a_checksum, rest.values())) else None
+
+
+def canonical(rest: Mapping[str, Any]) -> str:
+    """Return the text whose SHA-256 a JSON file has: all entries but that one, sorted."""
+    # Names of JSON are strings, and so is their order.
+    read = json.loads(json.dumps(rest))
+    return json.dumps(read, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 def _checksum_of(rest: Mapping[str, Any]) -> str:
-    # Names of JSON are strings, and so is their order.
-    read = json.loads(json.dumps(rest))
-    text = json.dumps(read, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(canonical(rest).encode("ascii")).hexdigest()
 
 
-def _looks_like_a_checksum(value: object) -> bool:
+def looks_like_a_checksum(value: object) -> bool:
+    """Tell whether a value may be a SHA-256 in hexadecimal."""
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     ProgressColumn,
@@ -18,21 +17,25 @@ from rich.progress import Progress as Bars
 from rich.progress import Task as BarState
 from rich.text import Text
 
+from embedsearch.cli.output import console
 from embedsearch.cli.progress import per_second
+from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
 
 class BarProgress:
     """Draws a bar with rate and time left for every task under way; notes stand above the bars.
 
     Args:
-        console: Where to draw; standard error by default.
+        made: Where to draw; standard error by default.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+    def __init__(self, made: Console | None = None) -> None:
+        self._console = made or console(err=True)
         self._bars = _make_bars(self._console)
         self._open = 0
 
@@ -43,7 +46,9 @@ class BarProgress:
             self._bars = _make_bars(self._console)
             self._bars.start()
         self._open += 1
-        task = BarTask(self._bars, self._bars.add_task(name, total=total, unit=unit, text=""))
+        task = BarTask(
+            self._bars, self._bars.add_task(one_line(name), total=total, unit=unit, text="")
+        )
         try:
             yield task
             task.finish()
@@ -54,7 +59,7 @@ class BarProgress:
 
     def note(self, message: str) -> None:
         """See `Progress.note`."""
-        self._console.print(Text(message))
+        self._console.print(Text(one_line(message)))
 
 
 class BarTask:
@@ -69,7 +74,7 @@ class BarTask:
 
     def describe(self, text: str) -> None:
         """See `Task.describe`."""
-        self._bars.update(self._id, text=text)
+        self._bars.update(self._id, text=one_line(text))
 
     def finish(self) -> None:
         """Leave a full bar behind, also where the total was not known."""
@@ -96,4 +101,7 @@ def _make_bars(console: Console) -> Bars:
         TextColumn("{task.fields[text]}", markup=False),
         console=console,
         refresh_per_second=4,
+        # Its own way to keep lines above the bars would obey what is in them.
+        redirect_stdout=False,
+        redirect_stderr=False,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import click
 
 from embedsearch._errors import InputError, SourceFormatError, UnknownKeyError
 from embedsearch.cli.answers import Answer
-from embedsearch.cli.output import csv_line, csv_rows, json_array, json_line, show, tell
+from embedsearch.cli.output import csv_line, csv_rows, json_array, json_line, say, show, tell, write
 from embedsearch.cli.tables import draw
 
 Entry = tuple[str, Answer | str]
@@ -73,12 +74,12 @@ def _attempt(ask: Ask, query: str) -> Answer | str:
 
 
 def _write_json(entries: Iterable[Entry]) -> None:
-    click.echo(json_array([_combined(*entry) for entry in entries]), nl=False)
+    write(json_array([_combined(*entry) for entry in entries]))
 
 
 def _write_jsonl(entries: Iterable[Entry]) -> None:
     for entry in entries:
-        click.echo(json_line(_combined(*entry)), nl=False)
+        write(json_line(_combined(*entry)))
 
 
 def _combined(query: str, found: Answer | str) -> dict[str, Any]:
@@ -87,15 +88,15 @@ def _combined(query: str, found: Answer | str) -> dict[str, Any]:
     return {"query": query, "results": list(found.records)}
 
 
-def _write_csv(entries: Iterable[Entry]) -> None:
+def _write_csv(entries: Iterable[Entry], *, raw: bool = False) -> None:
     for number, (query, found) in enumerate(_answered(entries)):
-        header = "" if number else csv_line(("query", *found.columns))
-        click.echo(header + "".join(csv_rows(found, query)), nl=False)
+        header = "" if number else csv_line(("query", *found.columns), raw=raw)
+        write(header + "".join(csv_rows(found, query, raw=raw)), raw=raw)
 
 
 def _write_tables(entries: Iterable[Entry]) -> None:
     for number, (query, found) in enumerate(_answered(entries)):
-        click.echo(f"\n{query}" if number else query)
+        say(*([""] if number else []), query)
         draw(found)
 
 
@@ -109,5 +110,6 @@ _WRITERS: dict[str, Callable[[Iterable[Entry]], None]] = {
     "json": _write_json,
     "jsonl": _write_jsonl,
     "csv": _write_csv,
+    "raw-csv": partial(_write_csv, raw=True),
     "table": _write_tables,
 }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -31,11 +28,6 @@ from embedsearch.cli.output import show, tell
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import of_build, of_changes, of_deletion, of_index, of_training
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from embedsearch.workspace import Workspace
 
 
 @click.command()
@@ -101,9 +93,9 @@ def add(
     documents at once, by the words that are known; `embedsearch train` learns their words too,
     and `embedsearch index` makes queries faster again after many of them.
     """
-    from embedsearch.workspace import ReadSettings
+    from embedsearch.workspace import ReadSettings, opened_or_created
 
-    with _open_or_create(workspace, wait, durability) as ws:
+    with opened_or_created(workspace, wait=wait, durability=durability) as ws:
         changes = ws.add_sources(
             list(sources),
             read=ReadSettings(**given(options)),
@@ -200,22 +192,3 @@ def index(
             tell(*of_index(changes, ws, learned=learned, reindexed=reindexed))
         if explain:
             show(indexes_of(ws, quiet=quiet), output)
-
-
-@contextmanager
-def _open_or_create(path: str, wait: float | None, durability: str) -> Iterator[Workspace]:
-    """Open a workspace for writing; a new one that got no documents is taken away again."""
-    from embedsearch import workspace as facade
-
-    if Path(path).exists():
-        with open_workspace(path, mode="w", wait=wait, durability=durability) as ws:
-            yield ws
-        return
-    ws = facade.create(path)
-    try:
-        yield ws
-    finally:
-        empty = not ws.documents
-        ws.close()
-        if empty:
-            shutil.rmtree(path, ignore_errors=True)

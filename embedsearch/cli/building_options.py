@@ -28,6 +28,11 @@ read_options = together(
         help="Column to keep as metadata; give it again for more. [all that are left]",
     ),
     click.option("--encoding", metavar="NAME", help="Encoding of text files. [UTF-8 or detected]"),
+    click.option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="Between the cells of CSV and TSV: a character, or tab, space, ... [detected]",
+    ),
 )
 
 

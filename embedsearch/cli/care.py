@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.options import quiet_option, workspace_option
-from embedsearch.cli.output import json_line, tell
+from embedsearch.cli.output import json_line, say, tell, write
 from embedsearch.cli.progress import make_progress
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet
 
     report = facade.verify(workspace, quick=quick, progress=make_progress(quiet=quiet))
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
+        write(json_line(report.to_json(), indent=2))
     for problem in () if as_json else report.problems:
-        click.echo(str(problem))
+        say(str(problem))
     if not quiet:
         tell(*report.notes)
         if report.sound:
@@ -54,9 +54,10 @@ def repair(
 ) -> None:
     """Make a damaged workspace sound again.
 
-    What follows from the documents is made anew. Of a damaged record every document is kept that
-    is what was written; the ids of others are told, and the exit status is then 1. Damaged
-    originals are moved to a folder damaged-DATE in the workspace.
+    What follows from the documents is made again. Of damaged documents and vectors all are kept
+    that are what was written, or of which there is a second copy. What is lost is named, with
+    --quiet too, and the exit status is then 1, as it is where words must be trained again.
+    Damaged originals are moved to a folder damaged-DATE in the workspace.
     """
     from embedsearch import workspace as facade
 
@@ -64,30 +65,36 @@ def repair(
         workspace, dry_run=dry_run, retrain=retrain, progress=make_progress(quiet=quiet)
     )
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
-    else:
-        _tell_repair(report, quiet=quiet)
-    lost = report.lost or report.nameless or report.lost_parts
-    ctx.exit(1 if lost or report.remaining else 0)
-
-
-def _tell_repair(report: RepairReport, *, quiet: bool) -> None:
-    lines = report.done or ["nothing to repair"]
-    tell(*([] if quiet else lines))
-    for id in report.lost[:_SHOWN]:
-        click.echo(f"lost: {id}")
-    more = max(len(report.lost) - _SHOWN, 0)
-    tell(*([f"lost: {more:,} more; --json names all"] if more else []))
-    if report.nameless:
-        click.echo(f"lost: {report.nameless:,} whose ids are not known")
-    for part in report.lost_parts:
-        click.echo(f"lost: {part}")
-    for id in report.doubtful:
-        click.echo(f"its id may have been another: {id}")
-    for problem in report.remaining:
-        click.echo(str(problem))
+        write(json_line(report.to_json(), indent=2))
+    elif not quiet:
+        tell(*(report.done or ["nothing to repair"]))
+        tell(*(["this was a dry run: nothing was changed"] if dry_run else []))
+    _tell_losses(report)
     if report.aside is not None and not quiet:
         tell(f"the damaged originals are in {report.aside}")
+    ctx.exit(0 if report.complete else 1)
+
+
+def _tell_losses(report: RepairReport) -> None:
+    """Say on standard error what is lost, whatever else is to be written."""
+    from_index = "only its index had it, and not to the last digit"
+    for names, what in (
+        (report.lost, "lost: the document {}"),
+        (report.lost_vectors, "lost: the vector of the document {}"),
+        (report.rounded_vectors, f"the vector of the document {{}}: {from_index}"),
+        (report.lost_words, "lost: the word {}"),
+        (report.rounded_words, f"the vector of the word {{}}: {from_index}"),
+        (report.doubtful, "its id may have been another: {}"),
+    ):
+        tell(*(what.format(name) for name in names[:_SHOWN]))
+        if more := max(len(names) - _SHOWN, 0):
+            tell(what.format(f"and {more:,} more; --json names all"))
+    if report.nameless:
+        tell(f"lost: {report.nameless:,} documents whose ids are not known")
+    tell(*(f"lost: {part}" for part in report.lost_parts))
+    if report.untrained:
+        tell("lost: all word vectors; run `embedsearch train`")
+    tell(*map(str, report.remaining))
 
 
 @click.command()

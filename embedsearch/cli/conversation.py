@@ -57,7 +57,7 @@ class Conversation:
         self._where: str | None = None
         self.ended = False
         self._alone: dict[str, Callable[[], None]] = {
-            "help": lambda: tell(HELP),
+            "help": lambda: tell(*HELP.splitlines()),
             "info": lambda: self._show(facts_of(ws)),
             "quit": self._end,
             "exit": self._end,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from embedsearch.cli.output import say
+
 CORPUS = "corpus:gensim-wikipedia"
 QUESTIONS = (
     ("neighbors", "achilles", "-k", "5"),
@@ -40,7 +42,7 @@ def demo(ctx: click.Context, workspace: str) -> None:
 
 
 def _run(ctx: click.Context, *arguments: str) -> None:
-    click.echo(f"\n$ embedsearch {shlex.join(arguments)}")
+    say("", f"$ embedsearch {shlex.join(arguments)}")
     command = ctx.find_root().command
     with command.make_context("embedsearch", list(arguments)) as inner:
         command.invoke(inner)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.output import tell
+from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,8 @@ def _readline(completions: Callable[[str], list[str]]) -> Iterator[None]:
 
     def complete(text: str, state: int) -> str | None:
         if state == 0:
-            found[:] = completions(text)
+            # readline itself writes them on the terminal.
+            found[:] = [word for word in completions(text) if word == one_line(word)]
         return found[state] if state < len(found) else None
 
     readline.set_completer(complete)

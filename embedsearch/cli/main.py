@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import traceback
+from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch._errors import EmbedSearchError
 from embedsearch._version import __version__
-from embedsearch.cli.output import keep_streams_writable, tell
+from embedsearch.cli.output import tell
+from embedsearch.cli.streams import one_line, safe_streams
+from embedsearch.cli.texts import refuse_broken_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECTIONS = {
     "Make a workspace": {
@@ -51,6 +61,8 @@ SECTIONS = {
         "demo": "demo",
     },
 }
+# What a shell reports for a program that Ctrl-C has ended.
+INTERRUPTED = 130
 ALIASES = {"similar": "neighbors"}
 _MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
 
@@ -72,6 +84,7 @@ class Main(click.Group):
         command: click.Command = getattr(module, name.replace("-", "_"), None) or getattr(
             module, f"{name}_"
         )
+        refuse_broken_text(command)
         return command
 
     def resolve_command(
@@ -91,15 +104,49 @@ class Main(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; our errors end with 1 and one line, an interrupt with 130."""
-        keep_streams_writable()
+        """Run a command; our errors and those of the system become one line."""
         try:
             return super().invoke(ctx)
         except EmbedSearchError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(one_line(str(error))) from error
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            reason = one_line(f"{place}{error.strerror or error}")
+            raise click.ClickException(reason) from error
         except KeyboardInterrupt:
             tell("Interrupted")
-            ctx.exit(130)
+            ctx.exit(INTERRUPTED)
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command that is typed; all that is written goes through `safe_streams`."""
+        run: Callable[[], Any] = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        with safe_streams():
+            status = _status(run)
+        sys.exit(status)
+
+
+def _status(run: Callable[[], Any]) -> int:
+    """Run and return how that ends: failures end with 1 or 2, an interrupt with 130."""
+    try:
+        result = run()
+        sys.stdout.flush()
+    except click.ClickException as error:
+        told = io.StringIO()
+        error.show(told)
+        sys.stderr.write(told.getvalue())
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        # Before there was a command.
+        tell("Interrupted")
+        return INTERRUPTED
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except Exception:  # noqa: BLE001 - it is told as Python tells it, but made visible
+        traceback.print_exc()
+        return 1
+    return result if isinstance(result, int) else 0
 
 
 @click.group(

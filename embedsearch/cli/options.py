@@ -16,7 +16,8 @@ Decorator = Callable[[F], F]
 _FORMAT_HELP = {
     "json": "Write one JSON value.",
     "jsonl": "Write JSON, one object a line.",
-    "csv": "Write CSV with a header.",
+    "csv": "Write CSV with a header, safe for terminals and spreadsheets.",
+    "raw-csv": "Write CSV with texts as they are.",
     "table": "Write a table (the default).",
 }
 

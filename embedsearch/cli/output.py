@@ -1,22 +1,31 @@
-"""Writing one answer on standard output: JSON, JSONL, CSV or a table."""
+"""Writing: answers on standard output as JSON, JSONL, CSV or a table, all else on standard error.
+
+Every command writes by `write`, `show` and `tell`, and so through `SafeStream`.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import click
-
-from embedsearch.cli.tables import draw
+from embedsearch.cli.streams import SafeStream, escaped_json, one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import TextIO
+
+    from rich.console import Console
 
     from embedsearch.cli.answers import Answer
 
-FORMATS = ("json", "jsonl", "csv", "table")
+FORMATS = ("json", "jsonl", "csv", "raw-csv", "table")
+_NUMBER = re.compile(r"[+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?%?")
+# Spreadsheets take their wide forms for the same.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def show(answer: Answer, output: str | None) -> None:
@@ -28,30 +37,57 @@ def show(answer: Answer, output: str | None) -> None:
     """
     tell(*answer.notes)
     if output in (None, "table"):
+        # It is the only form that depends on where it is written.
+        from embedsearch.cli.tables import draw
+
         draw(answer)
     else:
-        click.echo(_RENDERERS[output](answer), nl=False)
+        write(_RENDERERS[output](answer), raw=output == "raw-csv")
+
+
+def write(text: str, *, raw: bool = False) -> None:
+    """Write a part of the answer on standard output.
+
+    Args:
+        text: Whole lines.
+        raw: Leave it as it is, whatever it does to a terminal.
+    """
+    stream = terminal() if raw else sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
+def say(*lines: str) -> None:
+    """Write lines on standard output."""
+    for line in lines:
+        write(f"{one_line(line)}\n")
 
 
 def tell(*lines: str) -> None:
     """Write lines on standard error."""
     for line in lines:
-        click.echo(line, err=True)
+        sys.stderr.write(f"{one_line(line)}\n")
+        sys.stderr.flush()
 
 
-def keep_streams_writable() -> None:
-    """Show characters that a terminal or file cannot encode as escapes, never as an error.
+def terminal(*, err: bool = False) -> TextIO:
+    """Return where rich draws what was made visible before: standard output, or error."""
+    stream = sys.stderr if err else sys.stdout
+    return cast("TextIO", stream.trusted if isinstance(stream, SafeStream) else stream)
 
-    In JSON such an escape stands for the same character.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+
+def console(*, err: bool = False) -> Console:
+    """Return what rich draws with, on standard output or error."""
+    from rich.console import Console
+
+    # rich takes COLUMNS as it is, also where that is 0.
+    size = shutil.get_terminal_size()
+    return Console(file=terminal(err=err), width=size.columns, height=size.lines)
 
 
 def json_line(value: Any, indent: int | None = None) -> str:
-    """Write a value as JSON, ended with a line break."""
-    return json.dumps(value, ensure_ascii=False, indent=indent) + "\n"
+    """Write a value as JSON, ended with a line break; what could drive a terminal is escaped."""
+    return escaped_json(json.dumps(value, ensure_ascii=False, indent=indent)) + "\n"
 
 
 def json_array(values: Iterable[Any]) -> str:
@@ -60,23 +96,36 @@ def json_array(values: Iterable[Any]) -> str:
     return f"[{lines}]\n"
 
 
-def csv_line(cells: Iterable[Any]) -> str:
-    """Write one CSV record; a list or an object becomes JSON inside its cell."""
+def csv_line(cells: Iterable[Any], *, raw: bool = False) -> str:
+    """Write one CSV record; a list or an object becomes JSON inside its cell.
+
+    Args:
+        cells: The values.
+        raw: Leave texts as they are. Otherwise what could drive a terminal is escaped, and a
+            text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
     import csv
 
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([_csv_cell(cell) for cell in cells])
-    return buffer.getvalue()
+    plain = [_csv_cell(cell, raw=raw) for cell in cells]
+    # Of the characters of the line's end, each is quoted in a cell: also a return alone.
+    csv.writer(buffer, lineterminator="\r\n").writerow(plain)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
-def csv_rows(answer: Answer, *first: str) -> Iterator[str]:
-    """Write every record of an answer as CSV, after the cells `first`."""
+def csv_rows(answer: Answer, *first: str, raw: bool = False) -> Iterator[str]:
+    """Write every record of an answer as CSV, after the cells `first`; see `csv_line`."""
     for record in answer.records:
-        yield csv_line((*first, *(record[name] for name in answer.columns)))
+        yield csv_line((*first, *(record[name] for name in answer.columns)), raw=raw)
 
 
-def _csv_cell(cell: Any) -> Any:
-    return json_line(cell).rstrip("\n") if isinstance(cell, dict | list | tuple) else cell
+def _csv_cell(cell: Any, *, raw: bool) -> Any:
+    if isinstance(cell, dict | list | tuple):
+        return json_line(cell).rstrip("\n")
+    if raw or not isinstance(cell, str):
+        return cell
+    runs = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return visible(f"'{cell}" if runs else cell)
 
 
 def _json(answer: Answer) -> str:
@@ -94,8 +143,13 @@ def _csv(answer: Answer) -> str:
     return csv_line(answer.columns) + "".join(csv_rows(answer))
 
 
+def _raw_csv(answer: Answer) -> str:
+    return csv_line(answer.columns, raw=True) + "".join(csv_rows(answer, raw=True))
+
+
 _RENDERERS: dict[str | None, Callable[[Answer], str]] = {
     "json": _json,
     "jsonl": _jsonl,
     "csv": _csv,
+    "raw-csv": _raw_csv,
 }

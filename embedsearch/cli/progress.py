@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.cli.output import tell, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +23,7 @@ def make_progress(*, quiet: bool) -> Progress:
     """
     if quiet:
         return SilentProgress()
-    if sys.stderr.isatty():
+    if terminal(err=True).isatty():
         from embedsearch.cli.bars import BarProgress
 
         return BarProgress()
@@ -45,7 +43,7 @@ class LineProgress:
         write: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._write = write or _to_stderr
+        self._write = write or tell
         self._clock = clock
 
     @contextmanager
@@ -125,7 +123,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def _to_stderr(line: str) -> None:
-    click.echo(line, err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.main import main
+from embedsearch.cli.output import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +28,14 @@ Data goes to standard output. Progress, notes and errors go to standard error.
 | 1 | something could not be done; standard error has one line that begins with `Error:` |
 | 2 | the command was typed wrongly |
 | 130 | interrupted by Ctrl-C |
+| 141 | whoever read standard output has gone, as in `embedsearch ... \\| head -1` |
 
 ## Forms of output
 
-Every question takes `--table` (the default), `--json`, `--jsonl` or `--csv`; the last one given
-counts. A table is drawn in full on a terminal and is plain aligned text in a pipe. Scores are
-rounded to six decimals in JSON and CSV, and to four in tables. A higher score is always nearer.
+Every question takes `--table` (the default), `--json`, `--jsonl`, `--csv` or `--raw-csv`; the
+last one given counts. A table is drawn in full on a terminal and is plain aligned text in a pipe.
+Scores are rounded to six decimals in JSON and CSV, and to four in tables. A higher score is always
+nearer.
 
 | command | `--json` |
 |---|---|
@@ -56,6 +59,14 @@ the `"rest"`. With `--mode rrf` a part is a list, and its `"rank"` the place in 
 
 `--jsonl` writes the same objects one a line. `--csv` has the same names as its header; a cell
 that is not a plain value, such as `metadata`, holds JSON.
+
+Documents may come from anybody, so nothing in them, or in the name of a file, can drive the
+terminal that it is shown on: control characters, and characters that reorder or hide text, are
+written as escapes such as `\\x1b`, in JSON as `\\u001b`, which stands for the same value, and in a
+table as `\N{REPLACEMENT CHARACTER}`. In `--csv` a text that a spreadsheet would run as a formula,
+because it begins with `=`, `+`, `-`, `@`, a tab or a line break, has an apostrophe before it;
+numbers have none. `--raw-csv` writes texts as they are: for programs, not for terminals and
+spreadsheets.
 
 ## Many queries at once
 
@@ -108,4 +119,4 @@ def _sections(command: click.Command, name: str, parent: click.Context | None) -
 
 
 if __name__ == "__main__":
-    click.echo(reference(), nl=False)
+    write(reference())

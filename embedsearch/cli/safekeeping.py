@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from embedsearch.cli.options import quiet_option, wait_option, workspace_option
-from embedsearch.cli.output import json_line, tell
+from embedsearch.cli.output import json_line, tell, write
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import count
@@ -32,7 +32,7 @@ def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: boo
     with open_workspace(workspace) as ws:
         report = ws.backup(file, overwrite=overwrite, progress=make_progress(quiet=quiet))
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
+        write(json_line(report.to_json(), indent=2))
     elif not quiet:
         tell(f"Wrote {count(report.documents, 'document')} to {file}, {_size(report.bytes)}.")
 
@@ -71,7 +71,7 @@ def compact(workspace: str, wait: float | None, as_json: bool, quiet: bool) -> N
     with open_workspace(workspace, mode="w", wait=wait) as ws:
         report = ws.compact(progress=make_progress(quiet=quiet))
     if as_json:
-        click.echo(json_line(report.to_json(), indent=2), nl=False)
+        write(json_line(report.to_json(), indent=2))
     elif not quiet:
         tell(*report.done, f"{_size(report.before)} before, {_size(report.after)} now.")
 

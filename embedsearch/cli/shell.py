@@ -9,7 +9,7 @@ import click
 from embedsearch.cli.batch import UNANSWERABLE, read_lines
 from embedsearch.cli.conversation import Conversation
 from embedsearch.cli.options import output_options, topn_option, workspace_option
-from embedsearch.cli.output import tell
+from embedsearch.cli.output import tell, terminal
 from embedsearch.cli.session import open_workspace
 
 PROMPT = "embedsearch> "
@@ -27,7 +27,7 @@ def shell(workspace: str, topn: int, output: str | None) -> None:
     """
     with open_workspace(workspace) as ws:
         conversation = Conversation(ws, topn=topn, output=output)
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        if sys.stdin.isatty() and terminal().isatty():
             _converse(conversation)
         elif not _answer_lines(conversation):
             click.get_current_context().exit(1)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
+from embedsearch.cli.output import console, terminal, write
+from embedsearch.cli.streams import replaced
 
 if TYPE_CHECKING:
     from embedsearch.cli.answers import Answer
 
 Rows = list[list[str]]
 Marks = dict[tuple[int, int], list[tuple[int, int]]]
-# A document must not be able to drive the terminal that it is shown on.
-_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 
 
 def draw(answer: Answer) -> None:
     """Write an answer as a table on standard output."""
     header, rows = _cells(answer)
-    if sys.stdout.isatty():
+    if terminal().isatty():
         _draw_rich(header, rows, _numeric(answer), _marks(answer))
     else:
-        click.echo(align(header, rows, _numeric(answer)), nl=False)
+        write(align(header, rows, _numeric(answer)))
 
 
 def align(header: Sequence[str], rows: Rows, right: Sequence[bool]) -> str:
@@ -112,10 +110,10 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_inner(item)}" for name, item in value.items()) or "-"
+        value = ", ".join(f"{name}={_inner(item)}" for name, item in value.items()) or "-"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "-"
-    return " ".join(str(value).split()).translate(_CONTROLS)
+        value = ", ".join(map(str, value)) or "-"
+    return replaced(" ".join(str(value).split()))
 
 
 def _inner(value: Any) -> Any:
@@ -124,7 +122,6 @@ def _inner(value: Any) -> Any:
 
 def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool], marks: Marks) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -139,4 +136,4 @@ def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool], marks: Mark
             for start, stop in marks.get((place, column), ()):
                 cell.stylize("bold", start, stop)
         table.add_row(*cells)
-    Console().print(table)
+    console().print(table)

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedsearch._types import Highlight
 from embedsearch.search.sentences import in_lower_case
+from embedsearch.text.tokenizers.folding import fold_aligned
 from embedsearch.vectors.latent import unit
 
 if TYPE_CHECKING:
@@ -79,16 +80,18 @@ def highlights(
     """Find the words in a text whose terms match.
 
     Args:
-        text: The text; words that `fold` spells otherwise are not found in it.
+        text: The text.
         analyzer: Cuts the text.
         matches: By terms.
     """
     found = list[Highlight]()
-    for term, start in _located(text, analyzer.terms(text)):
+    # Terms are spelled as in the folded text, which may be shorter or longer.
+    folded, places = fold_aligned(text, analyzer.settings.folding)
+    for term, first in _located(folded, analyzer.terms(folded)):
         match = matches.get(term.text)
         if match is None:
             continue
-        stop = start + len(term.spelling)
+        start, stop = places[first][0], places[first + len(term.spelling) - 1][1]
         if found and start < found[-1].stop:
             # Pairs of Chinese characters overlap.
             start, match = found[-1].start, max(match, _match(found.pop()), key=lambda m: m.score)
@@ -112,8 +115,8 @@ def _similarities(space: LatentSpace, asked: list[int], looked: list[int]) -> Fl
 
 
 def _located(text: str, terms: Iterable[Term]) -> Iterable[tuple[Term, int]]:
-    """Find where terms stand in the text that they were cut from."""
-    lowered = in_lower_case(text.replace("\u2019", "'"))
+    """Find where terms stand in the folded text that they were cut from."""
+    lowered = in_lower_case(text)
     start, stop = -1, 0
     for term in terms:
         spelling = term.spelling.lower()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embedsearch.text.settings import FOLDING
+from embedsearch.text.tokenizers.folding import fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -64,7 +67,10 @@ def runs(pieces: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def promising(
-    text: str, needles: Mapping[str, float], near: Mapping[str, float] | None = None
+    text: str,
+    needles: Mapping[str, float],
+    near: Mapping[str, float] | None = None,
+    folding: int = FOLDING,
 ) -> list[list[str]]:
     """Return parts of a text that may answer a query, as sentences; all of it if it is short.
 
@@ -76,10 +82,15 @@ def promising(
         text: The text.
         needles: Beginnings of the words looked for, in lower case, with weights.
         near: The same of words near in meaning.
+        folding: The version of `fold` that the words were spelled by.
     """
     if len(text) <= SHORT:
         return [list(sentences(text))]
-    starts = _densest(text, needles, near or {})
+    folded = fold(text, folding)
+    starts = _densest(folded, needles, near or {})
+    if len(folded) != len(text):
+        # A window has room for what it is off by.
+        starts = [start * len(text) // len(folded) for start in starts]
     if len(starts) < _WINDOWS:
         starts += [len(text) * i // _SPREAD for i in range(_SPREAD)]
     return [_around(text, start) for start in sorted(set(starts))]

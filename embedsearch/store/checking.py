@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from embedsearch._errors import InputError, WorkspaceError
 from embedsearch._progress import Progress, SilentProgress
@@ -17,7 +20,6 @@ from embedsearch.store.schema import SCHEMA, to_document, to_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 _NAMED = 5
 _TYPES = "integer text text text text blob integer"
@@ -45,6 +47,9 @@ def record_faults(
     # SQLite forgets what it cannot read of the log, so this comes first.
     lost = not busy and has_lost(path.with_name(path.name + "-wal"))
     faults = ["its write-ahead log is damaged: the last changes may be lost"] if lost else []
+    if not busy and (count := _overwritten(path)):
+        which = f"{_counted(count)} neither in it nor deleted by it"
+        faults.append(f"its write-ahead log is that of another record: {which}")
     try:
         connection = connect(path, writable=False)
     except WorkspaceError as error:
@@ -57,6 +62,51 @@ def record_faults(
     finally:
         connection.close()
     return faults
+
+
+def _overwritten(path: Path) -> int:
+    """Count the documents of the file that its log has overwritten and not deleted.
+
+    A log belongs to one state of one file. SQLite lays any that is whole over the file, and in
+    the end writes it there.
+    """
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or not log.stat().st_size or _is_open_here(path):
+        return 0
+    alone = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    try:
+        with (
+            closing(connect(path, writable=False)) as logged,
+            closing(sqlite3.connect(alone, uri=True)) as file,
+        ):
+            return _missing(file, logged)
+    except (sqlite3.Error, WorkspaceError):
+        # What is damaged is told of elsewhere.
+        return 0
+
+
+def _missing(file: sqlite3.Connection, logged: sqlite3.Connection) -> int:
+    query, count = "SELECT number, id, change FROM documents ORDER BY number", 0
+    rows = iter(logged.execute(query))
+    row = next(rows, None)
+    for number, id, change in file.execute(query):
+        while row is not None and row[0] < number:
+            row = next(rows, None)
+        if row is None or row[:2] != (number, id) or row[2] < change:
+            deleted = logged.execute("SELECT 1 FROM deletions WHERE number = ?", (number,))
+            count += deleted.fetchone() is None
+    return count
+
+
+def _is_open_here(path: Path) -> bool:
+    """Tell whether this process has a file open: closing it again would drop its locks.
+
+    See "How To Corrupt An SQLite Database File", sqlite.org, 2.2.
+    """
+    try:
+        return path.resolve() in [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+    except (OSError, RuntimeError):
+        return False
 
 
 def unexpected_tables(connection: sqlite3.Connection) -> list[str]:

@@ -15,7 +15,12 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import ParameterError, StorageError, UnknownDocumentError
+from embedsearch._errors import (
+    ParameterError,
+    StorageError,
+    UnknownDocumentError,
+    WorkspaceError,
+)
 from embedsearch._files import flush_file, flush_folder
 from embedsearch.store.connection import broken_document, connect, damaged_record, guarded
 from embedsearch.store.limits import MOST_NUMBER
@@ -67,6 +72,8 @@ class DocumentStore:
         self.path, self.writable = path, writable
         self._flushes = writable and durability == "full"
         self._connection = connect(path, writable=writable, durability=durability)
+        files = (path, path.with_name(f"{path.name}-wal"))
+        self._identities = {file: _identity(file) for file in files if file.exists()}
         self._standing_still = RLock()
         self.in_snapshot = False
         # A notebook forgets to close.
@@ -277,6 +284,8 @@ class DocumentStore:
 
         Whatever follows the record must be past it.
         """
+        # A log that has neither a document nor its deletion looks like that of another record.
+        self._execute("PRAGMA wal_checkpoint(PASSIVE)")
         with self.transaction():
             before = int(self._one("SELECT count(*) FROM deletions"))
             self._execute("DELETE FROM deletions WHERE change <= ?", change)
@@ -297,6 +306,7 @@ class DocumentStore:
             self._connection.execute("BEGIN IMMEDIATE")
         with self._undone_on_failure():
             yield
+            self._check_in_place()
             with guarded(self.path):
                 self._connection.execute("COMMIT")
 
@@ -370,6 +380,20 @@ class DocumentStore:
 
         return Filters(self.path, self._connection)
 
+    def _check_in_place(self) -> None:
+        """Raise if what would be committed were lost, as nobody could open it any more.
+
+        Raises:
+            WorkspaceError: The file or its log was moved, removed or replaced.
+        """
+        for file, identity in self._identities.items():
+            if _identity(file) != identity:
+                reason = (
+                    f"{file.name} was moved, removed or replaced since it was opened; nothing was "
+                    "changed; open the workspace where it is now"
+                )
+                raise WorkspaceError(self.path.parent, reason)
+
     @contextmanager
     def _undone_on_failure(self) -> Iterator[None]:
         try:
@@ -427,3 +451,12 @@ class DocumentStore:
             if not rows:
                 return
             yield from rows
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what the system knows a file by; None for one that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

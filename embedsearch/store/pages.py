@@ -54,10 +54,11 @@ class Pages:
 
     Args:
         path: The file of the database; it need not be sound.
+        logged: Whether its log is read, too.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._log = path.with_name(path.name + "-wal")
+    def __init__(self, path: Path, *, logged: bool = True) -> None:
+        self._log = path.with_name(path.name + ("-wal" if logged else "-none"))
         self._file = path.open("rb") if path.exists() else None
         self._log_file = self._log.open("rb") if self._log.exists() else None
         self._head = self._read(self._file, 0, _FILE_HEADER)
@@ -67,6 +68,11 @@ class Pages:
         self.count = max(inside, *self._images, 0)
         reserved = self._head[20] if self._is_sound and self._head[20] < 64 else 0
         self._usable = self.size - reserved
+
+    @property
+    def logged(self) -> bool:
+        """Whether pages of a log are laid over those of the file."""
+        return bool(self._images)
 
     def close(self) -> None:
         """Let go of the files."""

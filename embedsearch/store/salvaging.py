@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from embedsearch.store.checking import content_digest
 from embedsearch.store.connection import connect, guarded
+from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
 from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from embedsearch.store.pages import Cell
 
-_COLUMNS = 7
+_COLUMNS, _NAMED = 7, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Salvage:
         change: The number of the last change of the new record.
         mended: What documents have otherwise than before, with nothing lost, a sentence each.
         losses: What was lost of documents that were kept, a sentence each.
+        notes: What else is to be said, a sentence each.
     """
 
     kept: int
@@ -41,6 +44,7 @@ class Salvage:
     change: int
     mended: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -51,11 +55,19 @@ class _Found:
     ids: dict[int, str] = field(default_factory=dict)
     indexed: dict[int, str] = field(default_factory=dict)
     pairs: set[tuple[int, int]] = field(default_factory=set)
+    twice: set[int] = field(default_factory=set)
     deleted: dict[int, int] = field(default_factory=dict)
     latest: int = 0
 
 
-def salvage(old: Path, new: Path, *, known: Iterable[int] = (), reached: int = 0) -> Salvage:
+def salvage(
+    old: Path,
+    new: Path,
+    *,
+    known: Iterable[int] = (),
+    reached: int = 0,
+    vectored: Iterable[int] = (),
+) -> Salvage:
     """Write a record of all documents whose text, title and metadata are what was written.
 
     Of one that was written so, but not by embedsearch, and holds what a record may not have,
@@ -69,33 +81,109 @@ def salvage(old: Path, new: Path, *, known: Iterable[int] = (), reached: int = 0
         new: Where the new one is written; nothing is there yet.
         known: Numbers of documents that what follows from the record knows.
         reached: The highest change that what follows from the record has reached.
+        vectored: Numbers of documents that have vectors of the user's own: of those that are
+            lost the id is kept, where it is known, and with it the vector.
 
     Raises:
         WorkspaceError: The new record cannot be written.
     """
-    pages, mender = Pages(old), Mender(known := set(known))
+    notes: list[str] = []
+    numbers = set(known)
     # One that is beyond all sense would be that of the new record, too.
     reached = reached if reached < LARGEST else 0
+    pages, mender, found, overwritten = _chosen(old, numbers, notes)
     try:
-        found = _found(mender.cells(pages))
         kept = _kept(found)
         latest = max([reached, found.latest, *found.changes.values(), *found.deleted.values()])
         behind = reached > max([found.latest, *found.changes.values(), *found.deleted.values()])
-        cells = mender.cells(pages)
-        rows = _rows(cells, found, kept, latest, everything_anew=behind)
-        gone = {number for number in {*found.indexed, *known} if 0 < number < LARGEST}
+        rows = _rows(mender.cells(pages), found, kept, latest, everything_anew=behind)
+        gone = {number for number in {*found.indexed, *numbers} if 0 < number < LARGEST}
         gone -= {*kept, *found.deleted}
         change = latest + len(kept) + 1
-        _write(new, rows, found, gone, change)
+        bare = {number for number in gone & set(vectored) if number in found.indexed}
+        rows = chain(rows, (_bare_row(number, found, change) for number in sorted(bare)))
+        refused = _write(new, rows, found, gone - bare, change)
     finally:
         pages.close()
+    kept -= refused
+    if bare := bare - refused:
+        notes.append(f"{len(bare):,} lost documents keep their id, for the sake of their vectors")
     ids = sorted(found.indexed[number] for number in gone if number in found.indexed)
     present = {found.ids[number] for number in kept}
     lost = [id for id in ids if id not in present]
+    refused_ids = {found.ids[number] for number in refused if number in found.ids}
+    lost += sorted({*overwritten, *refused_ids} - present - {*lost})
     named = [(found.ids[number], found.indexed.get(number)) for number in sorted(kept)]
     doubtful = [id for id, other in named if other not in (None, id)]
-    told = (mender.changed(present), mender.losses(present))
+    told = (mender.changed(present), mender.losses(present), notes)
     return Salvage(len(kept), lost, len(gone) - len(ids), doubtful, change, *told)
+
+
+def _chosen(old: Path, known: set[int], notes: list[str]) -> tuple[Pages, Mender, _Found, set[str]]:
+    """Read a record with its log, or without it if the log is that of another record.
+
+    Returns:
+        The pages, who mends their rows, what they say, and the ids of documents that the log
+        has overwritten.
+    """
+    pages, mender = Pages(old), Mender(known)
+    found = _found(mender.cells(pages))
+    if not pages.logged:
+        return pages, mender, found, set()
+    alone, other_mender = Pages(old, logged=False), Mender(known)
+    other = _found(other_mender.cells(alone))
+    with_log, without = _sure(found), _sure(other)
+    more, fewer = (
+        _missing(with_log, without, _deleted(other)),
+        _missing(without, with_log, _deleted(found)),
+    )
+    # A later change has a higher number.
+    fewer |= {
+        id
+        for id in without.keys() & with_log.keys()
+        if found.changes[with_log[id]] < other.changes[without[id]]
+    }
+    # An intact log of this record deletes what it takes away; only another's overwrites it.
+    foreign = not has_lost(old.with_name(f"{old.name}-wal")) or (
+        _contradictions(found) > _contradictions(other) and len(fewer) > len(more)
+    )
+    if not fewer or not foreign:
+        alone.close()
+        return pages, mender, found, fewer
+    pages.close()
+    extra = f"; it had {_listed(more)}" if more else ""
+    notes.append(f"the log beside the record is that of another, and is left out{extra}")
+    return alone, other_mender, other, set()
+
+
+def _sure(found: _Found) -> dict[str, int]:
+    """Return the documents that nothing in the record speaks against: numbers by ids."""
+    kept = {found.ids[number]: number for number in _kept(found)}
+    return {id: number for id, number in kept.items() if found.indexed.get(number) == id}
+
+
+def _missing(some: dict[str, int], others: dict[str, int], deleted: set[int]) -> set[str]:
+    """Return the ids of documents that others have not, and that were not deleted there."""
+    return {id for id, n in some.items() if others.get(id) != n and n not in deleted}
+
+
+def _contradictions(found: _Found) -> int:
+    """Count what rows and indexes say of each other that cannot both be."""
+    others = sum(found.indexed.get(n, id) != id for n, id in found.ids.items())
+    missing = found.indexed.keys() - found.ids.keys()
+    return others + len(missing) + len(found.twice) + len(found.deleted.keys() & found.indexed)
+
+
+def _deleted(found: _Found) -> set[int]:
+    """Return the numbers that were deleted, and that no index has any more."""
+    return found.deleted.keys() - found.indexed.keys()
+
+
+def _listed(found: set[str]) -> str:
+    ids = sorted(found)
+    more = ", ..." if len(ids) > _NAMED else ""
+    count = "1 document" if len(ids) == 1 else f"{len(ids):,} documents"
+    return f"{count} more ({', '.join(map(repr, ids[:_NAMED]))}{more})"
 
 
 def _found(cells: Iterable[Cell]) -> _Found:
@@ -123,6 +211,8 @@ def _note_row(found: _Found, cell: Cell) -> None:
         case (int(change),) if change < LARGEST:
             found.latest = max(found.latest, change)
         case (_, str(id), _, _, _, _, int(last)) if _is_document(cell):
+            if found.ids.get(cell.rowid, id) != id:
+                found.twice.add(cell.rowid)
             if last >= found.changes.get(cell.rowid, 0):
                 found.changes[cell.rowid], found.ids[cell.rowid] = last, id
 
@@ -134,6 +224,16 @@ def _is_document(cell: Cell) -> bool:
             places = 0 < cell.rowid < LARGEST and 0 <= change < LARGEST
             return bool(id) and places and content_digest(*parts) == digest
     return False
+
+
+def _bare_row(number: int, found: _Found, change: int) -> tuple[object, ...]:
+    digest = content_digest(b"", b"", b"{}")
+    return (number, found.indexed[number], "", "", "{}", digest, change)
+
+
+def _is_last(found: _Found, cell: Cell) -> bool:
+    """Tell whether a row is the version of its document that is kept."""
+    return (cell.values[1], cell.values[6]) == (found.ids[cell.rowid], found.changes[cell.rowid])
 
 
 def _kept(found: _Found) -> set[int]:
@@ -153,7 +253,7 @@ def _rows(
     for cell in cells:
         number = cell.rowid
         wanted = number in kept and number not in written and cell.kind == TABLE_LEAF
-        if not wanted or not _is_document(cell) or cell.values[6] != found.changes[number]:
+        if not wanted or not _is_document(cell) or not _is_last(found, cell):
             continue
         written.add(number)
         change = found.changes[number]
@@ -164,11 +264,12 @@ def _rows(
 
 def _write(
     new: Path, rows: Iterable[tuple[object, ...]], found: _Found, gone: set[int], change: int
-) -> None:
+) -> set[int]:
+    """Write a record, and return the numbers of the rows that it would not take."""
     connection = connect(new, writable=True)
     try:
         with guarded(new):
-            _insert(connection, rows, found, gone, change)
+            return _insert(connection, rows, found, gone, change)
     finally:
         connection.close()
 
@@ -179,9 +280,11 @@ def _insert(
     found: _Found,
     gone: set[int],
     change: int,
-) -> None:
+) -> set[int]:
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(f"INSERT INTO documents VALUES ({', '.join('?' * _COLUMNS)})", rows)
+    insert = f"INSERT OR IGNORE INTO documents VALUES ({', '.join('?' * _COLUMNS)})"
+    # One at a time: what contradicts the others costs itself alone.
+    refused = {int(str(row[0])) for row in rows if not connection.execute(insert, row).rowcount}
     deleted = {**found.deleted, **dict.fromkeys(gone, change)}
     connection.executemany("INSERT INTO deletions VALUES (?, ?)", deleted.items())
     connection.execute("DELETE FROM deletions WHERE number IN (SELECT number FROM documents)")
@@ -194,3 +297,4 @@ def _insert(
     )
     connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?)", (highest,))
     connection.execute("COMMIT")
+    return refused

@@ -73,6 +73,14 @@ class PhraseTable:
 
         return rewrite(self, stream, folder)
 
+    @staticmethod
+    def parsed(line: bytes) -> tuple[int, Phrase] | None:
+        """Read a line that `save` wrote: the pass and the phrase; None for any other."""
+        try:
+            return _parsed(line.decode("utf-8"), "")
+        except (VectorError, UnicodeDecodeError):
+            return None
+
     @cached_property
     def _pairs(self) -> tuple[_Pairs, ...]:
         return tuple(map(_Pairs, self.passes))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
-from embedsearch.text.tokenizers.folding import compose, fold, strip_accents
+from embedsearch.text.tokenizers.folding import compose, fold, strip_accents, without_dots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ class TextProcessor:
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` as the tokenizer cuts them, not yet normalised."""
-        return self.tokenizer.tokenize(fold(text))
+        return self.tokenizer.tokenize(fold(text, self.settings.folding))
 
     def process(self, text: str) -> list[str]:
         """Return the tokens to train on: `tokenize`, then `normalize`, without those dropped.
@@ -87,7 +87,7 @@ class TextProcessor:
             return self._normalized(self.tokenize(text))
         from embedsearch.text.tokenizers.unicode import cut_words
 
-        folded = fold(text)
+        folded = fold(text, self.settings.folding)
         if not self.settings.lowercase:
             words = cut_words(folded)
         elif (lowered := _lowered(folded)) is not None:
@@ -121,9 +121,10 @@ class TextProcessor:
         return list(filter(None, map(self._types.__getitem__, tokens)))
 
     def _spelling(self, word: str) -> str:
-        word = "_".join(fold(word).split())
+        version = self.settings.folding
+        word = "_".join(fold(word, version).split())
         if self.settings.lowercase:
-            word = compose(word.lower())
+            word = compose(word.lower() if version == 1 else without_dots(word.lower()))
         return strip_accents(word) if self.settings.accents == "strip" else word
 
 
@@ -143,9 +144,9 @@ class _Types(dict[str, "str | None"]):
 
 def _lowered(folded: str) -> str | None:
     """Return the text in lower case, or None where its words must be lowered one by one."""
-    # The lower case of a final sigma depends on what follows; the dotted I becomes two
-    # characters; and a capital may compose with its mark only when it is small.
-    if not folded.isascii() and ("\u03a3" in folded or "\u0130" in folded):
+    # The lower case of a final sigma depends on what follows; dots above i and j go; and a
+    # capital may compose with its mark only when it is small.
+    if not folded.isascii() and any(mark in folded for mark in "\u03a3\u0130\u0307"):
         return None
     lowered = folded.lower()
     return lowered if compose(lowered) is lowered else None

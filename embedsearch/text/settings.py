@@ -18,6 +18,12 @@ SPLITS = ("file", "line", "paragraph")
 TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
 ACCENTS = ("keep", "strip")
 DIGITS = ("keep", "zero", "drop")
+FOLDING = 2
+"""The version of `fold` that new workspaces are made with."""
+_DELIMITERS = {
+    "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
+}  # fmt: skip
+_NAMED = ("comma", "semicolon", "tab", "pipe", "space")
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -28,7 +34,7 @@ def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSettings:
-    """How sources become documents.
+    r"""How sources become documents.
 
     Attributes:
         format: One of `FORMATS`; "auto" goes by the file's name, then by its first bytes.
@@ -40,6 +46,9 @@ class ReadSettings:
         text_column: The same for the text; None guesses (text, body, content, abstract, ...).
         metadata_columns: Columns to keep as metadata; None keeps all that are left.
         encoding: Of text files; None reads UTF-8 and detects anything else.
+        delimiter: What stands between the cells of a table: a character, or "comma",
+            "semicolon", "tab" (also `\t`), "pipe" or "space"; becomes the character. None
+            detects it, and is a tab in `.tsv`.
     """
 
     format: str = "auto"
@@ -50,10 +59,23 @@ class ReadSettings:
     text_column: str | None = None
     metadata_columns: tuple[str, ...] | None = None
     encoding: str | None = None
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS)
         check_choice("split", self.split, SPLITS)
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
+
+
+def _delimiter(given: object) -> str:
+    mark = _DELIMITERS.get(given.lower(), given) if isinstance(given, str) else ""
+    # What stands in words, around cells or between lines cannot stand between cells too.
+    in_rows = mark.isalnum() or (mark.isspace() and mark not in "\t ") or mark in "\0\"'\\"
+    if len(mark) != 1 or in_rows:
+        allowed = "one character that is no letter, digit, line end or quotation mark"
+        raise ParameterError("delimiter", f"{allowed}, or one of {', '.join(_NAMED)}", given)
+    return mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +99,8 @@ class TokenizerSettings:
         phrase_threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for
             "npmi".
         phrase_passes: Two passes give phrases of up to four words.
+        folding: The version of `fold`, which makes alike what looks alike; 1 is that of
+            workspaces that were made before there were two.
     """
 
     tokenizer: str = "unicode"
@@ -90,11 +114,14 @@ class TokenizerSettings:
     phrase_min_count: int = 10
     phrase_threshold: float | None = None
     phrase_passes: int = 1
+    folding: int = FOLDING
 
     def __post_init__(self) -> None:
         _check_tokenizer(self.tokenizer)
         check_choice("accents", self.accents, ACCENTS)
         check_choice("digits", self.digits, DIGITS)
+        if self.folding not in range(1, FOLDING + 1) or isinstance(self.folding, bool):
+            raise ParameterError("folding", f"a version from 1 to {FOLDING}", self.folding)
         if (self.pattern is not None) != (self.tokenizer == "regexp"):
             raise ParameterError(
                 "pattern", 'given with tokenizer="regexp" and only then', self.pattern
@@ -138,15 +165,20 @@ class TokenizerSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a manifest."""
-        return {**asdict(self), "stop_words": list(self.stop_words)}
+        values = {**asdict(self), "stop_words": list(self.stop_words)}
+        if self.folding == 1:
+            # As the first version was written, so that what was made with it still compares equal.
+            del values["folding"]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TokenizerSettings:
-        """Read what `to_json` wrote; names of later versions are an error."""
+        """Read what `to_json` wrote, in earlier versions too; names of later ones are an error."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))
-        return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
+        stop_words = tuple(values.get("stop_words", ()))
+        return cls(**{"folding": 1, **values, "stop_words": stop_words})
 
 
 def _check_tokenizer(name: str) -> None:

@@ -42,7 +42,7 @@ def save_tensors(
         VectorError: A dtype or a name that the format does not have.
         OSError: The file cannot be written.
     """
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    ordered = _ordered(tensors)
     header = _header_bytes(ordered, metadata)
     with Path(path).open("wb") as file:
         file.write(len(header).to_bytes(_LENGTH_BYTES, "little"))
@@ -87,6 +87,35 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         OSError: The file cannot be opened.
     """
     return _read_header(path).metadata
+
+
+def restore_header(path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> bool:
+    """Write the header that `save_tensors` wrote, if arrays of these shapes fill the file.
+
+    Args:
+        path: A file whose header is damaged.
+        shapes: The dtype and shape of each array.
+
+    Returns:
+        Whether they fill it; if not, it is left as it is.
+    """
+    empty = {n: np.broadcast_to(np.zeros((), dtype), shape) for n, (dtype, shape) in shapes.items()}
+    header = _header_bytes(_ordered(empty), {})
+    size = _LENGTH_BYTES + len(header) + sum(array.nbytes for array in empty.values())
+    if path.stat().st_size != size:
+        return False
+    with path.open("r+b") as file:
+        file.write(len(header).to_bytes(_LENGTH_BYTES, "little") + header)
+    return True
+
+
+def data_start(path: Path) -> int:
+    """Return where the first array of a file begins, in bytes."""
+    return _read_header(path).data_start
+
+
+def _ordered(tensors: Mapping[str, NDArray[Any]]) -> list[tuple[str, NDArray[Any]]]:
+    return sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
 
 
 def _header_bytes(

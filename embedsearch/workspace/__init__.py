@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
     from embedsearch.workspace.backing_up import BackupReport
-    from embedsearch.workspace.building import add_vectors, build, create, import_vectors, open
+    from embedsearch.workspace.building import (
+        add_vectors,
+        build,
+        create,
+        import_vectors,
+        open,
+        opened_or_created,
+    )
     from embedsearch.workspace.choices import KINDS, METRICS, SEARCH_MODES
     from embedsearch.workspace.collection import Documents
     from embedsearch.workspace.compacting import CompactReport
@@ -58,7 +65,14 @@ _HOMES = {
     "embedsearch.training.fitting": ("TRAINERS",),
     "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
-    "embedsearch.workspace.building": ("add_vectors", "build", "create", "import_vectors", "open"),
+    "embedsearch.workspace.building": (
+        "add_vectors",
+        "build",
+        "create",
+        "import_vectors",
+        "open",
+        "opened_or_created",
+    ),
     "embedsearch.workspace.choices": ("KINDS", "METRICS", "SEARCH_MODES"),
     "embedsearch.workspace.backing_up": ("BackupReport",),
     "embedsearch.workspace.collection": ("Documents",),
@@ -108,6 +122,7 @@ __all__ = [
     "list_corpora",
     "migrate",
     "open",
+    "opened_or_created",
     "repair",
     "resolve_stop_words",
     "restore",

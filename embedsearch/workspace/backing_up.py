@@ -19,10 +19,10 @@ from embedsearch._errors import ParameterError, WorkspaceDamagedError, Workspace
 from embedsearch._files import with_checksum
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.beside import folder_beside
 from embedsearch.workspace.files import disk_errors, flush_file, flush_folder, sha256
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.space import check_space, record_bytes
+from embedsearch.workspace.staging import staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +85,14 @@ def write_backup(
         overwrite: Replace a file that is there.
         progress: A listener.
     """
+    layout.check_in_place()
     _check_target(layout, target, overwrite)
     listener = progress or SilentProgress()
     folders = [each.folder for each in published]
     room = 2 * record_bytes(layout) + sum(sum(_sizes(folder)) for folder in folders)
     check_space(target.parent, room, target, "the backup")
-    with disk_errors(target), folder_beside(target, "backing") as work:
+    with disk_errors(target), staging(target, "backing") as stage:
+        work = stage.folder
         documents, change = _copy_record(layout, work, listener)
         new = Layout(work)
         state.save(new)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._errors import (
@@ -14,23 +14,27 @@ from embedsearch._errors import (
     WorkspaceExistsError,
 )
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.settings import ReadSettings, TokenizerSettings
-from embedsearch.workspace.beside import folder_beside
-from embedsearch.workspace.files import flush_folder, make_folder, storage_errors
+from embedsearch.workspace.files import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.sources import documents_of
+from embedsearch.workspace.staging import resolved, staging
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
     from embedsearch._types import Document
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.locks import WriterLock
     from embedsearch.workspace.vector_rows import Rows
 
 
@@ -51,8 +55,7 @@ def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> W
     Raises:
         WorkspaceExistsError: There is something at the path.
     """
-    _create(Path(path), tokenizer or TokenizerSettings(), ())
-    return Workspace(path, "w")
+    return _create(checked_path(path), tokenizer or TokenizerSettings(), ())[0]
 
 
 def build(
@@ -97,15 +100,15 @@ def build(
     """
     from embedsearch.workspace.requests import check_options
 
-    path, listener = Path(path), progress or SilentProgress()
+    path, listener = checked_path(path), progress or SilentProgress()
     read, options = _settings(ReadSettings, read, options)
     tokenizer, options = tokenizer_settings(tokenizer, options)
     check_options(trainer, tokenizer, options)
     documents = documents_of(sources, read, listener, stdin)
     if overwrite and Layout(path).state.exists():
         return _rebuild(path, documents, tokenizer, trainer, listener, options, wait)
-    _create(path, tokenizer, documents)
-    return _train_new(path, trainer, listener, options)
+    workspace, lock = _create(path, tokenizer, documents)
+    return _train_new(workspace, lock, trainer, listener, options)
 
 
 def import_vectors(
@@ -140,7 +143,7 @@ def import_vectors(
     def fill(workspace: Workspace) -> None:
         workspace.import_vectors(source, tokenizer=tokenizer, progress=progress, **options)
 
-    return _opened_or_made(Path(path), fill, wait)
+    return _opened_or_made(checked_path(path), fill, wait)
 
 
 def add_vectors(
@@ -170,45 +173,87 @@ def add_vectors(
     def fill(workspace: Workspace) -> None:
         workspace.add_vectors(X, rows, **options)
 
-    return _opened_or_made(Path(path), fill, wait)
+    return _opened_or_made(checked_path(path), fill, wait)
+
+
+@contextmanager
+def opened_or_created(
+    path: str | Path, *, wait: float | None = None, durability: str = "full"
+) -> Iterator[Workspace]:
+    """Open a workspace for writing, or make one; a new one that got no documents goes again.
+
+    Args:
+        path: The workspace.
+        wait: As for `Workspace`.
+        durability: As for `Workspace`.
+    """
+    path = checked_path(path)
+    if path.exists():
+        with Workspace(path, "w", wait=wait, durability=durability) as workspace:
+            yield workspace
+        return
+    check_wait(wait)
+    check_durability(durability)
+    workspace, lock = _create(path, TokenizerSettings(), (), durability)
+    try:
+        yield workspace
+    finally:
+        if not workspace.documents:
+            _remove(path, lock)
+        workspace.close()
 
 
 def _opened_or_made(
     path: Path, fill: Callable[[Workspace], object], wait: float | None
 ) -> Workspace:
     """Open a workspace and fill it; one that is made for that goes if it cannot be."""
-    is_new = not Layout(path).state.exists()
-    if is_new:
-        _create(path, TokenizerSettings(), ())
+    check_wait(wait)
+    workspace, lock = _create_unless_there(path, wait)
     try:
-        workspace = Workspace(path, "w", wait=wait)
-        try:
-            fill(workspace)
-        except BaseException:
-            workspace.close()
-            raise
+        fill(workspace)
     except BaseException:
-        if is_new:
-            shutil.rmtree(path, ignore_errors=True)
+        if lock is not None:
+            _remove(path, lock)
+        workspace.close()
         raise
     return workspace
 
 
-def _train_new(path: Path, trainer: str, progress: Progress, options: dict[str, Any]) -> Workspace:
-    try:
-        workspace = Workspace(path, "w")
-    except EmbedSearchError:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+def _create_unless_there(path: Path, wait: float | None) -> tuple[Workspace, WriterLock | None]:
+    """Open a workspace for writing; return the lock of one that was made for that."""
+    if not Layout(path).state.exists():
+        try:
+            return _create(path, TokenizerSettings(), ())
+        except WorkspaceExistsError:
+            # Another process may have made it in this moment.
+            if not Layout(path).state.exists():
+                raise
+    return Workspace(path, "w", wait=wait), None
+
+
+def _remove(path: Path, lock: WriterLock) -> None:
+    """Remove a new workspace. Its lock was held since before it had its name: all in it is ours."""
+    if lock.folder.is_at(path):
+        shutil.rmtree(resolved(path), ignore_errors=True)
+
+
+def _train_new(
+    workspace: Workspace,
+    lock: WriterLock,
+    trainer: str,
+    progress: Progress,
+    options: dict[str, Any],
+) -> Workspace:
     try:
         workspace.train(trainer, progress=progress, **options)
     except EmbedSearchError:
+        _remove(workspace.path, lock)
         workspace.close()
-        shutil.rmtree(path, ignore_errors=True)
         raise
     except BaseException:
         workspace.close()
-        progress.note(f"all documents are kept; go on with: embedsearch train -w {path}")
+        advice = f"embedsearch train -w {workspace.path}"
+        progress.note(f"all documents are kept; go on with: {advice}")
         raise
     return workspace
 
@@ -233,20 +278,32 @@ def _rebuild(
     return workspace
 
 
-def _create(path: Path, tokenizer: TokenizerSettings, documents: Iterable[Document]) -> None:
-    """Make a workspace of documents beside its place, and rename it: all of it or nothing."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+def _create(
+    path: Path,
+    tokenizer: TokenizerSettings,
+    documents: Iterable[Document],
+    durability: str = "full",
+) -> tuple[Workspace, WriterLock]:
+    """Make a workspace of documents beside its place, rename it there, and open it.
+
+    The writer's lock is taken before the renaming and goes along, so that nobody else can write
+    to the workspace before the caller has closed it.
+    """
+    target = resolved(path)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):
-        make_folder(path.parent)
-        with folder_beside(path, "building") as beside:
-            _fill(Layout(beside), tokenizer, documents, path)
-            flush_folder(beside)
-            beside.rename(path)
+        make_folder(target.parent)
+        with staging(target, "building") as work:
+            _fill(Layout(work.folder), tokenizer, documents, path)
+            flush_folder(work.folder)
+            lock = work.publish(target)
         try:
-            flush_folder(path.parent)
-        except OSError:
-            shutil.rmtree(path, ignore_errors=True)
+            flush_folder(target.parent)
+            return Workspace(path, "w", durability=durability, _lock=lock), lock
+        except BaseException:
+            _remove(path, lock)
+            lock.release()
             raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from embedsearch.index.lexical.files import read_committed
 from embedsearch.workspace.files import flush_folder, storage_errors
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.locks import is_held
-from embedsearch.workspace.publishing import undone_on_failure
+from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
 from embedsearch.workspace.space import bytes_of, check_space, record_bytes
 from embedsearch.workspace.trust import note_lexical
 
@@ -75,7 +74,7 @@ def compact_lexical(
         return False
     new, old = layout.temporary / "lexical", layout.temporary / "lexical-before"
     with storage_errors(layout.root), undone_on_failure(layout):
-        shutil.rmtree(layout.temporary, ignore_errors=True)
+        clear_temporary(layout)
         layout.temporary.mkdir()
         with LexicalIndex.create(new, analyzer) as index:
             index.apply(store.changed_since(0), change=store.change, progress=progress)
@@ -84,7 +83,7 @@ def compact_lexical(
         layout.lexical.rename(old)
         new.rename(layout.lexical)
         flush_folder(layout.root)
-        shutil.rmtree(layout.temporary, ignore_errors=True)
+        clear_temporary(layout)
         note_lexical(layout)
     return True
 

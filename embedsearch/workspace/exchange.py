@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from embedsearch.workspace.choices import KINDS
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
 from embedsearch.workspace.indexing import index_options
-from embedsearch.workspace.publishing import undone_on_failure
+from embedsearch.workspace.publishing import clear_temporary, temporary_folder, undone_on_failure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,9 +44,9 @@ def take_vectors(
     index, options = index_options(options, index)
     reading, cutting = _divided(tokenizer, options)
     with storage_errors(layout.root), undone_on_failure(layout):
-        shutil.rmtree(layout.temporary, ignore_errors=True)
-        layout.temporary.mkdir()
-        imported = imported_vectors(source, format, reading, layout.temporary, progress)
+        clear_temporary(layout)
+        folder = temporary_folder(layout, "reading")
+        imported = imported_vectors(source, format, reading, folder, progress)
     fitting = fitting_tokenizer(imported.model.vectors)
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import (
+    ParameterError,
     StorageError,
     WorkspaceDamagedError,
     WorkspaceError,
+    WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._files import flush_file as flush_file
@@ -20,13 +24,34 @@ from embedsearch._files import with_checksum, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # Manifests have some kilobytes; reports of evaluations are not read.
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FAILING = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}
+
+
+def checked_path(path: str | Path, name: str = "path") -> Path:
+    """Return a path that every library below can use.
+
+    Args:
+        path: What was given.
+        name: What it is called in the error.
+
+    Raises:
+        ParameterError: It is no path, or its name is not Unicode text.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise ParameterError(name, "a path", path)
+    try:
+        # The indexes take names only as UTF-8.
+        usable = b"\0" not in (encoded := os.fsencode(path)) and bool(encoded.decode("utf-8"))
+    except UnicodeError:
+        usable = False
+    if not usable:
+        raise ParameterError(name, "a path whose name is Unicode text", str(path))
+    return Path(path)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -58,7 +83,7 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
 
 
 def _check_small(path: Path, workspace: Path) -> None:
-    if (size := path.stat().st_size) > _MOST_BYTES:
+    if (size := path.stat().st_size) > MOST_BYTES:
         reason = f"{path.name} has {size:,} bytes, more than any that was written"
         raise WorkspaceDamagedError(workspace, reason)
 
@@ -113,4 +138,7 @@ def storage_errors(workspace: Path) -> Iterator[None]:
         if error.errno in _FAILING:
             reason = f"the disk fails ({error.strerror}); check it, and try again"
             raise StorageError(workspace, reason) from error
+        if error.errno == errno.ENOENT and not workspace.exists():
+            reason = "the folder is not there any more; nothing was changed"
+            raise WorkspaceNotFoundError(workspace, reason) from error
         raise

@@ -8,6 +8,7 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceError,
     WorkspaceLockedError,
+    WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._progress import Progress, SilentProgress
@@ -76,6 +77,7 @@ def caught_up(
     progress: Progress | None = None,
 ) -> LexicalIndex:
     """Bring a writable index to the state of the record; make one where there is none."""
+    layout.check_in_place()
     if index is None or index.change > store.change:
         if index is not None:
             index.close()
@@ -110,10 +112,11 @@ def _caught_up_for_all(
     """Catch up the index of the workspace, if a reader may; else None."""
     try:
         lock = lock_for_writing(layout.lock, layout.root)
-    except (WorkspaceLockedError, WorkspaceReadOnlyError, OSError):
+    except (WorkspaceLockedError, WorkspaceNotFoundError, WorkspaceReadOnlyError, OSError):
         return None
     try:
-        if generation not in (None, load_state(layout).generation):
+        # Another workspace may have taken the place of the one that is being read.
+        if not layout.in_place or generation not in (None, load_state(layout).generation):
             return None
         caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
     except (WorkspaceError, OSError):
@@ -137,6 +140,9 @@ def open_checked(layout: Layout, writable: bool = False) -> LexicalIndex:
 
 
 def _opened(layout: Layout, analyzer: LexicalAnalyzer, writable: bool) -> LexicalIndex | None:
+    if not layout.in_place:
+        # It is that of another workspace.
+        return None
     try:
         index = open_checked(layout, writable)
     except (WorkspaceDamagedError, OSError):

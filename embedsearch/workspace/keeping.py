@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.info import size_on_disk
 from embedsearch.workspace.learning import LearningWorkspace
 from embedsearch.workspace.publishing import remove_unused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from embedsearch.workspace.backing_up import BackupReport
     from embedsearch.workspace.compacting import CompactReport
     from embedsearch.workspace.published import Published
@@ -46,7 +48,7 @@ class KeptWorkspace(LearningWorkspace):
             self._layout,
             self._state,
             self._published,
-            Path(file),
+            checked_path(file, "file"),
             overwrite=overwrite,
             progress=progress,
         )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from embedsearch._errors import WorkspaceError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedsearch.workspace.locks import OpenFolder
+
 FORMAT_VERSION = 1
+WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
+IRREPLACEABLE = {*WORDS, "vectors.safetensors"}
+"""Files that nothing else follows from; manifests have checksums of their blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,36 @@ class VectorsLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one workspace."""
+    """The paths of one workspace.
+
+    Attributes:
+        root: Its folder.
+        opened: That folder as it was opened, so that no other that takes its place is written
+            to; None where nothing is open yet.
+    """
 
     root: Path
+    opened: OpenFolder | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the folder at the path is the one that was opened."""
+        return self.opened is None or self.opened.is_at(self.root)
+
+    def check_in_place(self) -> None:
+        """Raise unless the folder at the path is the one that was opened.
+
+        Raises:
+            WorkspaceError: It was moved, removed or replaced, or let go of.
+        """
+        if self.opened is not None and self.opened.closed:
+            raise WorkspaceError(self.root, "was closed; open the workspace again")
+        if not self.in_place:
+            reason = (
+                "the folder was moved, removed or replaced since it was opened; nothing was "
+                "changed; open the workspace where it is now"
+            )
+            raise WorkspaceError(self.root, reason)
 
     @property
     def state(self) -> Path:

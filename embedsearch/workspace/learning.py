@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.search.settings import SearchSettings, changed_search
-from embedsearch.text.settings import changed
+from embedsearch.text.settings import FOLDING, changed
 from embedsearch.vectors.encoders.absent import check_present
 from embedsearch.workspace.indexing import IndexSettings, changed_index, index_options
 from embedsearch.workspace.state import State
@@ -177,7 +177,9 @@ class LearningWorkspace(VectorWorkspace):
         from embedsearch.workspace.pipeline import train_generation
         from embedsearch.workspace.requests import search_options, training_request
 
-        tokenizer, options = changed(tokenizer or self.tokenizer, parameters, self.tokenizer)
+        # An update goes on from words that were folded as they were.
+        before = self.tokenizer if update else replace(self.tokenizer, folding=FOLDING)
+        tokenizer, options = changed(tokenizer or before, parameters, before)
         search, options = search_options(options, self._search_settings)
         index, options = index_options(options, self._index_settings)
         request = training_request(

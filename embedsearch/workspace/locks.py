@@ -7,11 +7,12 @@ import math
 import os
 import socket
 import time
+import weakref
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import ParameterError, WorkspaceLockedError
+from embedsearch._errors import ParameterError, WorkspaceLockedError, WorkspaceNotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,19 +28,75 @@ _SHORTEST, _LONGEST = 0.01, 0.5
 _MOST_BYTES = 1_000
 
 
-class WriterLock:
-    """The writer's lock, held; see `lock_for_writing`."""
+class OpenFolder:
+    """A folder that is open: it is known again wherever it is moved, and when it was removed.
 
-    def __init__(self, lock: BaseFileLock, holder: Path) -> None:
-        self._lock, self._holder = lock, holder
+    As long as it is open, no other folder gets its number.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        OSError: It is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A path alone needs no permission to list the folder. Windows opens no folders.
+        flags = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
+        self._descriptor = os.open(path, flags) if os.name == "posix" else None
+        self._close = weakref.finalize(self, _close_if_open, self._descriptor)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was let go of: its descriptor may be that of something else by now."""
+        return not self._close.alive
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether it is open, and what the path names."""
+        if self.closed:
+            return False
+        if self._descriptor is None:
+            return path.is_dir()
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.stat())
+        except (OSError, ValueError):
+            return False
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file from it, wherever the folder is now; no error where that fails."""
+        with suppress(OSError):
+            if self._descriptor is None:
+                path.unlink()
+            else:
+                os.unlink(path.name, dir_fd=self._descriptor)
+
+    def close(self) -> None:
+        """Let go of it; safe to call twice."""
+        self._close()
+
+
+def _close_if_open(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+class WriterLock:
+    """The writer's lock, held; see `lock_for_writing`. It goes along with a folder that is moved.
+
+    Attributes:
+        folder: The workspace that is locked.
+    """
+
+    def __init__(self, lock: BaseFileLock, holder: Path, folder: OpenFolder) -> None:
+        self._lock, self._holder, self.folder = lock, holder, folder
 
     def release(self) -> None:
         """Let go; safe to call twice."""
         if self._lock.is_locked:
             # As long as the lock is held, the file is ours.
-            with suppress(OSError):
-                self._holder.unlink()
+            self.folder.unlink(self._holder)
         self._lock.release()
+        self.folder.close()
 
 
 def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> WriterLock:
@@ -47,42 +104,48 @@ def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> 
 
     Args:
         path: The file that is locked.
-        workspace: What it stands for, for messages.
+        workspace: What it stands for, for messages: the folder that it is in.
         wait: How many seconds to wait where another holds it, at first looking often, then
             every half second; `math.inf` waits for ever. None, or 0, does not wait.
 
     Raises:
         WorkspaceLockedError: Another process, or another object of this one, holds it.
+        WorkspaceNotFoundError: The folder is not there, or went while this waited.
         ParameterError: `wait` is no number of seconds.
     """
-    # A reader needs no such lock, and should not pay for the import.
-    from filelock import FileLock
-
     check_wait(wait)
-    lock, holder = FileLock(path, thread_local=False), path.with_name(HOLDER)
     until, pause = time.monotonic() + (wait or 0), _SHORTEST
-    while not _is_taken(lock):
+    while (lock := _taken(path)) is None:
         left = until - time.monotonic()
         if left <= 0:
-            raise WorkspaceLockedError(workspace, _told(holder, wait))
+            raise WorkspaceLockedError(workspace, _told(path.with_name(HOLDER), wait))
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST)
-    _introduce(holder)
-    return WriterLock(lock, holder)
+    _introduce(path.with_name(HOLDER))
+    return lock
 
 
 HOLDER = "writer.json"
 """Who holds the lock, beside it: the lock's own file is emptied by whoever tries to take it."""
 
 
-def _is_taken(lock: BaseFileLock) -> bool:
-    from filelock import Timeout
+def _taken(path: Path) -> WriterLock | None:
+    """Take a lock; None where another has it, or the folder was replaced in this moment."""
+    # A reader needs no such lock, and should not pay for the import.
+    from filelock import FileLock, Timeout
 
+    lock = FileLock(path, thread_local=False)
     try:
+        folder = OpenFolder(path.parent)
         lock.acquire(timeout=0)
     except Timeout:
-        return False
-    return True
+        return None
+    except FileNotFoundError as error:
+        raise WorkspaceNotFoundError(path.parent, "there is no such folder") from error
+    if folder.is_at(path.parent):
+        return WriterLock(lock, path.with_name(HOLDER), folder)
+    lock.release()
+    return None
 
 
 def check_wait(wait: float | None) -> None:
@@ -136,12 +199,19 @@ def hold(path: Path) -> int:
     return descriptor
 
 
+def is_same_file(path: Path, descriptor: int) -> bool:
+    """Return whether a path names the file that a descriptor is of."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
 def is_held_by_others(path: Path, descriptor: int) -> bool:
     """Return whether others hold what a descriptor of `hold` does. Without locks: yes."""
+    if not is_same_file(path, descriptor):
+        return True
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_ino != os.fstat(descriptor).st_ino:
-                return True
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     except (OSError, AttributeError):

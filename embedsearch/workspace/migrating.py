@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,10 +14,10 @@ from embedsearch.index.lexical.files import is_of_older_version
 from embedsearch.index.lexical.room import make_room
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_contents
-from embedsearch.workspace.files import read_json, storage_errors
+from embedsearch.workspace.files import checked_path, read_json, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
-from embedsearch.workspace.publishing import reuse
+from embedsearch.workspace.publishing import clear_temporary, reuse
 from embedsearch.workspace.rebuilding import (
     rebuild_generation,
     republish_generation,
@@ -27,6 +26,7 @@ from embedsearch.workspace.rebuilding import (
 from embedsearch.workspace.sound_folders import MANIFEST
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.verifying import MIGRATE, NEEDED, verify_parts
+from embedsearch.workspace.word_recovery import recover_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,16 +68,17 @@ def migrate(path: str | Path, *, progress: Progress | None = None) -> MigrateRep
         WorkspaceDamagedError: It must be repaired first.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
-    layout, listener = Layout(Path(path)), progress or SilentProgress()
+    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
     load_state(layout)
     check_contents(layout.root)
     with storage_errors(layout.root):
         lock = lock_for_writing(layout.lock, layout.root)
+        layout = Layout(layout.root, lock.folder)
         try:
             _check_sound(layout, listener)
             return _migrated(layout, load_state(layout), listener)
         finally:
-            shutil.rmtree(layout.temporary, ignore_errors=True)
+            clear_temporary(layout)
             lock.release()
 
 
@@ -121,7 +122,12 @@ def _new_generation(layout: Layout, number: int, progress: Progress) -> int:
         return republish_generation(layout, number)
     store = DocumentStore(layout.record, writable=False)
     try:
-        return rebuild_generation(layout, store, number, progress)
+        scratch = layout.temporary / "words"
+        tokenizer = load_state(layout).tokenizer
+        words = recover_words(layout, number, store, tokenizer, scratch, progress)
+        if words is None:
+            raise WorkspaceDamagedError(layout.root, f"generation {number} has no words")
+        return rebuild_generation(layout, store, words, progress)
     finally:
         store.close()
 

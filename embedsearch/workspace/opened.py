@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,11 +16,11 @@ from embedsearch._errors import (
 from embedsearch.search.documents import DocumentSearch
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.files import storage_errors
+from embedsearch.workspace.files import checked_path, storage_errors
 from embedsearch.workspace.following import caught_up, open_lexical, reopened
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.locks import check_wait, lock_for_writing
+from embedsearch.workspace.locks import OpenFolder, WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.publishing import remove_unnamed, remove_unused
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.stored_vectors import StoredVectors
@@ -29,6 +28,7 @@ from embedsearch.workspace.trust import note_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -50,19 +50,20 @@ class OpenWorkspace:
         *,
         wait: float | None = None,
         durability: str = "full",
+        _lock: WriterLock | None = None,
     ) -> None:
         if mode not in ("r", "w"):
             raise ParameterError("mode", '"r" or "w"', mode)
         check_wait(wait)
         check_durability(durability)
-        self.path, self.mode = Path(path), mode
-        self._layout = Layout(self.path)
-        self._state = load_state(self._layout)
-        self._lock = None
-        if mode == "w":
+        self.path, self.mode = checked_path(path), mode
+        self._lock = _lock
+        if mode == "w" and _lock is None:
+            load_state(Layout(self.path))
             with storage_errors(self.path):
-                self._lock = lock_for_writing(self._layout.lock, self.path, wait)
+                self._lock = lock_for_writing(Layout(self.path).lock, self.path, wait)
         try:
+            self._layout = Layout(self.path, self._opened_folder())
             self._state = load_state(self._layout)
             self._store = DocumentStore(
                 self._layout.record, writable=mode == "w", durability=durability
@@ -74,8 +75,10 @@ class OpenWorkspace:
                 # What is left where a process was killed, or a disk was full.
                 remove_unused(self._layout, self._state)
         except BaseException:
-            # What was opened closes with the object, but the lock would outlive the error.
-            self._unlock()
+            # What was opened closes with the object, but the lock would outlive the error. One
+            # that was given is the caller's until this succeeds.
+            if _lock is None:
+                self._unlock()
             raise
         self._collected: tuple[StoredVectors, VectorCollection] | None = None
         self._search: DocumentSearch | None = None
@@ -91,6 +94,17 @@ class OpenWorkspace:
         if self._stored is not None:
             self._stored.close()
         self._unlock()
+        if self._layout.opened is not None:
+            self._layout.opened.close()
+
+    def _opened_folder(self) -> OpenFolder | None:
+        if self._lock is not None:
+            return self._lock.folder
+        try:
+            return OpenFolder(self.path)
+        except OSError:
+            # Reading the state says what is wrong.
+            return None
 
     def __enter__(self) -> Self:
         return self
@@ -222,6 +236,7 @@ class OpenWorkspace:
         if self.mode != "w":
             message = 'was opened for reading; open it with mode="w"'
             raise WorkspaceReadOnlyError(self.path, message)
+        self._layout.check_in_place()
 
     def _unlock(self) -> None:
         if self._lock is not None:

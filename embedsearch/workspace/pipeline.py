@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.plugged import check_search, load_encoders
-from embedsearch.workspace.publishing import publish, reuse, undone_on_failure
+from embedsearch.workspace.publishing import clear_temporary, publish, reuse, undone_on_failure
 from embedsearch.workspace.space import check_room_to_index, check_room_to_learn
 from embedsearch.workspace.tokenized import TokenizedRecord
 
@@ -64,7 +63,7 @@ def train_generation(
     change = store.change
     start = previous if request.update else None
     with storage_errors(layout.root), undone_on_failure(layout):
-        shutil.rmtree(layout.temporary, ignore_errors=True)
+        clear_temporary(layout)
         check_room_to_learn(layout, None if previous is None else previous.number)
         phrases = start.phrases if start else None
         corpus = TokenizedRecord(layout, store, request.tokenizer, phrases, progress)
@@ -157,7 +156,7 @@ def refit_generation(
     check_search(settings, generation.tokenizer)
     plugged = load_encoders(settings)
     with storage_errors(layout.root), undone_on_failure(layout):
-        shutil.rmtree(layout.temporary, ignore_errors=True)
+        clear_temporary(layout)
         check_room_to_learn(layout, None)
         tokenizer, phrases = generation.tokenizer, generation.phrases
         stream = TokenizedRecord(layout, store, tokenizer, phrases, progress).since(0)

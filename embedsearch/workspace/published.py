@@ -6,10 +6,10 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError
+from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
 from embedsearch.workspace.files import read_json
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.locks import hold, is_held_by_others
+from embedsearch.workspace.locks import hold, is_held_by_others, is_same_file
 from embedsearch.workspace.schemas import check
 from embedsearch.workspace.trust import check_vectors
 
@@ -80,6 +80,13 @@ class Published:
             return VectorIndex.load(path, expected=digest)
 
     def _intact(self, path: Path) -> _Intact:
+        """Read a file of the folder; one of another that has taken its place is refused."""
+        if not is_same_file(self._manifest_path, self._descriptor):
+            reason = (
+                f"{self._manifest_path.parent} was moved, removed or replaced since it was opened; "
+                "open the workspace again"
+            )
+            raise WorkspaceError(self.workspace, reason)
         return _Intact(self.workspace, path)
 
 

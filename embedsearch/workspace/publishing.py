@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError
 from embedsearch.index.lexical.files import STATE as LEXICAL_STATE
 from embedsearch.workspace.files import flush_file, flush_folder, sha256, storage_errors, write_json
+from embedsearch.workspace.healing import block_checksums
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
+    IRREPLACEABLE,
     GenerationLayout,
     Layout,
     VectorsLayout,
@@ -53,10 +55,10 @@ def publish_vectors(layout: Layout, write: Callable[[VectorsLayout], dict[str, A
 def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any]]) -> int:
     with storage_errors(layout.root), undone_on_failure(layout):
         number = _next_number(folder)
-        root = layout.temporary / f"{folder.name}-{number:04d}"
-        root.mkdir(parents=True)
+        root = temporary_folder(layout, f"{folder.name}-{number:04d}")
         manifest = write(root)
         _write_manifest(root, number, manifest)
+        layout.check_in_place()
         if not folder.exists():
             folder.mkdir()
             flush_folder(layout.root)
@@ -71,6 +73,25 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
     return number
 
 
+def temporary_folder(layout: Layout, name: str) -> Path:
+    """Make a folder for work under way.
+
+    Raises:
+        WorkspaceError: The workspace was moved, removed or replaced.
+    """
+    layout.check_in_place()
+    layout.temporary.mkdir(exist_ok=True)
+    folder = layout.temporary / name
+    folder.mkdir()
+    return folder
+
+
+def clear_temporary(layout: Layout) -> None:
+    """Remove the work of a step that is over, or failed; not that of another workspace."""
+    if layout.in_place:
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+
+
 def reuse(old: Path, new: Path) -> None:
     """Let a new generation share an unchanged file of an old one."""
     try:
@@ -81,7 +102,9 @@ def reuse(old: Path, new: Path) -> None:
 
 def remove_unused(layout: Layout, state: State) -> None:
     """Remove what is no longer named and no reader holds, and what a crash has left."""
-    shutil.rmtree(layout.temporary, ignore_errors=True)
+    if not layout.in_place:
+        return
+    clear_temporary(layout)
     for path in (layout.state, layout.lexical / LEXICAL_STATE):
         _remove_file(path.with_name(f"{path.name}.new"))
     _remove_file(layout.checkpoint.with_suffix(".new"))
@@ -110,7 +133,7 @@ def undone_on_failure(layout: Layout) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        shutil.rmtree(layout.temporary, ignore_errors=True)
+        clear_temporary(layout)
         raise
 
 
@@ -136,6 +159,8 @@ def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
     for path in sorted(root.iterdir()):
         flush_file(path)
         listed[path.name] = {"size": path.stat().st_size, "sha256": sha256(path)}
+        if path.name in IRREPLACEABLE:
+            listed[path.name]["blocks"] = block_checksums(path)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
     write_json(root / _MANIFEST, {**head, **manifest, "files": listed})

@@ -5,28 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
-from embedsearch._types import Metric
 from embedsearch.search.settings import SearchSettings
-from embedsearch.text.phrases import PhraseTable
-from embedsearch.text.settings import TokenizerSettings
-from embedsearch.vectors.tensors import open_tensors, save_tensors
+from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.files import read_json
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index
 from embedsearch.workspace.pipeline import refit_generation
 from embedsearch.workspace.publishing import publish, publish_vectors, reuse
 from embedsearch.workspace.sound_folders import folder_faults
-from embedsearch.workspace.verifying import VECTORS, WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from embedsearch._progress import Progress
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
+    from embedsearch.workspace.layout import GenerationLayout, Layout
+    from embedsearch.workspace.word_recovery import RecoveredWords
 
-# Without these three there are no words.
-_BASE = {"vocabulary.tsv", "phrases.tsv", "words.safetensors"}
 _OF_THE_TRAINING = ("trained_change", "tokenizer", "training", "expected_share")
 
 
@@ -43,56 +39,25 @@ def is_sound(layout: Layout, folder: Path, needed: tuple[str, ...]) -> bool:
     return folder.is_dir() and not list(folder_faults(folder, layout.root, needed))
 
 
-def has_sound_words(layout: Layout, number: int) -> bool:
-    """Tell whether the words of a generation are what was written, whatever became of the rest.
-
-    Older generations have no phrases, and nothing to go on training from.
-    """
-    folder = layout.generation(number).root
-    if not folder.is_dir():
-        return False
-    wrong = {name for name, _ in folder_faults(folder, layout.root, ())}
-    try:
-        manifest = read_json(folder / "manifest.json", layout.root)
-        listed = manifest["files"]
-        TokenizerSettings.from_json(manifest["tokenizer"])
-        complete = {"vocabulary.tsv", "words.safetensors"} <= listed.keys()
-        return complete and "trainer" in manifest["training"] and not wrong & _BASE
-    except (EmbedSearchError, OSError, KeyError, TypeError, AttributeError):
-        return False
-
-
 def rebuild_generation(
-    layout: Layout,
-    store: DocumentStore,
-    number: int,
-    progress: Progress,
-    tokenizer: TokenizerSettings | None = None,
+    layout: Layout, store: DocumentStore, words: RecoveredWords, progress: Progress
 ) -> int:
-    """Publish a generation of the same words, with all that follows from them made anew.
+    """Publish a generation of the same words, with all that follows from them made again.
 
     Args:
         layout: The workspace, whose lock is held.
         store: The record.
-        number: A generation whose words are sound.
+        words: What is left of a generation.
         progress: A listener.
-        tokenizer: How its corpus was cut, where its manifest cannot be trusted.
 
     Returns:
         The number of the new one. The caller names it.
     """
-    files = layout.generation(number)
-    manifest = read_json(files.manifest, layout.root)
-    facts = {name: manifest[name] for name in _OF_THE_TRAINING if name in manifest}
-    if tokenizer is not None:
-        facts["tokenizer"] = tokenizer.to_json()
-    index = _index_settings(manifest)
-    words = publish(
-        layout, lambda new: _words_alone(layout.root, files, new, facts, index, progress)
-    )
-    generation = Generation(layout, words)
+    index = index_settings(words.facts.get("word_index"))
+    number = publish(layout, lambda new: _words_alone(words, new, index, progress))
+    generation = Generation(layout, number)
     try:
-        return _refitted(layout, store, generation, _search_settings(manifest), index, progress)
+        return _refitted(layout, store, generation, _search_settings(words.facts), index, progress)
     finally:
         generation.close()
 
@@ -116,31 +81,22 @@ def _refitted(
 
 
 def _words_alone(
-    workspace: Path,
-    old: GenerationLayout,
-    new: GenerationLayout,
-    facts: dict[str, Any],
-    index: IndexSettings,
-    progress: Progress,
+    words: RecoveredWords, new: GenerationLayout, index: IndexSettings, progress: Progress
 ) -> dict[str, Any]:
     """Write a generation that holds words only; it is never named."""
-    broken = {name for name, _ in folder_faults(old.root, workspace, ())}
-    for name in WORDS:
-        if (old.root / name).exists() and name not in broken:
-            reuse(old.root / name, new.root / name)
-    if not new.phrases.exists():
-        PhraseTable().save(new.phrases)
-    if not new.training.exists():
-        save_tensors(new.training, {}, {})
+    for name, path in words.files.items():
+        reuse(path, new.root / name)
     X = open_tensors(new.words)["vectors"]
     made = index.build(X, progress)
     recall = measured_recall(made, X) if made.recall is None else made.recall
+    facts = {name: words.facts[name] for name in _OF_THE_TRAINING if name in words.facts}
     return {"change": 0, **facts, "word_index": save_index(made, index, new.word_index, recall)}
 
 
-def _index_settings(manifest: dict[str, Any]) -> IndexSettings:
+def index_settings(facts: Any) -> IndexSettings:
+    """Return what kind of index a manifest asks for; the usual one where it cannot say."""
     try:
-        settings = IndexSettings.from_facts(manifest.get("word_index", {}))
+        settings = IndexSettings.from_facts(facts)
         settings.check()
     except (EmbedSearchError, TypeError, AttributeError):
         return IndexSettings()
@@ -158,45 +114,28 @@ def _search_settings(manifest: dict[str, Any]) -> SearchSettings:
 def republish_vectors(layout: Layout, number: int) -> int:
     """Publish the same vectors with a manifest of the present format; return the number."""
     old = layout.vectors_of(number)
-    return publish_vectors(layout, lambda new: _same(layout.root, old.root, new.root))
+    facts = read_json(old.manifest, layout.root)
+    return publish_vectors(layout, lambda new: _same(old.root, new.root, facts, {}))
 
 
-def republish_generation(layout: Layout, number: int) -> int:
-    """Publish the same generation with a manifest of the present format; return the number."""
+def republish_generation(layout: Layout, number: int, words: RecoveredWords | None = None) -> int:
+    """Publish the same generation with a manifest of the present format; return the number.
+
+    Args:
+        layout: The workspace, whose lock is held.
+        number: That of the generation.
+        words: Its manifest and its words, where they were damaged.
+    """
     old = layout.generation(number)
-    return publish(layout, lambda new: _same(layout.root, old.root, new.root))
+    facts = read_json(old.manifest, layout.root) if words is None else words.facts
+    healed = {} if words is None else words.files
+    return publish(layout, lambda new: _same(old.root, new.root, facts, healed))
 
 
-def _same(workspace: Path, old: Path, new: Path) -> dict[str, Any]:
-    manifest = read_json(old / "manifest.json", workspace)
+def _same(
+    old: Path, new: Path, manifest: Mapping[str, Any], healed: Mapping[str, Path]
+) -> dict[str, Any]:
     for name in manifest["files"]:
-        reuse(old / name, new / name)
+        reuse(healed.get(name, old / name), new / name)
     own = {"format", "generation", "files", "sha256"}
     return {name: value for name, value in manifest.items() if name not in own}
-
-
-def has_sound_vectors(layout: Layout, number: int) -> bool:
-    """Tell whether vectors are what was written, whatever became of their index."""
-    folder = layout.vectors_of(number).root
-    faults = folder_faults(folder, layout.root, VECTORS) if folder.is_dir() else [("", "")]
-    return {name for name, _ in faults} <= {"vectors.faiss"}
-
-
-def rebuild_vectors(layout: Layout, number: int, progress: Progress) -> int:
-    """Publish the same vectors with a new index; return the number to be named."""
-    old = layout.vectors_of(number)
-    manifest = read_json(old.manifest, layout.root)
-    settings = IndexSettings.from_facts(manifest["index"])
-
-    def write(files: VectorsLayout) -> dict[str, Any]:
-        reuse(old.tensors, files.tensors)
-        tensors = open_tensors(files.tensors)
-        numbers, X = tensors["numbers"], tensors["vectors"]
-        made = settings.build(X, progress, Metric(manifest["metric"]), numbers)
-        recall = measured_recall(made, X, numbers) if made.recall is None else made.recall
-        kept = ("change", "metric", "count", "dimension", "following")
-        facts = {name: manifest[name] for name in kept}
-        indexed = save_index(made, settings, files.index, recall)
-        return {**facts, "built": len(numbers), "index": indexed}
-
-    return publish_vectors(layout, write)

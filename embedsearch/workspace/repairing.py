@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, WorkspaceError
-from embedsearch._files import checksum_holds
+from embedsearch._files import CHECKSUM
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import are_ours, damaged_files
 from embedsearch.store.documents import DocumentStore
@@ -19,33 +20,34 @@ from embedsearch.store.salvaging import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
-from embedsearch.workspace.files import flush_file, flush_folder, read_json, storage_errors
+from embedsearch.workspace.files import (
+    checked_path,
+    flush_file,
+    flush_folder,
+    read_json,
+    storage_errors,
+)
 from embedsearch.workspace.following import open_checked, open_lexical
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.healing import read_facts
+from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import reuse
 from embedsearch.workspace.rebuilding import (
-    has_sound_vectors,
-    has_sound_words,
     is_sound,
     newest_first,
     rebuild_generation,
-    rebuild_vectors,
+    republish_generation,
 )
-from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.sound_folders import MANIFEST, folder_faults, manifest_faults
+from embedsearch.workspace.state import State, load_state, parsed_state
+from embedsearch.workspace.vector_recovery import RecoveredVectors, recover_vectors
 from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, VerifyReport, verify_parts
+from embedsearch.workspace.word_recovery import RecoveredWords, recover_words
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from embedsearch.store.salvaging import Salvage
-
-_PLAN = {
-    "state": "workspace.json would be written anew",
-    "generation": "the generation would be made anew from its words",
-    "vectors": "the index of the vectors would be made anew, or older vectors taken",
-    "lexical": "the lexical index would be made anew",
-}
 
 
 @dataclass(slots=True)
@@ -58,7 +60,13 @@ class RepairReport:
         lost: The ids of documents that could not be read.
         nameless: How many more were lost whose ids are not known.
         doubtful: Ids of which the record had two forms; the one that is named was kept.
+        lost_vectors: The ids of documents whose own vectors were lost.
+        rounded_vectors: The ids of those that only the index had: they are so but for rounding,
+            or for the length that the index does not keep.
+        lost_words: Words whose vectors were lost.
+        rounded_words: Words whose vectors only the index had; see `rounded_vectors`.
         lost_parts: What else was lost, a sentence each.
+        untrained: Whether word vectors must be trained again.
         aside: The folder that has the damaged originals; None where there are none.
         remaining: What is still wrong.
     """
@@ -68,13 +76,25 @@ class RepairReport:
     lost: list[str] = field(default_factory=list)
     nameless: int = 0
     doubtful: list[str] = field(default_factory=list)
+    lost_vectors: list[str] = field(default_factory=list)
+    rounded_vectors: list[str] = field(default_factory=list)
+    lost_words: list[str] = field(default_factory=list)
+    rounded_words: list[str] = field(default_factory=list)
     lost_parts: list[str] = field(default_factory=list)
+    untrained: bool = False
     aside: str | None = None
     remaining: list[Problem] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost, nothing must be trained again, and nothing is wrong."""
+        kinds = (self.lost, self.lost_vectors, self.lost_words, self.lost_parts)
+        rounded = self.rounded_vectors or self.rounded_words
+        return not (any(kinds) or rounded or self.nameless or self.untrained or self.remaining)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        return {"complete": self.complete, **asdict(self)}
 
 
 def repair(
@@ -86,9 +106,10 @@ def repair(
 ) -> RepairReport:
     """Make a workspace sound again.
 
-    What follows from the rest is made anew. Of a damaged record every document is kept whose
-    text, title and metadata are what was written. The damaged originals are moved to a folder
-    `damaged-DATE` in the workspace.
+    What follows from the rest is made again. Of a damaged record every document is kept whose
+    text, title and metadata are what was written; of damaged vectors, the user's own and those
+    of words, every row that is what was written or that an index has. The damaged originals
+    are moved to a folder `damaged-DATE` in the workspace.
 
     Args:
         path: The workspace.
@@ -102,7 +123,7 @@ def repair(
         WorkspaceDamagedError: There are links in it, which only its owner can judge.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
-    layout, listener = Layout(Path(path)), progress or SilentProgress()
+    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
     if not layout.record.exists() and not layout.generations.exists():
         # Says that nothing is there.
         load_state(layout)
@@ -118,13 +139,12 @@ def repair(
             # No library may open a file that has these beside it.
             return report
         work = _Repair(layout, listener, report, retrain=retrain)
-        if dry_run:
-            work.plan()
-            return work.report
-        work.run()
+        if work.found.problems:
+            work.plan(dry_run)
     finally:
+        shutil.rmtree(layout.temporary, ignore_errors=True)
         lock.release()
-    if work.found.problems:
+    if work.found.problems and not dry_run:
         work.follow()
         work.report.remaining = _found(layout, listener).problems
     return work.report
@@ -168,45 +188,68 @@ class _Repair:
         self.layout, self.progress, self.retrain = layout, progress, retrain
         self.found = _found(layout, progress)
         self.report = report
-        self._train = False
         for problem in self.found.of("state"):
             if problem.advice == "use that version":
                 load_state(layout)
 
-    def plan(self) -> None:
-        """Say what would be done."""
-        if self.found.of("record"):
-            with TemporaryDirectory(prefix="embedsearch-") as folder:
-                self._told(self._salvaged(Path(folder) / "new.sqlite"))
-        parts = dict.fromkeys(problem.part for problem in self.found.problems)
-        self.report.done += [_PLAN[part] for part in parts if part in _PLAN]
+    def plan(self, dry_run: bool) -> None:
+        """Find out what is left, and unless it is a dry run, put it in place.
 
-    def run(self) -> None:
-        """Do it: the record first, which all else follows from, and the state last."""
-        if not self.found.problems:
+        The record comes first, which all else follows from, and the state last.
+        """
+        if dry_run:
+            with TemporaryDirectory(prefix="embedsearch-") as folder:
+                self._plan(Path(folder), act=False)
             return
         shutil.rmtree(self.layout.temporary, ignore_errors=True)
-        state = self._state()
+        with storage_errors(self.layout.root):
+            self._plan(self.layout.temporary / "repair", act=True)
+
+    def _plan(self, scratch: Path, *, act: bool) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        state, record = self._state(), self.layout.record
         if self.found.of("record"):
-            self._renew_record()
-        store = DocumentStore(self.layout.record, writable=True)
+            new = scratch / "salvaged.sqlite"
+            self._told(self._salvaged(new))
+            if act:
+                self._renew_record(new)
+            else:
+                record = new
+        store = DocumentStore(record, writable=act)
         try:
-            new = replace(state, generation=self._generation(state, store))
-            new = replace(new, vectors=self._vectors(state))
-            if new != state or self.found.of("state"):
-                self._renew_state(new)
-            self._put_aside_replaced(state, new)
-            if self.found.of("lexical") or self.found.of("record"):
-                self._renew_lexical(new.generation, store)
+            vectors = self._vectors(state, store, scratch)
+            words = self._generation(state, store, scratch)
+            if act:
+                self._act(state, store, words, vectors)
+            elif self.found.of("lexical") or self.found.of("record"):
+                self.report.done.append("the lexical index is made again")
         finally:
             store.close()
-        shutil.rmtree(self.layout.temporary, ignore_errors=True)
+
+    def _act(
+        self,
+        state: State,
+        store: DocumentStore,
+        words: RecoveredWords | int | None,
+        vectors: RecoveredVectors | int | None,
+    ) -> None:
+        if isinstance(vectors, RecoveredVectors):
+            vectors = vectors.publish(self.layout, self.progress)
+        if isinstance(words, RecoveredWords):
+            words = self._published(words, store)
+        new = replace(state, generation=words, vectors=vectors)
+        if new != state or self.found.of("state"):
+            self._renew_state(new)
+        self._put_aside_replaced(state, new)
+        if self.found.of("lexical") or self.found.of("record"):
+            self._renew_lexical(new.generation, store)
 
     def follow(self) -> None:
         """Bring what follows from the record up to it, as every writer does."""
         with Workspace(self.layout.root, "w") as workspace:
-            if self._train:
+            if self.report.untrained and self.retrain and len(workspace.documents):
                 workspace.train(progress=self.progress)
+                self.report.untrained = False
                 self.report.done.append("word vectors were trained again")
             elif load_state(self.layout).generation is not None:
                 workspace.index(progress=self.progress)
@@ -215,32 +258,30 @@ class _Repair:
         """Return what the state is to be, as far as it can be known."""
         if not self.found.of("state"):
             return load_state(self.layout)
-        try:
-            values = read_json(self.layout.state, self.layout.root)
-            if checksum_holds(values) is not False:
-                return load_state(self.layout)
-        except WorkspaceError:
-            pass
-        layout = self.layout
-        generations = [n for n in newest_first(layout.generations, None) if self._usable(n)]
-        vectors = [n for n in newest_first(layout.vectors, None) if has_sound_vectors(layout, n)]
-        named = (generations[0] if generations else None, vectors[0] if vectors else None)
-        return State(self._tokenizer(named[0]), *named)
+        values, trusted = read_facts(self.layout.state)
+        newest = (
+            newest_first(self.layout.generations, None),
+            newest_first(self.layout.vectors, None),
+        )
+        if trusted:
+            with suppress(WorkspaceError):
+                return parsed_state(values, self.layout)
+        return State(
+            self._tokenizer(values, newest[0]), *(each[0] if each else None for each in newest)
+        )
 
-    def _tokenizer(self, generation: int | None) -> TokenizerSettings:
-        if generation is None:
-            self.report.done.append("the tokenizer settings were lost; the usual ones are taken")
-            return TokenizerSettings()
-        manifest = read_json(self.layout.generation(generation).manifest, self.layout.root)
-        return TokenizerSettings.from_json(manifest["tokenizer"])
+    def _tokenizer(self, values: dict[str, Any], generations: list[int]) -> TokenizerSettings:
+        """Return the settings of a generation, or else what can be read of the state."""
+        for number in generations:
+            facts, trusted = read_facts(self.layout.generation(number).manifest)
+            if trusted and (found := _settings(facts)):
+                return found
+        found = _settings(values)
+        what = "may be others than before" if found else "were lost; the usual ones are taken"
+        self.report.lost_parts.append(f"the tokenizer settings of workspace.json: they {what}")
+        return found or TokenizerSettings()
 
-    def _usable(self, number: int) -> bool:
-        return has_sound_words(self.layout, number)
-
-    def _renew_record(self) -> None:
-        new = self.layout.temporary / "salvaged.sqlite"
-        new.parent.mkdir(parents=True, exist_ok=True)
-        self._told(self._salvaged(new))
+    def _renew_record(self, new: Path) -> None:
         flush_file(new)
         # At no moment there is no record, nor a new one beside the log of the old one.
         old = self.layout.record
@@ -253,7 +294,17 @@ class _Repair:
 
     def _salvaged(self, new: Path) -> Salvage:
         known, reached = self._known()
-        return salvage(self.layout.record, new, known=known, reached=reached)
+        return salvage(
+            self.layout.record, new, known=known, reached=reached, vectored=self._vectored()
+        )
+
+    def _vectored(self) -> set[int]:
+        """Return the numbers of documents that have vectors of the user's own."""
+        for number in newest_first(self.layout.vectors, None):
+            files = self.layout.vectors_of(number)
+            if is_sound(self.layout, files.root, (files.tensors.name,)):
+                return set(open_tensors(files.tensors)["numbers"].tolist())
+        return set()
 
     def _known(self) -> tuple[set[int], int]:
         """Return what follows from the record knows of it: numbers, and the highest change."""
@@ -276,62 +327,91 @@ class _Repair:
             return known, reached
 
     def _told(self, result: Salvage) -> None:
-        self.report.done.append(f"{result.kept:,} documents were read from the record")
-        self.report.lost, self.report.nameless = result.lost, result.nameless
-        self.report.doubtful = result.doubtful
+        self.report.done += [f"{result.kept:,} documents are read from the record", *result.notes]
         self.report.done += result.mended
         self.report.lost_parts += result.losses
+        self.report.lost, self.report.nameless = result.lost, result.nameless
+        self.report.doubtful = result.doubtful
 
-    def _generation(self, state: State, store: DocumentStore) -> int | None:
-        """Return the generation to name: the current one, one made anew, an older one, none."""
+    def _generation(
+        self, state: State, store: DocumentStore, scratch: Path
+    ) -> RecoveredWords | int | None:
+        """Return the generation to name, or what one is made of; None where no words are left."""
+        layout, best = self.layout, None
         if state.generation is None or not self._is_wrong("generation", state.generation):
             return state.generation
-        for number in newest_first(self.layout.generations, state.generation):
-            root = self.layout.generation(number).root
-            if number != state.generation and is_sound(self.layout, root, NEEDED):
-                self.report.done.append(f"the older generation {number} was taken")
-                return number
-            if self._usable(number) and len(store):
-                return self._rebuilt(number, store, state)
-        self._train = self.retrain and bool(len(store))
-        if not self._train:
+        for number in newest_first(layout.generations, state.generation):
+            words = recover_words(layout, number, store, state.tokenizer, scratch, self.progress)
+            if words is not None and (best is None or words.count > best.count):
+                best = words
+            if best is not None and best.complete:
+                break
+        if best is None:
+            self.report.untrained = True
             self.report.done.append("no word vectors are left; run `embedsearch train`")
-        return None
+            return None
+        self.report.lost_words, self.report.rounded_words = best.lost, best.rounded
+        self.report.lost_parts += best.parts
+        self.report.done.append(f"a generation is made of the words of {best.number}")
+        if best.number != state.generation:
+            newest = f"the words of generation {state.generation}"
+            self.report.lost_parts.append(f"{newest}; those of {best.number} are taken")
+        return best
 
-    def _rebuilt(self, number: int, store: DocumentStore, state: State) -> int:
-        manifest = read_json(self.layout.generation(number).manifest, self.layout.root)
-        trusted = checksum_holds(manifest) is not False
-        tokenizer = None if trusted else state.tokenizer
-        new = rebuild_generation(self.layout, store, number, self.progress, tokenizer)
-        self.report.done.append(f"generation {new} was made from the words of {number}")
-        return new
+    def _published(self, words: RecoveredWords, store: DocumentStore) -> int:
+        """Publish words with all that follows from them; what is sound of that is used again."""
+        root = self.layout.generation(words.number).root
+        faults = {name for name, _ in folder_faults(root, self.layout.root, NEEDED)}
+        told = {name: value for name, value in words.facts.items() if name != CHECKSUM}
+        usable = words.trusted and not any(manifest_faults(root, told))
+        derived = any(problem.derived for problem in self.found.of("generation"))
+        if usable and words.complete and faults <= {*WORDS, MANIFEST} and not derived:
+            return republish_generation(self.layout, words.number, words)
+        return rebuild_generation(self.layout, store, words, self.progress)
 
     def _is_wrong(self, part: str, number: int) -> bool:
-        wrong = bool(self.found.of(part))
-        if self.found.of("state") and part == "generation":
-            wrong = not is_sound(self.layout, self.layout.generation(number).root, NEEDED)
-        return wrong
+        """Whether the folder that the state names is damaged; one that it lost may be, too."""
+        if not self.found.of("state"):
+            return bool(self.found.of(part))
+        if part == "vectors":
+            return not is_sound(self.layout, self.layout.vectors_of(number).root, VECTORS)
+        return not is_sound(self.layout, self.layout.generation(number).root, NEEDED)
 
-    def _vectors(self, state: State) -> int | None:
+    def _vectors(
+        self, state: State, store: DocumentStore, scratch: Path
+    ) -> RecoveredVectors | int | None:
+        """Return the vectors to name, or what new ones are made of; None where none are left."""
         layout = self.layout
-        if state.vectors is None or not self.found.of("vectors"):
+        if state.vectors is None or not self._is_wrong("vectors", state.vectors):
             return state.vectors
         for number in newest_first(layout.vectors, state.vectors):
-            root = layout.vectors_of(number).root
-            if number != state.vectors and is_sound(layout, root, VECTORS):
-                self.report.done.append(f"the older vectors {number} were taken")
-                return number
-            if has_sound_vectors(layout, number):
-                self.report.done.append("the index of the vectors was made anew")
-                return rebuild_vectors(layout, number, self.progress)
-        self.report.done.append("your vectors cannot be read; import them again")
+            found = recover_vectors(layout, number, store, scratch / f"vectors-{number}")
+            if found is not None:
+                self._tell_vectors(found, state, store)
+                return found
+        self.report.lost_parts.append("all of your own vectors; import them again")
         return None
+
+    def _tell_vectors(self, found: RecoveredVectors, state: State, store: DocumentStore) -> None:
+        report = self.report
+        report.done += [f"{len(found.numbers):,} of your vectors are kept, with a new index"]
+        report.done += found.notes
+        for numbers, ids in (
+            (found.lost, report.lost_vectors),
+            (found.rounded, report.rounded_vectors),
+        ):
+            names = store.ids_of(numbers)
+            ids += sorted(names.values())
+        if found.nameless:
+            report.lost_parts.append(f"{found.nameless:,} of your vectors, of unknown documents")
+        if found.number != state.vectors:
+            report.lost_parts.append(f"your newest vectors; those of {found.number} are taken")
 
     def _renew_state(self, state: State) -> None:
         if self.found.of("state"):
             self._put_aside(self.layout.state)
         state.save(self.layout)
-        self.report.done.append("workspace.json was written anew")
+        self.report.done.append("workspace.json is written again")
 
     def _put_aside_replaced(self, old: State, new: State) -> None:
         if old.generation is not None and old.generation != new.generation:
@@ -352,10 +432,17 @@ class _Repair:
             open_lexical(
                 self.layout, store, analyzer, writable=True, progress=self.progress
             ).close()
-        self.report.done.append("the lexical index was made anew")
+        self.report.done.append("the lexical index is made again")
 
     def _put_aside(self, path: Path) -> None:
         _put_aside(self.layout, self.report, path)
 
     def _place_aside(self, path: Path) -> Path:
         return _place_aside(self.layout, self.report, path)
+
+
+def _settings(facts: dict[str, Any]) -> TokenizerSettings | None:
+    try:
+        return TokenizerSettings.from_json(facts["tokenizer"])
+    except (EmbedSearchError, KeyError, TypeError, AttributeError):
+        return None

@@ -31,6 +31,7 @@ def save_report(
         OSError: The folder cannot be written to.
     """
     now = datetime.now(timezone.utc)
+    layout.check_in_place()
     layout.reports.mkdir(exist_ok=True)
     path = layout.reports / f"{now:%Y%m%dT%H%M%S.%fZ}-{report.kind}.json"
     content = {

@@ -7,11 +7,11 @@ import json
 import shutil
 import tarfile
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from embedsearch._errors import (
     WorkspaceDamagedError,
+    WorkspaceError,
     WorkspaceExistsError,
     WorkspaceNotFoundError,
     WorkspaceVersionError,
@@ -19,21 +19,25 @@ from embedsearch._errors import (
 from embedsearch._files import flush
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
-from embedsearch.workspace.beside import folder_beside
 from embedsearch.workspace.contents import check_contents, may_be_in_backup
-from embedsearch.workspace.files import disk_errors, flush_folder, make_folder
+from embedsearch.workspace.files import checked_path, disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.locks import WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.schemas import BACKUP, fault_of
 from embedsearch.workspace.space import check_space
+from embedsearch.workspace.staging import Staging, remove_locked, resolved, staging
 from embedsearch.workspace.verifying import verify_parts
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _NEEDED = {"workspace.json", "documents.sqlite"}
 _LARGEST_LIST = 16 << 20
+# A header of ours takes 512 bytes; that of a file of more than 8 GiB, three times as much.
+_LARGEST_HEADER = 8 << 10
+_LONGEST_NAME = 200
 _MOST_FILES = 100_000
 _REPLACED = "replaced"
 
@@ -41,6 +45,53 @@ _REPLACED = "replaced"
 class _Promised(NamedTuple):
     size: int
     sha256: str
+
+
+class _Bounded:
+    """A file of which only so much can be read as was said before."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.left = file, _LARGEST_HEADER
+        self.tell, self.seek, self.seekable = file.tell, file.seek, file.seekable
+
+    def read(self, size: int) -> bytes:
+        """Read.
+
+        Raises:
+            tarfile.ReadError: More than was said.
+        """
+        if not 0 <= size <= self.left:
+            raise tarfile.ReadError("a header is too large")
+        self.left -= size
+        return self._file.read(size)
+
+
+class _Archive:
+    """A tar file from anybody: of plain files, with headers that need little memory."""
+
+    def __init__(self, source: Path, file: BinaryIO) -> None:
+        self.source, self._file = source, _Bounded(file)
+        self._tar = tarfile.TarFile(fileobj=cast("BinaryIO", self._file))
+
+    def next(self) -> tarfile.TarInfo | None:
+        """Return the next entry; None at the end."""
+        self._file.left = _LARGEST_HEADER
+        entry = self._tar.next()
+        if entry is None:
+            return None
+        plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
+        if not plain or entry.size < 0:
+            raise _broken(self.source, f"{_shown(entry.name)} is not a plain file")
+        return entry
+
+    def content(self, entry: tarfile.TarInfo) -> IO[bytes]:
+        """Return what is in an entry of `next`."""
+        # It is read in blocks, the last of which may be asked for as a whole.
+        self._file.left = entry.size + BLOCK
+        content = self._tar.extractfile(entry)
+        if content is None:
+            raise _broken(self.source, f"{_shown(entry.name)} is not a plain file")
+        return content
 
 
 def restore(
@@ -75,16 +126,22 @@ def restore(
         WorkspaceLockedError: Another process is writing to the workspace that is there.
         StorageError: There is too little room.
     """
-    source, target = Path(file), Path(path)
+    source, path = checked_path(file, "file"), checked_path(path)
+    check_wait(wait)
+    target = resolved(path)
     _check_free(target, overwrite)
     with disk_errors(target):
         make_folder(target.parent)
         _bring_back(target)
-        with _opened(source) as tar, folder_beside(target, "restoring") as new:
-            _unpack(tar, source, new, target, progress or SilentProgress())
-            _check(source, new)
-            _put_in_place(new, target, overwrite, wait)
-    return Workspace(target, "w", wait=wait)
+        with _opened(source) as archive, staging(target, "restoring") as work:
+            _unpack(archive, work.folder, target, progress or SilentProgress())
+            _check(source, work.folder)
+            lock = _put_in_place(work, target, overwrite, wait)
+    try:
+        return Workspace(path, "w", _lock=lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
@@ -99,14 +156,14 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tarfile.TarFile]:
+def _opened(source: Path) -> Iterator[_Archive]:
     """Open the file; all that is wrong with it is told as one kind of error."""
     if not source.is_file():
         raise WorkspaceNotFoundError(source, "there is no such file")
     try:
-        with tarfile.open(source, mode="r:") as tar:
-            yield tar
-    except (tarfile.TarError, EOFError, UnicodeError, ValueError) as error:
+        with source.open("rb") as file:
+            yield _Archive(source, file)
+    except (tarfile.TarError, EOFError, ValueError, ArithmeticError, RecursionError) as error:
         raise _broken(source, f"it cannot be read ({error})") from error
 
 
@@ -114,39 +171,34 @@ def _broken(source: Path, what: str) -> WorkspaceDamagedError:
     return WorkspaceDamagedError(source, f"no backup, or not what was written: {what}")
 
 
-def _unpack(
-    tar: tarfile.TarFile, source: Path, new: Path, target: Path, progress: Progress
-) -> None:
-    promised = _list(tar, source)
+def _unpack(archive: _Archive, new: Path, target: Path, progress: Progress) -> None:
+    source, promised = archive.source, _list(archive)
     total = sum(part.size for part in promised.values())
     if total > source.stat().st_size:
         raise _broken(source, f"it promises {total:,} bytes, and is not so large")
     check_space(target.parent, total, target, "the workspace")
     left = dict(promised)
     with progress.task("restoring", total, "bytes") as task:
-        while entry := tar.next():
-            _check_entry(entry, source)
+        while entry := archive.next():
             part = left.pop(entry.name, None)
             if part is None:
-                raise _broken(source, f"{entry.name!r} is twice in it, or not in its list")
+                raise _broken(source, f"{_shown(entry.name)} is twice in it, or not in its list")
             if entry.size != part.size:
                 raise _broken(source, f"{entry.name} has not the size that its list says")
-            _take(tar, entry, part, new / entry.name, source)
+            _take(archive, entry, part, new / entry.name)
             task.advance(part.size)
     if left:
         raise _broken(source, f"{min(left)} is missing")
 
 
-def _list(tar: tarfile.TarFile, source: Path) -> dict[str, _Promised]:
-    entry = tar.next()
+def _list(archive: _Archive) -> dict[str, _Promised]:
+    source, entry = archive.source, archive.next()
     if entry is None or entry.name != LIST:
         raise _broken(source, f"it does not begin with {LIST}")
-    _check_entry(entry, source)
-    content = tar.extractfile(entry)
-    if content is None or entry.size > _LARGEST_LIST:
+    if entry.size > _LARGEST_LIST:
         raise _broken(source, f"its {LIST} is too large")
     try:
-        values = json.loads(content.read())
+        values = json.loads(archive.content(entry).read())
     except (ValueError, RecursionError) as error:
         raise _broken(source, f"its {LIST} is not JSON") from error
     if not isinstance(values, dict) or values.get("kind") != KIND:
@@ -165,34 +217,30 @@ def _list(tar: tarfile.TarFile, source: Path) -> dict[str, _Promised]:
 def _promises(files: dict[str, Any], source: Path) -> dict[str, _Promised]:
     if len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
         raise _broken(source, "its list of files is not that of a workspace")
-    promised = {}
-    for name, facts in files.items():
+    for name in files:
         if not may_be_in_backup(name):
-            raise _broken(source, f"its list has {name!r}, which is not in a workspace")
-        promised[name] = _Promised(facts["size"], facts["sha256"])
-    return promised
+            raise _broken(source, f"its list has {_shown(name)}, which is not in a workspace")
+    return {name: _Promised(facts["size"], facts["sha256"]) for name, facts in files.items()}
 
 
-def _check_entry(entry: tarfile.TarInfo, source: Path) -> None:
-    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.issparse():
-        raise _broken(source, f"{entry.name!r} is not a plain file")
+def _shown(name: str) -> str:
+    """Quote a name from the file, of which it may be a large part."""
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
 
 
-def _take(
-    tar: tarfile.TarFile, entry: tarfile.TarInfo, part: _Promised, place: Path, source: Path
-) -> None:
+def _take(archive: _Archive, entry: tarfile.TarInfo, part: _Promised, place: Path) -> None:
     """Write one file, flushed; it must be what its list says."""
-    content, hashed, left = tar.extractfile(entry), hashlib.sha256(), part.size
+    content, hashed, left = archive.content(entry), hashlib.sha256(), part.size
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("xb") as file:
-        while content is not None and left and (block := content.read(min(BLOCK, left))):
+        while left and (block := content.read(min(BLOCK, left))):
             hashed.update(block)
             file.write(block)
             left -= len(block)
         file.flush()
         flush(file.fileno())
     if left or hashed.hexdigest() != part.sha256:
-        raise _broken(source, f"{entry.name} is not what was written")
+        raise _broken(archive.source, f"{entry.name} is not what was written")
 
 
 def _check(source: Path, new: Path) -> None:
@@ -200,29 +248,49 @@ def _check(source: Path, new: Path) -> None:
     problems = verify_parts(Layout(new), quick=True).problems
     if problems:
         raise _broken(source, str(problems[0]))
+    try:
+        Workspace(new).close()
+    except WorkspaceError as error:
+        raise _broken(source, error.reason) from error
 
 
-def _put_in_place(new: Path, target: Path, overwrite: bool, wait: float | None) -> None:
-    for folder in (new, *(path for path in new.rglob("*") if path.is_dir())):
+def _put_in_place(work: Staging, target: Path, overwrite: bool, wait: float | None) -> WriterLock:
+    """Rename the new workspace to its place; return its lock, which is held all the time."""
+    for folder in (work.folder, *(path for path in work.folder.rglob("*") if path.is_dir())):
         flush_folder(folder)
     _check_free(target, overwrite)
-    if not target.exists() or not any(target.iterdir()):
-        new.rename(target)
-        flush_folder(target.parent)
-        return
-    lock = lock_for_writing(Layout(target).lock, target, wait)
-    old = _aside(target)
+    if target.exists() and any(target.iterdir()):
+        return _replaced(work, target, wait)
+    lock = work.publish(target)
+    flush_folder(target.parent)
+    return lock
+
+
+def _replaced(work: Staging, target: Path, wait: float | None) -> WriterLock:
+    """Put a new workspace in the place of another, and remove that one, with both locks held."""
+    before = lock_for_writing(Layout(target).lock, target, wait)
     try:
+        old = _aside(target)
+        _check_free(target, overwrite=True)
         target.rename(old)
         try:
-            new.rename(target)
+            lock = work.publish(target)
         except BaseException:
-            old.rename(target)
+            _put_back(old, target)
             raise
         flush_folder(target.parent)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
-        lock.release()
-    shutil.rmtree(old, ignore_errors=True)
+        before.release()
+    return lock
+
+
+def _put_back(old: Path, target: Path) -> None:
+    try:
+        old.rename(target)
+    except OSError as error:
+        reason = f"was made by another process meanwhile; what was there before is in {old}"
+        raise WorkspaceExistsError(target, reason) from error
 
 
 def _aside(target: Path) -> Path:
@@ -230,11 +298,22 @@ def _aside(target: Path) -> Path:
 
 
 def _bring_back(target: Path) -> None:
-    """Mend what a restoring has left that was killed between its two renamings."""
+    """Mend what a restoring has left that was killed between its two renamings.
+
+    Raises:
+        WorkspaceLockedError: Another process is between them now.
+        WorkspaceExistsError: What is there cannot be removed, and is in the way.
+    """
     old = _aside(target)
-    if not old.is_dir():
+    if not old.is_dir() or old.is_symlink():
         return
     if target.exists() and any(target.iterdir()):
-        shutil.rmtree(old, ignore_errors=True)
-    else:
+        remove_locked(old)
+        if old.exists():
+            raise WorkspaceExistsError(old, "is in the way; look what it holds, then remove it")
+        return
+    lock = lock_for_writing(Layout(old).lock, target)
+    try:
         old.rename(target)
+    finally:
+        lock.release()

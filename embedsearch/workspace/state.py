@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from embedsearch._errors import (
@@ -32,6 +34,7 @@ class State:
 
     def save(self, layout: Layout) -> None:
         """Write the state; readers see the old one or the new one."""
+        layout.check_in_place()
         values: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "generation": self.generation,
@@ -55,7 +58,11 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     """
     if not layout.state.exists():
         _explain_missing(layout)
-    values = read_json(layout.state, layout.root)
+    return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
+
+
+def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) -> State:
+    """Return the state of the values of a file; see `load_state`."""
     check(values, WORKSPACE, layout.state, layout.root, whole=whole)
     if not layout.record.exists():
         raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
@@ -70,7 +77,8 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
 def _explain_missing(layout: Layout) -> None:
     if layout.record.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
-    replaced = layout.root.with_name(f".{layout.root.name}.replaced")
+    real = Path(os.path.realpath(layout.root))
+    replaced = real.parent / f".{real.name}.replaced"
     if replaced.exists():
         reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"
         raise WorkspaceNotFoundError(layout.root, reason)

@@ -9,6 +9,7 @@ from embedsearch.text.phrase_learning import with_phrases
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream import TokenStream, write_texts
+from embedsearch.workspace.publishing import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,7 @@ class TokenizedRecord:
 
     def since(self, change: int) -> TokenStream:
         """Tokenize the documents that changed after a change of the record."""
-        folder = self._layout.temporary / f"stream-{change}"
-        folder.mkdir(parents=True)
+        folder = temporary_folder(self._layout, f"stream-{change}")
         processor = TextProcessor(self._settings, self._known)
         stream = write_texts(folder, self._texts(change), processor, self._progress)
         wanted = self._settings.phrase_settings

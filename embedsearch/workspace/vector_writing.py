@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +14,7 @@ from embedsearch.index.blocks import ArraySource, as_source, rows_per_block
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.indexing import measured_recall, save_index
-from embedsearch.workspace.publishing import publish_vectors
+from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 from embedsearch.workspace.space import check_space
 from embedsearch.workspace.vector_rows import name_of, rows_of
 
@@ -134,7 +133,7 @@ class VectorWriter:
 
     def _publish(self, arrivals: Arrivals | None) -> int:
         with storage_errors(self._layout.root):
-            shutil.rmtree(self._layout.temporary, ignore_errors=True)
+            clear_temporary(self._layout)
             self._check_room(arrivals)
             self._layout.temporary.mkdir()
         return publish_vectors(self._layout, lambda files: self._write(files, arrivals))

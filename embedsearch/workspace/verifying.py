@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +21,10 @@ from embedsearch.index.lexical.files import damaged_files, is_of_older_version
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import foreign_entries
-from embedsearch.workspace.files import read_json
+from embedsearch.workspace.files import checked_path, read_json
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
 from embedsearch.workspace.state import State, load_state
@@ -34,10 +33,10 @@ from embedsearch.workspace.trust import vectors_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from embedsearch._types import IntVector
 
-WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
 DERIVED = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
 NEEDED = (*WORDS, *DERIVED, "documents.safetensors")
 VECTORS = ("vectors.safetensors", "vectors.faiss")
@@ -118,7 +117,7 @@ def verify(
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
     """
-    layout = Layout(Path(path))
+    layout = Layout(checked_path(path))
     if not layout.root.is_dir() or not (layout.state.exists() or layout.record.exists()):
         raise WorkspaceNotFoundError(layout.root, "no workspace here")
     foreign = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._progress import Progress, SilentProgress
@@ -11,6 +10,7 @@ from embedsearch._types import Document, Explanation, FloatVector, Hits, html_ta
 from embedsearch.workspace.choices import check_feedback, check_mode
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.contents import check_contents
+from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.info import (
     Info,
     facts_of_use,
@@ -22,6 +22,7 @@ from embedsearch.workspace.keeping import KeptWorkspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from embedsearch.search.words import Words
     from embedsearch.store.documents import Changes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.evaluating import Evaluation
+    from embedsearch.workspace.locks import WriterLock
 
 
 class Workspace(KeptWorkspace):
@@ -62,9 +64,10 @@ class Workspace(KeptWorkspace):
         *,
         wait: float | None = None,
         durability: str = "full",
+        _lock: WriterLock | None = None,
     ) -> None:
-        check_contents(Path(path))
-        super().__init__(path, mode, wait=wait, durability=durability)
+        check_contents(checked_path(path))
+        super().__init__(path, mode, wait=wait, durability=durability, _lock=_lock)
         self.documents = Documents(self._store, self._document_search)
 
     @property

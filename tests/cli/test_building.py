@@ -49,6 +49,19 @@ def test_build_uses_the_settings_that_are_given(built: Built, invoke: Run) -> No
     assert facts["documents"] == facts["trained_documents"] == 80
 
 
+def test_the_delimiter_of_tables_can_be_given(invoke: Run, tmp_path: Path) -> None:
+    table = "id:text\n" + "".join(f"{n}:the cat {n} sat; warm, on the mat\n" for n in range(12))
+    options = ("--format", "csv", "-w", tmp_path / "a.es")
+    refused = invoke("add", "-", *options, "--delimiter", "xx", stdin=table)
+    assert refused.returncode == 1
+    assert "delimiter must be one character" in refused.stderr
+    assert not (tmp_path / "a.es").exists()
+    done = invoke("add", "-", *options, "--delimiter", ":", stdin=table)
+    assert done.returncode == 0, done.stderr
+    with es.open(tmp_path / "a.es") as ws:
+        assert ws.documents["11"].text == "the cat 11 sat; warm, on the mat"
+
+
 def test_build_reads_standard_input_quietly(invoke: Run, tmp_path: Path) -> None:
     path = tmp_path / "in.es"
     process = invoke(

@@ -37,11 +37,11 @@ def test_each_problem_is_a_line_and_repair_ends_them(invoke: Run, copy: Path) ->
     assert "run `embedsearch repair`" in line
     assert json.loads(invoke("verify", "-w", copy, "--json").stdout)["problems"][0]["derived"]
     planned = invoke("repair", "-w", copy, "--dry-run")
-    assert "would be made anew" in planned.stderr
+    assert "nothing was changed" in planned.stderr
     assert invoke("verify", "-w", copy).returncode == 1
     repaired = invoke("repair", "-w", copy)
     assert (repaired.returncode, repaired.stdout) == (0, "")
-    assert "made from the words of" in repaired.stderr
+    assert "is made of the words of" in repaired.stderr
     assert invoke("verify", "-w", copy).returncode == 0
     assert "nothing to repair" in invoke("repair", "-w", copy).stderr
 
@@ -51,10 +51,23 @@ def test_a_lost_document_is_named_and_ends_with_1(invoke: Run, copy: Path) -> No
     content = record.read_bytes()
     place = content.index(b"Farm 17The ")
     record.write_bytes(content[: place + 20] + b"#" * 9 + content[place + 29 :])
-    done = invoke("repair", "-w", copy)
-    assert (done.returncode, done.stdout) == (1, "lost: farm-17\n")
-    assert "the damaged originals are in" in done.stderr
+    planned = invoke("repair", "-w", copy, "--dry-run", "--json")
+    assert planned.returncode == 1
+    assert json.loads(planned.stdout)["lost"] == ["farm-17"]
+    done = invoke("repair", "-w", copy, "--quiet")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lost: the document farm-17\n"
+    assert len(list(copy.glob("damaged-*"))) == 1
     assert invoke("verify", "-w", copy).returncode == 0
+
+
+def test_words_that_must_be_trained_again_end_with_1(invoke: Run, copy: Path) -> None:
+    for name in ("words.safetensors", "words.faiss"):
+        next(iter(copy.glob(f"generations/*/{name}"))).unlink()
+    planned = invoke("repair", "-w", copy, "--dry-run", "--quiet")
+    done = invoke("repair", "-w", copy, "--quiet")
+    assert planned.returncode == done.returncode == 1
+    assert planned.stderr == done.stderr == "lost: all word vectors; run `embedsearch train`\n"
 
 
 def test_migrate_says_that_there_is_nothing_to_do(invoke: Run, copy: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_reader_that_goes_away_ends_the_command_silently(start: Start, workspa
         process.stdout.close()
         process.stdin.write("goat\n")
         process.stdin.flush()
-        assert process.wait() == 1
+        assert process.wait() == 141
         assert process.stderr.read() == ""
 
 

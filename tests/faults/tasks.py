@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import faults
+import numpy as np
 from checking import complaints_of
 from documents import State, document
 from forking import in_child
@@ -23,6 +25,7 @@ from together import PAIRS, pair, read, write
 
 import embedsearch as es
 from embedsearch.cli.main import main
+from embedsearch.training.checkpoint import Checkpoint
 
 
 def make(path: str, documents: int = 40, trained: bool = True) -> State:
@@ -32,6 +35,25 @@ def make(path: str, documents: int = 40, trained: bool = True) -> State:
         ws.add(document(id, version) for id, version in state.items())
         if trained:
             ws.train("word2vec", epochs=2, **SMALL)
+    return state
+
+
+def make_everything(path: str) -> State:
+    """Make a workspace that has every kind of file, and two generations."""
+    state = {f"d{n}": 0 for n in range(40)}
+    place = Path(path)
+    phrases = {"phrases": "default", "phrase_min_count": 2, "phrase_threshold": 0.01}
+    with es.create(path) as ws:
+        ws.add(document(id, version) for id, version in state.items())
+        ws.train("fasttext", epochs=1, bucket=500, **phrases, **SMALL)
+        shutil.copytree(place / "generations/0001", place.parent / "old")
+        ws.train("fasttext", epochs=1, bucket=500, seed=2, **SMALL)
+        ws.evaluate.index()
+        X = np.random.default_rng(1).normal(size=(40, 20)).astype(np.float32)
+        ws.add_vectors(X, list(state), metric="ip")
+        Checkpoint(place / "checkpoint.safetensors", {"seed": 2}).save(X, X, 1, [0.5])
+    # A reader that is gone would have kept it.
+    (place.parent / "old").rename(place / "generations/0001")
     return state
 
 
@@ -166,8 +188,17 @@ _QUESTIONS: dict[str, Callable[[es.Workspace], Any]] = {
     "latent": lambda ws: sorted(h.id for h in ws.search("galaxy barn", 999, "latent")),
     "auto": lambda ws: sorted(h.id for h in ws.search("galaxy barn", 999)),
     "words": lambda ws: [word for word, _ in ws.words.most_similar("galaxy")],
+    "word vectors": lambda ws: _unit_rows(ws.words.index_to_key, ws.words.vectors),
+    "own vectors": lambda ws: {id: ws.vectors.vector(id).tolist() for id in ws.vectors},
+    "own nearest": lambda ws: [h.id for h in ws.vectors.most_similar("d1", topn=5)],
     "info": lambda ws: ws.info().documents,
 }
+
+
+def _unit_rows(words: list[str], X: Any) -> dict[str, Any]:
+    """Return directions: the index of words has no lengths."""
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return dict(zip(words, (X / lengths).round(3).tolist(), strict=True))
 
 
 def verify(path: str) -> list[str]:
@@ -176,8 +207,3 @@ def verify(path: str) -> list[str]:
         return [str(problem) for problem in es.verify(path).problems]
     except es.EmbedSearchError as error:
         return [str(error)]
-
-
-def repair(path: str) -> str:
-    """Repair the workspace."""
-    return str(es.repair(path))

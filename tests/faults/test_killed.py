@@ -42,11 +42,11 @@ def test_processes_killed_at_any_time_lose_nothing(
 ) -> None:
     choose = random.Random(7)  # noqa: S311
     killed: Counter[str] = Counter()
-    for seed in range(300 if long else 13):
+    for seed in range(200 if long else 13):
         path, start = copied()
         log = tmp_path / f"{seed}.log"
         arguments = {"path": path, "state": start, "names": [""] * 40, "log": log, "seed": seed}
-        ended = nursery.attempt("change", kill_after=choose.uniform(0, 3), **arguments)
+        ended = nursery.attempt("change", kill_after=choose.uniform(0, 2), **arguments)
         written = entries(log)
         killed[written[-1]["begins"] if len(written) % 2 else "between"] += ended.status != 0
         assert ended.status in (0, -signal.SIGKILL)

@@ -154,7 +154,7 @@ def test_a_workspace_is_a_dict_that_survives(
 ) -> None:
     machine = type("Machine", (Machine,), {"folder": tmp_path, "nursery": nursery})
     bounds = settings(
-        max_examples=200 if long else 6,
+        max_examples=80 if long else 6,
         stateful_step_count=30 if long else 12,
         deadline=None,
         derandomize=not long,

@@ -31,6 +31,9 @@ def marked(text: str, matches: dict[str, str], analyzer: LexicalAnalyzer = ENGLI
         ("Z\u00fcrich, zurich", ["zurich"], ["Z\u00fcrich", "zurich"]),
         ("\u0130stanbul is big", ["big"], ["big"]),
         ("3.14 is not 3.141 or 14", ["3.14", "14"], ["3.14", "14"]),
+        ("die ﬁnſteren Wäſ\u00adſer im Ⅳ. Kapitel", ["iv", "wasser"], ["Wäſ\u00adſer", "Ⅳ"]),
+        ("H₂O und 5\u00b5m, dann don´t", ["h2o", "5μm", "und"], ["H₂O", "und", "5µm"]),
+        ("ﬁ ﬁ ﬁsh", ["fish"], ["ﬁsh"]),
         ("", ["cat"], []),
     ],
 )

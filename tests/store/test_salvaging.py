@@ -121,6 +121,39 @@ def test_a_record_that_has_lost_changes_starts_anew_beyond_them(record: Path) ->
     store.close()
 
 
+def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
+    record: Path, tmp_path: Path
+) -> None:
+    for name, made in (
+        ("fewer", [Document(f"x{n}", "foreign " * n) for n in range(1, 40)]),
+        ("of the same ids", [Document(d.id, f"other {d.text}") for d in documents()[30:90]]),
+        ("more", [Document(f"y{n}", "foreign " * 400) for n in range(300)]),
+    ):
+        other = DocumentStore(tmp_path / f"{name}.sqlite", writable=True)
+        other.add(made)
+        shutil.copy(tmp_path / f"{name}.sqlite-wal", tmp_path / "record.sqlite-wal")
+        other.close()
+        new = tmp_path / f"{name}-new.sqlite"
+        result = salvage(record, new)
+        assert read(new) == {d.id: d for d in documents()}, name
+        assert (result.kept, result.lost, result.doubtful) == (120, [], [])
+        (note,) = result.notes
+        assert note.startswith("the log beside the record is that of another"), name
+
+
+def test_the_log_of_the_record_itself_is_read_with_its_deletions(
+    record: Path, tmp_path: Path
+) -> None:
+    store = DocumentStore(record, writable=True)
+    store.add([Document("late", "late")])
+    store.delete([f"id-{n}" for n in range(60)])
+    copies = [shutil.copy(tmp_path / f"record.sqlite{e}", tmp_path / f"c{e}") for e in ("", "-wal")]
+    store.close()
+    result = salvage(Path(copies[0]), tmp_path / "new.sqlite")
+    assert (result.kept, result.notes) == (61, [])
+    assert "late" in read(tmp_path / "new.sqlite")
+
+
 def test_numbers_are_not_used_again(record: Path) -> None:
     highest = max(map(max, numbers(record)[:2]))
     salvage(record, new := record.with_name("new.sqlite"))

@@ -71,7 +71,7 @@ def test_accents_are_stripped_where_asked() -> None:
     assert normalize("Café") == "café"
 
 
-@pytest.mark.parametrize("number", ["2026", "3.14", "1,000", "٣"])
+@pytest.mark.parametrize("number", ["2026", "3.14", "1,000"])
 def test_numbers_are_kept_zeroed_or_dropped(number: str) -> None:
     assert normalize(number) == number
     assert normalize(number, digits="drop") is None

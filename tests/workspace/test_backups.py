@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -13,6 +14,7 @@ import sys
 import tarfile
 import threading
 import time
+import tracemalloc
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,9 @@ from typing import Any
 import pytest
 
 import embedsearch as es
+from embedsearch import workspace
 from embedsearch._files import with_checksum
-from embedsearch.workspace import space
+from embedsearch.workspace import locks, restoring, space
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}
 Usage = namedtuple("Usage", "total used free")
@@ -297,3 +300,140 @@ def test_an_interrupted_backup_leaves_none(trained: Path, tmp_path: Path, sent: 
     with es.open(trained) as ws:
         ws.backup(target)
     assert hidden(tmp_path) == []
+
+
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1.5,
+    10**30,
+    "x",
+    "\ud800\0../" * 9,
+    [],
+    [[[]]],
+    {},
+    {"size": -5, "sha256": []},
+)
+
+
+def mutated(value: Any, choose: random.Random) -> Any:
+    """The same JSON with a strange value in one place, or without one, or with one more."""
+    place, path = value, []
+    while isinstance(place, dict) and place and (not path or choose.random() < 0.7):
+        path.append(choose.choice(list(place)))
+        place = place[path[-1]]
+    changed = json.loads(json.dumps(value))
+    holder = changed
+    for name in path[:-1]:
+        holder = holder[name]
+    how = choose.random()
+    if how < 0.2:
+        del holder[path[-1]]
+    elif how < 0.4:
+        holder[choose.choice(("a\0b", "\ud800", "/etc/x", "reports/" + "y" * 9_999))] = place
+    else:
+        holder[path[-1]] = choose.choice(STRANGE)
+    return changed
+
+
+def test_no_list_of_a_backup_raises_anything_else(backup: Path, tmp_path: Path) -> None:
+    choose, content = random.Random(3), backup.read_bytes()  # noqa: S311
+    with tarfile.open(backup) as tar:
+        entry = tar.next()
+        assert entry is not None
+        size = entry.size
+    head = json.loads(content[512 : 512 + size])
+    (tmp_path / "deep").mkdir()
+    longest = 0
+    for _ in range(150):
+        text = json.dumps(with_checksum(mutated(head, choose))).encode()
+        new = tarfile.TarInfo("backup.json")
+        new.size = len(text)
+        rest = content[512 + -(-size // 512) * 512 :]
+        packed = new.tobuf() + text + bytes(-len(text) % 512) + rest
+        (tmp_path / "bad.backup").write_bytes(packed)
+        try:
+            es.restore(tmp_path / "bad.backup", tmp_path / "deep" / "b.es").close()
+        except (es.WorkspaceDamagedError, es.WorkspaceVersionError) as error:
+            longest = max(longest, len(str(error)))
+            assert list((tmp_path / "deep").iterdir()) == []
+        else:
+            shutil.rmtree(tmp_path / "deep" / "b.es")
+    assert 0 < longest < 1_000
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"a [1].es", "a.backup", "bad.backup", "deep"}
+
+
+def header(name: str, size: bytes, kind: bytes = b"0", content: bytes = b"") -> bytes:
+    """An entry of a tar file whose size may be anything."""
+    entry = tarfile.TarInfo(name)
+    block = bytearray(entry.tobuf(tarfile.USTAR_FORMAT))
+    block[124:136], block[156:157], block[148:156] = size, kind, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + content + bytes(-len(content) % 512)
+
+
+TERABYTE = b"\x80" + (1 << 40).to_bytes(11, "big")
+TARS = {
+    "nothing": b"",
+    "gzip": gzip.compress(b"x" * 9_999),
+    "text": b"hello" * 999,
+    "zeros": bytes(10_240),
+    "a negative size": header("backup.json", b"\xff" * 12),
+    "a size beyond all": header("backup.json", b"\x80" + b"\xff" * 11),
+    "a large list": header("backup.json", TERABYTE),
+    "a large name": header("././@LongLink", TERABYTE, b"L") + bytes(99_999),
+    "large headers": header("x", TERABYTE, b"x") + bytes(99_999),
+    "many headers": b"".join(header("x", b"00000000000\0", b"x") for _ in range(5_000)),
+    "a sparse file": header(
+        "x",
+        b"%011o\0" % 60,
+        b"x",
+        b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n16 x=abcdefghij\n",
+    )
+    + header("backup.json", b"%011o\0" % (1 << 20), b"0", b"1\n" * (1 << 19)),
+}
+
+
+@pytest.mark.parametrize("content", TARS.values(), ids=TARS)
+def test_no_tar_takes_memory_or_raises_anything_else(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bad.backup").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(es.WorkspaceDamagedError, match="no backup, or not what was written"):
+            es.restore(tmp_path / "bad.backup", tmp_path / "b.es")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.backup"]
+
+
+def test_what_no_workspace_can_be_opened_of_replaces_none(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(trained) as ws:
+        ws.backup(tmp_path / "a.backup")
+    monkeypatch.setattr(restoring, "verify_parts", lambda *_, **__: workspace.VerifyReport(""))
+    with tarfile.open(tmp_path / "a.backup") as tar:
+        parts = [(entry, tar.extractfile(entry)) for entry in tar if entry.name != "backup.json"]
+        files = [
+            (entry, b"[]" if "manifest" in entry.name else f.read()) for entry, f in parts if f
+        ]
+    hostile(tmp_path / "bad.backup", files)
+    with pytest.raises(es.WorkspaceDamagedError, match="no backup, or not what was written"):
+        es.restore(tmp_path / "bad.backup", trained, overwrite=True)
+    assert es.verify(trained).sound
+
+
+def test_of_two_restores_one_does_not_undo_the_other(trained: Path, backup: Path) -> None:
+    aside = trained.with_name(f".{trained.name}.replaced")
+    lock = locks.lock_for_writing(trained / "lock", trained)
+    # Where another process is just between its two renamings.
+    trained.rename(aside)
+    with pytest.raises(es.WorkspaceLockedError):
+        es.restore(backup, trained, overwrite=True)
+    assert aside.exists()
+    lock.release()
+    es.restore(backup, trained, overwrite=True).close()
+    assert hidden(trained.parent) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
+from embedsearch.store.documents import DocumentStore
 
 GENERATION = "generations/0001"
 
@@ -66,16 +67,20 @@ def test_what_follows_from_the_rest_is_made_anew(example: Path, name: str, damag
         assert (Path(report.aside) / name).read_bytes() != original
 
 
-@pytest.mark.parametrize("name", ["words.safetensors", "vocabulary.tsv", "manifest.json"])
-def test_lost_words_are_trained_again_where_that_is_asked(example: Path, name: str) -> None:
+@pytest.mark.parametrize("names", [("vocabulary.tsv",), ("words.safetensors", "words.faiss")])
+def test_lost_words_are_trained_again_where_that_is_asked(
+    example: Path, names: tuple[str, ...]
+) -> None:
     copy = Path(shutil.copytree(example, example.with_name("copy.es")))
     for path in (example, copy):
-        scramble(path / GENERATION / name)
+        for name in names:
+            scramble(path / GENERATION / name)
     advised = es.repair(example)
+    assert (advised.untrained, advised.complete) == (True, False)
     assert any("embedsearch train" in line for line in advised.done)
     with es.open(example) as ws, pytest.raises(es.NotTrainedError):
         ws.search("galaxy")
-    es.repair(copy, retrain=True)
+    assert es.repair(copy, retrain=True).untrained is False
     for path in (example, copy):
         assert es.verify(path).sound
         with es.open(path) as ws:
@@ -91,7 +96,7 @@ def test_a_flipped_manifest_leaves_the_words(example: Path) -> None:
     with pytest.raises(es.WorkspaceDamagedError, match="its checksum is another"):
         es.open(example)
     report = es.repair(example)
-    assert any("from the words of 1" in line for line in report.done)
+    assert any("of the words of 1" in line for line in report.done)
     with es.open(example) as ws:
         assert ws.words.most_similar("galaxy") == neighbors
         assert "lowercase" in ws.info().tokenizer or ws.search("GALAXY")
@@ -141,3 +146,20 @@ def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
         assert "later" in [hit.id for hit in ws.search("galaxy came later", mode="lexical")]
         with pytest.raises(es.UnknownWordError):
             ws.search("zyzzyva", mode="lexical")
+
+
+def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:
+    with es.open(example, "w") as ws:
+        ws.add(es.Document(f"more-{n}", f"galaxy {n} " * n) for n in range(1, 80))
+        everything = {id: ws.documents[id] for id in ws.documents}
+    other = DocumentStore(tmp_path / "other.sqlite", writable=True)
+    other.add(es.Document(f"more-{n}", f"of another {n}") for n in range(40, 70))
+    shutil.copy(tmp_path / "other.sqlite-wal", example / "documents.sqlite-wal")
+    other.close()
+    assert not es.verify(example).sound
+    report = es.repair(example)
+    assert any("log beside the record is that of another" in line for line in report.done)
+    assert (report.lost, report.remaining) == ([], [])
+    assert es.verify(example).sound
+    with es.open(example) as ws:
+        assert {id: ws.documents[id] for id in ws.documents} == everything

@@ -89,7 +89,7 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
         QueryError: There is no word in it, or there are only excluded ones.
     """
     reading = _Reading(analyzer)
-    plain = _MARKED.sub(reading.take, fold(text).translate(_QUOTES))
+    plain = _MARKED.sub(reading.take, fold(text, analyzer.settings.folding).translate(_QUOTES))
     reading.take_words(plain)
     if not (reading.words or reading.phrases or reading.stops):
         raise QueryError(_complaint(text, bool(reading.excluded)))

@@ -24,7 +24,7 @@ def make_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     """
     name = settings.tokenizer
     if name == "unicode":
-        return UnicodeTokenizer()
+        return UnicodeTokenizer(settings.folding)
     from embedsearch.text.tokenizers import nltk, plugins
 
     if settings.pattern is not None:

@@ -7,6 +7,7 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
+from embedsearch.text.settings import FOLDING
 from embedsearch.text.tokenizers.folding import fold
 from embedsearch.text.tokenizers.scripts import space_out
 
@@ -49,11 +50,17 @@ class UnicodeTokenizer:
       (`embedsearch.text.tokenizers.scripts`); katakana and Korean words stay whole.
 
     No word is left out for its length, and every letter of the folded text is in some token.
+
+    Args:
+        folding: The version of `fold`.
     """
+
+    def __init__(self, folding: int = FOLDING) -> None:
+        self._folding = folding
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` in order; they are slices of `fold(text)`."""
-        return cut_words(fold(text))
+        return cut_words(fold(text, self._folding))
 
 
 def cut_words(folded: str) -> list[str]:

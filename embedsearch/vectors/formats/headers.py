@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
-from embedsearch.vectors.formats.text_numbers import is_number
+from embedsearch.vectors.formats.text_numbers import is_like_number
+from embedsearch.vectors.formats.text_rows import check_is_lines, fields_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\d{1,18}) +(\d{1,18})\s*\n?")
+_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\d{1,18})[ \t]+(\d{1,18})\s*\n?")
 _LONGEST = 100
+# Of these only white space is in texts; words are odd, but not so odd.
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1c\x1d\x1e\x1f"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,10 @@ def read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, 
         SourceFormatError: There is no such line, or the file is too small for what it promises.
     """
     with open_plain(path) as plain:
-        header, size = parse_header(plain.stream.read(_LONGEST)), plain.size
+        head, size = plain.stream.read(_LONGEST), plain.size
+    header = parse_header(head)
     if header is None:
+        check_is_lines(path, head)
         reason = "the first line must hold two whole numbers, how many words and dimensions"
         raise SourceFormatError(path, f"{reason}; a text without it is read as 'glove'", 1)
     if header.count == 0:
@@ -74,12 +79,44 @@ def read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, 
 
 
 def rows_are_text(head: bytes, header: Header) -> bool:
-    """Tell whether the row that follows the header is text: more than half of it is numbers.
+    """Tell whether the rows that follow the header are text.
+
+    The first row of a text is a word and, for the most part, numbers. Where it is neither that
+    nor bytes that no text has, it is text unless words and numbers are where they would be in a
+    binary file.
 
     Args:
         head: The first bytes of the file; they may end within the row.
         header: What their first line says.
     """
-    line = head[header.length :].partition(b"\n")[0]
-    fields = line.rstrip(b" \r").split(b" ")[1:]
-    return sum(map(is_number, fields)) * 2 > len(fields)
+    rows = head[header.length :]
+    fields = fields_of(rows.partition(b"\n")[0])[1:]
+    if fields and sum(map(is_like_number, fields)) * 2 >= len(fields):
+        return True
+    return rows.translate(None, _CONTROLS) == rows and not _are_binary(rows, header)
+
+
+def is_row_itself(head: bytes, header: Header) -> bool:
+    """Tell a first line that is no header but a row of numbers with the same look.
+
+    It is the row of a word of digits with a single number if the next line has a single number
+    too, and one of the projector's, with a tab, unless the next line is as long as it promises.
+    """
+    first, rows = head[: header.length], head[header.length :]
+    line, ended, _ = rows.partition(b"\n")
+    numbers = len(fields_of(line)) - 1
+    if b"\t" in first.strip():
+        return numbers != header.vector_size
+    return numbers == 1 < header.vector_size and bool(ended)
+
+
+def _are_binary(rows: bytes, header: Header) -> bool:
+    """Tell whether printable bytes are a whole binary file: words, each with its numbers."""
+    position = 0
+    for _ in range(header.count):
+        position += rows[position : position + 1] == b"\n"
+        space = rows.find(b" ", position)
+        if space <= position or b"\n" in rows[position:space]:
+            return False
+        position = space + 1 + 4 * header.vector_size
+    return position <= len(rows) <= position + 1

@@ -20,8 +20,19 @@ from embedsearch.text.reading.compression import without_suffix
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
 from embedsearch.vectors.formats.rows import RowChecker, without_rows
-from embedsearch.vectors.formats.text_numbers import first_bad, format_rows, is_number, parse_rows
-from embedsearch.vectors.formats.text_rows import filled_blocks, first_line, line_blocks
+from embedsearch.vectors.formats.text_numbers import (
+    first_bad,
+    format_rows,
+    is_like_number,
+    not_a_number,
+    parse_rows,
+)
+from embedsearch.vectors.formats.text_rows import (
+    filled_blocks,
+    first_line,
+    line_blocks,
+    without_bom,
+)
 from embedsearch.vectors.formats.word_lists import parse_counts, read_lines
 from embedsearch.vectors.formats.words import check_writable
 
@@ -73,8 +84,8 @@ def write(
 
 def recognises(_path: Path, head: bytes) -> bool:
     """Tell vectors by a first line that is numbers with tabs between."""
-    fields = head.partition(b"\n")[0].rstrip(b"\r").split(b"\t")
-    return len(fields) > 1 and all(map(is_number, fields[:-1]))
+    fields = without_bom(head).partition(b"\n")[0].rstrip(b"\r").split(b"\t")
+    return len(fields) > 1 and all(map(is_like_number, fields[:-1]))
 
 
 def _blocks(
@@ -117,8 +128,7 @@ def _parse(path: Path, lines: list[bytes], vector_size: int, first: int) -> Floa
     vectors = parse_rows(rows, vector_size)
     if vectors is None:
         row_number, field = first_bad(rows)
-        shown = repr(field[:40].decode(errors="replace"))
-        raise SourceFormatError(path, f"{shown} is not a number", first + row_number)
+        raise SourceFormatError(path, not_a_number(field), first + row_number)
     return vectors
 
 

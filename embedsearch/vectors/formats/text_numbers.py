@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PLAIN = b"0123456789+-.eE "
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)", re.I)
+_DECIMAL_COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _NUMBERS_IN_BLOCK = 2**16
 _SHORT = 6
 _BELOW = 1000
@@ -23,6 +24,19 @@ _BELOW = 1000
 def is_number(field: bytes) -> bool:
     """Tell whether a field is a number, in decimal notation, or NaN or infinity."""
     return _NUMBER.fullmatch(field) is not None
+
+
+def is_like_number(field: bytes) -> bool:
+    """Tell whether a field is a number, or would be one with a point for its decimal comma."""
+    return is_number(field) or _DECIMAL_COMMA.fullmatch(field) is not None
+
+
+def not_a_number(field: bytes) -> str:
+    """Say why a field cannot be read."""
+    shown = repr(field[:40].decode(errors="replace"))
+    if _DECIMAL_COMMA.fullmatch(field):
+        return f"{shown} has a decimal comma; write numbers with a point, in every line"
+    return f"{shown} is not a number; mend or remove the line"
 
 
 def parse_rows(rows: list[bytes], vector_size: int) -> FloatMatrix | None:

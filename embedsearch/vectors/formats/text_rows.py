@@ -1,18 +1,26 @@
 """Text with a word and its numbers on each line, as word2vec, GloVe and fastText write it.
 
-Lines end with a line feed and fields with a space, and nothing else does: words of GloVe hold
+Lines end with a line feed, fields with spaces or tabs, and nothing else does: words of GloVe hold
 U+00A0 or U+0085, which other tools take for the end of a field or a line. A word may hold spaces
-(`. . .` in GloVe's 840B) where what stands before the numbers cannot be one of them.
+(`. . .` in GloVe's 840B) where what stands before the numbers cannot be one of them. A byte order
+mark before the first line is no part of it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
 from embedsearch.vectors.formats.rows import RowChecker
-from embedsearch.vectors.formats.text_numbers import first_bad, is_number, parse_rows
+from embedsearch.vectors.formats.text_numbers import (
+    first_bad,
+    is_like_number,
+    is_number,
+    not_a_number,
+    parse_rows,
+)
 
 if TYPE_CHECKING:
     import io
@@ -26,7 +34,11 @@ _BLOCK = 2**20
 LONGEST_LINE = 2**26
 """Bytes that a line may have: 64 MB."""
 
-_PADDING = b" \r"
+_PADDING = b" \t\r"
+_BLANKS = re.compile(rb"[ \t]+")
+_COMMAS = re.compile(rb"[,;][ \t]*")
+_BOM = b"\xef\xbb\xbf"
+_OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TextRows:
@@ -56,20 +68,20 @@ class TextRows:
         vectors = parse_rows(tails, self._size)
         if vectors is None:
             row, field = first_bad(tails)
-            raise self._error(f"{_shown(field)} is not a number", first + row)
+            raise SourceFormatError(self._path, not_a_number(field), first + row)
         return words, vectors
 
     def _unusual(self, line: bytes, number: int) -> tuple[bytes, bytes]:
-        fields = line.rstrip(_PADDING).split(b" ")
+        fields = fields_of(line)
         word, numbers = fields[: -self._size], fields[-self._size :]
+        if len(word) == 1:
+            return word[0], b" ".join(numbers)
         # A word with spaces; a number before the numbers is rather one too many.
-        if len(word) > 1 and word[-1] and not is_number(word[-1]) and all(map(is_number, numbers)):
-            return b" ".join(word), b" ".join(numbers)
+        if word and not is_number(word[-1]) and all(map(is_number, numbers)):
+            return b" ".join(word).lstrip(b" "), b" ".join(numbers)
         found = f"{len(fields) - 1:,} numbers behind its word" if line.strip() else "nothing"
-        raise self._error(f"has {found}, not {self._size:,}", number)
-
-    def _error(self, reason: str, number: int) -> SourceFormatError:
-        return SourceFormatError(self._path, f"{reason}; mend or remove the line", number)
+        reason = f"has {found}, not {self._size:,}; mend or remove the line"
+        raise SourceFormatError(self._path, reason, number)
 
 
 def read_text(
@@ -150,24 +162,58 @@ def first_line(path: Path) -> bytes:
     """Return the first line of a file.
 
     Raises:
-        SourceFormatError: It has more than `LONGEST_LINE` bytes.
+        SourceFormatError: It has more than `LONGEST_LINE` bytes; see also `check_is_lines`.
     """
     with open_plain(path) as plain:
-        return next(line_blocks(plain.stream, path), (1, [b""]))[1][0]
+        line = next(line_blocks(plain.stream, path), (1, [b""]))[1][0]
+    check_is_lines(path, line)
+    return line
+
+
+def check_is_lines(path: Path, head: bytes) -> None:
+    """Make sure that the first bytes of a text are not UTF-16, CSV or without line feeds.
+
+    Raises:
+        SourceFormatError: They are; says what to save the file as.
+    """
+    even, odd = head[:8:2].strip(b"\0"), head[1:8:2].strip(b"\0")
+    if head.startswith(_OTHER_BOMS) or (len(head) > 3 and bool(even) != bool(odd)):
+        raise SourceFormatError(path, "is UTF-16 or UTF-32 text; save it as UTF-8")
+    line = head.partition(b"\n")[0].rstrip(_PADDING)
+    if b"\r" in line:
+        raise SourceFormatError(path, "its lines end with CR alone; save it with LF or CRLF")
+    _, *numbers = _COMMAS.split(line)
+    if len(numbers) > bool(_BLANKS.search(line)) and all(map(is_number, numbers)):
+        reason = "has commas or semicolons between its fields; write spaces or tabs"
+        raise SourceFormatError(path, reason, 1)
+
+
+def without_bom(data: bytes) -> bytes:
+    """Return the start of a text without its byte order mark, unless this is the first word."""
+    is_mark = data.startswith(_BOM) and data[len(_BOM) : len(_BOM) + 1] not in b" \t\r\n"
+    return data[len(_BOM) :] if is_mark else data
+
+
+def fields_of(line: bytes) -> list[bytes]:
+    """Return what spaces and tabs separate; the first field is empty where a line begins so."""
+    return _BLANKS.split(line.rstrip(_PADDING))
 
 
 def vector_size_of(line: bytes) -> int:
     """Count the numbers at the end of a line, whose first field is a word; 0 where none are."""
-    fields = line.rstrip(_PADDING).split(b" ")
+    fields = fields_of(line)
     numbers = 0
-    while numbers < min(len(fields) - 1, LONGEST_VECTOR) and is_number(fields[-1 - numbers]):
+    while numbers < min(len(fields) - 1, LONGEST_VECTOR) and is_like_number(fields[-1 - numbers]):
         numbers += 1
     return numbers
 
 
 def _raw_lines(stream: io.BufferedReader, path: Path) -> Iterator[list[bytes]]:
     begun: list[bytes] = []
+    is_first = True
     while data := stream.read(_BLOCK):
+        if is_first:
+            data, is_first = without_bom(data), False
         *lines, last = data.split(b"\n")
         if lines:
             lines[0] = b"".join((*begun, lines[0]))
@@ -183,7 +229,3 @@ def _raw_lines(stream: io.BufferedReader, path: Path) -> Iterator[list[bytes]]:
 def _wrong_count(path: Path, found: str, count: int) -> SourceFormatError:
     reason = f"the first line promises {count:,} words, and there are {found}"
     return SourceFormatError(path, f"{reason}; fetch the file again, or mend its first line")
-
-
-def _shown(field: bytes) -> str:
-    return repr(field[:40].decode(errors="replace"))

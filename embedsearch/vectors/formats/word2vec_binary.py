@@ -14,7 +14,7 @@ import numpy as np
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
 from embedsearch.vectors.formats.headers import Header, parse_header, read_header, rows_are_text
-from embedsearch.vectors.formats.opening import open_plain
+from embedsearch.vectors.formats.opening import head_of, open_plain
 from embedsearch.vectors.formats.rows import RowChecker, row_slices
 from embedsearch.vectors.formats.words import check_writable
 
@@ -36,6 +36,8 @@ def read(path: Path, options: LoadOptions) -> Reading:
     """Open a file; see `base.Reader`."""
     # A row is at least an empty word and its space.
     header, compared = read_header(path, row_bytes=1, number_bytes=4)
+    if rows_are_text(head_of(path), header):
+        raise SourceFormatError(path, "its rows are text; read it as 'word2vec'", 2)
     rest = Rest()
     blocks = _blocks(path, header, options, rest)
     return Reading(header.vector_size, header.count if compared else None, blocks, rest)

@@ -1,7 +1,7 @@
 """word2vec's text, which fastText's `.vec` is too.
 
 The first line holds the number of words and of dimensions; each other line holds a word and its
-numbers, with single spaces between. Text is UTF-8.
+numbers, with spaces or tabs between. Text is UTF-8.
 """
 
 from __future__ import annotations
@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.headers import parse_header, read_header, rows_are_text
+from embedsearch.vectors.formats.headers import (
+    is_row_itself,
+    parse_header,
+    read_header,
+    rows_are_text,
+)
 from embedsearch.vectors.formats.text_rows import read_text
 from embedsearch.vectors.formats.text_writing import write_text
 
@@ -42,7 +47,9 @@ def write(
 def recognises(_path: Path, head: bytes) -> bool:
     """Tell such a text by its first line and the row that follows."""
     header = parse_header(head)
-    return header is not None and rows_are_text(head, header)
+    if header is None or is_row_itself(head, header):
+        return False
+    return rows_are_text(head, header)
 
 
 FORMAT = VectorFormat(

@@ -103,3 +103,22 @@ def test_pairs_that_do_not_fit_are_refused(
     put("metadata.tsv", metadata)
     with pytest.raises(SourceFormatError, match=reason):
         load_vectors(put("vectors.tsv", vectors), "projector")
+
+
+def test_byte_order_marks_are_no_part_of_words_and_numbers(put: Put) -> None:
+    put("metadata.tsv", b"\xef\xbb\xbfword\tcount\r\na\t3\r\nb\t2\r\n")
+    read = load_vectors(put("vectors.tsv", b"\xef\xbb\xbf0.5\t1\r\n2\t3\r\n"))
+    assert (read.index_to_key, read.vectors.tolist()) == (["a", "b"], [[0.5, 1], [2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"0,5\t1\n2\t3\n", "line 1: '0,5' has a decimal comma"),
+        ("0.5\t1\n2\t3\n".encode("utf-16"), "UTF-16 or UTF-32 text"),
+    ],
+)
+def test_numbers_of_other_makes_say_what_they_are(data: bytes, reason: str, put: Put) -> None:
+    put("metadata.tsv", b"a\nb\n")
+    with pytest.raises(SourceFormatError, match=reason):
+        load_vectors(put("vectors.tsv", data))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import logging
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +63,13 @@ def test_gensim_reads_our_glove(thousand: WordVectors, tmp_path: Path) -> None:
         b"2 3\nthe 0.1 -2 3e-1\n, .5 +1. 1E2",
         b"\xef\xbb\xbf2  3 \nthe 0.1 -2 3e-1\n, .5 +1. 1E2\n\n \n",
         b"the 0.1 -2 3e-1\n, .5 +1. 1E2\n",
+        b"2\t3\nthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\t\n",
+        b"2 3\r\nthe\t0.1 -2 3e-1\r\n,  .5 +1.\t 1E2 \r\n",
+        b"\xef\xbb\xbfthe 0.1 -2 3e-1\n  ,   .5   +1. 1E2\n",
+        b"\xef\xbb\xbfthe\t0.1\t-2\t3e-1\r\n,\t.5\t+1.\t1E2\r\n",
+        gzip.compress(b"\xef\xbb\xbfthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\n"),
+        bz2.compress(b"2\t3\nthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\n"),
+        lzma.compress(b"\xef\xbb\xbf2 3\nthe  0.1 -2 3e-1\n,  .5 +1. 1E2\n"),
     ],
 )
 def test_spellings_of_the_same_text(data: bytes, put: Put) -> None:
@@ -68,10 +78,36 @@ def test_spellings_of_the_same_text(data: bytes, put: Put) -> None:
     assert read.vectors.tolist() == np.float32([[0.1, -2, 0.3], [0.5, 1, 100]]).tolist()
 
 
+def test_a_word_of_a_byte_order_mark_is_a_word(put: Put) -> None:
+    assert load_vectors(put("a", b"\xef\xbb\xbf 1.5 2\ny 3 4\n")).index_to_key == ["\ufeff", "y"]
+    assert load_vectors(put("a", b"\xef\xbb\xbf\t1.5\t2\n")).index_to_key == ["\ufeff"]
+
+
+@pytest.mark.parametrize("format", ["auto", "word2vec", "glove"])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("2 2\nx 1 2\ny 3 4\n".encode("utf-16"), "UTF-16 or UTF-32 text; save it as UTF-8"),
+        ("x 1 2\ny 3 4\n".encode("utf-16-be"), "UTF-16 or UTF-32 text; save it as UTF-8"),
+        ("x 1 2\n".encode("utf-32"), "UTF-16 or UTF-32 text; save it as UTF-8"),
+        (b"2 2\rx 1 2\ry 3 4\r", "lines end with CR alone"),
+        (b"x 1 2\ry 3 4\r", "lines end with CR alone"),
+        (b"x,1.5,2\ny,3,4\n", "has commas or semicolons between its fields"),
+        (b"x, 1.5, 2\ny, 3, 4\n", "has commas or semicolons between its fields"),
+        (b"x 1.5;2;3\n", "has commas or semicolons between its fields"),
+    ],
+)
+def test_texts_of_other_makes_say_what_they_are(
+    data: bytes, reason: str, format: str, put: Put
+) -> None:
+    with pytest.raises(SourceFormatError, match=reason):
+        load_vectors(put("a.txt", data), format)
+
+
 def test_words_of_glove_may_hold_spaces(put: Put) -> None:
-    read = load_vectors(put("a", b". . . 1 2\nat x@y.com 3 4\n5 5 6\n"))
-    assert read.index_to_key == [". . .", "at x@y.com", "5"]
-    assert read.vectors.tolist() == [[1, 2], [3, 4], [5, 6]]
+    read = load_vectors(put("a", b". . . 1 2\nat x@y.com 3 4\n5 5 6\na b\t7\t8\n"))
+    assert read.index_to_key == [". . .", "at x@y.com", "5", "a b"]
+    assert read.vectors.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
 
 
 def test_blocks_of_lines_meet_without_loss(thousand: WordVectors, put: Put) -> None:
@@ -88,10 +124,14 @@ def test_blocks_of_lines_meet_without_loss(thousand: WordVectors, put: Put) -> N
         (b"b", "has 0 numbers behind its word, not 2"),
         (b"b 1 2 3", "has 3 numbers behind its word, not 2"),
         (b"b x 1 2 3", "has 4 numbers behind its word, not 2"),
-        (b"b  1 2", "has 3 numbers behind its word, not 2"),
-        (b"b 1  2", "has 3 numbers behind its word, not 2"),
-        (b"b 1\t2", "has 1 numbers behind its word, not 2"),
         (b"b 1 2\t3", "'2.*3' is not a number"),
+        (b"b 1\t2\t3", "has 3 numbers behind its word, not 2"),
+        (b"b 1,5 2", "'1,5' has a decimal comma; write numbers with a point"),
+        (b"b ,5 -2,0e-3", "',5' has a decimal comma"),
+        (b"b 1.000,5 2", "'1.000,5' is not a number"),
+        (b"b 1 0x1p3", "'0x1p3' is not a number"),
+        (b"b 1 NaN", "holds NaN"),
+        (b"b 1 -inf", "holds NaN, infinity"),
         (b"b 1 1_0", "'1_0' is not a number"),
         (b"b 1 0x1", "'0x1' is not a number"),
         (b"b 1 1.5.2", "'1.5.2' is not a number"),

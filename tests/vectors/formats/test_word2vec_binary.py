@@ -78,4 +78,18 @@ def test_first_lines_that_lie_are_refused(count: int, size: int, reason: str, pu
 
 def test_a_row_without_a_word_is_refused(put: Put) -> None:
     with pytest.raises(SourceFormatError, match="row 1 has no word"):
-        load_vectors(put("a", b"2 2\n" + b"x" * 2**17), "word2vec-binary")
+        load_vectors(put("a", b"2 2\n\x01" + b"x" * 2**17), "word2vec-binary")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "haus 0,12 0,5\nbaum 1,12 2,5\n",
+        "x 0.123 10.5\ny 1.125 10.5\n",
+        "hello world foo\nbar baz qux\n",
+    ],
+)
+def test_text_is_never_read_as_binary(rows: str, put: Put) -> None:
+    # With two dimensions the numbers of the first ones take eight bytes, as float32 would.
+    with pytest.raises(SourceFormatError, match="line 2: its rows are text; read it as 'word2vec'"):
+        load_vectors(put("a.bin", f"2 2\n{rows}".encode()), "word2vec-binary")

@@ -1,0 +1,155 @@
+"""Work that is done in a folder beside its place, so that what is there changes at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.locks import WriterLock, lock_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = ("building", "restoring", "backing")
+_MOST_ATTEMPTS = 100
+# The second form is that of older versions: process and thread.
+_ENDING = re.compile(r"[0-9a-f]{16}|[0-9]+-[0-9]+")
+
+
+class Staging:
+    """A hidden folder whose lock is held; see `staging`.
+
+    Attributes:
+        folder: Where it is.
+    """
+
+    def __init__(self, folder: Path, lock: WriterLock) -> None:
+        self.folder = folder
+        self._lock, self._published = lock, False
+
+    def publish(self, target: Path) -> WriterLock:
+        """Rename the folder to its place, and pass on its lock, which was held all the time.
+
+        Args:
+            target: Where there is nothing, or an empty folder.
+
+        Raises:
+            WorkspaceExistsError: Others have put something there meanwhile.
+        """
+        try:
+            self.folder.rename(target)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise _taken(target) from error
+        except OSError as error:
+            if target.is_dir() and any(target.iterdir()):
+                raise _taken(target) from error
+            if error.errno in (errno.EBUSY, errno.EXDEV):
+                reason = "is a disk of its own, and cannot be replaced; choose a path in it"
+                raise WorkspaceExistsError(target, reason) from error
+            raise
+        self._published = True
+        return self._lock
+
+    def remove(self) -> None:
+        """Remove the folder while its lock is held, unless it was published."""
+        if not self._published:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._lock.release()
+
+
+@contextmanager
+def staging(path: Path, kind: str) -> Iterator[Staging]:
+    """Make a hidden folder beside a path; it goes with what is in it, unless it is published.
+
+    What is left of those of processes that were killed goes first.
+
+    Args:
+        path: A file or a folder, whose own folder is there.
+        kind: One of `KINDS`.
+    """
+    remove_unfinished(path)
+    work = _made(path, kind)
+    try:
+        yield work
+    finally:
+        work.remove()
+
+
+def _made(path: Path, kind: str) -> Staging:
+    for _ in range(_MOST_ATTEMPTS):
+        folder = path.with_name(f".{path.name}.{kind}-{token_hex(8)}")
+        folder.mkdir()
+        try:
+            return Staging(folder, lock_for_writing(Layout(folder).lock, folder))
+        except (WorkspaceLockedError, WorkspaceNotFoundError):
+            # Before it had its lock, another process took it for one that was left.
+            continue
+        except BaseException:
+            with suppress(OSError):
+                folder.rmdir()
+            raise
+    raise WorkspaceLockedError(path, "other processes keep working there; try again")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a path is that of a folder that `staging` makes."""
+    return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed have left beside a path."""
+    for kind in KINDS:
+        prefix = f".{path.name}.{kind}-"
+        for folder in _named(path.parent, prefix):
+            remove_locked(folder)
+
+
+def remove_locked(folder: Path) -> bool:
+    """Remove a folder if no process works in it; tell whether that was so."""
+    try:
+        lock = lock_for_writing(Layout(folder).lock, folder)
+    except (WorkspaceLockedError, WorkspaceNotFoundError, OSError):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.release()
+    return True
+
+
+def resolved(path: Path) -> Path:
+    """Return where a workspace is to be made or replaced: a link stays, and leads to it.
+
+    Raises:
+        WorkspaceExistsError: It is the current folder or one above it: to replace that would
+            leave this process, and the shell, without one. Or it is in a file.
+    """
+    real = Path(os.path.realpath(path))
+    there = next((folder for folder in real.parents if folder.exists()), real)
+    if not there.is_dir():
+        raise WorkspaceExistsError(there, "is not a folder; choose another path")
+    if Path(os.path.realpath(Path.cwd())).is_relative_to(real):
+        raise WorkspaceExistsError(path, "is the current folder, or above it; choose another path")
+    return real if path.is_symlink() or path.name == ".." else path
+
+
+def _taken(target: Path) -> WorkspaceExistsError:
+    return WorkspaceExistsError(target, "was made by another process meanwhile")
+
+
+def _named(parent: Path, prefix: str) -> list[Path]:
+    # Not by a pattern: the name of a workspace may have brackets.
+    return [
+        path
+        for path in parent.iterdir()
+        if path.name.startswith(prefix)
+        and _ENDING.fullmatch(path.name.removeprefix(prefix))
+        and path.is_dir()
+        and not path.is_symlink()
+    ]

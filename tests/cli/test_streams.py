@@ -1,0 +1,339 @@
+"""Nothing that is written drives a terminal, and a stream that cannot be written ends a command."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+import embedsearch as es
+from embedsearch.cli import care
+from embedsearch.cli.bars import BarProgress
+from embedsearch.cli.line_editing import edited_lines
+from embedsearch.cli.output import csv_line, json_line
+from embedsearch.cli.streams import replaced, visible
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+CLI = Path(care.__file__).parent
+# Clears the screen, sets the title (also by C1), turns text around, hides it, moves up.
+EVIL = "\x1b[2J\x1b]0;owned\x07\x9d0;owned\x9c\u202etxt\u2066\u200f\ufeff\U000e0041"
+EVIL += "\x85\u2028\r\x7f\x08"
+# Words of some scripts are spelled with these: joiners, soft hyphen, signs of numbers.
+SPELLED = {0xAD, 0x180E, 0x200B, 0x200C, 0x200D, 0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2}
+SPELLED |= {*range(0x600, 0x606), 0x110BD, 0x110CD}
+
+
+def drives(text: str) -> set[str]:
+    """The characters of a text that could drive a terminal, by what Unicode says of them."""
+    return {
+        character
+        for character in text
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and character not in "\n\t"
+        and ord(character) not in SPELLED
+    }
+
+
+def test_what_is_escaped_is_what_unicode_calls_controls_and_formats() -> None:
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert drives(visible(everything)) == drives(replaced(everything)) == set()
+    assert len(replaced(everything)) == len(everything)
+    changed = {c for c, new in zip(everything, replaced(everything), strict=True) if c != new}
+    # Beside those, only places that have no character yet.
+    assert {c for c in changed - drives(everything) if unicodedata.category(c) != "Cn"} == set()
+    assert visible("a\tb\nc é 東 \u200d") == "a\tb\nc é 東 \u200d"
+    assert visible("\x1b\x9b\u202e\U000e0041\ud800") == r"\x1b\x9b\u202e\U000e0041\ud800"
+
+
+@given(st.text(st.characters()))
+def test_json_has_the_same_value_and_drives_nothing(text: str) -> None:
+    line = json_line({text: [text]})
+    assert drives(line) == set()
+    assert json.loads(line) == {text: [text]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=HYPERLINK()", "'=HYPERLINK()"),
+        ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        (" \u00a0=1+1", "' \u00a0=1+1"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\\r=1"),
+        ("\n=1", "'\n=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("-0.5", "-0.5"),
+        ("+1e-9", "+1e-9"),
+        ("-5%", "-5%"),
+        (-0.5, "-0.5"),
+        (None, ""),
+        ("a=b\nc", "a=b\nc"),
+        ("\x1b[31m", r"\x1b[31m"),
+        (["=1", "\x9b"], '["=1", "\\u009b"]'),
+    ],
+)
+def test_a_cell_of_csv_is_neither_run_nor_obeyed(cell: object, written: str) -> None:
+    assert next(csv.reader(io.StringIO(csv_line([cell]), newline=""))) == [written]
+    raw = next(csv.reader(io.StringIO(csv_line([cell], raw=True), newline="")))
+    if isinstance(cell, str):
+        assert raw == [cell]
+
+
+def test_the_command_writes_only_where_streams_are_made_safe() -> None:
+    """Everything in cli/ goes through `output`, which goes through `streams`."""
+    allowed = {"streams.py": {"stdin", "stdout", "stderr"}, "output.py": {"stdout", "stderr"}}
+    allowed |= {name: {"stdin"} for name in ("batch.py", "shell.py")}
+    allowed["main.py"] = {"stdout", "stderr"}
+    shell = {"echo", "secho", "echo_via_pager", "prompt", "confirm", "style", "get_text_stream"}
+    for path in CLI.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name):
+                assert node.id != "print", path
+                assert node.id != "Console" or path.name in ("output.py", "bars.py"), path
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id == "sys" and node.attr in ("stdin", "stdout", "stderr"):
+                    assert node.attr in allowed.get(path.name, set()), (path, node.lineno)
+                assert node.value.id != "click" or node.attr not in shell, (path, node.lineno)
+                assert node.value.id != "os" or node.attr != "write", (path, node.lineno)
+    for path in CLI.parent.rglob("*.py"):
+        if path.parent != CLI:
+            assert "print(" not in path.read_text(encoding="utf-8").replace("fingerprint(", ""), (
+                path
+            )
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> Path:
+    """A workspace in which everything has a name or a text that would drive a terminal."""
+    with es.create(tmp_path / "evil.es") as ws:
+        ws.add(
+            es.Document(
+                f"id{n}{EVIL}", f"the cow ate hay {EVIL} in barn{EVIL}", {f"k{n}": EVIL}, EVIL
+            )
+            for n in range(6)
+        )
+        ws.train("ppmi", vector_size=4, workers=1, min_count=1)
+    folder = tmp_path / "evil.es"
+    (folder / f"file{EVIL}").write_text("x")
+    (folder / "generations" / f"0009{EVIL}").mkdir()
+    return folder
+
+
+def test_no_command_passes_on_what_would_drive_a_terminal(
+    invoke: Run, evil: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / f"source{EVIL}\nError: fake.txt"
+    source.write_text("the cow ate")
+    broken = tmp_path / f"broken{EVIL}.jsonl"
+    broken.write_text("{" + EVIL)
+    w = ("-w", evil)
+    commands: list[tuple[str | Path, ...]] = [
+        ("add", source, *w),
+        ("add", broken, *w),
+        ("add", tmp_path / f"absent{EVIL}", *w),
+        ("neighbors", f"cow{EVIL}", *w),
+        ("delete", f"absent{EVIL}", *w),
+        ("related", f"id{EVIL}", *w),
+        ("search", f"{EVIL}", *w),
+        ("search", "cow", "--where", f"k{EVIL} = 1", *w),
+        ("info", *w),
+        ("info", "--json", *w),
+        ("verify", *w),
+        ("verify", "--json", *w),
+        ("repair", "--dry-run", *w),
+        ("train", "--epochs", EVIL, *w),
+        ("evaluate", "retrieval", tmp_path / f"absent{EVIL}", *w),
+        ("evaluate", "index", *w),
+        ("backup", tmp_path / f"absent{EVIL}" / "x", *w),
+        ("restore", tmp_path / f"absent{EVIL}", "-w", tmp_path / "new.es"),
+        ("export", tmp_path / f"x.{EVIL}", *w),
+        ("corpora", "show", EVIL),
+        ("build", source, "-w", tmp_path / f"new{EVIL}.es"),
+        ("search", "cow", "-w", tmp_path / f"new{EVIL}.es"),
+        (EVIL,),
+        ("search", f"--{EVIL}"),
+        ("add", source, "extra", f"--format={EVIL}", *w),
+    ]
+    for output in ("--table", "--json", "--jsonl", "--csv"):
+        commands += [
+            (verb, *rest, output, *w)
+            for verb, *rest in (
+                ("search", "cow", "-k", "9"),
+                ("search", "cow", "--explain"),
+                ("neighbors", "cow", "-k", "99"),
+                ("duplicates",),
+                ("related", "--text", "cow"),
+            )
+        ]
+    for command in commands:
+        done = invoke(*command)
+        assert drives(done.stdout + done.stderr) == set(), command
+        assert not [line for line in done.stderr.splitlines() if line.startswith("Error: fake")]
+        assert "Traceback" not in done.stderr, command
+    lines = f"cow{EVIL}\n? cow {EVIL}\nrelated id{EVIL}\nmode {EVIL}\nwhere {EVIL}\ninfo\n"
+    for output in ("--table", "--csv", "--json"):
+        for command in (("shell", output, *w), ("search", "-", output, *w)):
+            done = invoke(*command, stdin=lines)
+            assert drives(done.stdout + done.stderr) == set(), command
+    raw = invoke("search", "cow", "--raw-csv", *w)
+    assert EVIL in next(iter(csv.DictReader(io.StringIO(raw.stdout, newline=""))))["id"]
+
+    def fails(*_: object, **__: object) -> None:
+        # As a library does, and Python itself for a warning.
+        sys.stderr.write(f"warned {EVIL}")
+        raise RuntimeError(f"a fault {EVIL}")
+
+    monkeypatch.setattr(care, "make_progress", fails)
+    done = invoke("verify", *w)
+    assert done.returncode == 1
+    assert "warned" in done.stderr
+    assert "RuntimeError: a fault" in done.stderr
+    assert drives(done.stdout + done.stderr) == set()
+
+
+def test_bars_and_completions_show_what_they_are_given() -> None:
+    drawn = io.StringIO()
+    progress = BarProgress(Console(file=drawn, force_terminal=True, width=300))
+    with progress.task(f"reading {EVIL}", 2, "items") as task:
+        task.advance(1)
+        task.describe(EVIL)
+        progress.note(f"note {EVIL}")
+    assert "owned" in drawn.getvalue()
+    # rich itself draws with \x1b, but never these.
+    for part in ("\x1b]", "\x1b[2J", "\x9d", "\u202e", "\u2066", "\x08"):
+        assert part not in drawn.getvalue()
+
+
+def test_completions_are_words_that_a_terminal_only_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readline = pytest.importorskip("readline")
+    found: list[object] = []
+
+    def typed(_: str) -> str:
+        complete = readline.get_completer()
+        found.extend(iter(lambda: complete("c", len(found)), None))
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", typed)
+    assert list(edited_lines("> ", lambda _: ["cow", f"cow{EVIL}", "cot"])) == []
+    assert found == ["cow", "cot"]
+
+
+@pytest.fixture
+def sh(environment: dict[str, str]) -> Run:
+    """Run a line of a shell, in which `es` stands for the command."""
+
+    def sh(line: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", f'es() {{ "{sys.executable}" -m embedsearch "$@"; }}\n{line}'],
+            input="cow\n",
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env={**environment, **env},
+            check=False,
+        )
+
+    return sh
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_an_answer_that_cannot_be_written_is_one_line_and_1(sh: Run, workspace: Path) -> None:
+    for verb in ("search cow", "shell", "verify --json", "corpora list", "--help", "--version"):
+        for closed, reason in ((">/dev/full", "No space left on device"), (">&-", "it is closed")):
+            done = sh(
+                f"es {verb} -q {closed}" if "verify" in verb else f"es {verb} {closed}",
+                EMBEDSEARCH_WORKSPACE=str(workspace),
+            )
+            assert done.returncode == 1, verb
+            assert done.stderr == f"Error: standard output cannot be written: {reason}\n", verb
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(sh: Run, workspace: Path) -> None:
+    line = f"es search cow -k 80 --jsonl -w {workspace} | true; echo ${{PIPESTATUS[0]}}"
+    done = sh(line)
+    assert (done.stdout, done.stderr) in (("141\n", ""), ("0\n", ""))
+    # Who watches the progress may go; the work goes on.
+    done = sh(f"es verify -w {workspace} 2> >(true)")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_closed_streams_spoil_nothing(sh: Run, workspace: Path, tmp_path: Path) -> None:
+    for verb in ("search -", "shell", "delete -"):
+        done = sh(f"es {verb} -w {workspace} <&-")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "Error: -: standard input is closed\n"
+    copy = Path(shutil.copytree(workspace, tmp_path / "copy.es"))
+    (tmp_path / "new.txt").write_text("the cow ate")
+    # The next files that are opened would get these descriptors.
+    assert sh(f"es add {tmp_path}/new.txt -w {copy} <&- >&- 2>&-").returncode == 0
+    assert es.verify(copy).sound
+    with es.open(copy) as ws:
+        assert len(ws.documents) == 81
+
+
+def test_what_is_not_text_is_refused_and_odd_settings_do_no_harm(
+    sh: Run, workspace: Path, tmp_path: Path
+) -> None:
+    for line, status in (
+        (r"es search $'c\xffw' -w @", 2),
+        (r"es neighbors $'c\xffw' -w @", 2),
+        (r"es related --text $'c\xffw' -w @", 2),
+        (r"es evaluate pairs $'c\xffw' -w @", 2),
+        (r"es corpora show $'c\xffw'", 2),
+        (r"es search cow --where $'c\xffw' -w @", 2),
+        (r"es search cow -w $'c\xffw'", 1),
+        (r"es build x.txt -w $'c\xffw'", 1),
+        (r"EMBEDSEARCH_WORKSPACE=$'c\xffw' es info", 1),
+        (r"EMBEDSEARCH_SEARCH_TOPN=$'\xff' es search cow -w @", 2),
+        (r"printf 'c\xffw\n' | es search - -w @", 1),
+        (r"printf 'c\xffw\n' | es shell -w @", 1),
+        (r"COLUMNS=0 NO_COLOR=1 es search cow -w @", 0),
+        (r"COLUMNS=x es search --help", 0),
+        (r"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 es search 'cow é' -w @", 0),
+        (r"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 es neighbors é -w @", 1),
+    ):
+        done = sh(f"cd {tmp_path}; {line.replace('@', str(workspace))}")
+        assert done.returncode == status, (line, done.stderr)
+        assert "Traceback" not in done.stderr, line
+        assert done.stderr.count("Error: ") == (status > 0), (line, done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_on_a_terminal_without_columns_is_drawn(environment: dict[str, str]) -> None:
+    pty = pytest.importorskip("pty")
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "embedsearch", "corpora", "list"]
+    process = subprocess.Popen(
+        command, stdout=child, stderr=child, env={**environment, "COLUMNS": "0"}
+    )
+    os.close(child)
+    drawn = b""
+    while True:
+        try:
+            block = os.read(parent, 4096)
+        except OSError:
+            break
+        if not block:
+            break
+        drawn += block
+    os.close(parent)
+    assert process.wait() == 0
+    assert b"language" in drawn
+    assert b"Traceback" not in drawn
