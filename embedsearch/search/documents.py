@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -74,7 +74,7 @@ class DocumentSearch:
         reopened: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.encoder, self.model, self.lexical = store, encoder, model, lexical
-        self._vectors, self._proposer, self._reopened = vectors, proposer, reopened
+        self._vectors, self._load_proposer, self._reopened = vectors, proposer, reopened
         self._hybrid: HybridSearch | None = None
         self._later: LaterDocuments | None = None
         self._applied = -1
@@ -142,7 +142,8 @@ class DocumentSearch:
         topn: int,
         where: str | None,
     ) -> Hits:
-        hybrid, vectors = self.hybrid(), self._vectors
+        with self._lock:
+            hybrid, vectors = self.hybrid(), self._vectors
         blocks, encode = self.model.space.blocks, self._encoded
         wanted = gather(like, self.store, vectors, hybrid.latent, blocks, encode)
         unwanted = gather(unlike, self.store, vectors, hybrid.latent, blocks, encode)
@@ -159,7 +160,7 @@ class DocumentSearch:
     def matrix(self) -> FloatMatrix:
         """Return the (n, d) vectors of all documents, in the order of their numbers."""
         current = self.current()
-        return np.asarray(current.vectors)[np.argsort(current.numbers)]
+        return current.vectors.take(current.rows.in_order)
 
     def current(self) -> DocumentVectors:
         """Return the vectors, brought up to date with the record."""
@@ -174,7 +175,7 @@ class DocumentSearch:
         with self._lock:
             vectors = self.current()
             if self._hybrid is None or self._applied != self._lexical_change():
-                index = vectors.index(self._proposer())
+                index = vectors.index(self._proposer)
                 self._hybrid = HybridSearch(self._completed(vectors.change), index, self.model)
                 self._applied = self._lexical_change()
             return self._hybrid
@@ -196,6 +197,10 @@ class DocumentSearch:
         with self._lock, self.store.snapshot():
             return answer()
 
+    @cached_property
+    def _proposer(self) -> Proposer | None:
+        return self._load_proposer()
+
     def _lexical_change(self) -> int:
         return -1 if self.lexical is None else self.lexical.change
 
@@ -209,7 +214,7 @@ class DocumentSearch:
             self._later = None
             return self.lexical
         if self._later is None or self._later.since != self.lexical.change:
-            self._later = LaterDocuments(self.lexical.change, self.model.mean_length)
+            self._later = LaterDocuments.of(self.lexical, self.model.mean_length)
         self._later = self._later.followed(self.store, self.lexical.analyzer)
         return CompletedLexical(self.lexical, self._later)
 
@@ -282,10 +287,10 @@ class DocumentSearch:
     def _own(self, id: str) -> tuple[int, FloatVector]:
         number = self.store.number(id)
         vectors = self.current()
-        places = np.flatnonzero(vectors.numbers == number)
-        if len(places) == 0:
+        rows = vectors.rows.find(np.array([number]))
+        if rows[0] < 0:
             raise UnknownDocumentError(id)
-        return number, np.asarray(vectors.vectors[places[0]])
+        return number, vectors.vectors.take(rows)[0]
 
     def _hits(
         self,

@@ -268,7 +268,7 @@ class _Candidates:
     def _allowed_rows(self) -> IntVector | None:
         latent, lexical, numbers = self._search.latent, self._search.lexical, self._allowed
         if lexical is not None and self._query.constrained:
-            numbers = latent.numbers if numbers is None else numbers
+            numbers = latent.numbers[latent.rows.alive] if numbers is None else numbers
             numbers = lexical.narrowed(self._query, numbers)
         if numbers is None:
             return None
@@ -277,7 +277,7 @@ class _Candidates:
 
     def _known(self, rows: IntVector) -> NDArray[np.bool_]:
         # np.isin sorts, which takes ten times as long.
-        known = np.zeros(len(self._search.latent), bool)
+        known = np.zeros(self._search.latent.rows.size, bool)
         known[self._rows] = True
         return known[rows]
 

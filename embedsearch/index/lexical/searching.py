@@ -47,8 +47,8 @@ class Snapshot:
         _, found = self._hits(load_tantivy().Query.all_query(), max(self.count, 1))
         return np.sort(found)
 
-    def frequency(self, field: str, term: str) -> int:
-        """Count the documents that have a term in a field."""
+    def frequency(self, field: str, term: str | int) -> int:
+        """Count the documents that have a term, or a number, in a field."""
         return int(self._searcher.doc_freq(field, term))
 
     def frequency_of(self, terms: Sequence[Term]) -> int:
