@@ -68,6 +68,7 @@ class HybridSearch:
             is required or excluded.
         latent: The documents in the latent space.
         model: How queries are encoded.
+        change: The change of the record that all this is of.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class HybridSearch:
         lexical: LexicalIndex | CompletedLexical | None,
         latent: LatentIndex,
         model: SearchModel,
+        change: int = 0,
     ) -> None:
-        self.lexical, self.latent, self.model = lexical, latent, model
+        self.lexical, self.latent, self.model, self.change = lexical, latent, model, change
 
     def rank(
         self,

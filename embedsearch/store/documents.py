@@ -163,6 +163,16 @@ class DocumentStore:
             self._check_id(id)
         return found
 
+    def count_until(self, change: int, numbers: Sequence[int]) -> int:
+        """Count the documents of these numbers that are there, and have not changed after it."""
+        count = 0
+        for start in range(0, len(numbers), _BATCH):
+            some = numbers[start : start + _BATCH]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT count(*) FROM documents WHERE number IN ({marks}) AND change <= ?"
+            count += int(self._one(query, *some, change))
+        return count
+
     def ids(self) -> Iterator[str]:
         """Yield all ids in the order of addition."""
         for row in self._rows("SELECT id FROM documents ORDER BY number"):
@@ -226,11 +236,15 @@ class DocumentStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read one state of the record, whatever other processes write; one thread at a time.
+        """Read one state of the record, whatever others write; one thread at a time.
 
-        What other threads read meanwhile is of that state, too. A writer has no need of it.
+        What other threads read meanwhile is of that state, too. A writer has no need of it. One
+        within another is that of the other.
         """
         with self._standing_still:
+            if self.in_snapshot:
+                yield
+                return
             with guarded(self.path):
                 self._connection.execute("BEGIN")
                 self.in_snapshot = True
@@ -240,7 +254,8 @@ class DocumentStore:
                 yield
             finally:
                 self.in_snapshot = False
-                self._connection.rollback()
+                # The method of the connection would end what other threads are reading.
+                self._connection.execute("COMMIT")
 
     def copy_to(self, path: Path, copied: Callable[[float], None] | None = None) -> None:
         """Copy the record to a new file: one state of it, in a `snapshot` that one.

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -325,6 +326,33 @@ def test_a_document_of_ten_megabytes_is_found_beside_others(path: Path) -> None:
             assert "huge" in ids(ws, "zyzzyva galaxy", 3, mode)
         with es.open(path) as reader:
             assert ids(reader, "zyzzyva", 1, "lexical") == ["huge"]
+
+
+def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(path) as reader, es.open(path, "w") as writer:
+        writer.add([es.Document("found", "zyzzyva galaxy one")])
+        search = reader._document_search()
+        others = [es.Document(f"other-{n}", "king of france") for n in range(2)]
+        changed = [es.Document("found", f"zyzzyva galaxy changed{n}") for n in range(4)]
+        hits, answered, added = search._hits, [0], iter(others + changed)
+
+        def while_a_writer_adds(*arguments: Any) -> list[es.Hit]:
+            answered[0] += 1
+            writer.add([next(added)])
+            return hits(*arguments)
+
+        monkeypatch.setattr(search, "_hits", while_a_writer_adds)
+
+        found = reader.search("zyzzyva", 1, mode="lexical")
+        assert (answered[0], [hit.id for hit in found]) == (1, ["found"])
+        assert reader.documents.most_similar("found", topn=2)
+        assert answered[0] == 2
+
+        # Thrice in vain; then the record stands still.
+        (hit,) = reader.search("zyzzyva", 1, mode="lexical")
+        assert (answered[0], hit.snippet) == (6, "zyzzyva galaxy changed2")
 
 
 VERSIONS = """
