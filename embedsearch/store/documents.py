@@ -200,7 +200,8 @@ class DocumentStore:
         Raises:
             QueryError: The filter does not parse, or names a field that no document has.
         """
-        return self._filters.matching(where, self.change)
+        kept = not (self.writable and self.in_transaction)
+        return self._filters.matching(where, self.change, kept=kept)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
