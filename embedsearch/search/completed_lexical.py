@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.index.lexical.numbers import as_numbers
+from embedsearch.index.lexical.numbers import as_numbers, places_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ class CompletedLexical:
         self._stale = np.array(sorted(later.stale), np.int64)
 
     def __len__(self) -> int:
-        return len(self.index) + len(self.later.words)
+        return len(self.index) + len(self.later)
 
     def parse(self, text: str) -> LexicalQuery:
         """See `LexicalIndex.parse`."""
@@ -63,9 +63,10 @@ class CompletedLexical:
         query, wanted = self._parsed(query), as_numbers("numbers", numbers)
         scores = self.index.scores_of(query, wanted)
         scores[np.isin(wanted, self._stale)] = 0
-        own = dict(zip(*(part.tolist() for part in reversed(self._later(query))), strict=True))
-        for place in np.flatnonzero(np.isin(wanted, self.later.numbers)).tolist():
-            scores[place] = own.get(int(wanted[place]), 0.0)
+        found, own = self._later(query)
+        order = np.argsort(own)
+        places, known = places_among(wanted, own[order])
+        scores[known] = found[order][places[known]]
         return scores
 
     def admits(self, query: LexicalQuery | str, numbers: Numbers) -> NDArray[np.bool_]:
@@ -85,9 +86,9 @@ class CompletedLexical:
         """See `LexicalIndex.explain`."""
         query, wanted = self._parsed(query), as_numbers("numbers", numbers)
         own = self.later.explain(query, self.index)
-        found = self.index.explain(query, wanted)
+        found, changed = self.index.explain(query, wanted), self.later.stale | own.keys()
         return [
-            sorted(own.get(n, []), key=lambda part: -part.score) if n in self.later.stale else parts
+            sorted(own.get(n, []), key=lambda part: -part.score) if n in changed else parts
             for n, parts in zip(wanted.tolist(), found, strict=True)
         ]
 
@@ -102,7 +103,7 @@ class CompletedLexical:
 
     def frequency(self, field: str, term: str) -> int:
         """See `LexicalIndex.frequency`."""
-        return self.index.frequency(field, term) + self.later.postings.frequency(field, term)
+        return self.index.frequency(field, term) + self.later.frequency(field, term)
 
     def _parsed(self, query: LexicalQuery | str) -> LexicalQuery:
         return self.parse(query) if isinstance(query, str) else query
@@ -116,7 +117,6 @@ class CompletedLexical:
         self, query: LexicalQuery, numbers: IntVector, admitted: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         own = np.array(sorted(self.later.admitted(query)), np.int64)
-        corrected: NDArray[np.bool_] = (admitted & ~np.isin(numbers, self._stale)) | np.isin(
-            numbers, own
-        )
-        return corrected
+        changed = np.concatenate((self._stale, self.later.numbers))
+        corrected: NDArray[np.bool_] = admitted & ~np.isin(numbers, changed)
+        return corrected | np.isin(numbers, own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ import numpy as np
 from embedsearch.search.encoding import full_text
 from embedsearch.search.latent_index import LatentIndex
 from embedsearch.search.passages import all_pieces, split
+from embedsearch.search.segments import DocumentRows, Segmented
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedsearch._types import Document, FloatMatrix, IntVector
     from embedsearch.index.proposing import Proposer
@@ -32,55 +33,61 @@ class DocumentVectors:
     """Document vectors as they follow from the record up to a change number.
 
     Attributes:
-        numbers: (n,) the record's numbers of the documents.
-        vectors: (n, d) unit rows, in the space of the words.
-        latent: (p, D) their passages in the space of search.
+        rows: Which rows the documents have.
+        vectors: (r, d) unit rows, in the space of the words.
+        latent: (p, D) the passages of the rows in the space of search.
         change: The last change of the record that is in here.
-        owners: (n + 1,) where the passages of each document begin and end; None where each has
-            one.
-        origin: (p,) the place that each passage had when they were stored, -1 for those that
-            came later; None where nothing has come.
     """
 
-    numbers: IntVector
-    vectors: FloatMatrix
-    latent: FloatMatrix
+    rows: DocumentRows
+    vectors: Segmented
+    latent: Segmented
     change: int
-    owners: IntVector | None = None
-    origin: IntVector | None = None
+
+    @classmethod
+    def of(
+        cls,
+        numbers: IntVector,
+        vectors: FloatMatrix,
+        latent: FloatMatrix,
+        change: int,
+        owners: IntVector | None = None,
+    ) -> DocumentVectors:
+        """Make those of n documents, mapped or in memory.
+
+        Args:
+            numbers: (n,) the record's numbers of the documents.
+            vectors: (n, d).
+            latent: (p, D).
+            change: The last change of the record that is in them.
+            owners: (n + 1,) where the passages of each document begin and end; None where each
+                has one.
+        """
+        rows = DocumentRows.of(numbers, owners)
+        return cls(rows, Segmented(vectors), Segmented(latent), change)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def caught_up(
         self, store: DocumentStore, encoder: TextEncoder, model: SearchModel
     ) -> DocumentVectors:
         """Return the vectors after all later changes; itself where there are none.
 
-        Where the record is older than they are, as it was restored, all are made anew.
+        It costs what the changes do, and a byte for each document. Where the record is older
+        than they are, as it was restored, all are made again.
         """
         latest = store.change
         if latest == self.change:
             return self
-        since = self.change if self.change <= latest else 0
-        numbers, vectors, latent = _encoded(store, since, encoder, model)
-        gone = np.concatenate((numbers, np.asarray(store.removed_since(since), np.int64)))
-        keep = ~np.isin(self.numbers, gone) & (since == self.change)
-        counts = np.diff(self.bounds)
-        passages = np.repeat(keep, counts)
-        before = np.arange(len(self.latent)) if self.origin is None else self.origin
-        owners = np.cumsum(np.concatenate(([0], counts[keep], *(np.diff(o) for _, o in latent))))
-        came = int(owners[-1]) - int(passages.sum())
-        return DocumentVectors(
-            np.concatenate((self.numbers[keep], numbers)),
-            np.concatenate((self.vectors[keep], *vectors)),
-            np.concatenate((self.latent[passages], *(X for X, _ in latent))),
-            latest,
-            owners,
-            np.concatenate((before[passages], np.full(came, -1))),
-        )
-
-    @property
-    def bounds(self) -> IntVector:
-        """(n + 1,) where the passages of each document begin and end."""
-        return np.arange(len(self.numbers) + 1) if self.owners is None else self.owners
+        found = self if self.change <= latest else self._none()
+        since = found.change
+        removed = np.asarray(store.removed_since(since), np.int64)
+        found = replace(found, rows=found.rows.without(removed))
+        changed = store.changed_since(since)
+        while block := dict(islice(changed, _BLOCK)):
+            found = found.changed(block, encoder, model)
+        return replace(found.compacted(), change=latest)
 
     def index(self, proposer: Proposer | None) -> LatentIndex:
         """Return the index of these vectors.
@@ -88,28 +95,36 @@ class DocumentVectors:
         Args:
             proposer: That of the vectors as they were stored.
         """
-        if proposer is None or self.origin is None:
-            return LatentIndex(self.numbers, self.latent, proposer, owners=self.owners)
-        places = np.full(len(proposer), -1)
-        old = np.flatnonzero(self.origin >= 0)
-        places[self.origin[old]] = old
-        return LatentIndex(self.numbers, self.latent, proposer, places, self.owners)
+        return LatentIndex(self.rows, self.latent, proposer if self.rows.stored else None)
 
+    def changed(
+        self, documents: Mapping[int, Document], encoder: TextEncoder, model: SearchModel
+    ) -> DocumentVectors:
+        """Return them with documents that came or changed, by their numbers."""
+        texts, numbers = list(documents.values()), np.fromiter(documents, np.int64)
+        rows, vectors, latent = self.rows.without(numbers), self.vectors, self.latent
+        counts: list[IntVector] = []
+        for encoded in encoder.documents(texts):
+            vectors = vectors.appended(encoded)
+        for passages, owners in latent_vectors(texts, model):
+            latent = latent.appended(passages)
+            counts.append(np.diff(owners))
+        rows = rows.appended(numbers, np.concatenate(counts))
+        return replace(self, rows=rows, vectors=vectors, latent=latent)
 
-def _encoded(
-    store: DocumentStore, since: int, encoder: TextEncoder, model: SearchModel
-) -> tuple[IntVector, list[FloatMatrix], list[Passages]]:
-    """Encode what changed, a block of texts in memory at a time."""
-    numbers: list[int] = []
-    vectors: list[FloatMatrix] = []
-    latent: list[Passages] = []
-    changed = store.changed_since(since)
-    while block := dict(islice(changed, _BLOCK)):
-        documents = list(block.values())
-        numbers += block
-        vectors += encoder.documents(documents)
-        latent += latent_vectors(documents, model)
-    return np.asarray(numbers, np.int64), vectors, latent
+    def compacted(self) -> DocumentVectors:
+        """Return them without dead rows in the tail, where these are most of it."""
+        if not self.rows.wasted:
+            return self
+        tail = self.rows.later
+        vectors = self.vectors.with_tail(tail)
+        latent = self.latent.with_tail(self.rows.passages(tail)[0])
+        return replace(self, rows=self.rows.compacted(), vectors=vectors, latent=latent)
+
+    def _none(self) -> DocumentVectors:
+        """Return those of a record without documents."""
+        none = np.zeros(0, np.int64)
+        return DocumentVectors.of(none, self.vectors.base[:0], self.latent.base[:0], 0)
 
 
 def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[Passages]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 _TRIED = 3
 Answer = TypeVar("Answer")
+Read = tuple[HybridSearch, IntVector] | None
+"""What an answer was ranked by, and the numbers of the documents that it has read from the record;
+None where it has read more, as for a filter."""
 
 Ranker = Callable[[Sequence[str], int], list[list[tuple[str, float]]]]
 """Texts and `topn` to the (id, score) of each one's documents, best first."""
@@ -74,7 +78,7 @@ class DocumentSearch:
         reopened: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.encoder, self.model, self.lexical = store, encoder, model, lexical
-        self._vectors, self._proposer, self._reopened = vectors, proposer, reopened
+        self._vectors, self._load_proposer, self._reopened = vectors, proposer, reopened
         self._hybrid: HybridSearch | None = None
         self._later: LaterDocuments | None = None
         self._applied = -1
@@ -94,7 +98,7 @@ class DocumentSearch:
         """Find the documents that answer each text best; see `Workspace.search`."""
         check_topn(topn)
 
-        def answer(text: str) -> Hits:
+        def answer(text: str) -> tuple[Hits, Read]:
             allowed = None if where is None else self.store.matching(where)
             return self._search(text, topn, mode, allowed, explain, expand, feedback)
 
@@ -105,11 +109,13 @@ class DocumentSearch:
     ) -> Explanation:
         """Explain the score of a document, found or not; see `Workspace.explain`."""
 
-        def answer() -> Explanation:
+        def answer() -> tuple[Explanation, Read]:
             numbers, document = np.array([self.store.number(id)]), self.store.get(id)
             query, hybrid = self.parse(text), self.hybrid()
             explainer = self._explainer(hybrid, query, hybrid.rank(query, text, 1, mode))
-            return explainer.explain(numbers, [document], explainer.scores(numbers), pairs)[0]
+            scores = explainer.scores(numbers)
+            found = explainer.explain(numbers, [document], scores, pairs)[0]
+            return found, (hybrid, numbers)
 
         return self._at_one_change(answer)
 
@@ -141,8 +147,9 @@ class DocumentSearch:
         unlike: list[tuple[Example, float]],
         topn: int,
         where: str | None,
-    ) -> Hits:
-        hybrid, vectors = self.hybrid(), self._vectors
+    ) -> tuple[Hits, Read]:
+        with self._lock:
+            hybrid, vectors = self.hybrid(), self._vectors
         blocks, encode = self.model.space.blocks, self._encoded
         wanted = gather(like, self.store, vectors, hybrid.latent, blocks, encode)
         unwanted = gather(unlike, self.store, vectors, hybrid.latent, blocks, encode)
@@ -150,7 +157,8 @@ class DocumentSearch:
         related = Related(vectors, hybrid.latent, blocks)
         numbers, scores = related.rank(wanted, unwanted, topn, allowed)
         weighted = hybrid.weighted(wanted.mean, self.model.fusion.weights)
-        return Hits(self._hits(numbers, scores, SnippetFinder(self.model, weighted)))
+        hits = self._hits(numbers, scores, SnippetFinder(self.model, weighted))
+        return Hits(hits), (hybrid, numbers) if where is None else None
 
     def vector(self, id: str) -> FloatVector:
         """Return the (d,) vector of a document, of unit length."""
@@ -159,12 +167,13 @@ class DocumentSearch:
     def matrix(self) -> FloatMatrix:
         """Return the (n, d) vectors of all documents, in the order of their numbers."""
         current = self.current()
-        return np.asarray(current.vectors)[np.argsort(current.numbers)]
+        return current.vectors.take(current.rows.in_order)
 
     def current(self) -> DocumentVectors:
         """Return the vectors, brought up to date with the record."""
         with self._lock:
-            vectors = self._vectors.caught_up(self.store, self.encoder, self.model)
+            with self._still():
+                vectors = self._vectors.caught_up(self.store, self.encoder, self.model)
             if vectors is not self._vectors:
                 self._vectors, self._hybrid = vectors, None
             return vectors
@@ -172,44 +181,72 @@ class DocumentSearch:
     def hybrid(self) -> HybridSearch:
         """Return the search that ranks documents, up to date with the record."""
         with self._lock:
-            vectors = self.current()
-            if self._hybrid is None or self._applied != self._lexical_change():
-                index = vectors.index(self._proposer())
-                self._hybrid = HybridSearch(self._completed(vectors.change), index, self.model)
-                self._applied = self._lexical_change()
+            change = self.store.change
+            current = self._hybrid
+            if current and current.change == change and self._applied == self._lexical_change():
+                return current
+            self._reopen(change)
+            # The parts of a search must be of one change.
+            with self._still():
+                vectors = self.current()
+                lexical, index = self._completed(vectors.change), vectors.index(self._proposer)
+                self._hybrid = HybridSearch(lexical, index, self.model, vectors.change)
+            self._applied = self._lexical_change()
             return self._hybrid
 
-    def _at_one_change(self, answer: Callable[[], Answer]) -> Answer:
-        """Answer from one state of the record, though other processes may write to it."""
+    def _still(self) -> AbstractContextManager[None]:
+        """Let the record stand still for what is read in several steps."""
+        return nullcontext() if self.store.writable else self.store.snapshot()
+
+    def _at_one_change(self, answer: Callable[[], tuple[Answer, Read]]) -> Answer:
+        """Answer from one state of the record, though others may write to it.
+
+        Under a writer that never rests, most answers would be tried in vain if any change were
+        a reason to start again: only a change to one of the documents found is.
+        """
         if self.store.writable:
-            return answer()
+            return answer()[0]
         for _ in range(_TRIED):
             change = self.store.change
             try:
-                found = answer()
+                found, read = answer()
             except EmbedSearchError:
                 if self.store.change == change:
                     raise
                 continue
-            if self.store.change == change:
+            if self.store.change == change or self._holds(read):
                 return found
         with self._lock, self.store.snapshot():
-            return answer()
+            return answer()[0]
+
+    def _holds(self, read: Read) -> bool:
+        """Tell whether the documents found are still what they were when they were ranked."""
+        if read is None:
+            return False
+        hybrid, numbers = read
+        return self.store.count_until(hybrid.change, numbers.tolist()) == len(numbers)
+
+    @cached_property
+    def _proposer(self) -> Proposer | None:
+        return self._load_proposer()
 
     def _lexical_change(self) -> int:
         return -1 if self.lexical is None else self.lexical.change
 
-    def _completed(self, change: int) -> LexicalIndex | CompletedLexical | None:
-        """Return the lexical index, with what changed in the record after it."""
+    def _reopen(self, change: int) -> None:
+        """Take the lexical index that others have brought further."""
         # In a snapshot, what others have brought further by now may be beyond what is read.
         reopened = None if self.store.in_snapshot else self._reopened
         if self.lexical is not None and reopened and self.lexical.change < change:
             self.lexical = reopened(self.lexical)
+
+    def _completed(self, change: int) -> LexicalIndex | CompletedLexical | None:
+        """Return the lexical index, with what changed in the record after it."""
         if self.lexical is None or self.lexical.change >= change:
             self._later = None
             return self.lexical
         if self._later is None or self._later.since != self.lexical.change:
-            self._later = LaterDocuments(self.lexical.change, self.model.mean_length)
+            self._later = LaterDocuments.of(self.lexical, self.model.mean_length)
         self._later = self._later.followed(self.store, self.lexical.analyzer)
         return CompletedLexical(self.lexical, self._later)
 
@@ -223,12 +260,12 @@ class DocumentSearch:
             return self.lexical.parse(text)
         return parse_query(text, self.model.analyzer)
 
-    def unknown(self, query: LexicalQuery) -> tuple[str, ...]:
+    def _unknown(self, query: LexicalQuery, hybrid: HybridSearch) -> tuple[str, ...]:
         """Return the words of a query that neither the documents nor the vectors have."""
         columns = self.model.space.terms.columns
         absent = [term for term in query.words if term not in columns]
-        lexical = self.hybrid().lexical if absent else None
-        if lexical is not None:
+        lexical = hybrid.lexical
+        if absent and lexical is not None:
             spelled = [query.spellings.get(term, term) for term in absent]
             counts = lexical.document_frequencies(spelled)
             absent = [term for term, count in zip(absent, counts, strict=True) if not count]
@@ -243,9 +280,9 @@ class DocumentSearch:
         explain: bool,
         expand: bool,
         feedback: int | None,
-    ) -> Hits:
+    ) -> tuple[Hits, Read]:
         query, hybrid = self.parse(text), self.hybrid()
-        unknown = self.unknown(query)
+        unknown = self._unknown(query, hybrid)
         expander = Expander(self.model, self.encoder, len(hybrid.latent)) if expand else None
         added = [] if expander is None else expander.expand(query)
         looked_for = with_words(query, added)
@@ -257,7 +294,8 @@ class DocumentSearch:
         finder = SnippetFinder.of(hybrid, looked_for, ranking, matches_of(added))
         explainer = self._explainer(hybrid, looked_for, ranking) if explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
-        return Hits(hits, unknown, [word.shown for word in added])
+        found = Hits(hits, unknown, [word.shown for word in added])
+        return found, (hybrid, ranking.numbers) if allowed is None else None
 
     def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
         return Explainer(hybrid, query, ranking, self.store.ids_of(ranking.feedback.tolist()))
@@ -282,10 +320,10 @@ class DocumentSearch:
     def _own(self, id: str) -> tuple[int, FloatVector]:
         number = self.store.number(id)
         vectors = self.current()
-        places = np.flatnonzero(vectors.numbers == number)
-        if len(places) == 0:
+        rows = vectors.rows.find(np.array([number]))
+        if rows[0] < 0:
             raise UnknownDocumentError(id)
-        return number, np.asarray(vectors.vectors[places[0]])
+        return number, vectors.vectors.take(rows)[0]
 
     def _hits(
         self,

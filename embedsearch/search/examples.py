@@ -114,7 +114,7 @@ def gather(
     for id, row in zip(ids, rows.tolist(), strict=True):
         if row < 0:
             raise UnknownDocumentError(id)
-    parts = [(latent.take(rows).means(blocks), np.take(vectors.vectors, rows, axis=0))]
+    parts = [(latent.take(rows).means(blocks), vectors.vectors.take(rows))]
     texts = [example for example, _ in given if isinstance(example, Document)]
     if texts:
         parts.append(encode(texts))

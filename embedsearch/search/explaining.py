@@ -108,7 +108,7 @@ class Explainer:
         rows = latent.rows_of(numbers)
         passages = latent.take(rows)
         best = passages.best(self._ranking.latent)
-        for place in np.flatnonzero(np.diff(latent.owners)[rows] > 1).tolist():
+        for place in np.flatnonzero(np.diff(passages.bounds) > 1).tolist():
             words[place] = self._within(texts[place], words[place], int(best[place]))
         return words, passages.at(best)
 

@@ -68,6 +68,7 @@ class HybridSearch:
             is required or excluded.
         latent: The documents in the latent space.
         model: How queries are encoded.
+        change: The change of the record that all this is of.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class HybridSearch:
         lexical: LexicalIndex | CompletedLexical | None,
         latent: LatentIndex,
         model: SearchModel,
+        change: int = 0,
     ) -> None:
-        self.lexical, self.latent, self.model = lexical, latent, model
+        self.lexical, self.latent, self.model, self.change = lexical, latent, model, change
 
     def rank(
         self,
@@ -268,7 +270,7 @@ class _Candidates:
     def _allowed_rows(self) -> IntVector | None:
         latent, lexical, numbers = self._search.latent, self._search.lexical, self._allowed
         if lexical is not None and self._query.constrained:
-            numbers = latent.numbers if numbers is None else numbers
+            numbers = latent.numbers[latent.rows.alive] if numbers is None else numbers
             numbers = lexical.narrowed(self._query, numbers)
         if numbers is None:
             return None
@@ -277,7 +279,7 @@ class _Candidates:
 
     def _known(self, rows: IntVector) -> NDArray[np.bool_]:
         # np.isin sorts, which takes ten times as long.
-        known = np.zeros(len(self._search.latent), bool)
+        known = np.zeros(self._search.latent.rows.size, bool)
         known[self._rows] = True
         return known[rows]
 

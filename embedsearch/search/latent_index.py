@@ -5,16 +5,14 @@ A long document is as near to a query as its nearest passage.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.search.passages import PassageVectors, best_scores, passages_of, products
+from embedsearch.search.passages import PassageVectors, best_scores
+from embedsearch.search.segments import DocumentRows, Segmented
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.index.proposing import Proposer
 
@@ -26,36 +24,44 @@ class LatentIndex:
     """Finds documents whose passages have the largest inner products.
 
     Args:
-        numbers: (n,) the record's numbers of the documents; a document's place is its row.
-        X: (p, D), their passages; may be mapped.
-        proposer: Proposes passages of an earlier state of the matrix.
-        places: (m,) where the passages of that state are now, -1 for those that are gone.
-        owners: (n + 1,) where the passages of each document begin and end; None where each has
-            one.
+        rows: Which rows the documents have.
+        X: (p, D), the passages of the rows.
+        proposer: Proposes passages of the base.
     """
 
-    def __init__(
-        self,
+    def __init__(self, rows: DocumentRows, X: Segmented, proposer: Proposer | None = None) -> None:
+        self.rows, self.X, self._proposer = rows, X, proposer
+
+    @classmethod
+    def of(
+        cls,
         numbers: IntVector,
         X: FloatMatrix,
         proposer: Proposer | None = None,
-        places: IntVector | None = None,
         owners: IntVector | None = None,
-    ) -> None:
-        self.numbers, self.X = numbers, X
-        self.owners = np.arange(len(numbers) + 1) if owners is None else owners
-        self._proposer, self._places = proposer, places
+    ) -> LatentIndex:
+        """Make the index of n documents, mapped or in memory.
+
+        Args:
+            numbers: (n,) the record's numbers of the documents.
+            X: (p, D), their passages.
+            proposer: Proposes passages.
+            owners: (n + 1,) where the passages of each document begin and end; None where each
+                has one.
+        """
+        return cls(DocumentRows.of(numbers, owners), Segmented(X), proposer)
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.rows)
+
+    @property
+    def numbers(self) -> IntVector:
+        """(r,) the number of the document of each row; rows may be dead."""
+        return self.rows.numbers
 
     def rows_of(self, numbers: IntVector) -> IntVector:
         """Return the row of each document, -1 for those that are not here."""
-        if not len(self):
-            return np.full(len(numbers), -1)
-        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self) - 1)
-        rows = self._order[places]
-        return np.where(self.numbers[rows] == numbers, rows, -1)
+        return self.rows.find(numbers)
 
     def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
         """Return the inner products of a query `(D,)` with documents, by their best passages."""
@@ -63,10 +69,8 @@ class LatentIndex:
 
     def take(self, rows: IntVector) -> PassageVectors:
         """Return the passages of some documents."""
-        if len(self.X) == len(self):
-            return PassageVectors(np.take(self.X, rows, axis=0), np.arange(len(rows) + 1))
-        passages, bounds = passages_of(rows, self.owners)
-        return PassageVectors(np.take(self.X, passages, axis=0), bounds)
+        passages, bounds = self.rows.passages(rows)
+        return PassageVectors(self.X.take(passages), bounds)
 
     def nearest(
         self, query: FloatVector, topn: int, allowed: IntVector | None = None
@@ -95,85 +99,47 @@ class LatentIndex:
         self, query: FloatVector, topn: int, rows: IntVector | None
     ) -> tuple[FloatVector, IntVector]:
         if rows is None:
-            scores = best_scores(products(self.X, query), self.owners)
+            rows = self.rows.alive
+            scores = best_scores(self.X.products(query), self.rows.bounds)[rows]
         else:
             scores = self.scores(query, rows)
-        best = _largest(scores, self.numbers if rows is None else self.numbers[rows], topn)
-        return scores[best], best if rows is None else rows[best]
+        best = _largest(scores, self.numbers[rows], topn)
+        return scores[best], rows[best]
 
     def _candidates(
         self, query: FloatVector, topn: int, allowed: IntVector | None
     ) -> IntVector | None:
         if self._proposer is None or (allowed is not None and len(allowed) <= SCANNED):
             return allowed
-        mask = None if allowed is None else self._mask(self._passages(allowed))
-        now = self._proposed(self._proposer, query, topn, self._former(mask))
-        if now is None:
+        found = self._proposed(self._proposer, query, topn, allowed)
+        if found is None:
             return allowed
-        later = self._later if mask is None else self._later[mask[self._later]]
-        return self._owners_of(np.concatenate((now, later)))
+        later = self.rows.later
+        if allowed is not None:
+            later = allowed[np.searchsorted(allowed, self.rows.stored) :]
+        return np.concatenate((found, later))
 
     def _proposed(
-        self, proposer: Proposer, query: FloatVector, topn: int, former: IntVector | None
+        self, proposer: Proposer, query: FloatVector, topn: int, allowed: IntVector | None
     ) -> IntVector | None:
-        """Return passages of `topn` documents, or all; None if the proposer knows too few."""
+        """Return `topn` rows of the base, or all; None if the proposer knows too few."""
+        former, live = None, self.rows.live
+        if allowed is not None:
+            of_base = allowed[: np.searchsorted(allowed, self.rows.stored)]
+            former = self.rows.passages(of_base)[0]
         there = len(proposer) if former is None else len(former)
-        wanted = -(-topn * len(self.X) // max(len(self), 1))
+        wanted = -(-topn * len(self.X) // max(self.rows.size, 1))
         while True:
             proposed = proposer.propose(query, wanted, former)
-            now = proposed if self._places is None else self._places[proposed]
-            # Documents may have several of the passages that are nearest.
-            if len(self._owners_of(now)) >= topn or len(proposed) >= there:
-                return now
+            # Documents may have several of the passages that are nearest, or be gone.
+            rows = self.rows.owners(proposed)
+            rows = rows if live is None else rows[live[rows]]
+            if len(rows) >= topn or len(proposed) >= there:
+                return rows
             if len(proposed) < wanted:
                 # A filter may leave the clusters near the query too poor: then compare all.
                 return None
             wanted *= 2
-
-    def _former(self, mask: NDArray[np.bool_] | None) -> IntVector | None:
-        """Return which passages of the proposer's state are still there, and allowed."""
-        if mask is None:
-            return self._kept if self._places is not None else None
-        if self._places is None:
-            return np.flatnonzero(mask[: len(self._proposer or ())])
-        return self._kept[mask[self._places[self._kept]]]
-
-    def _passages(self, rows: IntVector) -> IntVector:
-        return rows if len(self.X) == len(self) else passages_of(rows, self.owners)[0]
-
-    def _owners_of(self, passages: IntVector) -> IntVector:
-        """Return the documents that passages are of, ascending, each once."""
-        if len(self.X) == len(self):
-            return np.sort(passages)
-        return np.unique(self._owner[passages])
-
-    @cached_property
-    def _owner(self) -> IntVector:
-        return np.repeat(np.arange(len(self)), np.diff(self.owners))
-
-    def _mask(self, passages: IntVector) -> NDArray[np.bool_]:
-        mask = np.zeros(len(self.X), bool)
-        mask[passages] = True
-        return mask
-
-    @cached_property
-    def _kept(self) -> IntVector:
-        return np.flatnonzero(self._places >= 0 if self._places is not None else ())
-
-    @cached_property
-    def _later(self) -> IntVector:
-        """The passages that the proposer does not have."""
-        if self._places is None:
-            return np.arange(len(self._proposer or ()), len(self.X))
-        return np.flatnonzero(~self._mask(self._places[self._kept]))
-
-    @cached_property
-    def _order(self) -> IntVector:
-        return np.argsort(self.numbers)
-
-    @cached_property
-    def _sorted(self) -> IntVector:
-        return self.numbers[self._order]
 
 
 def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:

@@ -69,7 +69,7 @@ def all_pieces(texts: Sequence[str], owners: IntVector) -> list[str]:
 
 def passages_of(rows: IntVector, owners: IntVector) -> tuple[IntVector, IntVector]:
     """Return the passages of some documents, and `(k + 1,)` where those of each begin and end."""
-    counts = np.diff(owners)[rows]
+    counts = owners[rows + 1] - owners[rows]
     bounds = np.concatenate(([0], np.cumsum(counts)))
     passages = np.repeat(owners[rows] - bounds[:-1], counts) + np.arange(bounds[-1])
     return passages, bounds

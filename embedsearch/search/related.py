@@ -95,14 +95,14 @@ class Related:
             among = np.sort(among[among >= 0])
         size = len(latent) if among is None else len(among)
         if size <= SCANNED:
-            return np.arange(size) if among is None else among
+            return latent.rows.alive if among is None else among
         Q = [positive.mean, *positive.latent]
         near = [latent.nearest(query, max(topn, _PROPOSED), among)[1] for query in Q]
         return np.unique(np.concatenate(near))
 
     def _scores(self, rows: IntVector, positive: Examples, negative: Examples) -> FloatVector:
         X = self.latent.take(rows).means(self.blocks)
-        V = np.take(self.vectors.vectors, rows, axis=0)
+        V = self.vectors.vectors.take(rows)
         scores = likeness(self._cosines(X, V, positive), positive.weights)
         if len(negative):
             unwanted = likeness(self._cosines(X, V, negative), negative.weights)

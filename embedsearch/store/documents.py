@@ -163,6 +163,16 @@ class DocumentStore:
             self._check_id(id)
         return found
 
+    def count_until(self, change: int, numbers: Sequence[int]) -> int:
+        """Count the documents of these numbers that are there, and have not changed after it."""
+        count = 0
+        for start in range(0, len(numbers), _BATCH):
+            some = numbers[start : start + _BATCH]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT count(*) FROM documents WHERE number IN ({marks}) AND change <= ?"
+            count += int(self._one(query, *some, change))
+        return count
+
     def ids(self) -> Iterator[str]:
         """Yield all ids in the order of addition."""
         for row in self._rows("SELECT id FROM documents ORDER BY number"):
@@ -190,17 +200,21 @@ class DocumentStore:
         Raises:
             QueryError: The filter does not parse, or names a field that no document has.
         """
-        return self._filters.matching(where, self.change)
+        kept = not (self.writable and self.in_transaction)
+        return self._filters.matching(where, self.change, kept=kept)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
-        query = f"SELECT number, {_FIELDS} FROM documents WHERE change > ? ORDER BY number"
+        # Told to order documents by number, SQLite goes through all of them, not by the index.
+        changed = "SELECT number FROM documents WHERE change > ?"
+        query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({changed})"
+        query += " ORDER BY number"
         for number, *fields in self._rows(query, change):
             yield int(number), self._document(fields)
 
     def numbers_since(self, change: int) -> list[int]:
         """Return the numbers of documents that changed after `change`, ascending."""
-        query = "SELECT number FROM documents WHERE change > ? ORDER BY number"
+        query = "SELECT number FROM documents WHERE change > ? ORDER BY +number"
         return [int(row[0]) for row in self._rows(query, change)]
 
     def removed_since(self, change: int) -> list[int]:
@@ -223,11 +237,15 @@ class DocumentStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read one state of the record, whatever other processes write; one thread at a time.
+        """Read one state of the record, whatever others write; one thread at a time.
 
-        What other threads read meanwhile is of that state, too. A writer has no need of it.
+        What other threads read meanwhile is of that state, too. A writer has no need of it. One
+        within another is that of the other.
         """
         with self._standing_still:
+            if self.in_snapshot:
+                yield
+                return
             with guarded(self.path):
                 self._connection.execute("BEGIN")
                 self.in_snapshot = True
@@ -237,7 +255,8 @@ class DocumentStore:
                 yield
             finally:
                 self.in_snapshot = False
-                self._connection.rollback()
+                # The method of the connection would end what other threads are reading.
+                self._connection.execute("COMMIT")
 
     def copy_to(self, path: Path, copied: Callable[[float], None] | None = None) -> None:
         """Copy the record to a new file: one state of it, in a `snapshot` that one.

@@ -121,6 +121,8 @@ class TextProcessor:
         return list(filter(None, map(self._types.__getitem__, tokens)))
 
     def _spelling(self, word: str) -> str:
+        if word.isascii() and word.isalnum():
+            return word.lower() if self.settings.lowercase else word
         version = self.settings.folding
         word = "_".join(fold(word, version).split())
         if self.settings.lowercase:

@@ -8,6 +8,8 @@ where its bytes begin and end; then the bytes of the tensors without gaps.
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +19,36 @@ from embedsearch._errors import VectorError
 from embedsearch.vectors._tensor_header import METADATA, NAME_OF_DTYPE, Header, parse_header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
 _LENGTH_BYTES = 8
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """An array that is made while it is written, a block of rows at a time.
+
+    Attributes:
+        dtype: Of its numbers.
+        shape: Of all of it.
+        rows: Its blocks in turn, gone through once.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    rows: Iterable[NDArray[Any]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of it."""
+        return self.dtype.itemsize * math.prod(self.shape)
+
+
 def save_tensors(
     path: str | Path,
-    tensors: Mapping[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any] | Blocks],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write arrays to a file; the same arrays always give the same bytes.
@@ -35,7 +57,8 @@ def save_tensors(
 
     Args:
         path: The file; replaced if it exists.
-        tensors: Arrays by name: float16/32/64, signed or unsigned integers, or bool.
+        tensors: Arrays by name: float16/32/64, signed or unsigned integers, or bool; whole, or
+            in `Blocks`.
         metadata: Short texts kept in the header.
 
     Raises:
@@ -48,8 +71,9 @@ def save_tensors(
         file.write(len(header).to_bytes(_LENGTH_BYTES, "little"))
         file.write(header)
         for _, array in ordered:
-            little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            file.write(little.reshape(-1).view(np.uint8).data)
+            for rows in array.rows if isinstance(array, Blocks) else (array,):
+                little = np.ascontiguousarray(rows, dtype=array.dtype.newbyteorder("<"))
+                file.write(little.reshape(-1).view(np.uint8).data)
 
 
 def open_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -114,12 +138,14 @@ def data_start(path: Path) -> int:
     return _read_header(path).data_start
 
 
-def _ordered(tensors: Mapping[str, NDArray[Any]]) -> list[tuple[str, NDArray[Any]]]:
+def _ordered(
+    tensors: Mapping[str, NDArray[Any] | Blocks],
+) -> list[tuple[str, NDArray[Any] | Blocks]]:
     return sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
 
 
 def _header_bytes(
-    ordered: list[tuple[str, NDArray[Any]]], metadata: Mapping[str, str] | None
+    ordered: list[tuple[str, NDArray[Any] | Blocks]], metadata: Mapping[str, str] | None
 ) -> bytes:
     header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
     begin = 0

@@ -27,7 +27,7 @@ from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream import write_texts
 from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
-from embedsearch.vectors.tensors import save_tensors
+from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.search.segments import Segmented
     from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout
 
-_BATCH = 1_000
+_BATCH, _WRITTEN = 1_000, 4_096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +71,7 @@ class DocumentPart:
         asked = {"encoders": list(self.settings.encoders), "language": self.settings.language}
         return {
             "change": self.documents.change,
-            "fitted_documents": len(self.documents.numbers),
+            "fitted_documents": len(self.documents),
             "search": {**self.model.to_json(), "settings": asked},
         }
 
@@ -138,23 +139,31 @@ def fit_documents(
             fusion = replace(fusion, evidence={**fusion.evidence, "left out": left_out})
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
-    documents = DocumentVectors(stream.numbers, encoded, latent, store.change, owners)
+    documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     return DocumentPart(encoder, model, documents, settings)
 
 
 def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
     """Write the vectors of documents, and where there are many, their clusters."""
-    latent = np.ascontiguousarray(documents.latent)
-    tensors: dict[str, NDArray[Any]] = {
-        "numbers": documents.numbers,
-        "vectors": documents.vectors,
-        "latent": latent,
-        "owners": documents.bounds,
+    rows = documents.rows.in_order
+    passages, owners = documents.rows.passages(rows)
+    tensors: dict[str, NDArray[Any] | Blocks] = {
+        "numbers": documents.rows.numbers[rows],
+        "vectors": _blocks(documents.vectors, rows),
+        "latent": _blocks(documents.latent, passages),
+        "owners": owners,
     }
     save_tensors(files.documents, tensors, {})
-    if len(latent) > SCANNED and latent.shape[1]:
+    if len(passages) > SCANNED and documents.latent.shape[1]:
+        latent = open_tensors(files.documents)["latent"]
         Proposer.build(latent).save(files.document_index)
+
+
+def _blocks(X: Segmented, rows: IntVector) -> Blocks:
+    """Return rows to be written a block at a time: those of the base stay in their file."""
+    parts = (rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN))
+    return Blocks(X.base.dtype, (len(rows), X.shape[1]), map(X.take, parts))
 
 
 @contextmanager

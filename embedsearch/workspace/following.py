@@ -13,7 +13,7 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical import LexicalIndex
-from embedsearch.index.lexical.files import unreadable_files
+from embedsearch.index.lexical.files import read_state, unreadable_files
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.trust import check_lexical, note_lexical
@@ -64,6 +64,11 @@ def open_lexical(
 
 def reopened(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
     """Return the index that others have caught up meanwhile, or the same."""
+    try:
+        if read_state(layout.lexical).change <= index.change:
+            return index
+    except (WorkspaceDamagedError, OSError):
+        return index
     found = _opened(layout, index.analyzer, False)
     ahead = found is not None and index.change < found.change <= store.change
     return found if found is not None and ahead else index

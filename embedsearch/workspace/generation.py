@@ -152,7 +152,8 @@ class Generation(Published):
             owners, latent = found.get("owners"), found["latent"]
             if owners is not None:
                 check_owners(owners, len(found["numbers"]), len(latent))
-            return DocumentVectors(found["numbers"], found["vectors"], latent, self.change, owners)
+            numbers, vectors = found["numbers"], found["vectors"]
+            return DocumentVectors.of(numbers, vectors, latent, self.change, owners)
 
     def proposer(self) -> Proposer | None:
         """The clusters of the stored document vectors; None where there are few."""

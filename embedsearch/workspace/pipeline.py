@@ -130,7 +130,7 @@ def index_generation(
     }
 
     if vectors is not None:
-        growth = len(vectors.numbers) / max(generation.fitted_documents, 1)
+        growth = len(vectors) / max(generation.fitted_documents, 1)
         check_room_to_index(layout, generation.number, growth)
 
     def write(files: GenerationLayout) -> None:

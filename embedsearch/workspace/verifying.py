@@ -264,7 +264,7 @@ def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Ite
         if state is not None and state.generation is not None and not report.of("generation"):
             generation = Generation(layout, state.generation)
             try:
-                found = (generation.change, generation.document_vectors.numbers)
+                found = (generation.change, generation.document_vectors.rows.numbers)
             except WorkspaceDamagedError as error:
                 # A manifest may promise what the files have not.
                 yield Problem("generation", "manifest.json", error.reason, REPAIR, True)

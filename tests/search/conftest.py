@@ -102,7 +102,7 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     fusion = Fusion(weights=names, feedback=feedback)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     numbers = np.arange(10, 10 + len(documents))
-    return HybridSearch(lexical, LatentIndex(numbers, X, owners=owners), model)
+    return HybridSearch(lexical, LatentIndex.of(numbers, X, owners=owners), model)
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +159,7 @@ class Planted:
 
     @property
     def search(self) -> HybridSearch:
-        return HybridSearch(self.lexical, LatentIndex(self.numbers, self.X), self.model)
+        return HybridSearch(self.lexical, LatentIndex.of(self.numbers, self.X), self.model)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def both(planted: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     with LexicalIndex.temporary(analyzer) as old, LexicalIndex.temporary(analyzer) as new:
         old.apply(store.changed_since(0), change=store.change)
         change(store)
-        later = LaterDocuments(old.change, planted.model.space.statistics.mean_length)
+        later = LaterDocuments.of(old, planted.model.space.statistics.mean_length)
         new.apply(store.changed_since(0), change=store.change)
         yield Both(CompletedLexical(old, later.followed(store, analyzer)), new, store)
     store.close()
@@ -140,20 +140,31 @@ def test_frequencies_count_both(both: Both) -> None:
 
 def test_what_came_later_is_followed_step_by_step(planted: Any, tmp_path: Path) -> None:
     analyzer = planted.lexical.analyzer
-    with_steps = LaterDocuments(0, 10.0)
+    # Of the first two numbers there may be documents in the index.
+    at_first = with_steps = LaterDocuments(0, 10.0, lambda number: number < 3, 0)
     store = DocumentStore(tmp_path / "r.sqlite", writable=True)
-    for step in range(3):
+    for step in range(40):
         store.add([Document(str(step), f"step {step}"), Document("same", f"changed {step}")])
         with_steps = with_steps.followed(store, analyzer)
-    store.delete(["1"])
+        assert len(with_steps.batches) < 8
+    before = with_steps
+    store.delete(["1", "30"])
     with_steps = with_steps.followed(store, analyzer)
-    at_once = LaterDocuments(0, 10.0).followed(store, analyzer)
+    at_once = at_first.followed(store, analyzer)
     store.close()
-    assert with_steps.words == at_once.words
     assert with_steps.numbers.tolist() == at_once.numbers.tolist()
-    # Number 3 came and went, which an index that saw neither need not know.
-    assert with_steps.stale == at_once.stale
+    assert (len(before), len(with_steps), len(at_once)) == (41, 39, 39)
+    assert with_steps.stale == at_once.stale == {1, 2}
     assert with_steps.change == at_once.change
+    query = planted.lexical.parse("step +changed 39 -30")
+    found, expected = (each.explain(query, planted.lexical) for each in (with_steps, at_once))
+    assert found.keys() == expected.keys() == {2}
+    query = planted.lexical.parse("step 30")
+    found, expected = (each.explain(query, planted.lexical) for each in (with_steps, at_once))
+    assert len(found) == 38
+    assert found == expected
+    # A state that another thread still reads stays as it was.
+    assert len(before.explain(query, planted.lexical)) == 40
 
 
 def test_many_documents_are_narrowed_to_those_that_each_would_be_admitted(planted: Any) -> None:

@@ -13,7 +13,7 @@ from embedsearch._types import Document
 from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder, full_text
-from embedsearch.search.passages import passages_of, split
+from embedsearch.search.passages import split
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
@@ -40,23 +40,25 @@ def encoder(planted: Any) -> TextEncoder:
 @pytest.fixture
 def stored(planted: Any, encoder: TextEncoder, store: DocumentStore) -> DocumentVectors:
     vectors = np.concatenate(list(encoder.documents(planted.documents.values())))
-    return DocumentVectors(planted.numbers, vectors, planted.X, store.change)
+    return DocumentVectors.of(planted.numbers, vectors, planted.X, store.change)
 
 
 def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, model: Any) -> None:
     """Compare with all documents of the record, encoded at once."""
     documents = dict(store.changed_since(0))
     assert found.change == store.change
-    assert sorted(found.numbers.tolist()) == list(documents)
-    order = np.argsort(found.numbers)
+    assert len(found) == len(documents)
+    order = found.rows.in_order
+    assert found.rows.numbers[order].tolist() == list(documents)
+    assert found.rows.find(np.array([*documents, 10**9])).tolist() == [*order.tolist(), -1]
     expected = np.concatenate([np.zeros((0, 8)), *encoder.documents(documents.values())])
-    np.testing.assert_allclose(found.vectors[order], expected, atol=1e-6)
+    np.testing.assert_allclose(found.vectors.take(order), expected, atol=1e-6)
     texts = [full_text(document) for document in documents.values()]
     passages, owners = split(model.space.terms.documents(map(model.analyzer.words, texts)))
-    places, bounds = passages_of(order, found.bounds)
+    places, bounds = found.rows.passages(order)
     assert bounds.tolist() == owners.tolist()
     expected = model.space.documents(passages.counts)
-    np.testing.assert_allclose(found.latent[places], expected, atol=1e-5)
+    np.testing.assert_allclose(found.latent.take(places), expected, atol=1e-5)
 
 
 def change(store: DocumentStore) -> None:
@@ -110,7 +112,8 @@ def test_a_record_that_was_emptied_has_no_vectors(
 ) -> None:
     store.clear()
     found = stored.caught_up(store, encoder, planted.model)
-    assert (found.vectors.shape, found.latent.shape) == ((0, 8), (0, planted.X.shape[1]))
+    assert (len(found), found.rows.alive.tolist()) == (0, [])
+    assert found.index(None).near(planted.X[0], 5).tolist() == []
 
 
 def test_clusters_of_stored_vectors_serve_after_changes(
@@ -126,8 +129,9 @@ def test_clusters_of_stored_vectors_serve_after_changes(
     found = stored.caught_up(store, encoder, planted.model)
     index = found.index(proposer)
     for query in planted.X[::40]:
-        scores = found.latent @ query
-        expected = set(found.numbers[np.argsort(-scores)[:10]].tolist())
+        alive = found.rows.alive
+        scores = index.scores(query, alive)
+        expected = set(index.numbers[alive[np.argsort(-scores)[:10]]].tolist())
         near = set(index.numbers[index.near(query, 60)].tolist())
         assert len(near) == 60
         assert len(expected & near) >= 9

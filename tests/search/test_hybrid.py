@@ -183,7 +183,7 @@ def test_equal_scores_are_ordered_by_number(planted: Any) -> None:
     """The rows of documents that were changed come last; their numbers need not."""
     rows = np.random.default_rng(0).permutation(240)
     X = np.tile(planted.X[:1], (240, 1))
-    search = HybridSearch(None, LatentIndex(planted.numbers[rows], X), planted.model)
+    search = HybridSearch(None, LatentIndex.of(planted.numbers[rows], X), planted.model)
     query = planted.lexical.parse(TEXTS[0])
     found = search.rank(query, TEXTS[0], 50, "latent")
     assert found.numbers.tolist() == list(range(1, 51))
@@ -196,7 +196,7 @@ def test_documents_that_are_all_alike_are_found_without_noise(planted: Any) -> N
         X = np.tile(planted.X[:1], (3, 1))
         spreads = type(planted.model.spreads).of(X, planted.model.space.blocks, no_terms(planted))
         model = replace(planted.model, spreads=spreads)
-        search = HybridSearch(lexical, LatentIndex(np.arange(1, 4), X), model)
+        search = HybridSearch(lexical, LatentIndex.of(np.arange(1, 4), X), model)
         text = one.text.split(".")[0]
         for mode in ("lexical", *EVERY):
             found = search.rank(lexical.parse(text), text, 10, mode)
@@ -212,7 +212,7 @@ def no_terms(planted: Any) -> Any:
 def test_words_that_no_encoder_knows_are_found_by_bm25_alone(planted: Any) -> None:
     with LexicalIndex.temporary(planted.lexical.analyzer) as lexical:
         lexical.apply([(n, Document("x", "zyzzyva")) for n in (4, 8)], change=1)
-        search = HybridSearch(lexical, LatentIndex(planted.numbers, planted.X), planted.model)
+        search = HybridSearch(lexical, LatentIndex.of(planted.numbers, planted.X), planted.model)
         for mode in ("auto", "hybrid", "lexical", "rrf"):
             found = search.rank(lexical.parse("zyzzyva"), "zyzzyva", 10, mode).numbers
             assert found.tolist()[:2] == [4, 8]
@@ -220,7 +220,7 @@ def test_words_that_no_encoder_knows_are_found_by_bm25_alone(planted: Any) -> No
 
 
 def test_without_a_lexical_index_meaning_is_all_there_is(planted: Any) -> None:
-    search = HybridSearch(None, LatentIndex(planted.numbers, planted.X), planted.model)
+    search = HybridSearch(None, LatentIndex.of(planted.numbers, planted.X), planted.model)
     query = planted.lexical.parse(TEXTS[0])
     latent = rank(planted, TEXTS[0], 10, "latent").numbers.tolist()
     assert len(set(search.rank(query, TEXTS[0], 10).numbers.tolist()) & set(latent)) >= 8

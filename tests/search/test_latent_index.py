@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from embedsearch.index.proposing import Proposer
-from embedsearch.search.latent_index import LatentIndex, products
+from embedsearch.search.latent_index import LatentIndex
+from embedsearch.search.passages import products
+from embedsearch.search.segments import DocumentRows, Segmented
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, IntVector
@@ -33,9 +35,18 @@ def test_products_are_inner_products(stored: FloatMatrix) -> None:
     np.testing.assert_allclose(products(stored, query), stored @ query, rtol=1e-5, atol=1e-5)
 
 
+def changed(
+    base: FloatMatrix, came: FloatMatrix, gone: IntVector, proposer: Proposer
+) -> LatentIndex:
+    """Index documents of which some are gone, and others came; numbers are rows."""
+    rows = DocumentRows.of(np.arange(len(base))).without(gone)
+    rows = rows.appended(len(base) + np.arange(len(came)), np.ones(len(came), np.int64))
+    return LatentIndex(rows, Segmented(base).appended(came), proposer)
+
+
 @pytest.mark.parametrize("allowed", [None, np.arange(0, 400, 7)])
 def test_near_are_those_that_are_nearest(stored: FloatMatrix, allowed: IntVector | None) -> None:
-    index = LatentIndex(np.arange(400), stored)
+    index = LatentIndex.of(np.arange(400), stored)
     for query in stored[:10]:
         expected = best(stored, query, np.arange(400) if allowed is None else allowed, 20)
         assert index.nearest(query, 20, allowed)[1].tolist() == expected
@@ -45,7 +56,7 @@ def test_near_are_those_that_are_nearest(stored: FloatMatrix, allowed: IntVector
 def test_those_proposed_are_near_without_being_compared(
     stored: FloatMatrix, proposer: Proposer
 ) -> None:
-    index = LatentIndex(np.arange(400), stored, proposer)
+    index = LatentIndex.of(np.arange(400), stored, proposer)
     for query in stored[:10]:
         near = index.near(query, 20).tolist()
         assert len(near) == 20
@@ -57,15 +68,13 @@ def test_near_are_found_after_documents_have_come_and_gone(
     stored: FloatMatrix, proposer: Proposer
 ) -> None:
     came = np.random.default_rng(1).standard_normal((50, 12)).astype(np.float32)
-    kept = np.arange(0, 400, 2)
-    X = np.concatenate((stored[kept], came))
-    now = np.full(400, -1)
-    now[kept] = np.arange(len(kept))
-    index = LatentIndex(np.arange(len(X)), X, proposer, now)
+    X = np.concatenate((stored, came))
+    index = changed(stored, came, np.arange(1, 400, 2), proposer)
+    alive = np.concatenate((np.arange(0, 400, 2), np.arange(400, 450)))
     for query in (*came[:5], *stored[:5]):
         near = index.near(query, 20).tolist()
         assert len(near) == 20
-        assert set(best(X, query, np.arange(len(X)), 10)) <= set(near)
+        assert set(best(X, query, alive, 10)) <= set(near) <= set(alive.tolist())
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def clustered(monkeypatch: pytest.MonkeyPatch) -> FloatMatrix:
 def test_proposals_miss_few_of_the_nearest_with_and_without_a_filter(
     clustered: FloatMatrix,
 ) -> None:
-    index = LatentIndex(np.arange(3_000), clustered, Proposer.build(clustered))
+    index = LatentIndex.of(np.arange(3_000), clustered, Proposer.build(clustered))
     everything = np.arange(3_000)
     for allowed in (None, everything[::3], everything[everything % 25 < 3]):
         found, sought = 0, 0
@@ -97,7 +106,7 @@ def test_proposals_miss_few_of_the_nearest_with_and_without_a_filter(
 def test_a_filter_on_other_topics_than_the_query_still_gives_all_that_is_asked(
     clustered: FloatMatrix,
 ) -> None:
-    index = LatentIndex(np.arange(3_000), clustered, Proposer.build(clustered))
+    index = LatentIndex.of(np.arange(3_000), clustered, Proposer.build(clustered))
     query = clustered[0]
     allowed = np.flatnonzero(clustered @ query < 0)
     scores, rows = index.nearest(query, 50, allowed)
@@ -112,15 +121,13 @@ def test_what_is_near_is_found_though_all_that_was_proposed_is_gone(
 ) -> None:
     proposer, query = Proposer.build(clustered), clustered[0]
     gone = np.argsort(-(clustered @ query))[:600]
-    kept = np.setdiff1d(np.arange(3_000), gone)
-    now = np.full(3_000, -1)
-    now[kept] = np.arange(len(kept))
     later = np.random.default_rng(3).standard_normal((300, 16)).astype(np.float32) / 9
-    X = np.concatenate((clustered[kept], later))
-    index = LatentIndex(np.arange(len(X)), X, proposer, now)
-    expected = best(X, query, np.arange(len(X)), 10)
+    X = np.concatenate((clustered, later))
+    index = changed(clustered, later, gone, proposer)
+    alive = np.setdiff1d(np.arange(len(X)), gone)
+    expected = best(X, query, alive, 10)
     assert index.nearest(query, 200)[1][:10].tolist() == expected
-    allowed = np.arange(0, len(X), 2)
+    allowed = alive[::2]
     expected = best(X, query, allowed, 10)
     assert index.nearest(query, 200, allowed)[1][:10].tolist() == expected
 
@@ -128,7 +135,7 @@ def test_what_is_near_is_found_though_all_that_was_proposed_is_gone(
 def test_equal_scores_are_ordered_by_number() -> None:
     X = np.ones((50, 7), np.float32)
     numbers = np.random.default_rng(0).permutation(1_000)[:50]
-    index = LatentIndex(numbers, X)
+    index = LatentIndex.of(numbers, X)
     _, rows = index.nearest(np.full(7, 0.3, np.float32), 20)
     assert numbers[rows].tolist() == sorted(numbers.tolist())[:20]
     _, rows = index.nearest(np.full(7, 0.3, np.float32), 5, np.arange(10, 30))
@@ -137,14 +144,14 @@ def test_equal_scores_are_ordered_by_number() -> None:
 
 def test_rows_are_found_by_number(stored: FloatMatrix) -> None:
     numbers = np.array([40, 7, 900, 12])
-    index = LatentIndex(numbers, stored[:4])
+    index = LatentIndex.of(numbers, stored[:4])
     assert index.rows_of(np.array([12, 41, 40, 1_000, -3])).tolist() == [3, -1, 0, -1, -1]
-    assert LatentIndex(numbers[:0], stored[:0]).rows_of(numbers).tolist() == [-1] * 4
+    assert LatentIndex.of(numbers[:0], stored[:0]).rows_of(numbers).tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_tiny_collections_give_what_there_is(stored: FloatMatrix, n: int) -> None:
-    index = LatentIndex(np.arange(n), stored[:n])
+    index = LatentIndex.of(np.arange(n), stored[:n])
     scores, rows = index.nearest(stored[0], 10)
     assert (len(scores), sorted(rows.tolist())) == (n, list(range(n)))
     assert len(index.nearest(stored[0], 10, np.zeros(0, np.int64))[1]) == 0

@@ -16,10 +16,10 @@ from embedsearch.search.passages import (
     all_pieces,
     best_scores,
     check_owners,
-    passages_of,
     pieces_of,
     split,
 )
+from embedsearch.search.segments import DocumentRows, Segmented
 from embedsearch.search.space import Block
 from embedsearch.search.terms import TermDocuments
 
@@ -90,7 +90,7 @@ def best_by_hand(vectors: FloatMatrix, owners: IntVector, query: FloatMatrix) ->
 def test_a_document_has_the_score_of_its_best_passage(
     vectors: FloatMatrix, owners: IntVector
 ) -> None:
-    index, rows = LatentIndex(np.arange(300), vectors, owners=owners), np.array([7, 3, 250])
+    index, rows = LatentIndex.of(np.arange(300), vectors, owners=owners), np.array([7, 3, 250])
     for query in vectors[:5]:
         expected = best_by_hand(vectors, owners, query)
         np.testing.assert_allclose(index.scores(query, rows), expected[rows], rtol=1e-5, atol=1e-5)
@@ -108,7 +108,7 @@ def test_a_document_has_the_score_of_its_best_passage(
 def test_nearest_documents_are_found_among_those_allowed(
     vectors: FloatMatrix, owners: IntVector
 ) -> None:
-    index, allowed = LatentIndex(np.arange(300), vectors, owners=owners), np.arange(0, 300, 7)
+    index, allowed = LatentIndex.of(np.arange(300), vectors, owners=owners), np.arange(0, 300, 7)
     expected = best_by_hand(vectors, owners, vectors[0])[allowed]
     _, nearest = index.nearest(vectors[0], 9, allowed)
     assert nearest.tolist() == allowed[np.argsort(-expected)[:9]].tolist()
@@ -122,7 +122,7 @@ def test_proposed_passages_give_as_many_documents_as_are_asked(
     # One document has all the passages that are nearest to the first query.
     vectors = vectors.copy()
     vectors[owners[4] : owners[5]] = vectors[0] * 3
-    index = LatentIndex(np.arange(300), vectors, Proposer.build(vectors), owners=owners)
+    index = LatentIndex.of(np.arange(300), vectors, Proposer.build(vectors), owners=owners)
     allowed = np.arange(0, 300, 2) if filtered else None
     among = np.arange(300) if allowed is None else allowed
     for query in vectors[:40:8]:
@@ -137,16 +137,16 @@ def test_proposed_passages_give_as_many_documents_as_are_asked(
 def test_proposals_hold_after_documents_have_come_and_gone(
     vectors: FloatMatrix, owners: IntVector
 ) -> None:
-    kept = np.arange(0, 300, 2)
-    passages, bounds = passages_of(kept, owners)
     came = np.random.default_rng(2).standard_normal((30, 12)).astype(np.float32)
-    now = np.full(len(vectors), -1)
-    now[passages] = np.arange(len(passages))
-    together = np.concatenate((vectors[passages], came))
-    ends = np.concatenate((bounds, bounds[-1] + np.arange(3, 31, 3)))
-    index = LatentIndex(np.arange(160), together, Proposer.build(vectors), now, ends)
+    rows = DocumentRows.of(np.arange(300), owners).without(np.arange(1, 300, 2))
+    rows = rows.appended(np.arange(300, 310), np.full(10, 3))
+    X = Segmented(vectors).appended(came)
+    index = LatentIndex(rows, X, Proposer.build(vectors))
+    alive = np.concatenate((np.arange(0, 300, 2), np.arange(300, 310)))
+    assert (rows.alive.tolist(), len(index)) == (alive.tolist(), 160)
     for query in (*came[:5], *vectors[:5]):
-        expected = np.argsort(-best_by_hand(together, ends, query))[:10]
+        scores = best_by_hand(np.concatenate((vectors, came)), rows.bounds, query)
+        expected = alive[np.argsort(-scores[alive])[:10]]
         near = index.near(query, 30).tolist()
         assert len(near) == 30
         assert len(set(expected.tolist()) & set(near)) >= 9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,10 @@ def written_out(search: Any, text: str, numbers: Any) -> Lists:
     bm25 = search.lexical.scores_of(query, numbers).tolist()
     lists: Lists = [dict(zip(numbers.tolist(), bm25, strict=True))]
     for block in model.space.blocks:
-        cosines: NDArray[np.float64] = latent.X[:, block.columns].astype(float) @ vector[
+        cosines: NDArray[np.float64] = latent.X.base[:, block.columns].astype(float) @ vector[
             block.columns
         ].astype(float)
-        ends = latent.owners
+        ends = latent.rows.bounds
         best = [max(cosines[ends[r] : ends[r + 1]]) for r in latent.rows_of(numbers)]
         lists.append(dict(zip(numbers.tolist(), best, strict=True)))
     return [{n: score for n, score in scored.items() if score > 1e-6} for scored in lists]
@@ -91,10 +91,10 @@ def test_a_long_document_has_its_best_passage_in_each_list(long_collection: Any,
 def test_lists_may_take_different_passages_of_one_document(long_collection: Any) -> None:
     search, text = long_collection.search, QUERIES[0]
     vector = rank(search, text).encoded
-    differ = 0
-    for start, stop in zip(search.latent.owners, search.latent.owners[1:], strict=False):
+    X, differ = search.latent.X.base, 0
+    for start, stop in pairwise(search.latent.rows.bounds):
         blocks = [block.columns for block in search.model.space.blocks]
-        best = {int((search.latent.X[start:stop, b] @ vector[b]).argmax()) for b in blocks}
+        best = {int((X[start:stop, b] @ vector[b]).argmax()) for b in blocks}
         differ += len(best) > 1
     assert differ
 
@@ -140,7 +140,7 @@ def test_equal_documents_have_equal_scores_and_come_by_number(planted: Any) -> N
         rows = np.random.default_rng(0).permutation(48)
         numbers = np.arange(1, 49)[rows]
         X = planted.X[numbers % 8]
-        search = HybridSearch(lexical, LatentIndex(numbers, X), planted.model)
+        search = HybridSearch(lexical, LatentIndex.of(numbers, X), planted.model)
         found = rank(search, documents[0][1].text.split(".")[0], 48)
     scores = dict(zip(found.numbers.tolist(), found.scores.tolist(), strict=True))
     for number in range(1, 49):
@@ -237,7 +237,7 @@ def test_what_is_in_no_list_or_ruled_out_has_a_score_of_0(plain: Any) -> None:
 def test_nothing_to_search_is_nothing_found(planted: Any) -> None:
     with LexicalIndex.temporary(planted.lexical.analyzer) as lexical:
         lexical.apply([(1, Document("a", "one"))], change=1)
-        empty = LatentIndex(np.zeros(0, np.int64), planted.X[:0])
+        empty = LatentIndex.of(np.zeros(0, np.int64), planted.X[:0])
         search = HybridSearch(lexical, empty, planted.model)
         found = rank(search, "galaxy of stars")
     assert (len(found.numbers), len(found.scores)) == (0, 0)

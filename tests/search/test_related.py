@@ -28,9 +28,9 @@ def cosines(ws: es.Workspace) -> NDArray[np.float64]:
     """The mean cosine of all pairs of documents, over all spaces: `(n, n)`."""
     search = ws._document_search()
     current = search.current()
-    order = np.argsort(current.numbers)
+    order = current.rows.in_order
     spaces = [np.asarray(ws.documents.vectors)]
-    spaces += [current.latent[order][:, block.columns] for block in search.model.space.blocks]
+    spaces += [current.latent.take(order)[:, block.columns] for block in search.model.space.blocks]
     means = [X.astype(np.float64) @ X.T.astype(np.float64) for X in spaces]
     return np.asarray(sum(means) / len(means))
 

@@ -33,6 +33,31 @@ def test_documents_come_back_as_they_were_added(store: DocumentStore) -> None:
     assert store.get("a/1") == document
 
 
+def test_what_changed_is_read_without_going_through_all_documents(tmp_path: Path) -> None:
+    def steps(n: int) -> int:
+        """Count the instructions of SQLite that it takes to read three changes among n."""
+        store = DocumentStore(tmp_path / f"{n}.sqlite", writable=True)
+        store.add(Document(str(i), "text " * 50) for i in range(n))
+        before, taken = store.change, 0
+
+        def step() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        store.add([Document("3", "changed"), Document("new", "new")])
+        store.delete(["5"])
+        store._connection.set_progress_handler(step, 1)
+        assert [document.id for _, document in store.changed_since(before)] == ["3", "new"]
+        assert store.numbers_since(before) == [4, n + 1]
+        assert store.removed_since(before) == [6]
+        assert store.count_since(before) == 3
+        store.close()
+        return taken
+
+    assert steps(400) == steps(100)
+
+
 def test_adding_says_what_was_new_changed_and_the_same(store: DocumentStore) -> None:
     store.add([Document("a", "one"), Document("b", "two")])
     again = [Document("a", "one"), Document("b", "changed"), Document("c", "three")]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from embedsearch import Document, QueryError
 from embedsearch.store.documents import DocumentStore
+from embedsearch.store.where.columns import read_table
 
 DOCUMENTS = [
     Document("a", "x", {"year": 1985, "lang": "en", "open": True, "pub date": "1985-03-01"}),
@@ -200,3 +204,74 @@ def test_a_field_that_no_document_has_is_named_with_those_that_there_are(
 def test_a_field_that_is_null_everywhere_is_known(store: DocumentStore) -> None:
     store.add([Document("a", "x", {"n": None})])
     assert ids(store, "n is null") == "a"
+
+
+def test_after_random_changes_columns_are_those_that_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedsearch.store.where.columns._SPARE", 5)
+    filters = ("n < 5 and lang = 'en'", "n > 3 or lang is null", "title = 'T3'", "id >= 'd2'")
+    choose = random.Random(1)  # noqa: S311 - documents, not secrets
+    reads = list[int]()
+
+    def counted(*arguments: Any) -> Any:
+        reads.append(1)
+        return read_table(*arguments)
+
+    monkeypatch.setattr("embedsearch.store.where.filtering.read_table", counted)
+
+    def documents(count: int) -> Iterator[Document]:
+        for _ in range(count):
+            n, lang = choose.randrange(10), choose.choice(["en", "de", None])
+            metadata = {"n": n + choose.choice([0, 0.5]), "lang": lang} if n else {}
+            if n > 5:
+                metadata["lang"] = choose.sample(["en", "de", "fr"], n % 3)
+            yield Document(f"d{choose.randrange(60)}", f"text {n}", metadata, f"T{n}")
+
+    path = tmp_path / "record.sqlite"
+    writer, reader = DocumentStore(path, writable=True), DocumentStore(path, writable=False)
+    writer.add(documents(80))
+    for step in range(60):
+        if step % 3 == 2:
+            writer.delete(choose.sample(list(writer.ids()), 2))
+        else:
+            writer.add(documents(2))
+        if step == 41:
+            # Where deletions are forgotten, those who have not seen them read all again.
+            writer.forget_deletions(writer.change)
+        if step % 7 == 6:
+            with suppress(ZeroDivisionError), writer.transaction():
+                writer.add([Document("undone", "x", {"n": 1, "lang": "en"})])
+                assert writer.number("undone") in writer.matching(filters[0])
+                raise ZeroDivisionError
+        once = DocumentStore(path, writable=False)
+        expected = [once.matching(where).tolist() for where in filters]
+        once.close()
+        reads.clear()
+        for store in (writer, reader):
+            assert [store.matching(where).tolist() for where in filters] == expected
+        # The first time each field is read, and after that what changed.
+        assert (not reads) == (step not in (0, 41)), step
+    writer.close()
+    reader.close()
+
+
+def test_following_a_change_does_not_go_through_all_documents(tmp_path: Path) -> None:
+    def steps(n: int) -> int:
+        """Count the instructions of SQLite of a filter after one change."""
+        store, taken = DocumentStore(tmp_path / f"{n}.sqlite", writable=True), 0
+
+        def step() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        store.add(Document(str(i), "x", {"n": i % 7}) for i in range(n))
+        assert len(store.matching("n = 3"))
+        store.add([Document("new", "x", {"n": 3})])
+        store._connection.set_progress_handler(step, 1)
+        assert store.number("new") in store.matching("n = 3")
+        store.close()
+        return taken
+
+    assert steps(700) == steps(70)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
+from embedsearch.vectors.tensors import Blocks, open_tensors, read_metadata, save_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,15 @@ def raw_file(path: Path, header: object, data: bytes = b"") -> Path:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
     return path
+
+
+def test_an_array_in_blocks_has_the_bytes_of_the_whole(tmp_path: Path) -> None:
+    X = np.arange(30, dtype=np.float32).reshape(10, 3)
+    blocks = Blocks(X.dtype, X.shape, (X[start : start + 4] for start in range(0, 10, 4)))
+    counts = np.arange(10)
+    save_tensors(tmp_path / "whole", {"X": X, "counts": counts})
+    save_tensors(tmp_path / "blocks", {"X": blocks, "counts": counts})
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "blocks").read_bytes()
 
 
 def test_a_file_has_the_bytes_of_the_format(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_its_scores_are_fused_and_its_weight_is_told(fused: tuple[Path, str]) ->
         assert info.weights[spec] > 0
         search = ws._document_search().hybrid()
         block = next(b for b in search.model.space.blocks if b.name == spec)
-        assert search.latent.X[:, block.columns].any(axis=1).all()
+        assert search.latent.X.base[:, block.columns].any(axis=1).all()
         for query, topic in PlantedCorpus(documents=120).queries():
             found = [hit.metadata["topic"] for hit in ws.search(query, topn=5)]
             assert found.count(topic) >= 4

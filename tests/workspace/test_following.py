@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import embedsearch as es
@@ -148,6 +151,47 @@ def test_scores_of_a_reader_that_is_behind_are_nearly_those_of_one_that_is_not(
         assert behind[id] == pytest.approx(caught_up[id], rel=0.15, abs=0.1)
 
 
+@pytest.mark.parametrize("fixture", ["path", "clustered"])
+def test_after_random_changes_answers_are_those_of_vectors_that_were_stored(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path: Path = request.getfixturevalue(fixture)
+    choose = random.Random(3)  # noqa: S311 - documents, not secrets
+    texts = [document.text for document in PlantedCorpus(documents=120)]
+    queries = [query for query, _ in PlantedCorpus(documents=120).queries()][:6]
+
+    def answers(ws: es.Workspace) -> dict[object, list[tuple[str, float]]]:
+        ranked = ws._document_search().ranker
+        found: dict[object, list[tuple[str, float]]] = {
+            (mode, query): ranked(mode)([query], 30)[0] for mode in MODES for query in queries
+        }
+        for id in list(ws.documents)[::9]:
+            found[id] = [(hit.id, hit.score) for hit in ws.documents.most_similar(id, topn=8)]
+        where = ws.search(queries[0], topn=9, where="step > 3", explain=True)
+        return found | {"where": [(hit.id, hit.score) for hit in where]}
+
+    with es.open(path, "w") as writer:
+        stored = writer._document_search().current().vectors.base
+        for step in range(25):
+            ids = list(writer.documents)
+            writer.delete(choose.sample(ids, 2))
+            ids = [*choose.sample(list(writer.documents), 2), f"new-{step}", f"newer-{step}"]
+            some = [" ".join(choose.sample(texts, 1 + 20 * (step == 7))) for _ in ids]
+            writer.add(
+                es.Document(id, text, {"step": step}) for id, text in zip(ids, some, strict=True)
+            )
+            writer.search(queries[0], topn=1)
+        followed, vectors = answers(writer), writer.documents.vectors
+        assert writer._document_search().current().vectors.base is stored
+        writer.index()
+        assert writer._document_search().current().vectors.base is not stored
+        for key, expected in answers(writer).items():
+            assert [id for id, _ in followed[key]] == [id for id, _ in expected], key
+            scores = [score for _, score in followed[key]]
+            assert scores == pytest.approx([score for _, score in expected], abs=1e-6), key
+        np.testing.assert_allclose(writer.documents.vectors, vectors, atol=1e-6)
+
+
 def test_killed_while_catching_up_nothing_is_lost(path: Path) -> None:
     process = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert process.returncode == -9
@@ -274,6 +318,33 @@ def test_a_document_of_ten_megabytes_is_found_beside_others(path: Path) -> None:
             assert "huge" in ids(ws, "zyzzyva galaxy", 3, mode)
         with es.open(path) as reader:
             assert ids(reader, "zyzzyva", 1, "lexical") == ["huge"]
+
+
+def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(path) as reader, es.open(path, "w") as writer:
+        writer.add([es.Document("found", "zyzzyva galaxy one")])
+        search = reader._document_search()
+        others = [es.Document(f"other-{n}", "king of france") for n in range(2)]
+        changed = [es.Document("found", f"zyzzyva galaxy changed{n}") for n in range(4)]
+        hits, answered, added = search._hits, [0], iter(others + changed)
+
+        def while_a_writer_adds(*arguments: Any) -> list[es.Hit]:
+            answered[0] += 1
+            writer.add([next(added)])
+            return hits(*arguments)
+
+        monkeypatch.setattr(search, "_hits", while_a_writer_adds)
+
+        found = reader.search("zyzzyva", 1, mode="lexical")
+        assert (answered[0], [hit.id for hit in found]) == (1, ["found"])
+        assert reader.documents.most_similar("found", topn=2)
+        assert answered[0] == 2
+
+        # Thrice in vain; then the record stands still.
+        (hit,) = reader.search("zyzzyva", 1, mode="lexical")
+        assert (answered[0], hit.snippet) == (6, "zyzzyva galaxy changed2")
 
 
 VERSIONS = """

@@ -172,6 +172,10 @@ class _Forms(dict[str, str]):
         self._normalize = TextProcessor(replace(settings, accents="keep")).normalize
 
     def __missing__(self, token: str) -> str:
+        if token.isascii() and token.isalnum() and token.lower() not in self._stop_words:
+            # Most words are one term, which is spelled as it is stored.
+            words = self[token] = strip_accents(self._normalize(token) or HOLE)
+            return words
         terms = self.terms(token)
         stops = " ".join(term.text if term.stop else HOLE for term in terms)
         if stops != HOLE:

@@ -15,6 +15,7 @@ from embedsearch._errors import (
 from embedsearch._progress import SilentProgress
 from embedsearch.index.base import as_count
 from embedsearch.index.lexical._tantivy import (
+    NUMBER,
     load_tantivy,
     make_schema,
     prepare,
@@ -323,6 +324,11 @@ class LexicalIndex:
         """Count the documents that have a term in a field, deleted ones until merged."""
         with reading_errors(self.folder):
             return self._snapshot.frequency(field, term)
+
+    def may_hold(self, number: int) -> bool:
+        """Tell whether there is a document of this number, or was until it is merged."""
+        with reading_errors(self.folder):
+            return self._snapshot.frequency(NUMBER, number) > 0
 
     def explain(self, query: LexicalQuery | str, numbers: Numbers) -> list[list[Contribution]]:
         """Return what each word adds to the scores of given documents, the largest first.

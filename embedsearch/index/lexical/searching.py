@@ -75,8 +75,8 @@ class Snapshot:
         self._searcher.search(anything, 1)
         return []
 
-    def frequency(self, field: str, term: str) -> int:
-        """Count the documents that have a term in a field."""
+    def frequency(self, field: str, term: str | int) -> int:
+        """Count the documents that have a term, or a number, in a field."""
         return int(self._searcher.doc_freq(field, term))
 
     def frequency_of(self, terms: Sequence[Term]) -> int:

@@ -32,6 +32,8 @@ _BATCH = 2_000
 # Codes of what is no single value; those of values follow.
 _NULL, _ABSENT, _LIST, _OBJECT = range(4)
 _NO_VALUES = 4
+# So many values may stay that no document has any more, beyond twice as many as documents.
+_SPARE = 10_000
 
 Record = tuple[int, int, str, str, str]
 
@@ -46,12 +48,14 @@ class Column:
         codes: `(n,)`, for each document the place of its value in `values`.
         rows: `(m,)`, for each element of a list the place of its document.
         elements: `(m,)`, for each element of a list the place of it in `values`.
+        coder: Numbers the values; what it adds to `values` later changes nothing here.
     """
 
     values: Sequence[MetadataScalar]
     codes: NDArray[np.int32]
     rows: NDArray[np.int32]
     elements: NDArray[np.int32]
+    coder: _Coder
 
     @property
     def is_known(self) -> bool:
@@ -62,7 +66,8 @@ class Column:
     def is_object(self) -> bool:
         """Whether it holds objects, and nothing that could be compared."""
         holds = bool((self.codes == _OBJECT).any() or (self.elements == _OBJECT).any())
-        return holds and len(self.values) == _NO_VALUES
+        compared = (self.codes >= _NO_VALUES).any() or (self.elements >= _NO_VALUES).any()
+        return holds and not compared
 
     @property
     def size(self) -> int:
@@ -72,13 +77,32 @@ class Column:
 
     def mask(self, passes: Callable[[MetadataScalar], bool]) -> NDArray[np.bool_]:
         """Say of every document whether its value passes, or one of its list, `(n,)`."""
-        own = map(passes, self.values[_NO_VALUES:])
-        truths = np.zeros(len(self.values), dtype=bool)
-        truths[_NO_VALUES:] = np.fromiter(own, dtype=bool, count=len(self.values) - _NO_VALUES)
+        values = self.values[_NO_VALUES:]
+        truths = np.zeros(_NO_VALUES + len(values), dtype=bool)
+        truths[_NO_VALUES:] = np.fromiter(map(passes, values), dtype=bool, count=len(values))
         truths[[_NULL, _ABSENT]] = passes(None)
         mask: NDArray[np.bool_] = truths[self.codes]
         mask[self.rows[truths[self.elements]]] = True
         return mask
+
+    def changed(self, places: IntVector, fresh: Column, keep: NDArray[np.bool_]) -> Column:
+        """Return the column with other values at some places, and without some of the places.
+
+        Args:
+            places: Of the documents that changed; those that came are beyond the end.
+            fresh: Their values, by the same coder.
+            keep: `(r,)`, for all documents, those that came among them.
+        """
+        codes = np.zeros(len(keep), np.int32)
+        codes[: len(self.codes)] = self.codes
+        codes[places] = fresh.codes
+        holds = keep.copy()
+        holds[places] = False
+        old = holds[self.rows]
+        rows = np.concatenate((self.rows[old], places[fresh.rows]))
+        elements = np.concatenate((self.elements[old], fresh.elements))
+        moved = (np.cumsum(keep) - 1)[rows].astype(np.int32)
+        return Column(self.values, codes[keep], moved, elements, self.coder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +143,72 @@ def read_table(path: Path, connection: sqlite3.Connection, names: Iterable[str])
     for records in _batches(path, connection, with_own):
         change = records[0][0]
         numbers.extend(record[1] for record in records)
-        if with_own:
-            _check_own(path, records)
-        every = _metadata_of(path, connection, records)
-        for name, coder in coders.items():
-            coder.extend(_values(name, every, records))
+        _extend(coders, path, connection, records)
     columns = {name: coder.column() for name, coder in coders.items()}
     return Table(change, np.array(numbers, dtype=np.int64), columns)
+
+
+def caught_up(path: Path, connection: sqlite3.Connection, table: Table) -> Table | None:
+    """Bring columns up to date; None where they must be read again.
+
+    It costs what the changes do, and a few bytes for each document.
+
+    Args:
+        path: The SQLite file, for errors.
+        connection: It, opened.
+        table: Columns of an earlier state.
+
+    Raises:
+        WorkspaceDamagedError: The metadata of a document cannot be read.
+    """
+    latest = "(SELECT change FROM latest), (SELECT count(*) FROM documents), number"
+    # One statement sees one state.
+    query = f"""SELECT {latest}, metadata, id, title FROM documents WHERE change > ?1
+        UNION ALL SELECT {latest}, NULL, '', '' FROM deletions WHERE change > ?1"""
+    with guarded(path):
+        found = connection.execute(query, (table.change,)).fetchall()
+    wasted = any(len(c.values) > 2 * len(c.codes) + _SPARE for c in table.columns.values())
+    if not found or wasted:
+        return None
+    change, count = found[0][:2]
+    records: list[Record] = sorted((change, *row[2:]) for row in found if row[3] is not None)
+    gone = np.array([row[2] for row in found if row[3] is None], np.int64)
+    came = np.array([record[1] for record in records], np.int64)
+    # Documents that came have higher numbers.
+    last = table.numbers[-1] if len(table.numbers) else 0
+    numbers = np.concatenate((table.numbers, came[came > last]))
+    places, keep = np.searchsorted(numbers, came), ~np.isin(numbers, gone)
+    if np.count_nonzero(keep) != count or not np.array_equal(numbers[places], came):
+        # Deletions have been forgotten meanwhile.
+        return None
+    coders = {name: column.coder for name, column in table.columns.items()}
+    _extend(coders, path, connection, records)
+    columns = {
+        name: column.changed(places, coders[name].column(), keep)
+        for name, column in table.columns.items()
+    }
+    return Table(change, numbers[keep], columns)
+
+
+def _extend(
+    coders: Mapping[str, _Coder],
+    path: Path,
+    connection: sqlite3.Connection,
+    records: Sequence[Record],
+) -> None:
+    """Add what records have in each field."""
+    if not coders.keys().isdisjoint(OWN_FIELDS):
+        _check_own(path, records)
+    every = _metadata_of(path, connection, records)
+    for name, coder in coders.items():
+        coder.extend(_values(name, every, records))
 
 
 def _batches(path: Path, connection: sqlite3.Connection, with_own: bool) -> Iterator[list[Record]]:
     own = "id, title" if with_own else "'', ''"
     # One statement sees one state.
     query = f"SELECT (SELECT change FROM latest), number, metadata, {own} FROM documents"
+    query += " ORDER BY number"
     with guarded(path):
         cursor = connection.execute(query)
     while True:
@@ -181,7 +258,7 @@ def _own(metadata: Mapping[str, Any], record: Record, name: str) -> Any:
 
 
 class _Coder:
-    """Numbers the distinct values of a column as they come."""
+    """Numbers the distinct values of a column as they come; a number is never changed."""
 
     def __init__(self) -> None:
         self._codes: dict[object, int] = {(type(None), None): _NULL, (object, ABSENT): _ABSENT}
@@ -199,8 +276,11 @@ class _Coder:
                 self._documents.append(_OBJECT if kind is dict else self._code(kind, value))
 
     def column(self) -> Column:
+        """Return what has come since the last time."""
         rows, elements = (np.array(part, dtype=np.int32) for part in (self._rows, self._elements))
-        return Column(self._values, np.array(self._documents, dtype=np.int32), rows, elements)
+        documents = np.array(self._documents, dtype=np.int32)
+        self._documents, self._rows, self._elements = [], array("i"), array("i")
+        return Column(self._values, documents, rows, elements, self)
 
     def _add_elements(self, elements: list[Any]) -> None:
         for value in elements:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.store.where.columns import OWN_FIELDS, Table, read_table
+from embedsearch.store.where.columns import OWN_FIELDS, Table, caught_up, read_table
 from embedsearch.store.where.parsing import parse_where
 from embedsearch.store.where.tree import Among, And, Comparison, Condition, Not, Or, comparisons_of
 from embedsearch.store.where.unknown import fail_for_object, fail_for_unknown
@@ -37,13 +38,16 @@ class Filters:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path, self._connection = path, connection
         self._table = Table()
+        # Threads share a connection, and the numbers of values.
+        self._lock = Lock()
 
-    def matching(self, where: str, change: int) -> IntVector:
+    def matching(self, where: str, change: int, *, kept: bool = True) -> IntVector:
         """Return the numbers of the documents of which a filter is true.
 
         Args:
             where: The filter, see `parse_where`.
             change: The number of the last change.
+            kept: Whether what is read may be kept: a change that is undone gives its number back.
 
         Returns:
             `(m,)`, ascending, read-only.
@@ -54,7 +58,9 @@ class Filters:
         """
         condition = parse_where(where)
         comparisons = list(comparisons_of(condition))
-        table = self._table_with({one.field.name for one in comparisons}, change)
+        fields = {one.field.name for one in comparisons}
+        with self._lock:
+            table = self._table_with(fields, change) if kept else self._read(fields)
         answer = table.answers.get(where)
         if answer is None:
             self._check_fields(where, comparisons, table)
@@ -65,10 +71,7 @@ class Filters:
         return answer
 
     def _table_with(self, names: Collection[str], change: int) -> Table:
-        # A change that is undone gives its number back.
-        if self._connection.in_transaction:
-            return self._read(names)
-        kept = self._table if self._table.change == change else Table()
+        kept = self._caught_up() if self._table.change != change else self._table
         missing = [name for name in names if name not in kept.columns]
         if not missing:
             return kept
@@ -76,6 +79,14 @@ class Filters:
         is_small = sum(column.size for column in table.columns.values()) < _MOST_KEPT
         self._table = table if is_small else Table()
         return table
+
+    def _caught_up(self) -> Table:
+        """Return what is kept after all changes since, or nothing."""
+        found = None
+        if self._table.columns:
+            found = caught_up(self._path, self._connection, self._table)
+        self._table = Table() if found is None else found
+        return self._table
 
     def _joined(self, kept: Table, missing: Collection[str], names: Collection[str]) -> Table:
         read = self._read(missing)
