@@ -31,7 +31,7 @@ WINDOW_LIMIT = 2**27
 """Bytes that xz and zstd may look back: what `xz -9` and `zstd --ultra -22` need, and no more."""
 
 # A block of zstd is at least 3 bytes, and gives at most 128 KiB.
-_ZSTD_STEP = 2**10
+_ZSTD_STEP = 2**9
 _XZ_STEP = 2**16
 
 
@@ -88,9 +88,17 @@ def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
 class _Unpacker(Protocol):
     """The state of one frame, as `lzma.LZMADecompressor` has it."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool:
+        """Whether all of the frame was returned."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing is left to return without more data."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given and lies behind the frame."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Return up to `max_length` of what `data`, and what was given before, unpack to."""
@@ -114,26 +122,24 @@ class _Frames:
         self._packed = b""
 
     def read(self, size: int = -1, /) -> bytes:
-        while self._frame is not None or self._begin():
-            assert self._frame is not None
-            wants = self._frame.needs_input
-            if wants and not (self._packed or self._refill()):
-                raise EOFError("the last frame has no end")
-            packed, self._packed = (self._packed, b"") if wants else (b"", self._packed)
-            data = self._frame.decompress(packed, size)
-            if self._frame.eof:
-                self._packed, self._frame = self._frame.unused_data + self._packed, None
+        while frame := self._frame or self._next():
+            self._frame, packed = frame, b""
+            if frame.needs_input:
+                if not (self._packed or self._refill()):
+                    raise EOFError("the last frame has no end")
+                packed, self._packed = self._packed, b""
+            data = frame.decompress(packed, size)
+            if frame.eof:
+                self._packed, self._frame = frame.unused_data + self._packed, None
             if data:
                 return data
         return b""
 
-    def _begin(self) -> bool:
-        while True:
+    def _next(self) -> _Unpacker | None:
+        self._packed = self._packed.lstrip(self._padding)
+        while not self._packed and self._refill():
             self._packed = self._packed.lstrip(self._padding)
-            if self._packed or not self._refill():
-                break
-        self._frame = self._new() if self._packed else None
-        return self._frame is not None
+        return self._new() if self._packed else None
 
     def _refill(self) -> bool:
         self._packed = self._stream.read(self._step)
@@ -149,7 +155,6 @@ class _ZstdFrame:
         self._frame = zstandard.ZstdDecompressor(max_window_size=WINDOW_LIMIT).decompressobj()
         self._error = zstandard.ZstdError
         self._plain = io.BytesIO()
-        self.unused_data = b""
 
     @property
     def needs_input(self) -> bool:
@@ -159,13 +164,16 @@ class _ZstdFrame:
     def eof(self) -> bool:
         return self._frame.eof and self.needs_input
 
+    @property
+    def unused_data(self) -> bytes:
+        return self._frame.unused_data
+
     def decompress(self, data: bytes, max_length: int) -> bytes:
         if data:
             try:
                 self._plain = io.BytesIO(self._frame.decompress(data))
             except self._error as error:
                 raise EOFError(str(error)) from error
-            self.unused_data = self._frame.unused_data
         return self._plain.read(max_length)
 
 
