@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
+from embedsearch.text.reading.flat_html import is_costly
 from embedsearch.text.reading.front_matter import front_matter
-from embedsearch.text.reading.markup import html_text
+from embedsearch.text.reading.markup import html_text, title_and_text
 from embedsearch.text.reading.values import plain_value
 
 Read = Callable[..., list[Document]]
@@ -173,6 +174,30 @@ def test_a_wrong_declaration_does_not_spoil_the_text(put: Put, read: Read) -> No
 
 def test_a_page_nested_very_deep_is_read() -> None:
     assert html_text("<div>" * 5000 + "deep" + "</div>" * 5000) == "deep"
+    assert html_text("<div>" * 200_000 + "deep" + "</div>" * 200_000) == "deep"
+
+
+PAGES = [
+    "<!doctype html><html><head><title>The &eacute;tude</title><style>p {}</style></head><body>"
+    "<nav>Home</nav><h1>Big</h1><p>One <b>bo</b>ld\nword&nbsp;&lt;here&gt;<br>new</p>em&shy;bed"
+    "<script>alert('<p>')</script><template>x</template><ul><li>a<li>b</ul><pre><i>x\n y</i></pre>"
+    "m\nn<table><tr><td>1<td>2</table></body></html>",
+    "<p>before<h1>The <i>head</i></h1>after<h1>second</h1>",
+    "<p>a<!-- x > --> b<a title='1 > 2' href=x>c</a><img alt=\"a>b\">d<textarea>t<b></textarea>"
+    "<select><option>x</select>e",
+    "a < b and c > d <3 </ x>y &#99999999999; &#x110000; &amp;amp;",
+    "<svg><title>no</title><text>no</text></svg>z<video>no</video>",
+    "<head><meta charset=utf-8><title>T</title><body>B<nav><nav>x</nav>y</nav>z",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_read_tag_by_tag_says_what_its_tree_does(page: str) -> None:
+    # So many attributes are too much for a tree, and say nothing.
+    costly = f"{page}<wbr {' '.join(f'a{i}' for i in range(300))}>"
+    assert is_costly(costly) > is_costly(page)
+    assert title_and_text(costly) == title_and_text(page)
+    assert title_and_text(page)[1]
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), min_size=1))
