@@ -46,9 +46,7 @@ def check_parts(name: str, text: str, line: int) -> None:
         SourceFormatError: It has so many brackets.
     """
     if len(text) > _MOST_PARTS and text.count("[") + text.count("{") > _MOST_PARTS:
-        reason = (
-            f"a value has more than {_MOST_PARTS:,} lists and objects; cut it into smaller ones"
-        )
+        reason = f"a value has more than {_MOST_PARTS:,} brackets; cut it into smaller ones"
         raise SourceFormatError(name, reason, line)
 
 

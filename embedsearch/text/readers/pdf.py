@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from embedsearch.text.settings import ReadSettings
 
+# Viewers look no further for the header.
+_HEADER, _HEADER_WITHIN = b"%PDF-", 1024
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 
 
@@ -31,13 +33,19 @@ def read_pdf(source: Opened, settings: ReadSettings) -> Iterator[Found]:  # noqa
     """
     if importlib.util.find_spec("pypdf") is None:
         raise MissingExtraError("reading PDF", "pdf")
+    if _HEADER not in source.sample[:_HEADER_WITHIN]:
+        raise _unreadable(source, "it has no header of a PDF")
     with source.seekable() as file:
         size = file.seek(0, SEEK_END)
         file.seek(0)
         try:
             title, text = title_and_text(file, size, DOCUMENT_LIMIT)
         except ValueError as error:
-            reason = f"the PDF cannot be read: {error}; leave it out, or print it to a new PDF"
-            raise SourceFormatError(source.name, reason) from error
+            raise _unreadable(source, str(error)) from error
     if text.strip():
         yield Found(Document("", _HYPHEN.sub("", text), {}, title))
+
+
+def _unreadable(source: Opened, reason: str) -> SourceFormatError:
+    advice = "leave it out, or print it to a new PDF"
+    return SourceFormatError(source.name, f"the PDF cannot be read: {reason}; {advice}")
