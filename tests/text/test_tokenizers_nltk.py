@@ -12,7 +12,7 @@ from nltk import tokenize as nltk_tokenize
 from embedsearch._errors import ParameterError
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import make_tokenizer
-from embedsearch.text.tokenizers.nltk import PIECE, RegexpTokenizer, SentenceTokenizer, pieces
+from embedsearch.text.tokenizers.nltk import PIECE, RegexpTokenizer, pieces
 
 SENTENCE = "I can't go to the U.S. Army; it's 3.14 (#fun) @me :-) \"now\"."
 RIVALS = {
@@ -79,10 +79,3 @@ def test_a_text_of_many_pieces_loses_no_token() -> None:
     text = "alpha beta. " * 30_000
     ours = make_tokenizer(TokenizerSettings(tokenizer="regexp", pattern=r"\w+"))
     assert len(ours.tokenize(text)) == 60_000
-
-
-@pytest.mark.parametrize("name", ["treebank", "toktok"])
-def test_a_long_run_of_spaces_takes_no_longer_than_its_length(name: str) -> None:
-    # NLTK's own patterns take minutes for it.
-    text = "a." + " " * 99_000 + "x y."
-    assert SentenceTokenizer(name).tokenize(text) == SentenceTokenizer(name).tokenize("a. x y.")

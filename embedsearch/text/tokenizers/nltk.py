@@ -92,9 +92,7 @@ class SentenceTokenizer:
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens, punctuation among them, in order."""
         sentences = (part for piece in pieces(text) for part in _SENTENCE_END.split(piece))
-        # Some of NLTK's patterns take the square of a run of spaces.
-        spaced = (" ".join(sentence.split()) for sentence in sentences)
-        return [token for sentence in spaced for token in self._cut(sentence)]
+        return [token for sentence in sentences for token in self._cut(sentence)]
 
 
 def pieces(text: str) -> Iterator[str]:
