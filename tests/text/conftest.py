@@ -66,9 +66,14 @@ def read(path):
             break
     return count, length
 
+def parse_query(text):
+    from embedsearch.index.lexical import LexicalAnalyzer
+    from embedsearch.index.lexical.query import parse_query
+    return parse_query(text, LexicalAnalyzer.for_language("english")).required
+
 for name, argument in calls:
     module, _, function = name.rpartition(":")
-    call = read if name == "read" else getattr(import_module(module), function)
+    call = getattr(import_module(module), function) if module else globals()[name]
     try:
         result = repr(call(argument) if isinstance(argument, str) else call(*argument))[:200]
     except EmbedSearchError as error:
@@ -83,7 +88,7 @@ Limited = Callable[..., tuple[list[str], int]]
 
 @pytest.fixture
 def limited() -> Limited:
-    """Call functions, or `read` files, in a process whose CPU seconds and memory are limited.
+    """Call functions, `read` or `parse_query` in a process of limited CPU time and memory.
 
     A pattern or a loop that takes the square of its input ends with the process, not by a time
     that a test would compare. Returns what each call gave, or its error, and the peak of resident

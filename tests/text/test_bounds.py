@@ -83,6 +83,12 @@ def test_no_text_takes_longer_than_its_length(function: str, limited: Limited) -
     assert peak < 600 * 2**20
 
 
+def test_no_query_takes_longer_than_its_length(limited: Limited) -> None:
+    queries = ['"' * N, ' "a' * N, "+" * N, " -a" * N, ' "a"b' * N, " a" * N, ' "' + "a " * N]
+    results, _ = limited([("parse_query", query) for query in queries])
+    assert len(results) == len(queries)
+
+
 def test_no_page_of_markdown_takes_longer_than_its_length(put: Put, limited: Limited) -> None:
     calls = [
         ("read", str(put(f"{i}.md", "x\n" * (page[0] != "-") + page)))
