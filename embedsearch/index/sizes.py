@@ -9,7 +9,7 @@ from embedsearch._errors import ParameterError
 _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{prefix}B": 1000 ** (i + 1) for i, prefix in enumerate("KMGT")}
 _UNITS |= {f"{prefix}IB": 1024 ** (i + 1) for i, prefix in enumerate("KMGT")}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]{0,3})\s*")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-z]{0,3})")
 
 
 def as_bytes(name: str, size: int | str) -> int:
@@ -23,7 +23,7 @@ def as_bytes(name: str, size: int | str) -> int:
         ParameterError: Something else, or less than 1 byte.
     """
     number = -1
-    match = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    match = _SIZE.fullmatch(size.strip()) if isinstance(size, str) else None
     if match and match[2].upper() in _UNITS:
         number = int(float(match[1]) * _UNITS[match[2].upper()])
     elif isinstance(size, int) and not isinstance(size, bool):

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import zstandard
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
+from embedsearch.text.reading.compression import SUFFIXES, decompressed
+from embedsearch.text.reading.opening import Opened
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -85,3 +89,43 @@ def test_a_name_that_promises_what_is_not_there_is_an_error(
 def test_a_text_that_begins_like_bzip2_is_a_text(put: Put, read: Read) -> None:
     put("a.txt", "BZh9 is how a bzip2 file begins")
     assert read("a.txt")[0].text.startswith("BZh9 is")
+
+
+def test_padding_between_parts_of_xz_is_passed_over(put: Put, read: Read) -> None:
+    put("a.txt.xz", lzma.compress(b"one\n") + bytes(8) + lzma.compress(b"two\n") + bytes(4))
+    assert read("a.txt.xz")[0].text == "one\ntwo\n"
+
+
+@EVERY
+def test_a_few_bytes_never_unpack_to_much_at_once(suffix: str) -> None:
+    kind = SUFFIXES[suffix]
+    zeros = 100_000_000
+    packed = PACK[suffix](bytes(zeros))
+    assert len(packed) < 200_000
+    tracemalloc.start()
+    try:
+        stream = decompressed(kind, io.BytesIO(packed), "a")
+        size = sum(map(len, iter(lambda: stream.read(2**20), b"")))
+        assert size == zeros
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_window_beyond_the_limit_is_refused(put: Put, read: Read) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**28}]
+    put("a.txt.xz", lzma.compress(b"text", filters=filters))
+    # The frame header claims a window of 2 GiB.
+    put("a.txt.zst", b"\x28\xb5\x2f\xfd\x00\xa8" + b"\x21\x00\x00text")
+    for name in ("a.txt.xz", "a.txt.zst"):
+        with pytest.raises(SourceFormatError, match="need more than 128 MiB to unpack"):
+            read(name)
+
+
+def test_what_is_read_from_its_end_is_unpacked_up_to_a_limit() -> None:
+    plain = b"PAR1" + bytes(10**6)
+    with Opened("a.gz", io.BytesIO(gzip.compress(plain))).seekable(len(plain)) as file:
+        assert file.read() == plain
+    source = Opened("a.gz", io.BytesIO(gzip.compress(plain)))
+    with pytest.raises(SourceFormatError, match="more than 1,000,003 bytes; unpack it"):
+        source.seekable(len(plain) - 1).__enter__()

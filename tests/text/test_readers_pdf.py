@@ -4,8 +4,8 @@ import gzip
 import io
 import random
 import sys
+import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from pypdf import PdfReader, PdfWriter
 from embedsearch._errors import CorpusTooSmallError, MissingExtraError, SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
+from embedsearch.text.reading.pdf_text import extracted, title_and_text
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -91,26 +92,100 @@ def test_a_damaged_pdf_is_an_error_or_left_out_of_a_folder(
 ) -> None:
     put("docs/a.pdf", b"%PDF-1.4\nnothing")
     put("docs/b.txt", "text")
-    with pytest.raises(SourceFormatError, match="damaged"):
+    with pytest.raises(SourceFormatError, match="the PDF cannot be read"):
         read("docs/a.pdf")
     assert [document.id for document in read("docs")] == ["b.txt"]
-    assert "a.pdf (the PDF is damaged" in progress.notes[0]
+    assert "a.pdf (the PDF cannot be read" in progress.notes[0]
 
 
-def test_no_damage_of_one_byte_escapes_as_a_foreign_error(put: Put, read: Read) -> None:
+def test_no_damage_of_one_byte_escapes_as_a_foreign_error() -> None:
     chance = random.Random(1)  # noqa: S311
-    for _ in range(60):
+    errors = 0
+    for _ in range(200):
         damaged = bytearray(PAPER)
         damaged[chance.randrange(8, len(PAPER))] = chance.randrange(256)
-        put("a.pdf", bytes(damaged))
-        with suppress(SourceFormatError, CorpusTooSmallError):
-            read("a.pdf")
+        title, text, error = extracted(io.BytesIO(damaged), 10**6)
+        errors += bool(error)
+        assert not (error and (title or text))
+    assert 0 < errors < 200
+
+
+def flate_only(data: bytes) -> bytes:
+    return zlib.compress(data, 1)
+
+
+def flate(data: bytes, filters: int = 1) -> bytes:
+    """Return a packed stream; the outermost of its `filters` is applied here."""
+    packed = flate_only(data)
+    names = "/FlateDecode " * filters
+    head = f"<< /Length {len(packed)} /Filter [{names}] >>\nstream\n"
+    return head.encode() + packed + b"\nendstream"
+
+
+def written(objects: list[bytes]) -> bytes:
+    """Write a PDF of these objects, the first of which is its catalogue; 5 is a font."""
+    nothing = [b"null"] * (4 - len(objects))
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    objects = [*objects, *nothing, font]
+    out, places = b"%PDF-1.5\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>"
+    return out + f"{tail}\nstartxref\n{len(out)}\n%%EOF\n".encode()
+
+
+CATALOGUE = b"<< /Type /Catalog /Pages 2 0 R >>"
+PAGES = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
+_PAGE = b"<< /Type /Page /Parent 2 0 R /Resources << /Font << /F 5 0 R >> >> /MediaBox [0 0 9 9] "
+PAGE = _PAGE + b"/Contents 4 0 R >>"
+MANY = _PAGE + b"/Contents [" + b"4 0 R " * 2000 + b"] >>"
+HOSTILE = {
+    "300 MB in one stream": lambda: [CATALOGUE, PAGES, PAGE, flate(bytes(3 * 10**8))],
+    "packed twice": lambda: [CATALOGUE, PAGES, PAGE, flate(flate_only(bytes(3 * 10**8)), 2)],
+    "one stream 2,000 times": lambda: [CATALOGUE, PAGES, MANY, flate(b"BT (a) Tj ET " * 10**5)],
+    "pages in themselves": lambda: [CATALOGUE, b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 9 >>"],
+    "a million pages": lambda: [
+        CATALOGUE, b"<< /Type /Pages /Kids [" + b"3 0 R " * 10**6 + b"] /Count 1000000 >>", PAGE,
+        flate(b"")],
+    "brackets": lambda: [CATALOGUE, PAGES, PAGE, flate(b"[" * 10**7)],
+    "a length": lambda: [
+        CATALOGUE, PAGES, PAGE, b"<< /Length 999999999999 >>\nstream\nx\nendstream"],
+}  # fmt: skip
+
+
+def within(data: bytes, tmp_path: Path, memory: int, seconds: int) -> str:
+    """Read with limits; return what was wrong, or the text."""
+    path = tmp_path / "a.pdf"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        try:
+            return title_and_text(file, 0, 10**6, memory, seconds)[1]
+        except ValueError as error:
+            return str(error)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_pdf_ends_soon(kind: str, tmp_path: Path) -> None:
+    result = within(written(HOSTILE[kind]()), tmp_path, 2**30, 60)
+    assert "more than 60 seconds" not in result
+    assert len(result) < 200
+
+
+def test_a_pdf_gets_no_more_time_and_memory_than_its_limits(tmp_path: Path) -> None:
+    heavy = written([CATALOGUE, PAGES, PAGE, flate(b"BT /F 9 Tf (word) Tj ET " * 400_000)])
+    assert "more than 1 seconds, or 2,048 MiB" in within(heavy, tmp_path, 2**31, 1)
+    memory = within(heavy, tmp_path, 150 * 2**20, 60)
+    assert memory == "it takes too much memory" or "more than 60 seconds, or 150 MiB" in memory
+    assert within(PAPER, tmp_path, 2**31, 60).endswith("The second page.")
 
 
 def test_a_missing_extra_names_its_command_and_is_left_out_of_a_folder(
     put: Put, read: Read, progress: SilentProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pypdf.errors", None)
+    monkeypatch.setitem(sys.modules, "pypdf", None)
     put("docs/a.pdf", PAPER)
     put("docs/b.txt", "text")
     with pytest.raises(MissingExtraError, match=r"pip install 'embedsearch-engine\[pdf\]'"):

@@ -3,14 +3,16 @@ from __future__ import annotations
 import errno
 from pathlib import Path, PurePosixPath
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedsearch._errors import SourceError, SourceNotFoundError
+from embedsearch._errors import ParameterError, SourceError, SourceNotFoundError
 from embedsearch._progress import SilentProgress
+from embedsearch.text.reading.globs import Glob
 from embedsearch.text.reading.naming import base_ids
 from embedsearch.text.reading.notices import Notices
-from embedsearch.text.reading.walking import SourceFile, glob_pattern, unreadable
+from embedsearch.text.reading.walking import SourceFile, unreadable
 
 
 def test_what_the_system_refuses_is_said_clearly() -> None:
@@ -31,7 +33,51 @@ def test_a_pattern_for_names_agrees_with_pathlib(folders: list[str], start: str)
     path = "/".join([*folders, start + "x"])
     for glob in ("*x", "?x", "a*", "[ab]*", "[!a]?x"):
         name = PurePosixPath(path).name
-        assert bool(glob_pattern(glob).fullmatch(path)) == PurePosixPath("/", name).match(glob)
+        assert Glob(glob).matches(path) == PurePosixPath("/", name).match(glob)
+
+
+def fits(glob: str, path: str) -> bool:
+    """Match by trying every way, one after another."""
+    if not glob:
+        return not path
+    if glob.startswith("**/"):
+        ends = (i for i, letter in enumerate(path) if letter == "/" and i)
+        return fits(glob[3:], path) or any(
+            fits(glob[3:], path[i + 1 :]) for i in ends if "//" not in "/" + path[: i + 1]
+        )
+    if glob.startswith("**"):
+        return any(fits(glob[2:], path[i:]) for i in range(len(path) + 1))
+    if glob[0] == "*":
+        name = path.partition("/")[0]
+        return any(fits(glob[1:], path[i:]) for i in range(len(name) + 1))
+    return bool(path) and (glob[0] == path[0] or (glob[0] == "?" and path[0] != "/")) and fits(
+        glob[1:], path[1:]
+    )  # fmt: skip
+
+
+@given(
+    st.text("ab/*?", max_size=9).filter(lambda glob: "***" not in glob), st.text("ab/", max_size=8)
+)
+def test_a_pattern_of_paths_agrees_with_trying_every_way(glob: str, path: str) -> None:
+    assert Glob(f"/{glob}").matches(f"/{path}") == fits(f"/{glob}", f"/{path}")
+
+
+def test_brackets_of_a_pattern() -> None:
+    for glob, path, fitting in [
+        ("[]x]", "]", True), ("[!a]", "a", False), ("[!a]", "b", True), ("[a", "[a", True),
+        ("[^a]", "^", True), ("[a-c]x", "bx", True), ("[\\\\]", "\\", True), ("[!]", "[!]", True),
+    ]:  # fmt: skip
+        assert Glob(glob).matches(path) == fitting, glob
+    with pytest.raises(ParameterError, match="glob must be a pattern of paths"):
+        Glob("[z-a]")
+    with pytest.raises(ParameterError, match="at most 4,096 characters"):
+        Glob("*" * 5000)
+
+
+def test_many_stars_take_no_longer_than_few() -> None:
+    # A regular expression would try 10**40 ways.
+    assert not Glob("*a" * 40 + "b").matches("a" * 250)
+    assert Glob("**/*a" * 20 + "*").matches("a/" * 30 + "a" * 100)
 
 
 def _file(root: str, relative: str) -> SourceFile:

@@ -10,11 +10,11 @@ from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.encodings import bom_encoding, decoded
 from embedsearch.text.reading.markup import title_and_text
-from embedsearch.text.reading.opening import TREE_LIMIT, Opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -36,12 +36,13 @@ def read_html(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 def _decode(source: Opened, wanted: str | None) -> str:
     declared = None if wanted or bom_encoding(source.sample) else _declared(source.sample)
     if declared is None:
-        return source.text(wanted, TREE_LIMIT)
-    data = source.data(TREE_LIMIT)
+        return source.text(wanted)
+    data = source.data()
     try:
         text = data.decode(declared)
     except UnicodeDecodeError:
-        return "".join(decoded([data], source.encoding(None), source.name))
+        encoding = source.encoding(None)
+        return "".join(decoded([data], encoding, source.name, source.repairs()))
     if not declared.startswith("utf-8"):
         source.say_encoding(declared)
     return text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.readers.json_values import json_values
+from embedsearch.text.readers.json_values import check_parts, json_values
 from embedsearch.text.reading.records import Record, RecordKind, found_in_records
 
 if TYPE_CHECKING:
@@ -15,8 +16,21 @@ if TYPE_CHECKING:
     from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
 
-# NaN and Infinity are not JSON, but several programs write them.
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+_MOST_DIGITS = 4_300
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS:,} digits")
+    return int(digits)
+
+
+# NaN and Infinity are not JSON, but several programs write them. Reading a number takes time with
+# the square of its length, which Python limits itself from 3.10.7 on.
+_DECODER = json.JSONDecoder(
+    parse_constant=lambda _: None,
+    parse_int=None if hasattr(sys, "get_int_max_str_digits") else _integer,
+)
 
 
 def read_json(source: Opened, settings: ReadSettings) -> Iterator[Found]:
@@ -54,6 +68,7 @@ def _lines(source: Opened, settings: ReadSettings) -> Iterator[tuple[int, Record
     for number, line in source.lines(settings.encoding):
         if not line.strip():
             continue
+        check_parts(source.name, line, number)
         try:
             value = decode(line)
         except json.JSONDecodeError as error:

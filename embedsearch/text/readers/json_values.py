@@ -12,6 +12,7 @@ from embedsearch.text.reading.opening import DOCUMENT_LIMIT, too_long
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_MOST_PARTS = 1_000_000
 _SPACE = re.compile(r"[\ufeff \t\r\n]*")
 
 
@@ -31,6 +32,22 @@ def json_values(
     """
     values = _Values(name, chunks, decoder, limit)
     return values.of_list() if values.skip("[") else values.of_stream()
+
+
+def check_parts(name: str, text: str, line: int) -> None:
+    """Refuse a value that may have more than a million lists and objects: each takes memory.
+
+    Args:
+        name: The file, for the error.
+        text: The JSON.
+        line: Where it begins.
+
+    Raises:
+        SourceFormatError: It has so many brackets.
+    """
+    if len(text) > _MOST_PARTS and text.count("[") + text.count("{") > _MOST_PARTS:
+        reason = f"a value has more than {_MOST_PARTS:,} brackets; cut it into smaller ones"
+        raise SourceFormatError(name, reason, line)
 
 
 class _Values:
@@ -113,6 +130,7 @@ class _Values:
         """Add at least as much text as is still there, so that trying again stays cheap."""
         wanted, got = len(self._text) - self._at, 0
         pieces = [self._text[self._at :]]
+        check_parts(self._name, pieces[0], self._line)
         for chunk in self._chunks:
             pieces.append(chunk)
             got += len(chunk)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import MissingExtraError, SourceError, SourceFormatError
+from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened, too_long
 from embedsearch.text.reading.records import Record, RecordKind, found_in_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embedsearch.text.base import Found
-    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
 
 _BATCH = 512
+# Batches of more bytes are turned into values row by row.
+_AT_ONCE = 2**24
+_ROW_LIMIT = 4 * DOCUMENT_LIMIT
 # Beside its own errors: names that are not UTF-8, dates that Python does not have.
 _PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 
@@ -33,7 +36,10 @@ def read_parquet(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         raise MissingExtraError("reading Parquet", "parquet") from error
     with source.seekable() as file:
         try:
-            yield from _read(source, settings, pq.ParquetFile(file))
+            names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
+            # As text each row of a batch would have its own copy of what the file has once.
+            table = pq.ParquetFile(file, read_dictionary=names)
+            yield from _read(source, settings, table)
         except SourceError:
             raise
         except (pa.ArrowException, *_PARSER_ERRORS) as error:
@@ -43,9 +49,32 @@ def read_parquet(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 
 def _read(source: Opened, settings: ReadSettings, table: Any) -> Iterator[Found]:
     kind = RecordKind("row", names=tuple(table.schema_arrow.names))
-    yield from found_in_records(source, enumerate(_rows(table), 1), kind, settings)
+    yield from found_in_records(source, enumerate(_rows(source.name, table), 1), kind, settings)
 
 
-def _rows(table: Any) -> Iterator[Record]:
+def _rows(name: str, table: Any) -> Iterator[Record]:
     for batch in table.iter_batches(batch_size=_BATCH):
-        yield from batch.to_pylist()
+        if _size(batch) <= _AT_ONCE:
+            yield from batch.to_pylist()
+            continue
+        for start in range(len(batch)):
+            row = batch.slice(start, 1)
+            if row.nbytes > _ROW_LIMIT:
+                raise too_long(name, _ROW_LIMIT, "bytes")
+            yield from row.to_pylist()
+
+
+def _is_text(type_: Any) -> bool:
+    return str(type_) in ("string", "large_string", "binary", "large_binary")
+
+
+def _size(batch: Any) -> int:
+    """Return the most bytes that the values of a batch have, each by itself."""
+    size = 0
+    for column in batch.columns:
+        words = getattr(column, "dictionary", None)
+        if words is None:
+            size += column.nbytes
+        elif len(words):
+            size += max(len(word.as_buffer() or b"") for word in words) * len(batch)
+    return size

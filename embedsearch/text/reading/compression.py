@@ -8,7 +8,7 @@ import io
 import lzma
 import re
 import zlib
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.byte_streams import ByteStream, buffered
@@ -26,6 +26,13 @@ _MAGIC = {
 }
 HEAD = 10
 """Bytes that `compression_of` wants to see."""
+
+WINDOW_LIMIT = 2**27
+"""Bytes that xz and zstd may look back: what `xz -9` and `zstd --ultra -22` need, and no more."""
+
+# A block of zstd is at least 3 bytes, and gives at most 128 KiB.
+_ZSTD_STEP = 2**9
+_XZ_STEP = 2**16
 
 
 def without_suffix(name: str) -> str:
@@ -57,8 +64,11 @@ def compression_of(name: str, head: bytes) -> str | None:
 def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
     """Return the plain bytes of a compressed stream.
 
+    However much a few bytes stand for, only a bounded part of it is in memory at a time.
+
     Raises:
-        SourceFormatError: While reading, where the data are damaged or cut short.
+        SourceFormatError: While reading, where the data are damaged or cut short, or need more
+            memory than `WINDOW_LIMIT` allows.
     """
     plain = _OPENERS[kind](cast("IO[bytes]", stream))
 
@@ -66,48 +76,115 @@ def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
         try:
             return plain.read(size)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            if "memory" in str(error).lower():
+                reason = f"the {kind} data need more than {WINDOW_LIMIT >> 20} MiB to unpack"
+                raise SourceFormatError(name, f"{reason}; compress the file again") from error
             reason = f"the {kind} data are damaged or cut short ({error}); fetch the file again"
             raise SourceFormatError(name, reason) from error
 
     return buffered(pull)
 
 
-class _ZstdFrames:
-    """Frames of zstd one after another; the end of the data within a frame is an error."""
+class _Unpacker(Protocol):
+    """The state of one frame, as `lzma.LZMADecompressor` has it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        import zstandard
+    @property
+    def eof(self) -> bool:
+        """Whether all of the frame was returned."""
 
-        self._new = zstandard.ZstdDecompressor().decompressobj
-        self._error = zstandard.ZstdError
-        self._stream, self._frame = stream, self._new()
-        self._plain, self._packed = io.BytesIO(), b""
-        self._inside = False
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing is left to return without more data."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given and lies behind the frame."""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Return up to `max_length` of what `data`, and what was given before, unpack to."""
+
+
+class _Frames:
+    """Frames one after another; the end of the data within a frame is an error.
+
+    Args:
+        stream: The packed bytes.
+        new: Begins a frame.
+        step: Packed bytes that are unpacked at a time.
+        padding: Bytes that may stand between frames.
+    """
+
+    def __init__(
+        self, stream: IO[bytes], new: Callable[[], _Unpacker], step: int, padding: bytes = b""
+    ) -> None:
+        self._stream, self._new, self._step, self._padding = stream, new, step, padding
+        self._frame: _Unpacker | None = None
+        self._packed = b""
 
     def read(self, size: int = -1, /) -> bytes:
-        while not (data := self._plain.read(size)) and self._refill():
-            pass
-        return data
+        while frame := self._frame or self._next():
+            self._frame, packed = frame, b""
+            if frame.needs_input:
+                if not (self._packed or self._refill()):
+                    raise EOFError("the last frame has no end")
+                packed, self._packed = self._packed, b""
+            data = frame.decompress(packed, size)
+            if frame.eof:
+                self._packed, self._frame = frame.unused_data + self._packed, None
+            if data:
+                return data
+        return b""
+
+    def _next(self) -> _Unpacker | None:
+        self._packed = self._packed.lstrip(self._padding)
+        while not self._packed and self._refill():
+            self._packed = self._packed.lstrip(self._padding)
+        return self._new() if self._packed else None
 
     def _refill(self) -> bool:
-        packed = self._packed or self._stream.read(2**16)
-        if not packed:
-            if self._inside:
-                raise EOFError("the last frame has no end")
-            return False
-        try:
-            self._plain = io.BytesIO(self._frame.decompress(packed))
-        except self._error as error:
-            raise EOFError(str(error)) from error
-        self._inside, self._packed = not self._frame.eof, self._frame.unused_data
-        if self._frame.eof:
-            self._frame = self._new()
-        return True
+        self._packed = self._stream.read(self._step)
+        return bool(self._packed)
+
+
+class _ZstdFrame:
+    """A frame of zstd, which gives all that its bytes unpack to at once."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._frame = zstandard.ZstdDecompressor(max_window_size=WINDOW_LIMIT).decompressobj()
+        self._error = zstandard.ZstdError
+        self._plain = io.BytesIO()
+
+    @property
+    def needs_input(self) -> bool:
+        return self._plain.tell() == len(self._plain.getbuffer())
+
+    @property
+    def eof(self) -> bool:
+        return self._frame.eof and self.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._frame.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        if data:
+            try:
+                self._plain = io.BytesIO(self._frame.decompress(data))
+            except self._error as error:
+                raise EOFError(str(error)) from error
+        return self._plain.read(max_length)
+
+
+def _xz_stream() -> _Unpacker:
+    # Beside the window there are some tables.
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW_LIMIT + 2**20)
 
 
 _OPENERS: dict[str, Callable[[IO[bytes]], ByteStream]] = {
     "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
     "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-    "zstd": _ZstdFrames,
+    "xz": lambda stream: _Frames(stream, _xz_stream, _XZ_STEP, b"\0"),
+    "zstd": lambda stream: _Frames(stream, _ZstdFrame, _ZSTD_STEP),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, SourceFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,9 +20,35 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_LOOKED_AT, _LEAST = 2**12, 4
+_NOT_IN_TEXT = ("Cc", "Cn", "Co", "Cs")
 _EVIDENCE = 2**16
+
+_SEQUENCES = re.compile(
+    rb"([\xc2-\xdf][\x80-\xbf])|([\xe1-\xef][\x80-\xbf]{2})|([\xf0-\xf4][\x80-\xbf]{3})"
+)
+_BAD_RUN = re.compile(rb"[\x80-\xff]{3}")
+_HIGH = bytes(range(128, 256))
+# What is left out is rare, and taken for the others when texts are short: fewer candidates, fewer
+# mistakes. Where none of these fits, all codecs are tried.
+_CANDIDATES = [
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "iso8859_2", "iso8859_7", "koi8_r", "cp437", "cp850", "cp866", "mac_roman", "cp874",
+    "cp932", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp949",
+]  # fmt: skip
+# A letter of Latin-1 between ASCII characters, and nothing else beyond ASCII.
+_NOT_LATIN_1 = re.compile(rb"[\x80-\xbf\xd7\xf7]|[\x80-\xff]{2}")
+_FEW_LETTERS = 8
 # A Polish "leży" read as windows-1252 is "le¿y". A middle dot or a soft hyphen may stand there.
 _SIGN_IN_WORD = re.compile(r"[^\W\d_][¡-¬®-¶¸-¿][^\W\d_]")
+
+_LONGEST_RUN = 64
+_ESCAPED = re.compile(f"[\udc80-\udcff]{{1,{_LONGEST_RUN}}}")
+_LEAD = 0xC2
+# Four bytes in a row are hardly windows-1252, but a word of another script.
+_WORD, _MOST_WORDS = 4, 10
+_SHOWN = 3
 
 
 def check_encoding(encoding: str | None) -> None:
@@ -37,6 +64,36 @@ def bom_encoding(sample: bytes) -> str | None:
     return next((name for mark, name in _BOMS if sample.startswith(mark)), None)
 
 
+def wide_encoding(sample: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 in the byte order of a text that has no mark; None if it is neither.
+
+    Spaces, line ends and digits are ASCII in every script; where they are in the right order,
+    the other characters are letters and marks, without controls.
+    """
+    start = sample[:_LOOKED_AT]
+    if b"\0" not in start:
+        return None
+    most, found = 0, None
+    for name in _WIDE:
+        ascii_count = _ascii_of_wide(start, name)
+        if ascii_count > most:
+            most, found = ascii_count, name
+    return found
+
+
+def _ascii_of_wide(start: bytes, encoding: str) -> int:
+    """Count the ASCII characters of a text; 0 if it is no text in this encoding."""
+    whole = len(start) < _LOOKED_AT
+    try:
+        text = codecs.getincrementaldecoder(encoding)("strict").decode(start, final=whole)
+    except UnicodeDecodeError:
+        return 0
+    unusual = {c for c in text if unicodedata.category(c) in _NOT_IN_TEXT}
+    count = sum(map(str.isascii, text))
+    spaced = any(space in text for space in " \n") or 2 * count > len(text)
+    return count if len(text) >= _LEAST and spaced and unusual <= set("\t\n\f\r") else 0
+
+
 def detect_encoding(sample: bytes, whole: bool, name: str) -> str:
     """Return the encoding of a text: by its byte order mark, else UTF-8, else a guess.
 
@@ -48,21 +105,29 @@ def detect_encoding(sample: bytes, whole: bool, name: str) -> str:
     Raises:
         SourceFormatError: No encoding fits.
     """
-    return bom_encoding(sample) or ("utf-8" if _is_utf8(sample, whole) else _guess(sample, name))
+    known = bom_encoding(sample) or wide_encoding(sample)
+    return known or ("utf-8" if _is_utf8(sample, whole) else _guess(sample, name))
 
 
 def _is_utf8(sample: bytes, whole: bool) -> bool:
-    """Tell UTF-8 from other encodings.
+    """Tell UTF-8, even if damaged, from other encodings.
 
-    Text of many good UTF-8 sequences and a rare bad one is UTF-8 with damage: reading it as
-    anything else would spoil every good character, so that decoding may name the bad one.
+    Reading damaged UTF-8 as anything else would spoil every good character. In encodings of one
+    byte per character, hardly any bytes look like a sequence of UTF-8; in those of East Asia some
+    do, mostly of two bytes: their weight is up to half the number of bad bytes from thirty
+    characters on, and up to three times it in a word. There, most bytes are not ASCII. Where most
+    are, single bad ones are letters of windows-1252 that somebody added.
     """
     try:
         codecs.getincrementaldecoder("utf-8")("strict").decode(sample, final=whole)
-    except UnicodeDecodeError:
-        text = sample.decode("utf-8", "replace")
-        bad = text.count("\N{REPLACEMENT CHARACTER}")
-        return len(text) - len(text.encode("ascii", "ignore")) > 11 * bad
+    except UnicodeDecodeError as error:
+        weight = sum(2 * len(found[0]) - 3 for found in _SEQUENCES.finditer(sample))
+        if weight and error.reason == "unexpected end of data":
+            return True
+        bad = sample.decode("utf-8", "replace").count("\N{REPLACEMENT CHARACTER}")
+        if 2 * len(sample.translate(None, _HIGH)) < len(sample):
+            return weight >= 2 * bad
+        return weight >= bad or (weight > 0 and not _BAD_RUN.search(_SEQUENCES.sub(b" ", sample)))
     return True
 
 
@@ -70,8 +135,13 @@ def _guess(sample: bytes, name: str) -> str:
     from charset_normalizer import from_bytes
 
     # Lines of plain ASCII are alike in most encodings; the others carry the evidence.
-    lines = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())
-    matches = from_bytes(lines[:_EVIDENCE])
+    lines = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())[:_EVIDENCE]
+    letters = len(lines) - len(lines.translate(None, _HIGH))
+    if letters <= _FEW_LETTERS and not _NOT_LATIN_1.search(lines):
+        return "cp1252"
+    matches = from_bytes(lines, cp_isolation=_CANDIDATES)
+    if not matches:
+        matches = from_bytes(lines)
     best = matches.best()
     if best is None:
         raise SourceFormatError(name, "is not text in an encoding that can be told; name it with "
@@ -91,32 +161,152 @@ def encoding_title(encoding: str) -> str:
     return name.replace("cp125", "windows-125") if name.startswith("cp125") else name
 
 
-def decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+def decoded(
+    blocks: Iterable[bytes],
+    encoding: str,
+    name: str,
+    repairs: Repairs | None = None,
+    first_line: int = 1,
+) -> Iterator[str]:
     r"""Decode a stream of bytes; every line end becomes `\n`.
 
     Args:
         blocks: The bytes, cut anywhere.
         encoding: A codec of Python's.
         name: The file, for the error.
+        repairs: Repairs bytes that are not UTF-8, if that is the encoding; None allows none.
+        first_line: The line on which the bytes begin.
 
     Raises:
         SourceFormatError: A byte does not belong to the encoding; names its line and place.
     """
+    if repairs is not None and encoding.startswith("utf-8"):
+        yield from _repaired(blocks, encoding, repairs)
+        return
     inner = codecs.getincrementaldecoder(encoding)("strict")
     decoder = io.IncrementalNewlineDecoder(inner, translate=True)
-    place, lines = 0, 1
+    place, line = 0, first_line
     for block in _with_end(blocks):
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode(encoding, "ignore")
             at = place + len(block) - len(error.object) + error.start
-            raise _undecodable(error, encoding, name, lines + before.count("\n"), at) from error
+            raise _undecodable(error, encoding, name, line + before.count("\n"), at) from error
         except UnicodeError as error:
             raise SourceFormatError(name, f"is not {encoding_title(encoding)}: {error}") from error
         place += len(block)
-        lines += text.count("\n")
+        line += text.count("\n")
         yield text
+
+
+def _repaired(blocks: Iterable[bytes], encoding: str, repairs: Repairs) -> Iterator[str]:
+    inner = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    decoder = io.IncrementalNewlineDecoder(inner, translate=True)
+    for block in _with_end(blocks):
+        yield repairs.repair(decoder.decode(block, final=not block), final=not block)
+    repairs.close()
+
+
+class Repairs:
+    """Finds what stands for bytes that are not UTF-8, in a text that otherwise is.
+
+    Such a byte is most often a character of windows-1252 that was pasted: a dash, a quote, or a
+    letter between Latin ones. What remains of a damaged character becomes U+FFFD.
+
+    Args:
+        name: The file, for the error.
+        note: Called at the end with what was repaired, if anything was.
+        line: The line on which the text begins.
+    """
+
+    def __init__(self, name: str, note: Callable[[str], None], line: int = 1) -> None:
+        self._name, self._note = name, note
+        self._held, self._before = "", ""
+        self._line, self._count, self._words = line, 0, 0
+        self._shown: list[str] = []
+
+    def repair(self, text: str, *, final: bool) -> str:
+        """Return text without lone surrogates, which stand for bytes; may hold back its end.
+
+        Raises:
+            SourceFormatError: Whole words are not UTF-8.
+        """
+        text = self._held + text
+        end = len(text) if final else _before_escaped(text)
+        text, self._held = text[:end], text[end:]
+        if not text:
+            return ""
+        parts: list[str] = []
+        start = 0
+        for run in () if text.isascii() else _ESCAPED.finditer(text):
+            self._line += text.count("\n", start, run.start())
+            before = text[run.start() - 1] if run.start() else self._before
+            parts += text[start : run.start()], self._decode(run[0], before, text[run.end() :][:1])
+            start = run.end()
+        self._line += text.count("\n", start)
+        self._before = text[-1]
+        parts.append(text[start:])
+        return "".join(parts)
+
+    def close(self) -> None:
+        """Note what was repaired."""
+        if self._count:
+            more = ", ..." if self._count > len(self._shown) else ""
+            what = "1 byte that is" if self._count == 1 else f"{self._count:,} bytes that are"
+            self._note(f"has {what} not UTF-8: {', '.join(self._shown)}{more}")
+
+    def _decode(self, run: str, before: str, after: str) -> str:
+        data = run.encode("ascii", "surrogateescape")
+        text = _from_windows(data) if before + after and _is_western(before + after) else None
+        cut = not after and data[0] >= _LEAD
+        if text is None or cut or _is_cut_short(data):
+            text = data.decode("utf-8", "replace")
+        elif len(data) >= _WORD:
+            self._add_word(data)
+        self._count += len(data)
+        if len(self._shown) < _SHOWN:
+            self._shown.append(f"0x{data.hex()} in line {self._line:,} (read as {text!r})")
+        return text
+
+    def _add_word(self, data: bytes) -> None:
+        self._words += 1
+        if self._words > _MOST_WORDS:
+            reason = (
+                f"begins as UTF-8, and goes on in another encoding (byte 0x{data[0]:02x}); name "
+                "one with the encoding option, or repair the file"
+            )
+            raise SourceFormatError(self._name, reason, self._line)
+
+
+def _before_escaped(text: str) -> int:
+    """Return where a run of escaped bytes at the end of `text` begins, and its context."""
+    end = len(text)
+    least = max(0, end - _LONGEST_RUN)
+    while end > least and "\udc80" <= text[end - 1] <= "\udcff":
+        end -= 1
+    return end
+
+
+def _is_western(text: str) -> bool:
+    return all(c < "\u0250" or "\u2010" <= c <= "\u203a" for c in text)
+
+
+def _from_windows(data: bytes) -> str | None:
+    """Return what bytes are in windows-1252; None if they are unlikely to be that."""
+    try:
+        return None if b"\xfe" in data or b"\xff" in data else data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_cut_short(data: bytes) -> bool:
+    """Tell the beginning of a character of UTF-8, of two bytes or more."""
+    try:
+        codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    return len(data) > 1
 
 
 def _with_end(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.compression import without_suffix
-from embedsearch.text.reading.encodings import bom_encoding
+from embedsearch.text.reading.encodings import bom_encoding, wide_encoding
 
 if TYPE_CHECKING:
     from embedsearch.text.reading.opening import Opened
@@ -110,7 +110,8 @@ def check_is_text(source: Opened, format_name: str, encoding: str | None) -> Non
     for magic, what in _MAGIC:
         if source.sample.startswith(magic):
             raise SourceFormatError(source.name, f"is {what}, not text; leave it out")
-    if encoding or (bom_encoding(source.sample) or "utf-8-sig") != "utf-8-sig":
+    known = encoding or bom_encoding(source.sample) or wide_encoding(source.sample)
+    if known not in (None, "utf-8-sig"):
         return
     controls = len(source.sample) - len(source.sample.translate(None, _CONTROLS))
     if b"\0" in source.sample or controls > _CONTROL_SHARE * len(source.sample):

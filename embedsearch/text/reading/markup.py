@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embedsearch.text.reading.flat_html import FlatPage, is_costly
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,6 +24,9 @@ _BLOCKS = frozenset({
 })  # fmt: skip
 _CELLS = frozenset(("td", "th"))
 _SPACE = re.compile(r"[^\S\n]+")
+_LINE_END = re.compile(r" ?\n[ \n]*")
+_PART = 2**20
+_TREE_LIMIT = 2**23
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 
@@ -33,25 +38,49 @@ def html_text(html: str) -> str:
 def title_and_text(html: str) -> tuple[str, str]:
     """Return the title of a page and its text.
 
-    The title is the `<title>`, else the first `<h1>`, which is then left out of the text.
+    The title is the `<title>`, else the first `<h1>`, which is then left out of the text. Pages
+    that are very large, or nested in a way that makes trees explode, are read tag by tag.
     """
+    # Lexbor's elements take about seventy times the length of a page of short tags.
+    flat = len(html) > _TREE_LIMIT or is_costly(html)
+    title, text = map(tidy, flat_title_and_text(html) if flat else _of_tree(html))
+    return title.replace("\n", " "), text
+
+
+def flat_title_and_text(html: str) -> tuple[str, str]:
+    """Return the title of a page and its text, not yet tidy, without building a tree."""
+    return FlatPage(html, _UNSEEN, _mark).title_and_text()
+
+
+def _of_tree(html: str) -> tuple[str, str]:
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(html)
     node = tree.css_first("head title")
     if node is None and (node := tree.css_first("h1")) is not None:
-        title = tidy("".join(_pieces(node)))
+        title = "".join(_pieces(node))
         node.decompose()
     else:
-        title = tidy(node.text()) if node is not None else ""
-    text = tidy("".join(_pieces(tree.body))) if tree.body is not None else ""
-    return title.replace("\n", " "), text
+        title = node.text() if node is not None else ""
+    return title, "".join(_pieces(tree.body)) if tree.body is not None else ""
 
 
 def tidy(text: str) -> str:
     """Collapse spaces, drop empty lines and soft hyphens."""
-    lines = _SPACE.sub(" ", text.replace(_SOFT_HYPHEN, "")).split("\n")
-    return "\n".join(line for line in map(str.strip, lines) if line)
+    return "\n".join(filter(None, map(_tidy_part, _parts(text))))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut text at line ends: all of its lines at once would take many times its memory."""
+    start = 0
+    while len(text) - start > _PART and (end := text.find("\n", start + _PART)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _tidy_part(text: str) -> str:
+    return _LINE_END.sub("\n", _SPACE.sub(" ", text.replace(_SOFT_HYPHEN, ""))).strip()
 
 
 def _pieces(root: LexborNode) -> Iterator[str]:

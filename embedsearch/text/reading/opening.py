@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import tempfile
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import IO, TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch.text.reading.byte_streams import ByteStream, read_up_to, rewound
 from embedsearch.text.reading.compression import HEAD, compression_of, decompressed
-from embedsearch.text.reading.encodings import decoded, detect_encoding, encoding_title
+from embedsearch.text.reading.encodings import (
+    Repairs,
+    decoded,
+    detect_encoding,
+    encoding_title,
+)
 from embedsearch.text.reading.notices import Notices
 
 if TYPE_CHECKING:
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
 SAMPLE = 2**20
 """Bytes that are looked at to tell formats and encodings."""
 
-DOCUMENT_LIMIT = 2**28
-"""Characters that one line or one document may have: 268 million, a gigabyte in memory."""
+DOCUMENT_LIMIT = 100_000_000
+"""Characters that one line or one document may have; the store takes no longer text."""
 
-TREE_LIMIT = 2**26
-"""Characters of a page that is parsed as a whole, which takes twenty times their memory."""
+TREE_LIMIT = 2**24
+"""Characters that are parsed as a whole, which takes up to fifty times their memory."""
+
+COPY_LIMIT = 2**32
+"""Bytes that are copied to a temporary file, of what is packed or comes from a pipe."""
 
 
 class Opened:
@@ -72,10 +79,13 @@ class Opened:
     def encoding(self, wanted: str | None) -> str:
         """Return `wanted`, or the encoding that the sample shows; notes one that is not UTF-8."""
         if wanted is None and self._encoding is None:
-            self._encoding = detect_encoding(self.sample, self.whole, self.name)
-            if not self._encoding.startswith("utf-8"):
-                self.say_encoding(self._encoding)
+            self._detect(self.sample, self.whole)
         return wanted or self._encoding or "utf-8"
+
+    def _detect(self, sample: bytes, whole: bool) -> None:
+        self._encoding = detect_encoding(sample, whole, self.name)
+        if not self._encoding.startswith("utf-8"):
+            self.say_encoding(self._encoding)
 
     def say_encoding(self, encoding: str) -> None:
         """Note that the text is read as something that is not UTF-8."""
@@ -95,9 +105,43 @@ class Opened:
         r"""Yield the text in pieces of about a megabyte; every line end is `\n`.
 
         Args:
-            encoding: What to read it as; None detects.
+            encoding: What to read it as; None detects, and repairs single bytes that are not
+                UTF-8.
+
+        Raises:
+            SourceFormatError: A byte does not belong to the encoding; names its line and place.
         """
-        return decoded(self.blocks(), self.encoding(encoding), self.name)
+        if encoding is not None:
+            return decoded(self.blocks(), encoding, self.name)
+        if self.encoding(None) == "utf-8" and self.sample.isascii() and not self.whole:
+            return self._chunks_after_ascii()
+        return decoded(self.blocks(), self.encoding(None), self.name, self.repairs())
+
+    def _chunks_after_ascii(self) -> Iterator[str]:
+        """Yield the text of a file whose sample is ASCII: what comes later shows its encoding.
+
+        All encodings that are still possible are alike up to their first byte beyond ASCII.
+        """
+        blocks, others = self.blocks(), list[bytes]()
+        line = 1
+        for text in decoded(_ascii_blocks(blocks, others), "utf-8", self.name):
+            line += text.count("\n")
+            yield text
+        if others:
+            others += islice(blocks, 1)
+            self._detect(b"".join(others), whole=len(others) == 1)
+            yield from decoded(
+                chain(others, blocks), self.encoding(None), self.name, self.repairs(line), line
+            )
+
+    def repairs(self, line: int = 1) -> Repairs:
+        """Return what repairs single bytes that are not UTF-8, and notes them.
+
+        Args:
+            line: The line on which the text begins.
+        """
+        kind = "with bytes that are not UTF-8"
+        return Repairs(self.name, lambda said: self.notices.few(kind, self.name, said), line)
 
     def lines(
         self, encoding: str | None = None, limit: int = DOCUMENT_LIMIT
@@ -141,17 +185,46 @@ class Opened:
             raise too_long(self.name, limit, "bytes")
         return data
 
+    def _copy_to(self, file: IO[bytes], limit: int) -> None:
+        size = 0
+        for block in self.blocks():
+            size += len(block)
+            if size > limit:
+                reason = f"has more than {limit:,} bytes; unpack it to a file, or cut it"
+                raise SourceFormatError(self.name, reason)
+            file.write(block)
+
     @contextmanager
-    def seekable(self) -> Iterator[IO[bytes]]:
-        """Open the bytes for formats that are read from their end; may use a temporary file."""
+    def seekable(self, limit: int = COPY_LIMIT) -> Iterator[IO[bytes]]:
+        """Open the bytes for formats that are read from their end; may use a temporary file.
+
+        Raises:
+            SourceFormatError: They have to be copied, and are more than `limit`.
+        """
         if self._path is not None:
             with self._path.open("rb") as file:
                 yield file
         else:
             with tempfile.SpooledTemporaryFile(max_size=64 * SAMPLE) as file:
-                shutil.copyfileobj(io.BufferedReader(self._stream), file)
+                self._copy_to(file, limit)
                 file.seek(0)
                 yield file
+
+
+def _ascii_blocks(blocks: Iterator[bytes], others: list[bytes]) -> Iterator[bytes]:
+    r"""Yield blocks up to the first that is not ASCII, which goes to `others`.
+
+    A `\r` at the end of a block goes with the next one, which may begin with its `\n`.
+    """
+    held = b""
+    for block in blocks:
+        whole = held + block
+        if not whole.isascii():
+            others.append(whole)
+            return
+        held = b"\r" if whole.endswith(b"\r") else b""
+        yield whole.removesuffix(b"\r")
+    yield held
 
 
 class _Held:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, SourceError, SourceNotFoundError
+from embedsearch.text.reading.globs import Glob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +92,7 @@ def _files_of(source: str, glob: str, closed: list[str]) -> Iterator[SourceFile]
 
 
 def _in_folder(folder: Path, glob: str, closed: list[str]) -> Iterator[SourceFile]:
-    matches = glob_pattern(glob).fullmatch
+    matches = Glob(glob).matches
     found = False
     for path in sorted(_walk(folder, closed), key=lambda path: path.parts):
         relative = path.relative_to(folder).as_posix()
@@ -128,20 +128,3 @@ def _regular_size(path: Path) -> int | None:
     except OSError:
         return 0  # a broken link, or not ours to look at: opening it will say so
     return info.st_size if stat.S_ISREG(info.st_mode) else None
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Translate a glob: `*` and `?` stay within a name, `**/` is any number of folders."""
-    glob = glob if "/" in glob else f"**/{glob}"
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\])", glob)
-    return re.compile("".join(_glob_part(part) for part in parts), re.DOTALL)
-
-
-def _glob_part(part: str) -> str:
-    wild = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    if part in wild:
-        return wild[part]
-    if part.startswith("[") and part.endswith("]") and len(part) > 2:
-        inside = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-    return re.escape(part)

@@ -1,23 +1,27 @@
-"""Wikitext to plain text: gensim's filter, and what it leaves or loses."""
+"""Wikitext to plain text, in time and memory that grow with its length."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from functools import cache
 from typing import TYPE_CHECKING
+
+from embedsearch.text.reading.flat_html import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Every pattern here is linear: after its first character it takes no text twice.
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _DROPPED = "ref|math|chem|timeline|score|hiero|imagemap|syntaxhighlight|source|graph|templatedata"
 _EMPTY_ELEMENT = re.compile(rf"<(?:{_DROPPED}|references)\b[^<>]*/>", re.IGNORECASE)
-_ELEMENT = re.compile(rf"<({_DROPPED})\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_GALLERY = re.compile(r"<gallery\b[^<>]*>(.*?)</gallery\s*>", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(rf"<({_DROPPED}|gallery)\b[^<>]*>", re.IGNORECASE)
+_CLOSING = re.compile(rf"</({_DROPPED}|gallery)\s*>", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|hr|p|div|li|tr|/p|/div|/li|/tr)\b[^<>]*>", re.IGNORECASE)
-_LESS_THAN = re.compile(r"(?:<|&lt;)(?![a-zA-Z/!])")
-_LESS_MARK = "\ue000"
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _LONE_LINK = re.compile(r"^[ \t]*(?:\[\[[^\[\]|:\n]+:[^\[\]\n]*\]\][ \t]*)+$", re.MULTILINE)
+_OUTSIDE_LINK = re.compile(r"\[(?:[a-z]{2,9}:)?//[^\s\[\]]+([^\[\]\n]*)\]", re.IGNORECASE)
 _MEDIA = re.compile(
     r"[^\[\]|\n]+\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gvag]|web[mp]|pdf|djvu|mp[34]|wav|flac|midi?)\s*",
     re.IGNORECASE,
@@ -30,16 +34,16 @@ _OPTION = re.compile(
 )
 _CELL_STYLE = re.compile(r"^[^|\[\]]*\||^\s*(?:\w+\s*=\s*\"[^\"]*\"\s*)+$")
 
-_MARKS = re.compile(r"'{2,}")
-_HEADING = re.compile(r"^[ \t]*(={1,6})[ \t]*(.*?)[ \t]*\1[ \t]*$", re.MULTILINE)
-_LIST = re.compile(r"^[ \t]*[*#:;]+[ \t]*", re.MULTILINE)
-_SWITCH = re.compile(r"__[A-Z]+__")
+_MARKS = re.compile(r"'{2,}|\[\[|\]\]|__[A-Z]+__|\bhttps?://\S+")
 _HOLLOW = re.compile(r"\([\s,;:/–-]*\)")
 _HOLLOW_START = re.compile(r"\([\s,;:]+(?=\S)")
-_SPACE_BEFORE = re.compile(r"[ \t\xa0]+(?=[,.;:)](?:\s|$))", re.MULTILINE)
 _SPACES = re.compile(r"[ \t\xa0]+")
-_NO_WORDS = re.compile(r"^[\W_]*$")
-_URL = re.compile(r"\bhttps?://\S+")
+_SPACE_BEFORE = re.compile(r" (?=[,.;:)](?:\s|$))", re.MULTILINE)
+_NO_WORDS = re.compile(r"[\W_]*")
+
+# MediaWiki itself follows templates forty deep.
+_DEEPEST = 64
+_HIGHEST_HEADING = 6
 
 
 def plain_text(wikitext: str) -> str:
@@ -52,39 +56,62 @@ def plain_text(wikitext: str) -> str:
     Args:
         wikitext: The page as its authors wrote it.
     """
-    from gensim.corpora.wikicorpus import filter_wiki
-
     text = _without_elements(wikitext)
     text = _replace_balanced(text, "{{", "}}", _template)
     text = _replace_balanced(text, "[[", "]]", _link)
     text = _replace_balanced(text, "{|", "|}", _table)
-    # The filter takes a lone `<` for a tag, up to a `>` that may be pages away.
-    text = filter_wiki(_LESS_THAN.sub(_LESS_MARK, text)).replace(_LESS_MARK, "<")
-    return _polished(text)
+    text = _OUTSIDE_LINK.sub(r"\1", _TAG.sub("", text))
+    return _polished(unescaped(text))
 
 
 def _without_elements(text: str) -> str:
-    text = _EMPTY_ELEMENT.sub("", _COMMENT.sub("", text))
-    text = _GALLERY.sub(_captions, _ELEMENT.sub("", text))
+    text = _cut_elements(_EMPTY_ELEMENT.sub("", _COMMENT.sub("", text)))
     return _BREAK.sub("\n", _LONE_LINK.sub("", text))
 
 
-def _captions(gallery: re.Match[str]) -> str:
-    return "\n".join(line.partition("|")[2] for line in gallery[1].split("\n"))
+def _cut_elements(text: str) -> str:
+    """Remove elements with what is in them, but for the captions of galleries."""
+    closings: defaultdict[str, deque[re.Match[str]]] = defaultdict(deque)
+    for closing in _CLOSING.finditer(text):
+        closings[closing[1].lower()].append(closing)
+    parts, at = list[str](), 0
+    for opening in _OPENING.finditer(text):
+        name = opening[1].lower()
+        left = closings[name]
+        while left and left[0].start() < opening.end():
+            left.popleft()
+        if opening.start() < at or not left:
+            continue
+        inside = text[opening.end() : left[0].start()]
+        parts += text[at : opening.start()], _captions(inside) if name == "gallery" else ""
+        at = left.popleft().end()
+    return "".join([*parts, text[at:]])
+
+
+def _captions(gallery: str) -> str:
+    return "\n".join(line.partition("|")[2] for line in gallery.split("\n"))
 
 
 def _replace_balanced(text: str, opening: str, closing: str, replace: Callable[[str], str]) -> str:
-    """Replace every `opening ... closing`, the innermost first; what has no partner stays."""
-    parts: list[list[str]] = [[]]
-    for piece in _marks(opening, closing).split(text):
-        if piece == opening:
-            parts.append([])
-        elif piece == closing and len(parts) > 1:
+    """Replace every `opening ... closing`, the innermost first; what has no partner stays.
+
+    Marks nested deeper than `_DEEPEST` are left out, and what is in them stays.
+    """
+    parts, at, deeper = [list[str]()], 0, 0
+    for mark in _marks(opening, closing).finditer(text):
+        parts[-1].append(text[at : mark.start()])
+        at = mark.end()
+        if mark[0] == opening:
+            if len(parts) > _DEEPEST:
+                deeper += 1
+            else:
+                parts.append([])
+        elif deeper:
+            deeper -= 1
+        elif len(parts) > 1:
             inside = "".join(parts.pop())
             parts[-1].append(replace(inside))
-        elif piece != closing:
-            parts[-1].append(piece)
-    return "".join("".join(part) for part in parts)
+    return "".join("".join(part) for part in parts) + text[at:]
 
 
 @cache
@@ -106,8 +133,8 @@ def _template(inside: str) -> str:
 def _link(inside: str) -> str:
     target, *options = inside.split("|")
     if not _MEDIA.match(inside):
-        # What names a namespace and has no label is a category or a sister wiki.
-        return options[-1] if options else f"[[{target}]]" if ":" in target else target
+        is_category = target.lstrip().lower().startswith("category:")
+        return options[-1] if options else "" if is_category else target
     caption = options[-1] if options else ""
     return "" if _OPTION.fullmatch(caption) else f"\n{caption}\n"
 
@@ -121,18 +148,32 @@ def _table(inside: str) -> str:
         elif line.startswith("|+"):
             rows.append([_CELL_STYLE.sub("", line[2:])])
             rows.append([])
-        elif line[:1] in ("|", "!"):
-            cells = re.split(r"\|\||!!" if line[0] == "!" else r"\|\|", line[1:])
-            rows[-1].extend(_CELL_STYLE.sub("", cell).strip() for cell in cells)
         else:
-            rows[-1].append(line)
+            begins_cells = line[:1] in ("|", "!")
+            cells = re.split(r"\|\||!!" if line[:1] == "!" else r"\|\|", line[begins_cells:])
+            if begins_cells:
+                cells = [_CELL_STYLE.sub("", cell) for cell in cells]
+            rows[-1].extend(map(str.strip, cells))
     return "\n" + "\n".join(", ".join(filter(None, row)) for row in rows) + "\n"
 
 
 def _polished(text: str) -> str:
-    text = _SWITCH.sub("", _URL.sub("", _MARKS.sub("", text)))
-    text = _LIST.sub("", _HEADING.sub(r"\n\2\n", text))
+    text = _SPACES.sub(" ", _MARKS.sub("", text))
     text = _HOLLOW_START.sub("(", _HOLLOW.sub("", text))
-    text = _SPACES.sub(" ", _SPACE_BEFORE.sub("", text))
-    lines = [line.strip() for line in text.split("\n")]
+    text = _SPACE_BEFORE.sub("", _SPACES.sub(" ", text))
+    lines = map(_line, text.split("\n"))
     return "\n".join(line for line in lines if not _NO_WORDS.fullmatch(line))
+
+
+def _line(line: str) -> str:
+    """Return a line without the marks of a heading, a list, or a table that is not closed."""
+    line = line.strip()
+    if line.startswith(("{|", "|-", "|}")):
+        return ""
+    if line.startswith("|"):
+        return line.rpartition("|")[2].strip()
+    if line.startswith("=") and line.endswith("="):
+        level = min(len(line) - len(line.lstrip("=")), len(line) - len(line.rstrip("=")))
+        level = min(level, _HIGHEST_HEADING, len(line) // 2)
+        return line[level : len(line) - level].strip()
+    return line.lstrip("*#:;").lstrip()
