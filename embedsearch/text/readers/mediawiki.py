@@ -10,6 +10,7 @@ from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened, too_long
 from embedsearch.text.reading.wikitext import plain_text
+from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
 
 
-def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:  # noqa: ARG001
+def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """Yield the articles (namespace 0) of an XML dump; redirects are left out.
 
     The id is that of the page.
@@ -33,9 +34,8 @@ def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:  
             raise too_long(source.name, DOCUMENT_LIMIT, "characters")
         text = plain_text(wikitext)
         if text:
-            yield Found(
-                Document(_child(page, "id"), text, {}, _child(page, "title")), "page", number
-            )
+            id = "" if settings.id_column == NO_ID_COLUMN else _child(page, "id")
+            yield Found(Document(id, text, {}, _child(page, "title")), "page", number)
 
 
 def _pages(source: Opened) -> Iterator[Element]:
