@@ -87,6 +87,11 @@ class SourceError(InputError):
         super().__init__(f"{place}: {reason}")
         self.source, self.reason, self.line = str(source), reason, line
 
+    @property
+    def short_reason(self) -> str:
+        """The reason without its advice, which is for a file that was named by itself."""
+        return self.reason.partition("; ")[0]
+
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
     """A source does not exist."""

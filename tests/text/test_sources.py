@@ -129,12 +129,46 @@ def test_of_a_file_that_breaks_within_a_folder_the_part_before_is_kept(
     assert "nowhere: there is no such file or folder" in progress.notes[-1]
 
 
+def test_settings_among_texts_are_left_out_and_small_data_is_read(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    settings = {
+        "tsconfig.json": {"compilerOptions": {"strict": True}},
+        "package.json": {"name": "a", "version": "1.0", "description": "A small tool that does a "
+                         "thing or two.", "scripts": {"test": "pytest"}},
+        "files.json": {"content": ["src/**/*.ts"], "plugins": []},
+        "list.json": [1, 2, 3],
+        "string.json": "a string of several words that is no object at all",
+        "number.json": 3,
+        "sizes.json": [{"name": "a", "size": 3}],
+        "key.json": {"key": "a" * 64},
+    }  # fmt: skip
+    texts = {
+        "text.json": {"text": "hi"},
+        "titled.json": {"id": "2", "title": "only a title"},
+        "nested.json": {"body": "hi", "author": {"name": "A"}},
+        "noted.json": {"year": 1, "note": "some words of text are enough to be read as one"},
+        "product.json": {"description": "long " * 60, "size": {"x": 1}},
+        "list-of.json": [{"k": 1}, {"abstract": "hi"}],
+    }
+    for name, value in {**settings, **texts}.items():
+        put(f"docs/{name}", json.dumps(value, indent=1))
+    found = read("docs")
+    assert len(found) == 6
+    assert progress.notes[-1].startswith("left out 8 files: ")
+    assert "but no texts" in progress.notes[-1]
+    # What is named by itself is read for what it is.
+    assert read("docs/package.json")[0].text == "A small tool that does a thing or two."
+
+
 def test_a_strict_reading_leaves_nothing_out(put: Put, read: Read) -> None:
     put("docs/a.txt", "text")
     assert ids(read("docs", strict=True)) == ["docs/a.txt"]
     put("docs/b.bin", b"a\0b")
     put("docs/c.jsonl", '{"text": "a"}\n{')
-    with pytest.raises(SourceError, match="2 files cannot be read, and strict") as caught:
+    with pytest.raises(
+        SourceError, match=r"not text; 1 more file cannot be read; a strict"
+    ) as caught:
         read("docs", strict=True)
     assert [(each.line, each.kept) for each in caught.value.left_out] == [(None, 0), (2, 1)]
     with pytest.raises(ParameterError, match="strict must be given without skip_errors"):

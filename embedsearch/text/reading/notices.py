@@ -82,14 +82,14 @@ class Notices:
 
     def close(self) -> None:
         """Note what was only counted so far, and what was left out."""
-        if self.left_out:
-            files = counted(len(self.left_out), "file")
-            self._progress.note(f"left out {files}: {listed(self.left_out)}")
         for kind, count in self._kinds.items():
             if count > FEW:
                 self._progress.note(f"{counted(count - FEW, 'more file')} {kind}")
         for unit, count in self._empty.items():
             self._progress.note(f"left out {counted(count, unit)} without text")
+        if self.left_out:
+            files = counted(len(self.left_out), "file")
+            self._progress.note(f"left out {files}: {listed(self.left_out)}")
 
 
 def counted(count: int, noun: str) -> str:

@@ -18,6 +18,7 @@ from embedsearch._errors import (
 )
 from embedsearch.text.readers import READERS
 from embedsearch.text.reading.byte_streams import counting
+from embedsearch.text.reading.configuration import check_holds_texts
 from embedsearch.text.reading.encodings import check_encoding
 from embedsearch.text.reading.formats import check_is_text, format_of
 from embedsearch.text.reading.naming import Arrival
@@ -159,6 +160,8 @@ class Reading:
             wanted = self._settings.format
             name = format_of(source) if wanted == "auto" else wanted
             check_is_text(source, name, self._settings.encoding)
+            if name == "jsonl" and not file.explicit and self._settings.text_column is None:
+                check_holds_texts(source)
             yield from READERS[name](source, self._settings)
 
     @contextmanager
@@ -236,14 +239,14 @@ def _changed(file: SourceFile) -> SourceChangedError:
 def _left_out(name: str, error: SourceError | MissingExtraError, kept: int) -> LeftOut:
     if isinstance(error, MissingExtraError):
         return LeftOut(name, str(error), None, kept)
-    # What follows is advice for a file that was named by itself.
-    return LeftOut(name, error.reason.partition("; ")[0], error.line, kept)
+    return LeftOut(name, error.short_reason, error.line, kept)
 
 
 def _not_all_read(left_out: list[LeftOut]) -> SourceError:
-    first = left_out[0]
-    said = f"{counted(len(left_out), 'file')} cannot be read, and strict reading allows none"
-    error = SourceError(first.file, f"{said}: {listed(left_out)}")
+    first, others = left_out[0], len(left_out) - 1
+    more = f"; {counted(others, 'more file')} cannot be read" if others else ""
+    reason = f"{first.reason}{more}; a strict reading leaves nothing out"
+    error = SourceError(first.file, reason, first.line)
     error.left_out = tuple(left_out)
     return error
 

@@ -85,7 +85,7 @@ def _listed(
     except SourceError as error:
         if not skip_errors:
             raise
-        listing.left_out.append(LeftOut(error.source, error.reason))
+        listing.left_out.append(LeftOut(error.source, error.short_reason))
         return []
     if source != STREAM:
         listing.named.append(known_path(source))
@@ -184,7 +184,7 @@ def _walk(folder: Path, listing: Listing) -> Iterator[Path]:
             raise unreadable(str(folder), error) from error
         closed = str(error.filename)
         listing.closed.append(known_path(closed))
-        listing.left_out.append(LeftOut(closed, unreadable(closed, error).reason))
+        listing.left_out.append(LeftOut(closed, unreadable(closed, error).short_reason))
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [n for n in folders if not n.startswith(".") and _enters(parent, n, listing)]
