@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -33,9 +34,11 @@ class Sources:
         progress: Progress,
         stdin: BinaryIO | None = None,
     ) -> None:
-        named = [sources] if isinstance(sources, str | Path) else list(sources)
-        if not named:
-            raise ParameterError("sources", "at least one file or folder", sources)
+        named = [sources] if isinstance(sources, str | Path) else sources
+        of_paths = isinstance(named, Iterable) and not isinstance(named, bytes)
+        named = list(named) if of_paths else []
+        if not named or not all(isinstance(each, str | Path) for each in named):
+            raise ParameterError("sources", "a file, a folder, or a list of them", sources)
         self._corpora = [str(each) for each in named if str(each).startswith(CORPUS)]
         plain = [each for each in named if not str(each).startswith(CORPUS)]
         self._progress = progress
