@@ -353,7 +353,7 @@ class _Ingestion:
                 f"{', '.join(self._renamed)}{more}"
             )
         if counts["replaced"]:
-            yield f"{_documents(counts['replaced'])} took the place of others of the same id"
+            yield f"{_documents(counts['replaced'])} took the place of one with the same id"
         if self._adopted:
             yield (
                 f"{_documents(self._adopted)} of an earlier version, whose sources were not kept, "

@@ -76,7 +76,8 @@ def test_the_key_of_a_document_is_its_id_or_its_place() -> None:
         ("", 0, ""): ("", ["f.zip", "p/f.zip", "/p/f.zip"]),
         ("", 0, "in/a.txt"): ("in/a.txt", ["f.zip/in/a.txt", "p/f.zip/in/a.txt"]),
         ("", 3, "in/a.txt"): ("in/a.txt:3", ["f.zip/in/a.txt:3", "p/f.zip/in/a.txt:3"]),
-        ("a", 3, "in/a.csv"): ("in/a.csv:a", ["a", "f.zip/in/a.csv:a"]),
+        ("a", 3, "in/a.csv"): ("in/a.csv::a", ["a", "f.zip/in/a.csv:a"]),
+        (":3", 3, ""): (":::3", [":3", "f.zip::3"]),
     }
     for (id, number, member), (key, ids) in found.items():
         arrival = Arrival(Found(Document(id, "text"), "row", number, member), source)

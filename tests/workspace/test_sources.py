@@ -257,7 +257,7 @@ def test_what_happens_to_taken_ids_can_be_chosen(
     assert add("feb.csv", on_conflict="error") == "2 unchanged"
     put("mar.csv", "id,text\n2,deux\n")
     assert add("mar.csv", on_conflict="replace") == "1 updated, 1 replaced"
-    assert notes == ["1 document took the place of others of the same id"]
+    assert notes == ["1 document took the place of one with the same id"]
     assert ws.documents["2"].text == "deux"
     assert add("jan.csv") == "1 added, 1 unchanged, 1 renamed"
     assert ws.documents["2"].text == "deux"
@@ -404,6 +404,23 @@ def test_what_a_record_cannot_hold_is_the_fault_of_its_file(
     assert "at most 4,096 characters" in left_out.reason
     with pytest.raises(SourceError, match=r"b\.jsonl: the id 'x"):
         add("docs/b.jsonl")
+    put("new/c.txt", "c")
+    with pytest.raises(es.CorpusTooSmallError, match=r"c\.txt: the id 'ppp"):
+        add("new", id_prefix="p" * 5000)
+
+
+def test_given_ids_that_look_like_made_ones_are_kept_apart(
+    ws: es.Workspace, put: Put, add: Add
+) -> None:
+    records = [{"text": "1"}, {"id": "m.jsonl:1", "text": "2"}, {"id": ":1", "text": "3"}]
+    put("m.jsonl", rows(*records, {"id": "2", "text": "4"}, {"text": "5"}))
+    assert add("m.jsonl") == "5 added, 1 renamed"
+    before = texts(ws)
+    assert sorted(before.values()) == ["1", "2", "3", "4", "5"]
+    assert add("m.jsonl") == "5 unchanged"
+    put("m.jsonl", rows(*reversed(records)))
+    add("m.jsonl", prune=True)
+    assert sorted(texts(ws).values()) == ["1", "2", "3"]
 
 
 def test_the_same_id_many_times_costs_no_more_than_each(ws: es.Workspace, put: Put) -> None:

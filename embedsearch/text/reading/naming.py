@@ -79,7 +79,8 @@ class Arrival(NamedTuple):
         given, member = self.found.document.id, self.found.member
         if not given:
             return member + self._numbered
-        return f"{member}:{given}" if member else given
+        # A given id is never taken for a number.
+        return f"{member}::{given}" if member or given.startswith(":") else given
 
     @property
     def place(self) -> str:

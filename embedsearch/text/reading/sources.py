@@ -87,6 +87,7 @@ class Reading:
         self._notices.left_out += self._listing.left_out
         self._read: set[str | bytes] = set()
         self._refusal: InputError | None = None
+        self._count = 0
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -100,15 +101,13 @@ class Reading:
 
     def __iter__(self) -> Iterator[Arrival]:
         """Yield each document with the source that it is from."""
-        files, count = self._listing.files, 0
+        files = self._listing.files
         with self._progress.task("reading", _total(files), "bytes") as task:
             for file in files:
-                for arrival in self._of_file(file, task):
-                    count += 1
-                    yield arrival
+                yield from self._of_file(file, task)
         if self._settings.strict and self.left_out:
             raise _not_all_read(self.left_out)
-        if not count:
+        if not self._count:
             raise _no_text(files, self.left_out)
         self._notices.close()
 
@@ -140,6 +139,7 @@ class Reading:
                 yield Arrival(found, file.source)
                 self._check_accepted(name)
                 kept += 1
+                self._count += 1
         except (SourceError, MissingExtraError) as error:
             if file.explicit and not self._settings.skip_errors:
                 raise
