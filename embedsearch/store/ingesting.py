@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
 
 _NAMED = 3
+_PIECE = 1 << 15
 _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replace"
 
 
@@ -98,8 +99,8 @@ class _Ingestion:
         self._store, self._origins = store, store.origins()
         self._prefix, self._policy = settings.id_prefix, settings.on_conflict
         self.change, self.counts = store.change, Counter[str]()
-        # A bit for each origin that was there before: met again or not. Later ones were met.
-        self._met = bytearray(self._origins.latest // 8 + 1)
+        # A bit for each origin, in pieces: whether it was met in this call.
+        self._met: dict[int, bytearray] = {}
         self._source: Source | None = None
         self._number, self._is_new = 0, False
         self._turns: dict[str, int] = {}
@@ -301,11 +302,14 @@ class _Ingestion:
         return turn
 
     def _meet(self, origin: int) -> None:
-        if origin <= self._origins.latest:
-            self._met[origin >> 3] |= 1 << (origin & 7)
+        piece, bit = divmod(origin, _PIECE)
+        bits = self._met.setdefault(piece, bytearray(_PIECE // 8))
+        bits[bit >> 3] |= 1 << (bit & 7)
 
     def _was_met(self, origin: int) -> bool:
-        return origin > self._origins.latest or bool(self._met[origin >> 3] >> (origin & 7) & 1)
+        piece, bit = divmod(origin, _PIECE)
+        bits = self._met.get(piece)
+        return bits is not None and bool(bits[bit >> 3] >> (bit & 7) & 1)
 
     def _is_former(self, number: int) -> bool:
         return number <= self._origins.since and not self._origins.of(number)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+# A forged record may have anything in its rows.
+_IS_PATH = "typeof(path) IN ('text', 'blob')"
 # No name comes after these.
 _LAST = "\U0010ffff"
 _LAST_BYTES = b"\xff" * 255
@@ -44,12 +46,10 @@ class Known(NamedTuple):
 
 
 class Other(NamedTuple):
-    """One of the origins of a document; `origin` and `source` are their numbers."""
+    """One of the origins of a document: its number, and the path of its source."""
 
     origin: int
-    source: int
     path: str | bytes
-    key: str
 
 
 class Origins:
@@ -66,8 +66,9 @@ class Origins:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path, self._connection = path, connection
-        self.since = self._one("SELECT max(number) FROM origins_since")
-        self.latest = self._one("SELECT max(origin) FROM origins")
+        self.since = self._one(
+            "SELECT max(number) FROM origins_since WHERE typeof(number) = 'integer'"
+        )
         self.latest_source = self._one("SELECT max(source) FROM sources")
 
     def source(self, path: str | bytes) -> int | None:
@@ -89,7 +90,10 @@ class Origins:
         # Paths that are not UTF-8 are bytes, and come after all others.
         encoded = os.fsencode(path).rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
         ranges.append((path, encoded, encoded + _LAST_BYTES))
-        query = "SELECT source, path FROM sources WHERE path = ? OR path BETWEEN ? AND ?"
+        query = (
+            "SELECT source, path FROM sources "
+            f"WHERE (path = ? OR path BETWEEN ? AND ?) AND {_IS_PATH}"
+        )
         found: dict[int, str | bytes] = {}
         for values in ranges:
             with guarded(self._path):
@@ -115,8 +119,8 @@ class Origins:
     def of(self, number: int) -> list[Other]:
         """List the origins of a document, the first first."""
         query = (
-            "SELECT origin, source, path, key FROM origins JOIN sources USING (source) "
-            "WHERE number = ? ORDER BY origin"
+            "SELECT origin, path FROM origins JOIN sources USING (source) "
+            f"WHERE number = ? AND {_IS_PATH} ORDER BY origin"
         )
         with guarded(self._path):
             return [Other(*row) for row in self._connection.execute(query, (number,))]

@@ -461,6 +461,27 @@ def test_a_salvaged_record_still_knows_where_documents_are_from(
         assert (changes.updated, changes.unchanged, changes.added) == (1, 2, 0)
 
 
+def test_origins_that_cannot_have_been_written_do_no_harm(
+    put: Put, ws: es.Workspace, add: Add, tmp_path: Path
+) -> None:
+    put("docs/a.txt", "a")
+    put("docs/b.txt", "b")
+    assert add("docs") == "2 added"
+    ws.close()
+    record = tmp_path / "w.es" / "documents.sqlite"
+    with closing(sqlite3.connect(record)) as connection:
+        connection.execute("UPDATE origins SET origin = ? WHERE number = 1", (2**62,))
+        connection.execute("INSERT INTO origins VALUES (7, 99, 'x', 1), (8, 3, 'y', 77)")
+        connection.execute("INSERT INTO sources VALUES (3, x'00ff')")
+        connection.execute("UPDATE origins_since SET number = 'x'")
+        connection.commit()
+    assert any("lead nowhere" in fault for fault in record_faults(record))
+    with es.open(tmp_path / "w.es", "w") as again:
+        put("docs/a.txt", "changed")
+        changes = again.add_sources("docs", prune=True)
+        assert (changes.updated, changes.unchanged, changes.pruned) == (1, 1, 0)
+
+
 def test_corpora_are_sources_too(ws: es.Workspace, add: Add) -> None:
     assert add("corpus:lantern-bay").endswith("added")
     count = len(ws.documents)
