@@ -124,7 +124,8 @@ class _Ingestion:
         except InputError as error:
             return error
         self._enter(arrival.source)
-        self.counts["empty"] += not row[2].strip()
+        if not row[2].strip():
+            self.counts["empty"] += 1
         # Nothing of a new source is known by its origin, unless it came in this call: then its
         # id is taken.
         if self._is_new and not (self._origins.since and arrival.former_id()):
@@ -303,7 +304,9 @@ class _Ingestion:
 
     def _meet(self, origin: int) -> None:
         piece, bit = divmod(origin, _PIECE)
-        bits = self._met.setdefault(piece, bytearray(_PIECE // 8))
+        bits = self._met.get(piece)
+        if bits is None:
+            bits = self._met[piece] = bytearray(_PIECE // 8)
         bits[bit >> 3] |= 1 << (bit & 7)
 
     def _was_met(self, origin: int) -> bool:
