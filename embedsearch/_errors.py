@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 
 class EmbedSearchError(Exception):
@@ -50,7 +51,13 @@ class EmbedSearchError(Exception):
 
 
 class InputError(EmbedSearchError, ValueError):
-    """Something that was given cannot be used."""
+    """Something that was given cannot be used.
+
+    Attributes:
+        left_out: Where files were read, those that could not be, with their reasons.
+    """
+
+    left_out: Sequence[Any] = ()
 
 
 class ParameterError(InputError):
@@ -80,6 +87,11 @@ class SourceError(InputError):
         super().__init__(f"{place}: {reason}")
         self.source, self.reason, self.line = str(source), reason, line
 
+    @property
+    def short_reason(self) -> str:
+        """The reason without its advice, which is for a file that was named by itself."""
+        return self.reason.partition("; ")[0]
+
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
     """A source does not exist."""
@@ -94,14 +106,23 @@ class SourceChangedError(SourceError):
 
 
 class DuplicateIdError(InputError):
-    """Two documents of one source have the same id."""
+    """Two documents have the same id.
 
-    def __init__(self, id: str, first: str, second: str) -> None:
-        super().__init__(
-            f"two documents have the id {id!r} ({first} and {second}); "
-            "give each its own, or leave the id out to have one made"
-        )
-        self.id = id
+    Attributes:
+        id: The id.
+        first: The place of one of them.
+        second: The place of the other.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        first: str,
+        second: str,
+        advice: str = "give each its own, or leave the id out to have one made",
+    ) -> None:
+        super().__init__(f"two documents have the id {id!r} ({first} and {second}); {advice}")
+        self.id, self.first, self.second = id, first, second
 
 
 class CorpusTooSmallError(InputError):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch._errors import InputError
+from embedsearch.cli.answers import Answer
 from embedsearch.cli.batch import read_lines
 from embedsearch.cli.building_options import (
     given,
     index_options,
     read_options,
     search_options,
+    source_options,
     sources_argument,
     tokenizer_options,
     training_options,
@@ -24,10 +28,22 @@ from embedsearch.cli.options import (
     wait_option,
     workspace_option,
 )
-from embedsearch.cli.output import show, tell
+from embedsearch.cli.output import json_line, show, tell
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
-from embedsearch.cli.summaries import of_build, of_changes, of_deletion, of_index, of_training
+from embedsearch.cli.summaries import (
+    json_of_build,
+    of_build,
+    of_changes,
+    of_deletion,
+    of_index,
+    of_training,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from embedsearch.workspace import LeftOut, Workspace
 
 
 @click.command()
@@ -37,6 +53,7 @@ from embedsearch.cli.summaries import of_build, of_changes, of_deletion, of_inde
 @wait_option
 @quiet_option
 @read_options
+@source_options
 @tokenizer_options
 @training_options
 @search_options
@@ -47,6 +64,8 @@ def build(
     overwrite: bool,
     wait: float | None,
     quiet: bool,
+    report: str | None,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Make a workspace: read text, train word vectors, index.
@@ -60,16 +79,21 @@ def build(
     """  # noqa: D301 - click ends its own wrapping at a backspace
     from embedsearch import workspace as facade
 
-    with facade.build(
-        list(sources),
-        workspace,
-        overwrite=overwrite,
-        wait=wait,
-        progress=make_progress(quiet=quiet),
-        **given(options),
-    ) as ws:
+    def made() -> Workspace:
+        return facade.build(
+            list(sources),
+            workspace,
+            overwrite=overwrite,
+            wait=wait,
+            progress=make_progress(quiet=quiet),
+            **given(options),
+        )
+
+    with _with_report(made, report) as ws:
         if not quiet:
             tell(*of_build(ws, workspace))
+        if as_json:
+            show(Answer.one(json_of_build(ws, workspace)), "json")
 
 
 @click.command()
@@ -79,30 +103,46 @@ def build(
 @durability_option
 @quiet_option
 @read_options
+@source_options
+@click.option("--prune", is_flag=True, help="Delete documents whose files or rows are gone.")
 def add(
     sources: tuple[str, ...],
     workspace: str,
     wait: float | None,
     durability: str,
     quiet: bool,
+    report: str | None,
+    as_json: bool,
+    prune: bool,
     **options: Any,
 ) -> None:
-    """Add documents, or renew those that have changed.
+    """Add documents, and renew those that have changed.
 
-    SOURCE is as for `embedsearch build`. A workspace that is not there is made. Queries find new
-    documents at once, by the words that are known; `embedsearch train` learns their words too,
-    and `embedsearch index` makes queries faster again after many of them.
-    """
+    SOURCE is as for `embedsearch build`. A workspace that is not there is made. A file that was
+    read before updates the documents that it made, by whatever name it is called. Queries find
+    new documents at once, by the words that are known; `embedsearch train` learns their words
+    too, and `embedsearch index` makes queries faster again after many of them.
+
+    \b
+    embedsearch add docs/ --prune -w my.es
+    cat more.jsonl | embedsearch add - --on-conflict replace -w my.es
+    """  # noqa: D301 - click ends its own wrapping at a backspace
     from embedsearch.workspace import ReadSettings, opened_or_created
 
+    progress = make_progress(quiet=quiet)
     with opened_or_created(workspace, wait=wait, durability=durability) as ws:
-        changes = ws.add_sources(
-            list(sources),
-            read=ReadSettings(**given(options)),
-            progress=make_progress(quiet=quiet),
-        )
+
+        def added() -> Workspace:
+            settings = ReadSettings(**given(options))
+            ws.add_sources(list(sources), read=settings, prune=prune, progress=progress)
+            return ws
+
+        changes = _with_report(added, report).changes
+        assert changes is not None  # noqa: S101 - just made
         if not quiet:
             tell(*of_changes(changes, ws, workspace))
+        if as_json:
+            show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
 
 @click.command()
@@ -192,3 +232,29 @@ def index(
             tell(*of_index(changes, ws, learned=learned, reindexed=reindexed))
         if explain:
             show(indexes_of(ws, quiet=quiet), output)
+
+
+def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
+    """Read sources, and write what could not be read to a file, also if it is all of them."""
+    if file is not None and not (folder := Path(file).absolute().parent).is_dir():
+        raise click.UsageError(f"The folder of --report is not there: {folder}")
+    try:
+        ws = work()
+    except InputError as error:
+        if file is not None and error.left_out:
+            _write_report(file, error.left_out)
+        raise
+    if file is not None and ws.changes is not None:
+        _write_report(file, ws.changes.left_out)
+    return ws
+
+
+def _write_report(file: str, left_out: Sequence[LeftOut]) -> None:
+    from embedsearch._files import write_whole
+
+    lines = "".join(json_line(each.to_json()) for each in left_out)
+    try:
+        # A name that is not UTF-8 becomes escapes of JSON.
+        write_whole(Path(file), lines.encode("utf-8", "backslashreplace").decode())
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error

@@ -7,17 +7,26 @@ from typing import Any
 import click
 
 from embedsearch.cli.options import Decorator, together
-from embedsearch.workspace import ACCENTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
 
 sources_argument: Decorator[Any] = click.argument(
-    "sources", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="SOURCE..."
+    # One that cannot be read is an error of ours, which --skip-errors may leave out.
+    "sources",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
+    metavar="SOURCE...",
 )
 
 read_options = together(
     click.option("--format", type=click.Choice(FORMATS), help="Format of the sources. [auto]"),
     click.option("--split", type=click.Choice(SPLITS), help="A document of plain text. [file]"),
     click.option("--glob", metavar="PATTERN", help="Which files of a folder to read. [**/*]"),
-    click.option("--id-column", metavar="NAME", help="Column or key of the id. [guessed]"),
+    click.option(
+        "--id-column",
+        metavar="NAME",
+        help="Column or key of the id; none makes ids of the file and the row. [guessed]",
+    ),
     click.option("--title-column", metavar="NAME", help="Column or key of the title. [guessed]"),
     click.option("--text-column", metavar="NAME", help="Column or key of the text. [guessed]"),
     click.option(
@@ -32,6 +41,37 @@ read_options = together(
         "--delimiter",
         metavar="CHARACTER",
         help="Between the cells of CSV and TSV: a character, or tab, space, ... [detected]",
+    ),
+)
+
+source_options = together(
+    click.option("--id-prefix", metavar="TEXT", help="Put before the ids of new documents."),
+    click.option(
+        "--on-conflict",
+        type=click.Choice(CONFLICTS),
+        help="A document whose id belongs to another source gets another id, is an error, or "
+        "takes the place of the other. [rename]",
+    ),
+    click.option(
+        "--skip-errors",
+        is_flag=True,
+        default=None,
+        help="Leave out a SOURCE that cannot be read, as files of folders are.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        default=None,
+        help="Fail if any file cannot be read, or not to its end.",
+    ),
+    click.option(
+        "--report",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write what could not be read to FILE: JSON, one object a line.",
+    ),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Write what was done, and left out, as JSON."
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from embedsearch.cli.answers import Answer
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
 
 _DECIMALS = 6
 _SHOWN_PAIRS = 6
-_COLUMNS = ("id", "score", "title", "snippet", "metadata", "highlights")
-_HIDDEN = frozenset({"metadata", "highlights"})
+_COLUMNS = ("id", "score", "title", "snippet", "metadata", "source", "highlights")
+_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+_HIDDEN = frozenset({"metadata", "source", "highlights"})
 
 
-def documents_found(found: Hits, *, explained: bool = False) -> Answer:
+def documents_found(
+    found: Hits, sources: Mapping[str, str] = _NO_SOURCES, *, explained: bool = False
+) -> Answer:
     """Give hits as an answer.
 
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
@@ -25,10 +29,11 @@ def documents_found(found: Hits, *, explained: bool = False) -> Answer:
 
     Args:
         found: The hits.
+        sources: The file, stream or corpus that each is from, by id, where it is known.
         explained: Whether they come with explanations.
     """
     return Answer(
-        [_record(hit) for hit in found],
+        [_record(hit, sources.get(hit.id)) for hit in found],
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN,
         notes=tuple(_notes(found)),
@@ -37,13 +42,14 @@ def documents_found(found: Hits, *, explained: bool = False) -> Answer:
     )
 
 
-def _record(hit: Hit) -> dict[str, Any]:
+def _record(hit: Hit, source: str | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
         "score": round(float(hit.score), _DECIMALS),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
+        "source": source,
         "highlights": [
             {**mark._asdict(), "score": round(mark.score, _DECIMALS)} for mark in hit.highlights
         ],

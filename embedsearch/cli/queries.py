@@ -14,7 +14,7 @@ from embedsearch.cli.hits import documents_found
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from embedsearch._types import Neighbors
+    from embedsearch._types import Hits, Neighbors
     from embedsearch.workspace import Progress, Workspace
 
 DECIMALS = 6
@@ -87,7 +87,7 @@ def search(
 ) -> Answer:
     """Give the documents that answer a text; see `Workspace.search`."""
     found = ws.search(text, topn, mode, where, explain=explain, expand=expand, feedback=feedback)
-    return documents_found(found, explained=explain)
+    return documents_found(found, _sources(ws, found), explained=explain)
 
 
 def related(
@@ -115,9 +115,22 @@ def related(
     if ws.goes_by_vectors:
         if texts:
             raise QueryError("texts cannot be compared with vectors; give ids")
-        return documents_found(ws.vectors.most_similar(ids, less, topn, where))
+        near = ws.vectors.most_similar(ids, less, topn, where)
+        return documents_found(near, _sources(ws, near))
     like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
-    return documents_found(ws.documents.most_similar(like, less, topn, where))
+    found = ws.documents.most_similar(like, less, topn, where)
+    return documents_found(found, _sources(ws, found))
+
+
+def _sources(ws: Workspace, found: Hits) -> dict[str, str]:
+    """Look up where documents are from, as far as that is known."""
+    sources: dict[str, str] = {}
+    for hit in found:
+        # One may have been deleted since it was found.
+        origin = ws.documents.source(hit.id) if hit.id in ws.documents else None
+        if origin is not None:
+            sources[hit.id] = origin.source
+    return sources
 
 
 def duplicates(ws: Workspace, threshold: float, groups: bool, progress: Progress) -> Answer:

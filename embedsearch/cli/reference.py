@@ -51,9 +51,10 @@ nearer.
 | `corpora list` | `[{"name", "title", ...}, ...]` |
 | `corpora show` | `{"name", "title", ...}` |
 
-A document that was found also has its `"metadata"`, and `"highlights"`: for each word of the
-snippet that answers a word of the query `"start"` and `"stop"` in characters, the `"query_word"`,
-and a `"score"`, 1 for the same word and less for one that is near in meaning. With `--explain` it
+A document that was found also has its `"metadata"`, its `"source"` (a file, `-`, `corpus:NAME`,
+or null), and `"highlights"`: for each word of the snippet that answers a word of the query
+`"start"` and `"stop"` in characters, the `"query_word"`, and a `"score"`, 1 for the same word
+and less for one that is near in meaning. With `--explain` it
 has an `"explanation"`: its `"score"` is the sum of the `"contribution"` of all `"parts"` and of
 the `"rest"`. With `--mode rrf` a part is a list, and its `"rank"` the place in it, from 1.
 

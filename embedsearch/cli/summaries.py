@@ -18,7 +18,9 @@ def of_build(ws: Workspace, path: str) -> list[str]:
     """Say what a new workspace holds, and give a question that it can answer."""
     info = ws.info()
     seconds = float(info.report["seconds"])
+    rest = [] if ws.changes is None else _rest(ws.changes)
     return [
+        *([f"Read with {', '.join(rest)}."] if rest else []),
         f"Built {path}: {count(info.documents, 'document')}, {count(info.tokens, 'token')}, "
         f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions; "
         f"trained in {seconds:.1f} s.",
@@ -26,11 +28,26 @@ def of_build(ws: Workspace, path: str) -> list[str]:
     ]
 
 
+def json_of_build(ws: Workspace, path: str) -> dict[str, Any]:
+    """Give what a new workspace holds, and what was read for it."""
+    info = ws.info()
+    return {
+        "workspace": path,
+        "documents": info.documents,
+        "tokens": info.tokens,
+        "vocabulary": info.vocabulary,
+        "vector_size": info.vector_size,
+        "seconds": float(info.report["seconds"]),
+        **({} if ws.changes is None else ws.changes.to_json()),
+    }
+
+
 def of_changes(changes: Changes, ws: Workspace, path: str) -> list[str]:
     """Say what was added, and what makes use of it."""
+    rest = "".join(f"; {each}" for each in _rest(changes))
     lines = [
         f"Added {changes.added:,}, updated {changes.updated:,}, "
-        f"unchanged {count(changes.unchanged, 'document')}."
+        f"unchanged {count(changes.unchanged, 'document')}{rest}."
     ]
     info = ws.info()
     if info.generation is None:
@@ -38,6 +55,20 @@ def of_changes(changes: Changes, ws: Workspace, path: str) -> list[str]:
     elif info.advice is not None and info.advice.startswith("train"):
         lines.append(f"Advice: {info.advice}.")
     return lines
+
+
+def _rest(changes: Changes) -> list[str]:
+    """Say what is seldom: only as far as it happened."""
+    counts = {
+        "renamed": changes.renamed,
+        "in the place of others": changes.replaced,
+        "gone from the sources": changes.vanished - changes.pruned,
+        "pruned": changes.pruned,
+        "without a text": changes.empty,
+    }
+    said = [f"{number:,} {what}" for what, number in counts.items() if number]
+    files = len(changes.left_out)
+    return [*said, f"{count(files, 'file')} left out"] if files else said
 
 
 def of_deletion(deleted: int) -> list[str]:

@@ -16,7 +16,7 @@ from embedsearch.store.limits import MOST_NUMBER, shortened
 from embedsearch.store.log import has_lost
 from embedsearch.store.metadata import BrokenRowError
 from embedsearch.store.numbers import is_number, number_faults
-from embedsearch.store.schema import SCHEMA, to_document, to_row
+from embedsearch.store.schema import DOCUMENTS, ORIGINS, has_origins, to_document, to_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,13 +114,15 @@ def unexpected_tables(connection: sqlite3.Connection) -> list[str]:
 
     A trigger or a view of somebody else would run when the record is read or written.
     """
+    found = _schema_of(connection)
     reference = sqlite3.connect(":memory:")
     try:
-        reference.executescript(SCHEMA)
+        reference.executescript(DOCUMENTS)
+        if has_origins(connection):
+            reference.executescript(ORIGINS)
         expected = _schema_of(reference)
     finally:
         reference.close()
-    found = _schema_of(connection)
     names = {name for kind, name, table, sql in expected ^ found}
     return sorted(name for name in names if not name.startswith("sqlite_stat"))
 
@@ -202,6 +204,13 @@ def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
     )
     if connection.execute(query).fetchone()[0]:
         yield "the highest number of a document is lower than that of one that is or was there"
+    if has_origins(connection):
+        query = (
+            "SELECT count(*) FROM origins WHERE number NOT IN (SELECT number FROM documents) "
+            "OR source NOT IN (SELECT source FROM sources)"
+        )
+        if lost := connection.execute(query).fetchone()[0]:
+            yield f"{lost:,} notes of where a document is from lead nowhere"
 
 
 def _counted(count: int) -> str:

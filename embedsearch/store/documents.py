@@ -10,10 +10,10 @@ import sqlite3
 import weakref
 from collections.abc import Iterable
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import (
     ParameterError,
@@ -26,7 +26,8 @@ from embedsearch.store.connection import broken_document, connect, damaged_recor
 from embedsearch.store.limits import MOST_NUMBER
 from embedsearch.store.metadata import BrokenRowError
 from embedsearch.store.numbers import is_number, number_faults
-from embedsearch.store.schema import to_document, to_row
+from embedsearch.store.origins import Origin, Origins, shown
+from embedsearch.store.schema import Row, has_origins, to_document, to_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Document, IntVector
     from embedsearch.store.where.filtering import Filters
+    from embedsearch.text.reading.notices import LeftOut
 
 _FIELDS = "id, title, text, metadata"
 _BATCH = 500
@@ -46,14 +48,32 @@ class Changes:
     """What adding documents did.
 
     Attributes:
-        added: Documents with a new id.
+        added: Documents that are new.
         updated: Documents whose text, title or metadata changed.
         unchanged: Documents that were there already, as they are.
+        renamed: Of those added, how many have another id than their own, which belongs to a
+            document of another source.
+        replaced: Of those updated, how many took the place of a document of another source.
+        vanished: Documents of the sources that come from files or rows that are gone.
+        pruned: Of those, how many were deleted.
+        empty: Documents without a text.
+        left_out: Files that could not be read, or not to their end.
     """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    renamed: int = 0
+    replaced: int = 0
+    vanished: int = 0
+    pruned: int = 0
+    empty: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        counts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**counts, "left_out": [each.to_json() for each in self.left_out]}
 
 
 class DocumentStore:
@@ -138,6 +158,23 @@ class DocumentStore:
             raise UnknownDocumentError(id, self.similar_ids(id))
         return number
 
+    def origin(self, id: str) -> Origin | None:
+        """Return where a document is from; None where that is not known.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+        """
+        number = self.number(id)
+        if not has_origins(self._connection):
+            return None
+        query = (
+            "SELECT path, key FROM origins JOIN sources USING (source) "
+            "WHERE number = ? ORDER BY origin"
+        )
+        with guarded(self.path):
+            row = self._connection.execute(query, (number,)).fetchone()
+        return None if row is None else Origin(shown(row[0]), str(row[1]))
+
     def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
         """Return the documents of these numbers that are still there."""
         found: dict[int, Document] = {}
@@ -209,8 +246,8 @@ class DocumentStore:
         changed = "SELECT number FROM documents WHERE change > ?"
         query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({changed})"
         query += " ORDER BY number"
-        for number, *fields in self._rows(query, change):
-            yield int(number), self._document(fields)
+        for number, *row in self._rows(query, change):
+            yield int(number), self._document(row)
 
     def numbers_since(self, change: int) -> list[int]:
         """Return the numbers of documents that changed after `change`, ascending."""
@@ -344,7 +381,11 @@ class DocumentStore:
                 change += outcome != 2
                 counts[outcome] += 1
             self.reach(change)
-        return Changes(*counts)
+        return Changes(added=counts[0], updated=counts[1], unchanged=counts[2])
+
+    def origins(self) -> Origins:
+        """Return where documents are from; the record must be open for writing."""
+        return Origins(self.path, self._connection)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete documents and return how many.
@@ -356,7 +397,7 @@ class DocumentStore:
             change = start = self.change
             for id in dict.fromkeys(ids):
                 change += 1
-                self._remove(self.number(id), change)
+                self.remove(self.number(id), change)
             self.reach(change)
         return change - start
 
@@ -365,7 +406,8 @@ class DocumentStore:
         with self.transaction():
             change = self.change + 1
             self._execute("INSERT INTO deletions SELECT number, ? FROM documents", change)
-            self._execute("DELETE FROM documents")
+            for table in ("documents", "origins", "sources"):
+                self._execute(f"DELETE FROM {table}")
             self.reach(change)
 
     def _document(self, row: Sequence[object]) -> Document:
@@ -424,24 +466,43 @@ class DocumentStore:
     def _put(self, document: Document, change: int) -> int:
         """Return 0 for an added, 1 for an updated and 2 for an unchanged document."""
         row = to_row(document)
-        with guarded(self.path):
-            old = self._connection.execute(
-                "SELECT number, digest FROM documents WHERE id = ?", (row[0],)
-            ).fetchone()
-        if old is None:
-            columns = f"{_FIELDS}, digest, change"
-            insert = f"INSERT INTO documents ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
-            self._execute(insert, *row, change)
+        found = self.find(row[0])
+        if found is None:
+            self.insert(row, change)
             return 0
-        if old[1] == row[4]:
+        number, digest = found
+        if digest == row[4]:
             return 2
-        assignments = "title = ?, text = ?, metadata = ?, digest = ?, change = ?"
-        update = f"UPDATE documents SET {assignments} WHERE number = ?"
-        self._execute(update, *row[1:], change, old[0])
+        self.update(number, row, change)
+        # It no longer is what its file says: reading that again must not undo this unsaid.
+        self._execute("DELETE FROM origins WHERE number = ?", number)
         return 1
 
-    def _remove(self, number: int, change: int) -> None:
+    def find(self, id: str) -> tuple[int, bytes] | None:
+        """Return number and digest of the document of an id, or None."""
+        query = "SELECT number, digest FROM documents WHERE id = ?"
+        with guarded(self.path):
+            row = self._connection.execute(query, (id,)).fetchone()
+        return None if row is None else (int(row[0]), row[1])
+
+    def insert(self, row: Row, change: int) -> int | None:
+        """Insert a row within a transaction; return its number, or None where its id is taken."""
+        marks = "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+        statement = f"INSERT INTO documents ({_FIELDS}, digest, change) {marks}"
+        with guarded(self.path):
+            cursor = self._connection.execute(statement, (*row, change))
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def update(self, number: int, row: Row, change: int) -> None:
+        """Give a document the content of a row, within a transaction; it keeps its id."""
+        assignments = "title = ?, text = ?, metadata = ?, digest = ?, change = ?"
+        statement = f"UPDATE documents SET {assignments} WHERE number = ?"
+        self._execute(statement, *row[1:], change, number)
+
+    def remove(self, number: int, change: int) -> None:
+        """Delete a document within a transaction."""
         self._execute("DELETE FROM documents WHERE number = ?", number)
+        self._execute("DELETE FROM origins WHERE number = ?", number)
         self._execute("INSERT INTO deletions VALUES (?, ?)", number, change)
 
     def _number(self, id: object) -> int | None:

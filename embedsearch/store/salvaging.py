@@ -57,6 +57,8 @@ class _Found:
     pairs: set[tuple[int, int]] = field(default_factory=set)
     twice: set[int] = field(default_factory=set)
     deleted: dict[int, int] = field(default_factory=dict)
+    sources: dict[int, str] = field(default_factory=dict)
+    origins: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     latest: int = 0
 
 
@@ -206,6 +208,10 @@ def _note_entry(found: _Found, cell: Cell) -> None:
 
 def _note_row(found: _Found, cell: Cell) -> None:
     match cell.values:
+        case (None, str(path)):
+            found.sources[cell.rowid] = path
+        case (None, int(source), str(key), int(number)):
+            found.origins.setdefault((source, key), set()).add(number)
         case (None, int(change)) if 0 < change < LARGEST:
             found.deleted[cell.rowid] = change
         case (int(change),) if change < LARGEST:
@@ -289,6 +295,7 @@ def _insert(
     connection.executemany("INSERT INTO deletions VALUES (?, ?)", deleted.items())
     connection.execute("DELETE FROM deletions WHERE number IN (SELECT number FROM documents)")
     connection.execute("UPDATE latest SET change = ?", (change,))
+    _insert_origins(connection, found)
     # A number is never used twice.
     highest = max([0, *deleted, *found.changes])
     connection.execute(
@@ -298,3 +305,22 @@ def _insert(
     connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?)", (highest,))
     connection.execute("COMMIT")
     return refused
+
+
+def _insert_origins(connection: sqlite3.Connection, found: _Found) -> None:
+    """Write where documents are from, as far as that is sure."""
+    kept = {int(row[0]) for row in connection.execute("SELECT number FROM documents")}
+    sure = {key: min(numbers) for key, numbers in found.origins.items() if len(numbers) == 1}
+    paths = {path: source for source, path in sorted(found.sources.items())}
+    connection.executemany("INSERT INTO sources (path, source) VALUES (?, ?)", paths.items())
+    known = set(paths.values())
+    connection.executemany(
+        "INSERT INTO origins (source, key, number) VALUES (?, ?, ?)",
+        (
+            (*key, number)
+            for key, number in sorted(sure.items())
+            if key[0] in known and number in kept
+        ),
+    )
+    # Of the others nobody knows where they are from; reading finds them by their ids.
+    connection.execute("UPDATE origins_since SET number = ?", (max([0, *kept]),))

@@ -14,7 +14,7 @@ from embedsearch.store.metadata import BrokenRowError, metadata_json, parse_meta
 if TYPE_CHECKING:
     import sqlite3
 
-SCHEMA = """
+DOCUMENTS = """
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -33,6 +33,31 @@ CREATE INDEX IF NOT EXISTS deletions_by_change ON deletions (change);
 CREATE TABLE IF NOT EXISTS latest (change INTEGER NOT NULL);
 INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
 """
+"""All that the first versions had."""
+
+# Indexes have two columns at least, so that those of documents are known by their shape when
+# pages of a damaged file are read one by one.
+ORIGINS = """
+CREATE TABLE IF NOT EXISTS sources (
+    source INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    UNIQUE (path, source)
+);
+CREATE TABLE IF NOT EXISTS origins (
+    origin INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    UNIQUE (source, key)
+);
+CREATE INDEX IF NOT EXISTS origins_by_number ON origins (number, source);
+CREATE TABLE IF NOT EXISTS origins_since (number INTEGER NOT NULL, change INTEGER NOT NULL);
+INSERT INTO origins_since SELECT (SELECT coalesce(max(number), 0) FROM documents), change
+    FROM latest WHERE NOT EXISTS (SELECT 1 FROM origins_since);
+"""
+"""Where documents are from; a file of the first versions gets them when it is next written."""
+
+SCHEMA = DOCUMENTS + ORIGINS
 
 _OURS = re.compile(r"CREATE (?:TABLE|INDEX) IF NOT EXISTS ([^;]+);")
 
@@ -57,6 +82,12 @@ def parts_of_others(connection: sqlite3.Connection) -> list[str]:
 def _is_made_by(sql: object, ours: set[str]) -> bool:
     made = isinstance(sql, str) and sql.partition(" ")[2].partition(" ")[2] in ours
     return made or sql in _OF_SQLITE
+
+
+def has_origins(connection: sqlite3.Connection) -> bool:
+    """Tell whether it is known where documents are from; the first versions did not keep that."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'origins'"
+    return connection.execute(query).fetchone() is not None
 
 
 def to_row(document: Document) -> Row:

@@ -30,11 +30,13 @@ class Found(NamedTuple):
         unit: What the file was cut into ("line", "paragraph", "row", "page", "item"); empty
             where the file is one document.
         number: Which of these units it is, counted from 1; 0 where the file is one document.
+        member: The path of the file inside this one, where it holds several, as an archive does.
     """
 
     document: Document
     unit: str = ""
     number: int = 0
+    member: str = ""
 
 
 class Reader(Protocol):

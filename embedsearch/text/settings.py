@@ -24,6 +24,9 @@ _DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
 }  # fmt: skip
 _NAMED = ("comma", "semicolon", "tab", "pipe", "space")
+CONFLICTS = ("rename", "error", "replace")
+NO_ID_COLUMN = "none"
+"""In place of a column: ids are made, whatever the source gives."""
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -41,7 +44,8 @@ class ReadSettings:
         split: What is a document in plain text: the file, a line or a paragraph.
         glob: Which files of a folder are read, for example `"**/*.txt"`; a pattern without `/`
             matches names at any depth.
-        id_column: Column or JSON key with the id; None guesses (id, _id, docid, ...).
+        id_column: Column or JSON key with the id; None guesses (id, _id, docid, ...), and "none"
+            makes ids, unless a column has that name.
         title_column: The same for the title; None guesses.
         text_column: The same for the text; None guesses (text, body, content, abstract, ...).
         metadata_columns: Columns to keep as metadata; None keeps all that are left.
@@ -49,6 +53,12 @@ class ReadSettings:
         delimiter: What stands between the cells of a table: a character, or "comma",
             "semicolon", "tab" (also `\t`), "pipe" or "space"; becomes the character. None
             detects it, and is a tab in `.tsv`.
+        id_prefix: Put before the ids of all documents that are new, given ones and made ones.
+        on_conflict: What happens to a document whose id belongs to another source: "rename"
+            gives it another id, "error" adds nothing at all, "replace" puts it in the place of
+            the other.
+        skip_errors: Leave out sources that were named and cannot be read, as files of folders.
+        strict: Nothing may be left out: if any file cannot be read, that is an error.
     """
 
     format: str = "auto"
@@ -60,12 +70,21 @@ class ReadSettings:
     metadata_columns: tuple[str, ...] | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    id_prefix: str = ""
+    on_conflict: str = "rename"
+    skip_errors: bool = False
+    strict: bool = False
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS)
         check_choice("split", self.split, SPLITS)
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
+        check_choice("on_conflict", self.on_conflict, CONFLICTS)
+        if not isinstance(self.id_prefix, str):
+            raise ParameterError("id_prefix", "a string", self.id_prefix)
+        if self.strict and self.skip_errors:
+            raise ParameterError("strict", "given without skip_errors", self.strict)
 
 
 def _delimiter(given: object) -> str:
@@ -216,3 +235,23 @@ def changed(
     if isinstance(settings, str):
         settings = replace(default, tokenizer=settings)
     return replace(settings, **own), rest
+
+
+def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Take the options that belong to a kind of settings out of others.
+
+    Args:
+        kind: `ReadSettings` or `TokenizerSettings`.
+        given: Such settings, or None; then they are made of the options.
+        options: By name.
+
+    Returns:
+        The settings, and the other options.
+    """
+    names = {field.name for field in fields(kind)}
+    own = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+    if given is not None and own:
+        reason = f"given inside {kind.__name__} or as options, not both"
+        raise ParameterError("/".join(own), reason, own)
+    return given if given is not None else kind(**own), rest

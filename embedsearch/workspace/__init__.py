@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from embedsearch.evaluation.base import Report
     from embedsearch.store.documents import Changes
     from embedsearch.text.corpora.catalogue import CorpusEntry, get_corpus, list_corpora
+    from embedsearch.text.reading.notices import LeftOut
     from embedsearch.text.settings import (
         ACCENTS,
+        CONFLICTS,
         DIGITS,
         FORMATS,
         SPLITS,
@@ -51,8 +53,10 @@ _HOMES = {
     "embedsearch.evaluation.base": ("Report",),
     "embedsearch.store.documents": ("Changes",),
     "embedsearch.text.corpora.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
+    "embedsearch.text.reading.notices": ("LeftOut",),
     "embedsearch.text.settings": (
         "ACCENTS",
+        "CONFLICTS",
         "DIGITS",
         "FORMATS",
         "SPLITS",
@@ -88,6 +92,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ACCENTS",
+    "CONFLICTS",
     "DIGITS",
     "ENCODING_ERRORS",
     "FORMATS",
@@ -104,6 +109,7 @@ __all__ = [
     "CorpusEntry",
     "Documents",
     "Info",
+    "LeftOut",
     "MigrateReport",
     "Problem",
     "Progress",

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._errors import (
     CorpusTooSmallError,
     EmbedSearchError,
-    ParameterError,
     WorkspaceExistsError,
 )
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
-from embedsearch.store.documents import DocumentStore
-from embedsearch.text.settings import ReadSettings, TokenizerSettings
+from embedsearch.store.documents import Changes, DocumentStore
+from embedsearch.store.ingesting import ingest
+from embedsearch.text.settings import ReadSettings, TokenizerSettings, taken_out
 from embedsearch.workspace.files import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
-from embedsearch.workspace.sources import documents_of
+from embedsearch.workspace.sources import Sources
 from embedsearch.workspace.staging import resolved, staging
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike
 
-    from embedsearch._types import Document
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
@@ -55,7 +53,7 @@ def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> W
     Raises:
         WorkspaceExistsError: There is something at the path.
     """
-    return _create(checked_path(path), tokenizer or TokenizerSettings(), ())[0]
+    return _create(checked_path(path), tokenizer or TokenizerSettings())[0]
 
 
 def build(
@@ -101,14 +99,21 @@ def build(
     from embedsearch.workspace.requests import check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
-    read, options = _settings(ReadSettings, read, options)
+    read, options = taken_out(ReadSettings, read, options)
     tokenizer, options = tokenizer_settings(tokenizer, options)
     check_options(trainer, tokenizer, options)
-    documents = documents_of(sources, read, listener, stdin)
+    reading, changes = Sources(sources, read, listener, stdin), list[Changes]()
+
+    def fill(store: DocumentStore) -> None:
+        changes.append(ingest(store, reading, read, listener))
+
     if overwrite and Layout(path).state.exists():
-        return _rebuild(path, documents, tokenizer, trainer, listener, options, wait)
-    workspace, lock = _create(path, tokenizer, documents)
-    return _train_new(workspace, lock, trainer, listener, options)
+        workspace = _rebuild(path, fill, tokenizer, trainer, listener, options, wait)
+    else:
+        workspace, lock = _create(path, tokenizer, fill)
+        workspace = _train_new(workspace, lock, trainer, listener, options)
+    workspace.changes = changes[0]
+    return workspace
 
 
 def import_vectors(
@@ -194,7 +199,7 @@ def opened_or_created(
         return
     check_wait(wait)
     check_durability(durability)
-    workspace, lock = _create(path, TokenizerSettings(), (), durability)
+    workspace, lock = _create(path, TokenizerSettings(), None, durability)
     try:
         yield workspace
     finally:
@@ -223,7 +228,7 @@ def _create_unless_there(path: Path, wait: float | None) -> tuple[Workspace, Wri
     """Open a workspace for writing; return the lock of one that was made for that."""
     if not Layout(path).state.exists():
         try:
-            return _create(path, TokenizerSettings(), ())
+            return _create(path, TokenizerSettings())
         except WorkspaceExistsError:
             # Another process may have made it in this moment.
             if not Layout(path).state.exists():
@@ -260,7 +265,7 @@ def _train_new(
 
 def _rebuild(
     path: Path,
-    documents: Iterable[Document],
+    fill: Callable[[DocumentStore], object],
     tokenizer: TokenizerSettings,
     trainer: str,
     progress: Progress,
@@ -269,9 +274,7 @@ def _rebuild(
 ) -> Workspace:
     workspace = Workspace(path, "w", wait=wait)
     try:
-        workspace.replace_all(
-            documents, trainer=trainer, tokenizer=tokenizer, progress=progress, **options
-        )
+        workspace.refill(fill, trainer=trainer, tokenizer=tokenizer, progress=progress, **options)
     except BaseException:
         workspace.close()
         raise
@@ -281,10 +284,10 @@ def _rebuild(
 def _create(
     path: Path,
     tokenizer: TokenizerSettings,
-    documents: Iterable[Document],
+    fill: Callable[[DocumentStore], object] | None = None,
     durability: str = "full",
 ) -> tuple[Workspace, WriterLock]:
-    """Make a workspace of documents beside its place, rename it there, and open it.
+    """Make a workspace beside its place, fill it, rename it there, and open it.
 
     The writer's lock is taken before the renaming and goes along, so that nobody else can write
     to the workspace before the caller has closed it.
@@ -295,7 +298,7 @@ def _create(
     with storage_errors(path):
         make_folder(target.parent)
         with staging(target, "building") as work:
-            _fill(Layout(work.folder), tokenizer, documents, path)
+            _fill(Layout(work.folder), tokenizer, fill, path)
             flush_folder(work.folder)
             lock = work.publish(target)
         try:
@@ -317,14 +320,19 @@ def _in_the_way(layout: Layout) -> str:
 
 
 def _fill(
-    layout: Layout, tokenizer: TokenizerSettings, documents: Iterable[Document], path: Path
+    layout: Layout,
+    tokenizer: TokenizerSettings,
+    fill: Callable[[DocumentStore], object] | None,
+    path: Path,
 ) -> None:
     store = DocumentStore(layout.record, writable=True)
     try:
-        changes = store.add(documents)
+        if fill is not None:
+            fill(store)
+        empty = not len(store)
     finally:
         store.close()
-    if not changes.added and documents != ():
+    if empty and fill is not None:
         raise CorpusTooSmallError(f"nothing to read for {path}: the sources hold no text")
     State(tokenizer).save(layout)
 
@@ -335,16 +343,5 @@ def tokenizer_settings(
     """Complete the settings of tokenizing by options; return them and the other options."""
     if isinstance(given, str):
         given, options = None, {**options, "tokenizer": given}
-    settings, rest = _settings(TokenizerSettings, given, options)
+    settings, rest = taken_out(TokenizerSettings, given, options)
     return settings, rest
-
-
-def _settings(kind: Any, given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Take the options that belong to a kind of settings out of `options`."""
-    names = {field.name for field in fields(kind)}
-    own = {name: value for name, value in options.items() if name in names}
-    rest = {name: value for name, value in options.items() if name not in names}
-    if given is not None and own:
-        reason = f"given inside {kind.__name__} or as options, not both"
-        raise ParameterError("/".join(own), reason, own)
-    return given if given is not None else kind(**own), rest

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from embedsearch.search.documents import DocumentSearch
     from embedsearch.search.examples import Like
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.store.origins import Origin
     from embedsearch.workspace.duplicates import DuplicatePair
 
 _SHOWN = 10
@@ -35,6 +36,18 @@ class Documents(Mapping[str, Document]):
 
     def __contains__(self, id: object) -> bool:
         return id in self._store
+
+    def source(self, id: str) -> Origin | None:
+        """Return where a document is from: `source` and `key`; None where that is not known.
+
+        `source` is the real path of a file, `-` for standard input, or `corpus:NAME`. `key` is
+        what the document is called there: its id, `:7` for the row, line or paragraph, or
+        nothing where the file is one document. One that was added from Python has neither.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+        """
+        return self._store.origin(id)
 
     def most_similar(
         self,

@@ -256,9 +256,11 @@ class Evaluation:
     def _encoded(
         self, source: str | Path, label: str, progress: Progress
     ) -> tuple[FloatMatrix, list[str]]:
-        from embedsearch.workspace.sources import documents_of
+        from embedsearch.text.settings import ReadSettings
+        from embedsearch.workspace.sources import Sources
 
-        documents = list(documents_of(source, None, progress))
+        arrivals = Sources(source, ReadSettings(), progress)
+        documents = [arrival.document for arrival in arrivals]
         labels = _labels(documents, label)
         known = [place for place, value in enumerate(labels) if value is not None]
         if not known:

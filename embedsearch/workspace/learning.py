@@ -14,10 +14,11 @@ from embedsearch.workspace.state import State
 from embedsearch.workspace.vectors_part import VectorWorkspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from embedsearch._types import Document
     from embedsearch.search.document_vectors import DocumentVectors
+    from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import Callback, TrainingReport
     from embedsearch.workspace.generation import Generation
@@ -90,10 +91,16 @@ class LearningWorkspace(VectorWorkspace):
 
         If reading or training fails, the workspace stays as it was.
         """
+        return self.refill(lambda store: store.add(documents), trainer=trainer, **settings)
+
+    def refill(
+        self, fill: Callable[[DocumentStore], object], *, trainer: str = "auto", **settings: Any
+    ) -> TrainingReport:
+        """Replace every document by what `fill` adds to the record; see `replace_all`."""
         self._check_writable()
         with self._store.transaction():
             self._store.clear()
-            self._store.add(documents)
+            fill(self._store)
             number, report, tokenizer = self._train(trainer, **settings)
         self._name(State(tokenizer, number))
         return report

@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from embedsearch._errors import ParameterError
+from embedsearch.text.base import Found
 from embedsearch.text.corpora.catalogue import get_corpus
-from embedsearch.text.reading.sources import read_sources
-from embedsearch.text.settings import ReadSettings
+from embedsearch.text.reading.naming import CORPUS, Arrival, Source
+from embedsearch.text.reading.sources import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from embedsearch._errors import InputError
     from embedsearch._progress import Progress
-    from embedsearch._types import Document
+    from embedsearch.text.reading.notices import LeftOut
+    from embedsearch.text.settings import ReadSettings
 
-_CORPUS = "corpus:"
 
+class Sources:
+    """All that the user names in one call; `corpus:NAME` is read as the catalogue says.
 
-def documents_of(
-    sources: str | Path | Sequence[str | Path],
-    read: ReadSettings | None,
-    progress: Progress,
-    stdin: BinaryIO | None = None,
-) -> Iterator[Document]:
-    """Stream the documents of all sources; `corpus:NAME` is read as the catalogue says."""
-    named = [sources] if isinstance(sources, str | Path) else list(sources)
-    if not named:
-        raise ParameterError("sources", "at least one file or folder", sources)
-    plain = [source for source in named if not str(source).startswith(_CORPUS)]
-    for source in named:
-        if source not in plain:
-            yield from get_corpus(str(source)[len(_CORPUS) :]).documents(progress)
-    if plain:
-        yield from read_sources(plain, read or ReadSettings(), progress, stdin)
+    Iterate it once; see `embedsearch.text.reading.sources.Reading`.
+    """
+
+    def __init__(
+        self,
+        sources: str | Path | Sequence[str | Path],
+        read: ReadSettings,
+        progress: Progress,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        named = [sources] if isinstance(sources, str | Path) else sources
+        of_paths = isinstance(named, Iterable) and not isinstance(named, bytes)
+        named = list(named) if of_paths else []
+        if not named or not all(isinstance(each, str | Path) for each in named):
+            raise ParameterError("sources", "a file, a folder, or a list of them", sources)
+        self._corpora = [str(each) for each in named if str(each).startswith(CORPUS)]
+        plain = [each for each in named if not str(each).startswith(CORPUS)]
+        self._progress = progress
+        self._reading = Reading(plain, read, progress, stdin) if plain else None
+        self._of_corpus = False
+
+    def __iter__(self) -> Iterator[Arrival]:
+        """Yield each document with the source that it is from."""
+        self._of_corpus = True
+        for path in dict.fromkeys(self._corpora):
+            name = path[len(CORPUS) :]
+            source = Source(path, path, name)
+            for document in get_corpus(name).documents(self._progress):
+                yield Arrival(Found(document), source)
+        self._of_corpus = False
+        if self._reading is not None:
+            yield from self._reading
+
+    def refuse(self, error: InputError) -> None:
+        """Say that the document that was yielded last cannot be kept."""
+        if self._reading is None or self._of_corpus:
+            raise error
+        self._reading.refuse(error)
+
+    def may_have_lost(self, path: str | bytes) -> bool:
+        """Tell whether documents of a file that were not met are gone."""
+        return self._reading is not None and self._reading.may_have_lost(path)
+
+    @property
+    def named(self) -> Sequence[str | bytes]:
+        """The real paths of the files and folders that were named."""
+        return () if self._reading is None else self._reading.named
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What could not be read."""
+        return () if self._reading is None else self._reading.left_out

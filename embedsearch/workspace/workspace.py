@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from embedsearch._errors import ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.choices import check_feedback, check_mode
@@ -50,6 +51,9 @@ class Workspace(KeptWorkspace):
             the power fails, the last changes of documents may be lost; never a part of one, and
             nothing is damaged. Word vectors and indexes are flushed in either case.
 
+    Attributes:
+        changes: What `build` or the last `add_sources` did with the documents; None otherwise.
+
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
         WorkspaceLockedError: It is opened for writing, and another writer has it.
@@ -68,6 +72,7 @@ class Workspace(KeptWorkspace):
     ) -> None:
         check_contents(checked_path(path))
         super().__init__(path, mode, wait=wait, durability=durability, _lock=_lock)
+        self.changes: Changes | None = None
         self.documents = Documents(self._store, self._document_search)
 
     @property
@@ -177,13 +182,46 @@ class Workspace(KeptWorkspace):
         sources: str | Path | Sequence[str | Path],
         *,
         read: ReadSettings | None = None,
+        prune: bool = False,
         progress: Progress | None = None,
         stdin: BinaryIO | None = None,
+        **settings: Any,
     ) -> Changes:
-        """Read files, folders, "-" or "corpus:NAME", and add their documents; see `add`."""
-        from embedsearch.workspace.sources import documents_of
+        """Read files, folders, "-" or "corpus:NAME", and add their documents.
 
-        return self.add(documents_of(sources, read, progress or SilentProgress(), stdin))
+        A file that was read before updates the documents that it made then, by whatever name
+        it is called now. All are kept and flushed to the disk when this returns; if anything
+        fails, none is.
+
+        Args:
+            sources: What to read.
+            read: How sources become documents, and what happens where an id is taken.
+            prune: Delete documents of these sources whose files or rows are gone. What could
+                not be read, or was passed over, is not gone.
+            progress: A listener.
+            stdin: What "-" reads, if not the standard input.
+            **settings: Any of `ReadSettings` by its name, where `read` is not given:
+                `on_conflict="error"`, `id_prefix="feb-"`.
+
+        Returns:
+            What was done, and which files could not be read.
+
+        Raises:
+            InputError: A source cannot be read, or a setting is wrong.
+            DuplicateIdError: An id is taken, and `on_conflict` is "error".
+        """
+        from embedsearch.store.ingesting import ingest
+        from embedsearch.text.settings import ReadSettings, taken_out
+        from embedsearch.workspace.sources import Sources
+
+        self._check_writable()
+        read, rest = taken_out(ReadSettings, read, settings)
+        if rest:
+            raise ParameterError("settings", "those of ReadSettings", sorted(rest))
+        listener = progress or SilentProgress()
+        reading = Sources(sources, read, listener, stdin)
+        self.changes = ingest(self._store, reading, read, listener, prune=prune)
+        return self.changes
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete documents and return how many.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +113,93 @@ def test_a_workspace_that_is_there_is_kept_unless_told(invoke: Run, tmp_path: Pa
     assert info(invoke, path)["documents"] == 12
     assert invoke(*arguments, "--overwrite", stdin=LINES + "a dog\n").returncode == 0
     assert info(invoke, path)["documents"] == 13
+
+
+def test_what_was_done_and_left_out_can_be_had_as_json_and_in_a_file(
+    invoke: Run, tmp_path: Path
+) -> None:
+    docs, path, report = tmp_path / "docs", tmp_path / "w.es", tmp_path / "left-out.jsonl"
+    docs.mkdir()
+    (docs / "a.txt").write_text(LINES)
+    (docs / "b.jsonl").write_text('{"id": "1", "text": "the cat"}\n{"id": "2", "title": "T"}\n{')
+    (docs / "c.bin").write_bytes(b"a\0b")
+    done = invoke("build", docs, "-w", path, "-q", "--json", "--report", report, *FAST)
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    listed = [json.loads(line) for line in report.read_text().splitlines()]
+    assert facts["left_out"] == listed
+    assert [(Path(each["file"]).name, each.get("line"), each["kept"]) for each in listed] == [
+        ("b.jsonl", 3, 2),
+        ("c.bin", None, 0),
+    ]
+    counts = ("documents", "added", "unchanged", "renamed", "vanished", "pruned", "empty")
+    assert [facts[name] for name in counts] == [3, 3, 0, 0, 0, 0, 1]
+
+    (docs / "a.txt").rename(docs / "d.txt")
+    added = invoke("add", docs, "-w", path, "--id-prefix", "new/")
+    assert "Added 1, updated 0, unchanged 2 documents; 1 gone from the sources" in added.stderr
+    assert "1 document comes from a file or row that is gone; --prune removes it" in added.stderr
+    pruned = invoke("add", docs, "-w", path, "--prune", "--json", "-q")
+    assert [json.loads(pruned.stdout)[name] for name in ("vanished", "pruned")] == [1, 1]
+    with es.open(path) as ws:
+        assert list(ws.documents) == ["1", "2", "new/docs/d.txt"]
+
+    report.unlink()
+    for option, code in (("--strict", 1), ("--skip-errors", 0)):
+        tried = invoke("add", docs, docs / "c.bin", "-w", path, option, "--report", report)
+        assert tried.returncode == code
+        assert report.exists() == (code == 0)
+    refused = invoke("add", docs, "-w", path, "--strict", "--report", report)
+    assert refused.returncode == 1
+    assert "a strict reading leaves nothing out" in refused.stderr
+    assert len(report.read_text().splitlines()) == 2
+    nowhere = invoke("add", docs, "-w", path, "--report", tmp_path / "no" / "r.jsonl")
+    assert nowhere.returncode == 2
+    assert "The folder of --report is not there" in nowhere.stderr
+
+
+def test_a_text_may_be_missing_in_a_record(invoke: Run, tmp_path: Path) -> None:
+    path, records = tmp_path / "w.es", tmp_path / "records.jsonl"
+    records.write_text(
+        '{"id": "1", "title": "One", "text": "hello there"}\n'
+        '{"id": "2", "title": "only a title there"}\n'
+        '{"id": "3", "text": "hello again"}\n'
+    )
+    built = invoke("build", records, "-w", path, *FAST)
+    assert built.returncode == 0
+    assert "1 document without a text" in built.stderr
+    assert invoke("index", "-w", path).returncode == 0
+    hits = json.loads(invoke("search", "title", "-w", path, "--json").stdout)
+    assert [hit["id"] for hit in hits][:1] == ["2"]
+    assert info(invoke, path)["documents"] == 3
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv to give up rights")
+def test_a_closed_folder_is_left_out(tmp_path: Path, environment: dict[str, str]) -> None:
+    docs, closed = tmp_path / "docs", tmp_path / "docs" / "closed"
+    closed.mkdir(parents=True)
+    (docs / "a.txt").write_text(LINES)
+    (closed / "b.txt").write_text(LINES)
+    rights = "-dac_override,-dac_read_search"
+    ordinary = ["setpriv", "--bounding-set", rights, "--inh-caps", rights]
+
+    def add(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [*(ordinary if os.geteuid() == 0 else []), sys.executable, "-m", "embedsearch"]
+        given = ["add", str(docs), "-w", str(tmp_path / "w.es"), *options]
+        return subprocess.run(
+            [*command, *given], capture_output=True, text=True, env=environment, check=False
+        )
+
+    assert "Added 2" in add().stderr
+    closed.chmod(0)
+    try:
+        again, strict = add("--prune"), add("--strict")
+    finally:
+        closed.chmod(0o700)
+    assert f"left out 1 file: {closed}: no permission to read it" in again.stderr
+    assert "unchanged 1 document; 1 file left out" in again.stderr
+    assert (again.returncode, strict.returncode) == (0, 1)
+    assert "Added 0, updated 0, unchanged 2 documents." in add().stderr
 
 
 @pytest.mark.parametrize(

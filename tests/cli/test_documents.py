@@ -14,15 +14,16 @@ import pytest
 import embedsearch as es
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FIELDS = ["id", "score", "title", "snippet", "metadata", "highlights"]
+FIELDS = ["id", "score", "title", "snippet", "metadata", "source", "highlights"]
 
 
-def test_search_finds_documents_of_the_topic(invoke: Run, workspace: Path) -> None:
+def test_search_finds_documents_of_the_topic(invoke: Run, workspace: Path, corpus: Path) -> None:
     process = invoke("search", "a comet at night", "-w", workspace, "-k", "10", "--json")
     found = json.loads(process.stdout)
     assert process.returncode == 0
     assert [list(hit) for hit in found] == [FIELDS] * 10
     assert {hit["metadata"]["topic"] for hit in found} == {"sky"}
+    assert {hit["source"] for hit in found} == {str(corpus.resolve())}
     assert [hit["score"] for hit in found] == sorted((h["score"] for h in found), reverse=True)
 
 

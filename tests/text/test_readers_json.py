@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedsearch._errors import DuplicateIdError, SourceFormatError
+from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
 from embedsearch.text.readers.json_values import json_values
@@ -64,11 +64,9 @@ def test_a_missing_column_names_those_that_exist(put: Put, read: Read) -> None:
         read("a.jsonl", metadata_columns=("year",))
 
 
-def test_a_later_record_without_text_names_its_line(put: Put, read: Read) -> None:
-    put("a.jsonl", lines({"text": "a"}, {"txet": "b"}))
-    with pytest.raises(SourceFormatError, match=r"line 2: has no 'text'.*'txet'") as caught:
-        read("a.jsonl")
-    assert caught.value.line == 2
+def test_a_later_record_without_text_is_a_document_without_one(put: Put, read: Read) -> None:
+    put("a.jsonl", lines({"id": "1", "text": "a"}, {"id": "2", "title": "T", "k": 1}))
+    assert read("a.jsonl")[1] == Document("2", "", {"k": 1}, "T")
 
 
 @pytest.mark.parametrize(
@@ -90,20 +88,15 @@ def test_a_broken_first_line_names_its_number(put: Put, read: Read) -> None:
         read("a.jsonl")
 
 
-def test_two_records_of_one_id_are_an_error_that_says_both_places(put: Put, read: Read) -> None:
-    put("a.jsonl", lines({"id": "x", "text": "1"}, {"id": "y", "text": "2"}))
-    put("b.jsonl", lines({"id": "z", "text": "1"}, {"id": "y", "text": "2"}))
-    with pytest.raises(DuplicateIdError, match=r"'y' \(.*a.jsonl, line 2 and .*b.jsonl, line 2\)"):
-        read("a.jsonl", "b.jsonl")
-
-
-def test_a_given_id_like_a_made_one_is_an_error_in_either_order(put: Put, read: Read) -> None:
-    put("a.jsonl", lines({"text": "1"}, {"id": "a.jsonl:1", "text": "2"}))
-    put("b.jsonl", lines({"id": "b.jsonl:2", "text": "1"}, {"text": "2"}))
-    with pytest.raises(DuplicateIdError, match=r"a\.jsonl, line 1 and .*a\.jsonl, line 2"):
-        read("a.jsonl")
-    with pytest.raises(DuplicateIdError, match=r"b\.jsonl, line 1 and .*b\.jsonl, line 2"):
-        read("b.jsonl")
+def test_ids_can_be_made_though_there_are_some(put: Put, read: Read) -> None:
+    put("a.jsonl", lines({"id": "x", "text": "1"}, {"id": "x", "text": "2"}))
+    put("b.jsonl", lines({"none": "x", "text": "1"}))
+    made = read("a.jsonl", id_column="none")
+    assert [(d.id, d.metadata) for d in made] == [
+        ("a.jsonl:1", {"id": "x"}),
+        ("a.jsonl:2", {"id": "x"}),
+    ]
+    assert [d.id for d in read("b.jsonl", id_column="none")] == ["x"]
 
 
 def test_records_without_text_title_and_id_are_counted(

@@ -52,7 +52,7 @@ PAPER = pdf(["The first page has exam-", "ples of text."], ["The second page."],
 def test_the_text_of_all_pages_is_one_document(put: Put, read: Read) -> None:
     put("papers/a.pdf", PAPER)
     text = "The first page has examples of text.\nThe second page."
-    assert read("papers") == [Document("a.pdf", text, {}, "A paper")]
+    assert read("papers") == [Document("papers/a.pdf", text, {}, "A paper")]
 
 
 def test_a_pdf_without_suffix_compressed_or_from_stdin_is_read(put: Put, read: Read) -> None:
@@ -83,7 +83,7 @@ def test_a_pdf_that_opens_without_its_password_is_read(put: Put, read: Read) -> 
 
 def test_a_pdf_without_text_is_said_to_have_none(put: Put, read: Read) -> None:
     put("a.pdf", pdf([""]))
-    with pytest.raises(CorpusTooSmallError, match=r"a\.pdf \(it has no text\)"):
+    with pytest.raises(CorpusTooSmallError, match=r"a\.pdf: it has no text"):
         read("a.pdf")
 
 
@@ -94,8 +94,8 @@ def test_a_damaged_pdf_is_an_error_or_left_out_of_a_folder(
     put("docs/b.txt", "text")
     with pytest.raises(SourceFormatError, match="the PDF cannot be read"):
         read("docs/a.pdf")
-    assert [document.id for document in read("docs")] == ["b.txt"]
-    assert "a.pdf (the PDF cannot be read" in progress.notes[0]
+    assert [document.id for document in read("docs")] == ["docs/b.txt"]
+    assert "a.pdf: the PDF cannot be read" in progress.notes[0]
 
 
 def test_no_damage_of_one_byte_escapes_as_a_foreign_error() -> None:
@@ -190,5 +190,5 @@ def test_a_missing_extra_names_its_command_and_is_left_out_of_a_folder(
     put("docs/b.txt", "text")
     with pytest.raises(MissingExtraError, match=r"pip install 'embedsearch-engine\[pdf\]'"):
         read("docs/a.pdf")
-    assert [document.id for document in read("docs")] == ["b.txt"]
+    assert [document.id for document in read("docs")] == ["docs/b.txt"]
     assert "pip install" in progress.notes[0]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ POEM = "Tyger Tyger, burning bright,\r\nIn the forests\r\n\r\n \r\nof the night;
 def test_a_file_is_one_document_named_by_its_path(put: Put, read: Read) -> None:
     put("poems/blake/tyger.txt", POEM)
     text = "Tyger Tyger, burning bright,\nIn the forests\n\n \nof the night;\n\n"
-    assert read("poems") == [Document("blake/tyger.txt", text)]
+    assert read("poems") == [Document("poems/blake/tyger.txt", text)]
 
 
 def test_lines_are_named_by_their_line_and_empty_ones_are_passed_over(put: Put, read: Read) -> None:
@@ -42,9 +43,13 @@ def test_paragraphs_are_parted_by_lines_without_text(put: Put, read: Read) -> No
     ]
 
 
-def test_standard_input_is_read_and_named_by_a_dash(read: Read) -> None:
+def test_standard_input_is_named_by_what_it_says(read: Read) -> None:
     lines = read("-", stdin=b"one\n\nthree", split="line")
-    assert [(d.id, d.text) for d in lines] == [("-:1", "one"), ("-:3", "three")]
+    assert [d.text for d in lines] == ["one", "three"]
+    assert all(re.fullmatch("-:[0-9a-f]{16}", d.id) for d in lines)
+    assert lines[0].id != lines[1].id
+    assert read("-", stdin=b"three\none", split="line") == lines[::-1]
+    assert read("-", stdin=b"one")[0].id == lines[0].id
 
 
 def test_a_line_far_longer_than_a_block_stays_whole(put: Put, read: Read) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from embedsearch._errors import (
     CorpusTooSmallError,
-    DuplicateIdError,
     EmbedSearchError,
     ParameterError,
     SourceChangedError,
@@ -22,7 +22,7 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import SilentProgress, Task
 from embedsearch._types import Document
-from embedsearch.text.reading.sources import read_sources
+from embedsearch.text.reading.sources import Reading, read_sources
 from embedsearch.text.settings import FORMATS, ReadSettings
 
 Read = Callable[..., list[Document]]
@@ -36,7 +36,9 @@ def ids(documents: list[Document]) -> list[str]:
 def test_a_folder_is_read_in_order_without_hidden_files(put: Put, read: Read) -> None:
     for name in ("b.txt", "a/z.txt", "a/b.txt", ".hidden.txt", ".git/x.txt", "a-b.txt", "B.txt"):
         put(f"docs/{name}", "text")
-    assert ids(read("docs")) == ["B.txt", "a/b.txt", "a/z.txt", "a-b.txt", "b.txt"]
+    assert ids(read("docs")) == [
+        "docs/B.txt", "docs/a/b.txt", "docs/a/z.txt", "docs/a-b.txt", "docs/b.txt",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -49,30 +51,29 @@ def test_a_folder_is_read_in_order_without_hidden_files(put: Put, read: Read) ->
 def test_a_glob_chooses_files(glob: str, expected: list[str], put: Put, read: Read) -> None:
     for name in ("a.txt", "n.md", "sub/b.txt", "sub/m.md", "sub/deep/c.txt"):
         put(f"docs/{name}", "text")
-    assert ids(read("docs", glob=glob)) == expected
+    assert ids(read("docs", glob=glob)) == [f"docs/{name}" for name in expected]
 
 
 def test_a_file_named_twice_is_read_once(put: Put, read: Read, tmp_path: Path) -> None:
     put("docs/a.txt", "text")
     (tmp_path / "docs/link.txt").symlink_to(tmp_path / "docs/a.txt")
-    assert ids(read("docs", "docs/a.txt", "docs/../docs")) == ["a.txt"]
-    assert ids(read("-", "-", stdin=b"once")) == ["-"]
+    assert ids(read("docs", "docs/a.txt", "docs/../docs")) == ["docs/a.txt"]
+    assert len(read("-", "-", stdin=b"once")) == 1
 
 
-def test_sources_of_colliding_paths_are_told_apart_in_any_order(put: Put, read: Read) -> None:
+def test_an_id_does_not_depend_on_what_else_is_named(put: Put, read: Read) -> None:
     for name in ("x/docs/a.txt", "y/docs/a.txt", "y/docs/b.txt", "z/c.txt"):
         put(name, "text")
-    expected = ["x/docs/a.txt", "y/docs/a.txt", "y/docs/b.txt", "c.txt"]
-    assert ids(read("x/docs", "y/docs", "z")) == expected
-    assert sorted(ids(read("z", "y/docs", "x/docs"))) == sorted(expected)
-    assert ids(read("x/docs/a.txt", "y/docs/a.txt")) == ["x/docs/a.txt", "y/docs/a.txt"]
+    alone = [ids(read(name)) for name in ("x/docs", "y/docs", "z", "x/docs/a.txt")]
+    assert alone == [["docs/a.txt"], ["docs/a.txt", "docs/b.txt"], ["z/c.txt"], ["a.txt"]]
+    assert ids(read("z", "y/docs", "x/docs")) == [*alone[2], *alone[1], *alone[0]]
 
 
 def test_ids_are_the_same_when_read_again(put: Put, read: Read) -> None:
     put("docs/a.txt", "one\n\ntwo\n")
     put("docs/b.csv", "text\nrow\n")
     first = read("docs", split="line")
-    assert ids(first) == ["a.txt:1", "a.txt:3", "b.csv:1"]
+    assert ids(first) == ["docs/a.txt:1", "docs/a.txt:3", "docs/b.csv:1"]
     assert read("docs", split="line") == first
 
 
@@ -84,11 +85,11 @@ def test_files_of_a_folder_that_do_not_belong_are_left_out_with_one_note(
                        "e.txt": b" \n", "f.pdf": b"%PDF-1.4 broken"}.items():  # fmt: skip
         put(f"docs/{name}", data)
     (tmp_path / "docs/g.txt").symlink_to("nowhere")
-    assert ids(read("docs")) == ["a.txt"]
+    assert ids(read("docs")) == ["docs/a.txt"]
     assert len(progress.notes) == 1
     assert progress.notes[0].startswith("left out 6 files: ")
-    assert "b.png (is a PNG image" in progress.notes[0]
-    assert progress.notes[0].endswith("; and 3 more")
+    assert "b.png: is a PNG image" in progress.notes[0]
+    assert progress.notes[0].endswith("; and 3 more (all of them: --json, or --report FILE)")
 
 
 @pytest.mark.parametrize(
@@ -108,11 +109,70 @@ def test_a_file_named_by_itself_must_be_readable(
     assert name in caught.value.source
 
 
-def test_broken_content_within_a_folder_is_an_error(put: Put, read: Read) -> None:
+def test_of_a_file_that_breaks_within_a_folder_the_part_before_is_kept(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
     put("docs/a.txt", "text")
-    put("docs/b.jsonl", '{"text": "a"}\n{"text"\n')
-    with pytest.raises(SourceFormatError, match=r"b\.jsonl, line 2: broken JSON"):
-        read("docs")
+    put("docs/b.jsonl", '{"text": "a"}\n{"text": "b"}\n{"text"\n{"text": "c"}\n')
+    put("docs/c.csv", 'id,text\n1,one\n2,"two\n')
+    put("docs/d.txt", "last")
+    assert ids(read("docs")) == [
+        "docs/a.txt", "docs/b.jsonl:1", "docs/b.jsonl:2", "1", "docs/d.txt",
+    ]  # fmt: skip
+    note = progress.notes[-1]
+    assert note.startswith("left out 2 files: ")
+    assert re.search(r"b\.jsonl, line 3: broken JSON: .*; 2 documents before it are kept; ", note)
+    assert re.search(r"c\.csv, line 3: broken table: .*; 1 document before it is kept$", note)
+    with pytest.raises(SourceFormatError, match=r"b\.jsonl, line 3"):
+        read("docs", "docs/b.jsonl")
+    assert len(read("docs", "docs/b.jsonl", "nowhere", skip_errors=True)) == 5
+    assert "nowhere: there is no such file or folder" in progress.notes[-1]
+
+
+def test_settings_among_texts_are_left_out_and_small_data_is_read(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    settings = {
+        "tsconfig.json": {"compilerOptions": {"strict": True}},
+        "package.json": {"name": "a", "version": "1.0", "description": "A small tool that does a "
+                         "thing or two.", "scripts": {"test": "pytest"}},
+        "files.json": {"content": ["src/**/*.ts"], "plugins": []},
+        "list.json": [1, 2, 3],
+        "string.json": "a string of several words that is no object at all",
+        "number.json": 3,
+        "sizes.json": [{"name": "a", "size": 3}],
+        "key.json": {"key": "a" * 64},
+    }  # fmt: skip
+    texts = {
+        "text.json": {"text": "hi"},
+        "titled.json": {"id": "2", "title": "only a title"},
+        "nested.json": {"body": "hi", "author": {"name": "A"}},
+        "noted.json": {"year": 1, "note": "some words of text are enough to be read as one"},
+        "product.json": {"description": "long " * 60, "size": {"x": 1}},
+        "list-of.json": [{"k": 1}, {"abstract": "hi"}],
+    }
+    for name, value in {**settings, **texts}.items():
+        put(f"docs/{name}", json.dumps(value, indent=1))
+    found = read("docs")
+    assert len(found) == 6
+    assert progress.notes[-1].startswith("left out 8 files: ")
+    assert "but no texts" in progress.notes[-1]
+    # What is named by itself is read for what it is.
+    assert read("docs/package.json")[0].text == "A small tool that does a thing or two."
+
+
+def test_a_strict_reading_leaves_nothing_out(put: Put, read: Read) -> None:
+    put("docs/a.txt", "text")
+    assert ids(read("docs", strict=True)) == ["docs/a.txt"]
+    put("docs/b.bin", b"a\0b")
+    put("docs/c.jsonl", '{"text": "a"}\n{')
+    with pytest.raises(
+        SourceError, match=r"not text; 1 more file cannot be read; a strict"
+    ) as caught:
+        read("docs", strict=True)
+    assert [(each.line, each.kept) for each in caught.value.left_out] == [(None, 0), (2, 1)]
+    with pytest.raises(ParameterError, match="strict must be given without skip_errors"):
+        read("docs", strict=True, skip_errors=True)
 
 
 def test_missing_and_empty_sources_are_clear_errors(put: Put, read: Read, tmp_path: Path) -> None:
@@ -150,7 +210,7 @@ def test_an_empty_file_among_others_is_noted(
     put("b.txt", "")
     assert ids(read("a.txt", "b.txt")) == ["a.txt"]
     assert "left out 1 file" in progress.notes[0]
-    assert "b.txt (it has no text)" in progress.notes[0]
+    assert "b.txt: it has no text" in progress.notes[0]
 
 
 def test_an_unknown_encoding_is_refused_before_reading(put: Put, read: Read) -> None:
@@ -198,14 +258,22 @@ def test_broken_content_of_a_file_that_changed_is_called_a_change(put: Put) -> N
         list(documents)
 
 
-def test_a_file_that_goes_away_before_its_turn_is_a_change(put: Put, tmp_path: Path) -> None:
+def test_a_file_of_a_folder_that_changes_or_goes_away_is_left_out(put: Put, tmp_path: Path) -> None:
     put("docs/a.txt", "text")
     late = put("docs/b.txt", "text")
-    documents = read_sources([tmp_path / "docs"], ReadSettings(), SilentProgress())
-    assert next(documents).id == "a.txt"
+    growing, progress = put("docs/c.txt", "one\ntwo\n"), SilentProgress()
+    reading = Reading([tmp_path / "docs"], ReadSettings(split="line"), progress)
+    documents = iter(reading)
+    assert next(documents).first_id() == "docs/a.txt:1"
     late.unlink()
-    with pytest.raises(SourceChangedError):
-        list(documents)
+    assert next(documents).first_id() == "docs/c.txt:1"
+    _grow(growing)
+    assert [each.first_id() for each in documents] == ["docs/c.txt:2", "docs/c.txt:3"]
+    assert [(Path(each.file), each.kept) for each in reading.left_out] == [(late, 0), (growing, 3)]
+    assert all("changed while it was read" in each.reason for each in reading.left_out)
+    # What was not read to its end is not gone; what is not there is.
+    assert not reading.may_have_lost(str(growing))
+    assert reading.may_have_lost(str(late))
 
 
 def test_a_pipe_is_read_like_a_file(put: Put) -> None:
@@ -227,14 +295,7 @@ def test_a_workspace_below_a_folder_is_not_read(put: Put, read: Read) -> None:
     put("docs/my.es/workspace.json", "{}")
     put("docs/my.es/documents.sqlite", "SQLite")
     put("docs/my.es/generations/1/vocabulary.tsv", "word\t1\n")
-    assert ids(read("docs")) == ["a.txt"]
-
-
-def test_the_same_id_in_two_formats_is_found(put: Put, read: Read) -> None:
-    put("docs/a.csv", "id,text\nx,1\n")
-    put("docs/b.jsonl", '{"id": "x", "text": "2"}')
-    with pytest.raises(DuplicateIdError, match=r"a\.csv, row 1 and .*b\.jsonl, line 1"):
-        read("docs")
+    assert ids(read("docs")) == ["docs/a.txt"]
 
 
 class _Bar(SilentProgress):

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from embedsearch._errors import ParameterError, SourceError, SourceNotFoundError
 from embedsearch._progress import SilentProgress
+from embedsearch._types import Document
+from embedsearch.text.base import Found
 from embedsearch.text.reading.globs import Glob
-from embedsearch.text.reading.naming import base_ids
+from embedsearch.text.reading.naming import Arrival, Source
 from embedsearch.text.reading.notices import Notices
-from embedsearch.text.reading.walking import SourceFile, unreadable
+from embedsearch.text.reading.walking import find_files, unreadable
 
 
 def test_what_the_system_refuses_is_said_clearly() -> None:
@@ -80,24 +82,53 @@ def test_many_stars_take_no_longer_than_few() -> None:
     assert Glob("**/*a" * 20 + "*").matches("a/" * 30 + "a" * 100)
 
 
-def _file(root: str, relative: str) -> SourceFile:
-    return SourceFile(Path(root, relative), relative, Path(root), relative, 1, explicit=False)
+def _bases(path: Path, folder: Path) -> list[str]:
+    files = find_files([folder], "*").files
+    return next(list(file.source.bases()) for file in files if file.path == path)
 
 
-def test_the_whole_path_tells_sources_apart_if_it_must() -> None:
-    files = [_file("/p/docs", "a"), _file("/q/p/docs", "a"), _file("/r/docs", "b")]
-    assert base_ids(files) == ["//p/docs/a", "q/p/docs/a", "b"]
-    assert base_ids(files[1:]) == ["a", "b"]
+def test_a_file_is_called_by_its_folder_and_then_by_more_of_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "p" / "docs" / "a" / "b.txt"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    bases = _bases(path, tmp_path / "p" / "docs")
+    assert bases[:2] == ["docs/a/b.txt", "p/docs/a/b.txt"]
+    assert bases[-1] == str(path.resolve())
+    assert len(set(bases)) == len(bases)
+    (own,) = find_files([path], "*").files
+    assert list(own.source.bases())[:2] == ["b.txt", "a/b.txt"]
+    assert own.source.path == str(path.resolve())
 
 
-@given(
-    st.sets(
-        st.tuples(st.lists(st.sampled_from("ab"), max_size=3).map("/".join), st.sampled_from("xy"))
-    )
-)
-def test_ids_of_different_files_differ(places: set[tuple[str, str]]) -> None:
-    ids = base_ids([_file(f"/{root}", name) for root, name in sorted(places)])
-    assert len(set(ids)) == len(places)
+def test_what_a_folder_is_called_by_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "docs" / "a.txt"
+    path.parent.mkdir()
+    path.touch()
+    (tmp_path / "link").symlink_to("docs")
+    monkeypatch.chdir(path.parent)
+    for name in (".", "../docs/", "../link", str(path.parent)):
+        (file,) = find_files([name], "*").files
+        assert (file.source.base, file.source.path) == ("docs/a.txt", str(path.resolve()))
+
+
+def test_the_key_of_a_document_is_its_id_or_its_place() -> None:
+    source = Source("/p/f.zip", "f.zip", "f.zip", ("/", "p"), "f.zip")
+    found = {
+        ("a", 3, ""): ("a", ["a", "f.zip:a", "p/f.zip:a", "/p/f.zip:a"]),
+        ("", 3, ""): (":3", ["f.zip:3", "p/f.zip:3", "/p/f.zip:3"]),
+        ("", 0, ""): ("", ["f.zip", "p/f.zip", "/p/f.zip"]),
+        ("", 0, "in/a.txt"): ("in/a.txt", ["f.zip/in/a.txt", "p/f.zip/in/a.txt"]),
+        ("", 3, "in/a.txt"): ("in/a.txt:3", ["f.zip/in/a.txt:3", "p/f.zip/in/a.txt:3"]),
+        ("a", 3, "in/a.csv"): ("in/a.csv::a", ["a", "f.zip/in/a.csv:a"]),
+        (":3", 3, ""): (":::3", [":3", "f.zip::3"]),
+    }
+    for (id, number, member), (key, ids) in found.items():
+        arrival = Arrival(Found(Document(id, "text"), "row", number, member), source)
+        assert arrival.key == key
+        assert list(arrival.ids())[: len(ids)] == ids
+        assert arrival.first_id() == ids[0]
 
 
 def test_notes_of_one_kind_are_said_three_times_and_then_counted() -> None:

@@ -10,6 +10,7 @@ from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.opening import TREE_LIMIT, Opened, too_long
 from embedsearch.text.reading.wikitext import plain_text
+from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:  # noqa: ARG001
+def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """Yield the articles (namespace 0) of an XML dump; redirects are left out.
 
     The id is that of the page. Nothing outside the file is read, and a file that declares
@@ -40,8 +41,8 @@ def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:  
         if page.get("ns", "").strip() not in ("", "0") or "redirect" in page:
             continue
         if text := plain_text(page.get("text", "").strip()):
-            title, id_ = page.get("title", "").strip(), page.get("id", "").strip()
-            yield Found(Document(id_, text, {}, title), "page", number)
+            given = "" if settings.id_column == NO_ID_COLUMN else page.get("id", "").strip()
+            yield Found(Document(given, text, {}, page.get("title", "").strip()), "page", number)
 
 
 def _pages(source: Opened) -> Iterator[dict[str, str]]:

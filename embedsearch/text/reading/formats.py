@@ -26,9 +26,6 @@ _SUFFIXES = {
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 
-TABULAR = frozenset({"jsonl", "csv", "tsv", "parquet", "mediawiki"})
-"""Formats of many documents with their own ids."""
-
 _BYTES = frozenset({"pdf", "parquet", "mediawiki"})
 
 _MAGIC = (

@@ -1,121 +1,132 @@
-"""Ids: stable ones for documents that have none, and the search for ids given twice."""
+"""Where documents come from, and the ids that they may have."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from dataclasses import replace
+import json
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
-
-from embedsearch._errors import DuplicateIdError
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from embedsearch._types import Document
     from embedsearch.text.base import Found
-    from embedsearch.text.reading.walking import SourceFile
 
-_NUMBERS = 2**44
-_UNITS = 2**4
+STREAM = "-"
+"""The path of standard input."""
 
+CORPUS = "corpus:"
+"""What the path of a corpus begins with."""
 
-def base_ids(files: Sequence[SourceFile]) -> list[str]:
-    """Return the id of each file: its path below its source.
-
-    Where two sources have files of the same path, all ids of both begin with the end of the
-    sources' own paths, as much of it as tells them apart. So the ids of a source do not depend
-    on the order of the sources.
-    """
-    depth: dict[Path, int] = dict.fromkeys((file.root for file in files), 0)
-    while True:
-        ids = [_prefixed(file, depth[file.root]) for file in files]
-        roots: dict[str, set[Path]] = defaultdict(set)
-        for id_, file in zip(ids, files, strict=True):
-            roots[id_].add(file.root)
-        clashing = {root for group in roots.values() if len(group) > 1 for root in group}
-        if not clashing:
-            return ids
-        for root in clashing:
-            depth[root] += 1
+_BYTES = 8
 
 
-def _prefixed(file: SourceFile, depth: int) -> str:
-    if not depth:
-        return file.relative
-    parts = [*file.root.parts[-depth:], file.relative]
-    # Once the whole path is used up, the longer one says so by its root.
-    return "/".join(part.strip("/\\") if index else part for index, part in enumerate(parts))
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A file, standard input or a corpus.
 
-
-class IdBook:
-    """Gives ids to documents that have none, and finds ids that were given twice.
-
-    A given id costs about 160 bytes of memory, a made one nothing: a file's own ids differ.
+    Attributes:
+        path: What it is known by: the real path of a file (bytes where it is not UTF-8), `-`, or
+            `corpus:NAME`.
+        name: What messages call it.
+        base: The shortest id that it has as one document: for a file of a folder the folder's
+            name and the path below it, for one that was named by itself its name.
+        above: The folders above that, from the root.
+        former: What `base` was before ids began with the name of the folder.
     """
 
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._units: list[str] = []
-        self._base = ""
-        self._given: dict[bytes, int] = {}
-        self._made: dict[str, int] = {}
+    path: str | bytes
+    name: str
+    base: str
+    above: tuple[str, ...] = ()
+    former: str = ""
 
-    def begin(self, name: str, base: str) -> None:
-        """Begin a file.
+    @property
+    def is_stream(self) -> bool:
+        """Whether it cannot be read again, so that two of them are never the same source."""
+        return self.path == STREAM
+
+    def bases(self) -> Iterator[str]:
+        """Yield `base`, and the same with one more folder in front each time."""
+        base = self.base
+        yield base
+        for folder in reversed(self.above):
+            base = f"{folder.rstrip('/')}/{base}"
+            yield base
+
+
+class Arrival(NamedTuple):
+    """A document that was read, and where.
+
+    Attributes:
+        found: The document; its id is empty where the source gives none.
+        source: Where it was found.
+    """
+
+    found: Found
+    source: Source
+
+    @property
+    def document(self) -> Document:
+        """The document, with the id that its source gives."""
+        return self.found.document
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others of its source: its id, or what is added to the path."""
+        given, member = self.found.document.id, self.found.member
+        if not given:
+            return member + self._numbered
+        # A given id is never taken for a number.
+        return f"{member}::{given}" if member or given.startswith(":") else given
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages: `notes.txt, line 7`."""
+        name = "/".join(filter(None, (self.source.name, self.found.member)))
+        number = self.found.number
+        return f"{name}, {self.found.unit} {number}" if number else name
+
+    def first_id(self) -> str:
+        """Return the first of `ids`."""
+        return self.found.document.id or self.source.base + self._ending()
+
+    def ids(self, repeated: str = "") -> Iterator[str]:
+        """Yield the ids that it may have, the preferred one first.
 
         Args:
-            name: What messages call it.
-            base: The id that it has as one document.
+            repeated: Added to all of them, where its source has the same key more than once.
         """
-        self._names.append(name)
-        self._base = _printable(base)
+        given, ending = self.found.document.id, self._ending() + repeated
+        own = [given] if given and not repeated else []
+        return chain(own, (base + ending for base in self.source.bases()))
 
-    def identify(self, found: Found) -> Document:
-        """Return the document with its id.
+    def former_id(self) -> str:
+        """Return the id that earlier versions made; empty for a given one."""
+        if self.found.document.id or not self.source.former:
+            return ""
+        return self.source.former + self._numbered
 
-        Raises:
-            DuplicateIdError: Another document has this id; says both places.
-        """
-        document, place = found.document, self._place(found)
-        id_ = document.id or (f"{self._base}:{found.number}" if found.number else self._base)
-        key = blake2b(id_.encode(), digest_size=16).digest()
-        first = self._given.get(key, self._made_at(id_) if document.id else None)
-        if first is not None:
-            raise DuplicateIdError(id_, self._say(first), self._say(place))
-        if document.id:
-            self._given[key] = place
-        else:
-            self._made[self._base] = place
-        return document if id_ == document.id else replace(document, id=id_)
+    @property
+    def _numbered(self) -> str:
+        return f":{self.found.number}" if self.found.number else ""
 
-    def _made_at(self, id_: str) -> int | None:
-        """Return the place of the document whose id was made and is `id_`."""
-        if id_ in self._made:
-            return self._made[id_]
-        base, _, number = id_.rpartition(":")
-        last = self._made.get(base)
-        if last is None or not re.fullmatch("[1-9][0-9]{0,12}", number):
-            return None
-        back = last % _NUMBERS - int(number)
-        return last - back if back >= 0 else None
-
-    def _place(self, found: Found) -> int:
-        # One integer, because millions of them are kept.
-        if found.unit not in self._units:
-            self._units.append(found.unit)
-        file = len(self._names) - 1
-        return (file * _UNITS + self._units.index(found.unit)) * _NUMBERS + found.number
-
-    def _say(self, place: int) -> str:
-        rest, number = divmod(place, _NUMBERS)
-        file, unit = divmod(rest, _UNITS)
-        name = self._names[file]
-        return f"{name}, {self._units[unit]} {number}" if number else name
+    def _ending(self) -> str:
+        given, member = self.found.document.id, self.found.member
+        if self.source.is_stream and not given:
+            return f":{_digest(self.found.document)}"
+        return (f"/{member}" if member else "") + (f":{given}" if given else self._numbered)
 
 
-def _printable(name: str) -> str:
+def _digest(document: Document) -> str:
+    """Return what stands for the content of a text that has no place to be named by."""
+    metadata = json.dumps(document.metadata, sort_keys=True, default=str)
+    content = "\0".join((document.title, document.text, metadata))
+    return blake2b(content.encode("utf-8", "replace"), digest_size=_BYTES).hexdigest()
+
+
+def printable(name: str) -> str:
     r"""Return a name that can be written as UTF-8: those of files may hold stray bytes."""
     return name.encode("utf-8", "backslashreplace").decode()

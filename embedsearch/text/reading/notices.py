@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
@@ -12,11 +13,44 @@ FEW = 3
 """How many files are named before the rest are only counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file, or a part of one, that could not be read.
+
+    Attributes:
+        file: Its path.
+        reason: Why.
+        line: The line that cannot be read, counted from 1, where one is known.
+        kept: How many documents before it were read, and kept.
+    """
+
+    file: str
+    reason: str
+    line: int | None = None
+    kept: int = 0
+
+    def __str__(self) -> str:
+        """Say all of it, as in `b.jsonl, line 3: broken JSON; 2 documents before it are kept`."""
+        place = self.file if self.line is None else f"{self.file}, line {self.line}"
+        if not self.kept:
+            return f"{place}: {self.reason}"
+        are = "is" if self.kept == 1 else "are"
+        return f"{place}: {self.reason}; {counted(self.kept, 'document')} before it {are} kept"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, without a line that is not known."""
+        line = {} if self.line is None else {"line": self.line}
+        return {"file": self.file, "reason": self.reason, **line, "kept": self.kept}
+
+
 class Notices:
     """Passes notes on to a `Progress`, the same kind of note a few times only.
 
     Args:
         progress: Who listens.
+
+    Attributes:
+        left_out: What could not be read.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -24,6 +58,7 @@ class Notices:
         self._said: set[str] = set()
         self._kinds: Counter[str] = Counter()
         self._empty: Counter[str] = Counter()
+        self.left_out: list[LeftOut] = []
 
     def once(self, name: str, message: str) -> None:
         """Note `message` for the first file that it is true of."""
@@ -41,21 +76,20 @@ class Notices:
         """Count a file, row or line that has no text and was passed over."""
         self._empty[unit] += 1
 
-    def left_out(self, files: list[tuple[str, str]]) -> None:
-        """Note the files of folders that could not be read: `(name, reason)` of each."""
-        if files:
-            named = "; ".join(f"{name} ({reason})" for name, reason in files[:FEW])
-            self._progress.note(
-                f"left out {counted(len(files), 'file')}: {named}{more(len(files))}"
-            )
+    def leave_out(self, left_out: LeftOut) -> None:
+        """Take note of a file, or the member of one, that cannot be read."""
+        self.left_out.append(left_out)
 
     def close(self) -> None:
-        """Note what was only counted so far."""
+        """Note what was only counted so far, and what was left out."""
         for kind, count in self._kinds.items():
             if count > FEW:
                 self._progress.note(f"{counted(count - FEW, 'more file')} {kind}")
         for unit, count in self._empty.items():
             self._progress.note(f"left out {counted(count, unit)} without text")
+        if self.left_out:
+            files = counted(len(self.left_out), "file")
+            self._progress.note(f"left out {files}: {listed(self.left_out)}")
 
 
 def counted(count: int, noun: str) -> str:
@@ -63,6 +97,8 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def more(count: int) -> str:
-    """Return what follows the first few of `count` names."""
-    return f"; and {count - FEW:,} more" if count > FEW else ""
+def listed(left_out: list[LeftOut]) -> str:
+    """Name the first few files that were left out, and count the others."""
+    rest = len(left_out) - FEW
+    more = f"; and {rest:,} more (all of them: --json, or --report FILE)" if rest > 0 else ""
+    return "; ".join(map(str, left_out[:FEW])) + more

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document, MetadataValue
 from embedsearch.text.base import Found
 from embedsearch.text.reading.columns import Columns, choose_columns, missing_column
 from embedsearch.text.reading.values import lifted, plain_value, sound, text_value
+from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
-    from embedsearch._errors import SourceFormatError
     from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
 
@@ -58,14 +59,20 @@ def found_in_records(
         SourceFormatError: A column is missing, or a text or an id is an object.
     """
     stream = iter(records)
-    sample = _sample(stream)
+    sample, fault = _sample(stream)
+    if not sample and fault is not None:
+        raise fault
     if not sample and kind.names is None:
         return
     names = kind.names or _names(record for _, record in sample)
-    columns = choose_columns(source.name, names, [record for _, record in sample], settings)
+    try:
+        columns = _columns(source.name, names, [record for _, record in sample], settings)
+    except SourceFormatError as error:
+        # A list that breaks off early may have no more than that.
+        raise fault or error from None
     source.notices.once(source.name, str(columns))
     make = _Maker(source.name, columns, kind)
-    for number, record in chain(sample, stream):
+    for number, record in chain(sample, _rest(stream, fault)):
         document = make(number, record)
         if document.id or document.text.strip() or document.title:
             yield Found(document, kind.unit, number)
@@ -73,15 +80,38 @@ def found_in_records(
             source.notices.empty(kind.unit)
 
 
-def _sample(records: Iterator[tuple[int, Record]]) -> list[tuple[int, Record]]:
+def _columns(
+    source: str, names: Sequence[str], sample: Sequence[Record], settings: ReadSettings
+) -> Columns:
+    if settings.id_column != NO_ID_COLUMN or NO_ID_COLUMN in names:
+        return choose_columns(source, names, sample, settings)
+    chosen = choose_columns(source, names, sample, replace(settings, id_column=None))
+    return replace(chosen, id=None)
+
+
+def _sample(
+    records: Iterator[tuple[int, Record]],
+) -> tuple[list[tuple[int, Record]], Exception | None]:
+    """Take the first records, and the error behind them if they break off there."""
     sample: list[tuple[int, Record]] = []
     characters = 0
-    for number, record in records:
-        sample.append((number, lifted(record)))
-        characters += sum(len(value) for value in record.values() if isinstance(value, str))
-        if len(sample) == _SAMPLE_RECORDS or characters > _SAMPLE_CHARACTERS:
-            break
-    return sample
+    try:
+        for number, record in records:
+            sample.append((number, lifted(record)))
+            characters += sum(len(value) for value in record.values() if isinstance(value, str))
+            if len(sample) == _SAMPLE_RECORDS or characters > _SAMPLE_CHARACTERS:
+                break
+    except Exception as error:  # noqa: BLE001 - raised behind the records that came before it
+        return sample, error
+    return sample, None
+
+
+def _rest(
+    records: Iterator[tuple[int, Record]], fault: Exception | None
+) -> Iterator[tuple[int, Record]]:
+    if fault is not None:
+        raise fault
+    yield from records
 
 
 def _names(records: Iterable[Record]) -> list[str]:
@@ -97,8 +127,6 @@ class _Maker:
 
     def __call__(self, number: int, record: Record) -> Document:
         record, columns = lifted(record), self._columns
-        if columns.text not in record:
-            raise self._error(number, f"has no {columns.text!r}, the column of the text", record)
         text = self._string(number, record, columns.text)
         title = self._string(number, record, columns.title) if columns.title else ""
         id_ = self._string(number, record, columns.id) if columns.id else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,19 +14,22 @@ from embedsearch._errors import (
     MissingExtraError,
     SourceChangedError,
     SourceError,
+    SourceFormatError,
 )
 from embedsearch.text.readers import READERS
 from embedsearch.text.reading.byte_streams import counting
+from embedsearch.text.reading.configuration import check_holds_texts
 from embedsearch.text.reading.encodings import check_encoding
-from embedsearch.text.reading.formats import TABULAR, check_is_text, format_of
-from embedsearch.text.reading.naming import IdBook, base_ids
-from embedsearch.text.reading.notices import FEW, Notices, more
+from embedsearch.text.reading.formats import check_is_text, format_of
+from embedsearch.text.reading.naming import Arrival
+from embedsearch.text.reading.notices import LeftOut, Notices, counted, listed
 from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.walking import SourceFile, find_files, unreadable
+from embedsearch.text.reading.walking import SourceFile, find_files, is_file, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from embedsearch._errors import InputError
     from embedsearch._progress import Progress, Task
     from embedsearch._types import Document
     from embedsearch.text.base import Found
@@ -38,12 +42,21 @@ def read_sources(
     progress: Progress,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Document]:
-    """Stream the documents of all sources, in the order of the sources.
+    """Stream the documents of all sources, each with the id that it prefers; see `Reading`.
 
-    Documents that have no id get one that stays the same when they are read again: a file its
-    path below the source, and a line, paragraph or row this path with its number, `notes.txt:7`.
-    Files of a folder that cannot be read are left out, with one note; a file that was named by
-    itself must be readable. A file that is named twice is read once.
+    Whether two have the same id is for a workspace to see, which remembers where each is from.
+    """
+    for arrival in Reading(sources, settings, progress, stdin):
+        document = arrival.document
+        yield document if document.id else replace(document, id=arrival.first_id())
+
+
+class Reading:
+    """One pass over sources; iterate it once, for the documents in the order of the sources.
+
+    Files of a folder that cannot be read are left out, with one note; what was read of one
+    before the fault is kept. A file that was named by itself must be readable. A file that is
+    named twice is read once.
 
     Args:
         sources: Files, folders, or `-` for standard input.
@@ -53,72 +66,102 @@ def read_sources(
 
     Raises:
         ParameterError: There are no sources, or the encoding has no such name.
-        SourceError: A source is missing, empty, damaged or changes while it is read.
-        DuplicateIdError: Two documents have one id.
-        CorpusTooSmallError: No source has any text.
+        SourceError: A source is missing, empty, damaged or changes while it is read; its
+            attribute `left_out` lists the files, where they are several.
+        CorpusTooSmallError: No source has any text; it has `left_out`, too.
         MissingExtraError: A format needs a package that is not installed.
     """
-    check_encoding(settings.encoding)
-    sources = [sources] if isinstance(sources, str | Path) else sources
-    files, closed = find_files(sources, settings.glob)
-    return _Reading(settings, progress, stdin).documents(files, closed)
 
-
-class _Reading:
-    """One pass over all files."""
-
-    def __init__(self, settings: ReadSettings, progress: Progress, stdin: BinaryIO | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        settings: ReadSettings,
+        progress: Progress,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        check_encoding(settings.encoding)
+        named = [sources] if isinstance(sources, str | Path) else sources
         self._settings, self._progress, self._stdin = settings, progress, stdin
-        self._notices, self._ids = Notices(progress), IdBook()
-        self._left_out: list[tuple[str, str]] = []
-        self._format: str | None = None
+        self._listing = find_files(named, settings.glob, skip_errors=settings.skip_errors)
+        self._notices = Notices(progress)
+        self._notices.left_out += self._listing.left_out
+        self._read: set[str | bytes] = set()
+        self._refusal: InputError | None = None
+        self._count = 0
 
-    def documents(self, files: list[SourceFile], closed: list[str]) -> Iterator[Document]:
-        self._left_out += [(name, "no permission") for name in closed]
-        count = 0
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What could not be read so far."""
+        return self._notices.left_out
+
+    @property
+    def named(self) -> list[str | bytes]:
+        """The real paths of the files and folders that were named."""
+        return self._listing.named
+
+    def __iter__(self) -> Iterator[Arrival]:
+        """Yield each document with the source that it is from."""
+        files = self._listing.files
         with self._progress.task("reading", _total(files), "bytes") as task:
-            for file, base in zip(files, base_ids(files), strict=True):
-                self._ids.begin(file.name, base)
-                for document in self._of_file(file, task):
-                    count += 1
-                    yield document
-        if not count:
-            raise _no_text(files, self._left_out)
-        self._notices.left_out(self._left_out)
+            for file in files:
+                yield from self._of_file(file, task)
+        if self._settings.strict and self.left_out:
+            raise _not_all_read(self.left_out)
+        if not self._count:
+            raise _no_text(files, self.left_out)
         self._notices.close()
 
-    def _of_file(self, file: SourceFile, task: Task) -> Iterator[Document]:
-        any_found = False
+    def refuse(self, error: InputError) -> None:
+        """Say that the document that was yielded last cannot be kept: its file has a fault."""
+        self._refusal = error
+
+    def may_have_lost(self, path: str | bytes) -> bool:
+        """Tell whether documents of an earlier reading that were not met now are gone.
+
+        They are if their file was read to its end, or is no longer there. What could not be
+        read, or was passed over, is not gone.
+
+        Args:
+            path: The real path of the file, as it was remembered.
+        """
+        if path in self._read:
+            return True
+        folders = tuple(os.fsencode(each) + os.fsencode(os.sep) for each in self._listing.closed)
+        if os.fsencode(path).startswith(folders):
+            return False
+        return not is_file(path)
+
+    def _of_file(self, file: SourceFile, task: Task) -> Iterator[Arrival]:
+        kept, before = 0, len(self.left_out)
+        name = file.source.name
         try:
             for found in self._found(file, task):
-                any_found = True
-                yield self._ids.identify(found)
+                yield Arrival(found, file.source)
+                self._check_accepted(name)
+                kept += 1
+                self._count += 1
         except (SourceError, MissingExtraError) as error:
-            if any_found or file.explicit or not self._may_be_left_out(error):
+            if file.explicit and not self._settings.skip_errors:
                 raise
-            reason = str(error)
-            if isinstance(error, SourceError):
-                # The rest is advice for a file that was named by itself.
-                reason = error.reason.partition("; ")[0]
-            self._left_out.append((file.name, reason))
+            self._notices.leave_out(_left_out(name, error, kept))
         else:
-            if not any_found:
-                self._left_out.append((file.name, "it has no text"))
+            if len(self.left_out) == before:
+                self._read.add(file.source.path)
+                if not kept:
+                    self._notices.leave_out(LeftOut(name, "it has no text"))
 
-    def _may_be_left_out(self, error: SourceError | MissingExtraError) -> bool:
-        """Tell a file that does not belong here from one that does, and is wrong inside."""
-        if isinstance(error, SourceChangedError):
-            return False
-        content = isinstance(error, SourceError) and self._format in TABULAR
-        return not content and getattr(error, "line", None) is None
+    def _check_accepted(self, name: str) -> None:
+        if self._refusal is not None:
+            error, self._refusal = self._refusal, None
+            raise SourceFormatError(name, str(error)) from error
 
     def _found(self, file: SourceFile, task: Task) -> Iterator[Found]:
-        self._format = None
         with self._opened(file, task) as source:
             wanted = self._settings.format
             name = format_of(source) if wanted == "auto" else wanted
             check_is_text(source, name, self._settings.encoding)
-            self._format = name
+            if name == "jsonl" and not file.explicit and self._settings.text_column is None:
+                check_holds_texts(source)
             yield from READERS[name](source, self._settings)
 
     @contextmanager
@@ -126,7 +169,7 @@ class _Reading:
         meter = _Meter(task, file.size)
         if file.path is None:
             stdin = self._stdin or sys.stdin.buffer
-            yield Opened(file.name, counting(stdin, meter.seen), None, self._notices)
+            yield Opened(file.source.name, counting(stdin, meter.seen), None, self._notices)
             return
         try:
             with file.path.open("rb", buffering=0) as raw:
@@ -134,7 +177,7 @@ class _Reading:
                 path = file.path if file.size is not None else None
                 try:
                     stream = counting(raw, meter.seen)
-                    yield Opened(file.name, stream, path, self._notices)
+                    yield Opened(file.source.name, stream, path, self._notices)
                 except SourceError:
                     _check_unchanged(file, before)
                     raise
@@ -143,10 +186,10 @@ class _Reading:
             raise
         except FileNotFoundError as error:
             if file.path.is_symlink():
-                raise unreadable(file.name, error) from error
+                raise unreadable(file.source.name, error) from error
             raise _changed(file) from error
         except OSError as error:
-            raise unreadable(file.name, error) from error
+            raise unreadable(file.source.name, error) from error
         finally:
             meter.finish()
 
@@ -190,12 +233,28 @@ def _check_unchanged(file: SourceFile, before: tuple[int, ...]) -> None:
 
 def _changed(file: SourceFile) -> SourceChangedError:
     reason = "the file changed while it was read; read it again when nothing writes to it"
-    return SourceChangedError(file.name, reason)
+    return SourceChangedError(file.source.name, reason)
 
 
-def _no_text(files: list[SourceFile], left_out: list[tuple[str, str]]) -> CorpusTooSmallError:
-    reasons = "; ".join(f"{name} ({reason})" for name, reason in left_out[:FEW])
-    return CorpusTooSmallError(
-        f"there is no text to read in the {len(files):,} files that were found: "
-        f"{reasons}{more(len(left_out))}"
+def _left_out(name: str, error: SourceError | MissingExtraError, kept: int) -> LeftOut:
+    if isinstance(error, MissingExtraError):
+        return LeftOut(name, str(error), None, kept)
+    return LeftOut(name, error.short_reason, error.line, kept)
+
+
+def _not_all_read(left_out: list[LeftOut]) -> SourceError:
+    first, others = left_out[0], len(left_out) - 1
+    more = f"; {counted(others, 'more file')} cannot be read" if others else ""
+    reason = f"{first.reason}{more}; a strict reading leaves nothing out"
+    error = SourceError(first.file, reason, first.line)
+    error.left_out = tuple(left_out)
+    return error
+
+
+def _no_text(files: list[SourceFile], left_out: list[LeftOut]) -> CorpusTooSmallError:
+    error = CorpusTooSmallError(
+        f"there is no text to read in the {counted(len(files), 'file')} that "
+        f"{'was' if len(files) == 1 else 'were'} found: {listed(left_out)}"
     )
+    error.left_out = tuple(left_out)
+    return error
