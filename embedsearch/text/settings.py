@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from embedsearch.text.phrase_settings import PhraseSettings
 
-FORMATS = ("auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "pdf", "parquet", "mediawiki")
+FORMATS = (
+    "auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "xml", "mediawiki", "pdf", "docx",
+    "odt", "epub", "eml", "mbox", "notebook", "parquet",
+)  # fmt: skip
 SPLITS = ("file", "line", "paragraph")
 TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
 ACCENTS = ("keep", "strip")

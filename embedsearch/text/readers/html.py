@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
 from embedsearch.text.base import Found
-from embedsearch.text.reading.encodings import bom_encoding, decoded
+from embedsearch.text.reading.encodings import bom_encoding, decoded, known_codec
 from embedsearch.text.reading.markup import title_and_text
 
 if TYPE_CHECKING:
@@ -48,13 +47,15 @@ def _decode(source: Opened, wanted: str | None) -> str:
     return text
 
 
+def decode_html(data: bytes) -> str:
+    """Return the text of a page within another file, whose bytes are all here."""
+    encoding = bom_encoding(data) or _declared(data) or "utf-8"
+    return data.decode(encoding, "replace")
+
+
 def _declared(sample: bytes) -> str | None:
     match = _CHARSET.search(sample[:4096])
     if match is None:
         return None
-    try:
-        name = codecs.lookup(match[1].decode("ascii")).name
-        "".encode(name)
-    except (LookupError, UnicodeDecodeError):
-        return None
-    return _BROWSERS.get(name, name)
+    name = known_codec(match[1].decode("ascii", "replace"))
+    return None if name is None else _BROWSERS.get(name, name)

@@ -39,7 +39,7 @@ def read_markdown(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     facts = {key: value for key, value in facts.items() if value is not None}
     title = facts.pop("title", None)
     texts: list[str] = []
-    for blocks in _blocks(body):
+    for blocks in markdown_blocks(body):
         heading = next((i for i, (is_heading, _) in enumerate(blocks) if is_heading), None)
         if title is None and heading is not None:
             title = blocks.pop(heading)[1]
@@ -52,7 +52,7 @@ def read_markdown(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         yield Found(Document("", "\n".join(texts), metadata, "" if title is None else str(title)))
 
 
-def _blocks(text: str) -> Iterator[list[tuple[bool, str]]]:
+def markdown_blocks(text: str) -> Iterator[list[tuple[bool, str]]]:
     """Yield, for each part of a page, `(is a heading, text)` of each block that has text."""
     from markdown_it import MarkdownIt
 

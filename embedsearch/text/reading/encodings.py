@@ -23,6 +23,7 @@ _BOMS = (
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _LOOKED_AT, _LEAST = 2**12, 4
 _NOT_IN_TEXT = ("Cc", "Cn", "Co", "Cs")
+_NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"}
 _EVIDENCE = 2**16
 
 _SEQUENCES = re.compile(
@@ -57,6 +58,20 @@ def check_encoding(encoding: str | None) -> None:
         "".encode(encoding or "utf-8")
     except LookupError as error:
         raise ParameterError("encoding", 'a text encoding, such as "utf-8"', encoding) from error
+
+
+def known_codec(name: str) -> str | None:
+    """Return Python's name of an encoding that a file says it is in; None where it has none.
+
+    Some of Python's codecs are no encodings of text; decoding with one takes the square of the
+    length.
+    """
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)
+    except (LookupError, ValueError):
+        return None
+    return None if found in _NO_ENCODINGS else found
 
 
 def bom_encoding(sample: bytes) -> str | None:

@@ -23,15 +23,23 @@ _SUFFIXES = {
     "html": (".html", ".htm", ".xhtml"),
     "pdf": (".pdf",),
     "parquet": (".parquet", ".pq"),
+    "docx": (".docx", ".docm", ".dotx"),
+    "odt": (".odt", ".ott"),
+    "epub": (".epub",),
+    "eml": (".eml",),
+    "mbox": (".mbox", ".mbx"),
+    "notebook": (".ipynb",),
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 
-_BYTES = frozenset({"pdf", "parquet", "mediawiki"})
+_BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
 _MAGIC = (
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Office"),
+    (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
@@ -61,24 +69,43 @@ def _sniffed(source: Opened, suffix: str) -> str:
         return "pdf"
     if start.startswith(b"PAR1"):
         return "parquet"
-    if re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.IGNORECASE):
-        return _markup(source, start)
-    if suffix == ".xml":
-        raise _other_xml(source)
+    if start.startswith(b"PK\x03\x04"):
+        return _zipped(source)
+    if suffix == ".xml" or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
+        return _markup(start)
+    if re.match(rb"From \S+ .*\d{4}\r?\n[\w-]+:", start):
+        return "mbox"
+    if _is_mail(start):
+        return "eml"
     return "jsonl" if _is_json_line(start, source) else "text"
 
 
-def _markup(source: Opened, start: bytes) -> str:
+def _markup(start: bytes) -> str:
     if b"<mediawiki" in start:
         return "mediawiki"
-    if re.search(rb"<(!doctype )?html\b", start, re.IGNORECASE):
-        return "html"
-    raise _other_xml(source)
+    return "html" if re.search(rb"<(!doctype )?html\b", start, re.IGNORECASE) else "xml"
 
 
-def _other_xml(source: Opened) -> SourceFormatError:
-    reason = "is XML, but not a MediaWiki dump; turn it into JSON lines, or name its format"
-    return SourceFormatError(source.name, reason)
+def _zipped(source: Opened) -> str:
+    """Tell documents that are ZIP files by the names and types of their first parts."""
+    sample = source.sample
+    if sample[30:38] == b"mimetype":
+        kind = sample[38:100]
+        if kind.startswith(b"application/epub+zip"):
+            return "epub"
+        if kind.startswith(b"application/vnd.oasis.opendocument.text"):
+            return "odt"
+    # What is no document of Word is refused by `check_is_text`.
+    return "docx" if b"word/" in sample and b"[Content_Types].xml" in sample else "text"
+
+
+def _is_mail(start: bytes) -> bool:
+    """Tell a mail from other text by its headers."""
+    head = start.replace(b"\r\n", b"\n").partition(b"\n\n")[0].lower()
+    lines = head.split(b"\n")
+    names = {line.partition(b":")[0] for line in lines}
+    are_headers = all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines)
+    return are_headers and b"from" in names and bool(names & {b"date", b"message-id", b"subject"})
 
 
 def _is_json_line(start: bytes, source: Opened) -> bool:

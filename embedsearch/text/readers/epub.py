@@ -1,0 +1,96 @@
+"""Books (EPUB): a document for each chapter."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from embedsearch._errors import SourceFormatError
+from embedsearch._types import Document
+from embedsearch.text.base import Found
+from embedsearch.text.readers.html import decode_html
+from embedsearch.text.reading.markup import title_and_text
+from embedsearch.text.reading.xml_tree import xml_tree
+from embedsearch.text.reading.zip_parts import zip_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+    from embedsearch._types import MetadataValue
+    from embedsearch.text.reading.opening import Opened
+    from embedsearch.text.reading.zip_parts import ZipParts
+    from embedsearch.text.settings import ReadSettings
+
+_CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
+_FACTS = {
+    "creator": "author", "language": "language", "date": "date", "publisher": "publisher",
+    "subject": "subject", "identifier": "identifier",
+}  # fmt: skip
+
+
+def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield each part of the book in reading order; its number is its place there.
+
+    The title is that of the book and that of the chapter, `Book: Chapter`; author, language and
+    other facts of the book are metadata of each chapter.
+
+    Raises:
+        SourceFormatError: The file is damaged, or its text is encrypted.
+    """
+    with zip_parts(source) as parts:
+        place = _package_place(source.name, parts)
+        package = xml_tree(f"{source.name}, {place}", parts.data(place))
+        book, facts = _facts(package, settings)
+        locked = _encrypted(source.name, parts)
+        for number, part in enumerate(_spine(package, posixpath.dirname(place)), 1):
+            if part in locked:
+                reason = "its text is encrypted (DRM); get the book without that"
+                raise SourceFormatError(source.name, reason)
+            title, text = title_and_text(decode_html(parts.data(part)))
+            if text:
+                yield Found(Document("", text, facts, _joined(book, title)), "chapter", number)
+
+
+def _package_place(name: str, parts: ZipParts) -> str:
+    container = xml_tree(f"{name}, {_CONTAINER}", parts.data(_CONTAINER))
+    for rootfile in container.iter("rootfile"):
+        return posixpath.normpath(rootfile.get("full-path", ""))
+    raise SourceFormatError(name, f"{_CONTAINER} names no book; the file is damaged")
+
+
+def _facts(package: Element, settings: ReadSettings) -> tuple[str, dict[str, MetadataValue]]:
+    """Return the title of the book and what else it says about itself."""
+    found: dict[str, list[str]] = {}
+    metadata = package.find("metadata")
+    for element in metadata if metadata is not None else ():
+        if value := " ".join("".join(element.itertext()).split()):
+            found.setdefault(element.tag, []).append(value)
+    facts: dict[str, MetadataValue] = {
+        name: "; ".join(found[tag]) for tag, name in _FACTS.items() if tag in found
+    }
+    if settings.metadata_columns is not None:
+        facts = {name: facts[name] for name in settings.metadata_columns if name in facts}
+    return found.get("title", [""])[0], facts
+
+
+def _spine(package: Element, folder: str) -> Iterator[str]:
+    """Yield the names of the parts with the text, in reading order."""
+    places = {item.get("id"): item.get("href", "") for item in package.iter("item")}
+    for reference in package.iter("itemref"):
+        if place := places.get(reference.get("idref")):
+            yield posixpath.normpath(posixpath.join(folder, unquote(place)))
+
+
+def _encrypted(name: str, parts: ZipParts) -> set[str]:
+    if _ENCRYPTION not in parts:
+        return set()
+    tree = xml_tree(f"{name}, {_ENCRYPTION}", parts.data(_ENCRYPTION))
+    return {unquote(place.get("URI", "")) for place in tree.iter("CipherReference")}
+
+
+def _joined(book: str, chapter: str) -> str:
+    if not chapter or chapter == book:
+        return book
+    return f"{book}: {chapter}" if book else chapter

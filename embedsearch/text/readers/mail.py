@@ -1,0 +1,198 @@
+"""Mail: a file for each (.eml), or one after another (.mbox)."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from email import message_from_bytes
+from email.errors import MessageError
+from email.header import decode_header
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from embedsearch._errors import SourceFormatError
+from embedsearch._types import Document
+from embedsearch.text.base import Found
+from embedsearch.text.reading.byte_streams import buffered
+from embedsearch.text.reading.encodings import known_codec
+from embedsearch.text.reading.markup import html_text
+from embedsearch.text.reading.opening import TREE_LIMIT, too_long
+from embedsearch.text.reading.values import sound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+    from embedsearch._types import MetadataValue
+    from embedsearch.text.reading.opening import Opened
+    from embedsearch.text.settings import ReadSettings
+
+# Looking for encoded words takes the square of a header's length.
+_HEADER_LIMIT = 4_000
+_ADDRESSES = ("from", "to", "cc")
+# Each line is compared with the boundaries of all parts that it is within.
+_BOUNDARIES_LIMIT = 100
+_BOUNDARY = re.compile(rb"boundary", re.IGNORECASE)
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+# What email's parser, its decoders and codecs raise for what is no mail.
+_PARSER_ERRORS = (
+    AssertionError, AttributeError, LookupError, MessageError, OverflowError, RecursionError,
+    TypeError, ValueError,
+)  # fmt: skip
+
+
+class _Mail(NamedTuple):
+    """What a mail says."""
+
+    title: str
+    text: str
+    facts: dict[str, MetadataValue]
+
+
+def read_eml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield the mail: its subject is the title, its plain text (else its HTML) the text.
+
+    Metadata are `from`, `to`, `cc`, `date` (ISO 8601), `message_id`, and `attachments`: the names
+    of files that came with it, which are not read.
+    """
+    mail = _parsed(source.data(TREE_LIMIT))
+    if mail.text or mail.title:
+        yield Found(Document("", mail.text, _chosen(mail.facts, settings), mail.title))
+
+
+def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield each mail of a mailbox, one at a time; see `read_eml`.
+
+    The id is the Message-ID, since the number of a mail changes when an earlier one is deleted.
+
+    Raises:
+        SourceFormatError: The file does not begin with a mail, or one is too large.
+    """
+    for number, data in enumerate(_split(source), 1):
+        mail = _parsed(data)
+        id_ = str(mail.facts.get("message_id", ""))
+        if mail.text or mail.title:
+            facts = _chosen(mail.facts, settings)
+            yield Found(Document(id_, mail.text, facts, mail.title), "mail", number)
+        else:
+            source.notices.empty("mail")
+
+
+def _chosen(facts: dict[str, MetadataValue], settings: ReadSettings) -> dict[str, MetadataValue]:
+    if settings.metadata_columns is None:
+        return facts
+    return {name: facts[name] for name in settings.metadata_columns if name in facts}
+
+
+def _split(source: Opened) -> Iterator[bytes]:
+    """Yield the bytes of each mail.
+
+    One begins with a line `From ` after an empty line (RFC 4155); within a mail such lines have
+    a `>` before them.
+    """
+    stream = buffered(source.read)
+    if not stream.readline(TREE_LIMIT).startswith(b"From "):
+        reason = 'is not a mailbox: its first line does not begin with "From "'
+        raise SourceFormatError(source.name, reason)
+    lines, size, after_empty = list[bytes](), 0, False
+    while line := stream.readline(TREE_LIMIT):
+        if after_empty and line.startswith(b"From "):
+            yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+            lines, size = [], 0
+            continue
+        after_empty = not line.strip()
+        lines.append(line)
+        size += len(line)
+        if size > TREE_LIMIT:
+            raise too_long(source.name, TREE_LIMIT, "bytes")
+    yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+
+
+def _parsed(data: bytes) -> _Mail:
+    """Return what a mail says; what cannot be parsed as one is its text."""
+    try:
+        if len(_BOUNDARY.findall(data)) > _BOUNDARIES_LIMIT:
+            data = data.replace(b"multipart/", b"text/")
+        message = message_from_bytes(data)
+        texts, attachments = _contents(message)
+        facts = _facts(message)
+    except _PARSER_ERRORS:
+        return _Mail("", _decoded(data, None).strip(), {})
+    if attachments:
+        facts["attachments"] = attachments
+    return _Mail(_header(message, "subject"), "\n".join(texts), facts)
+
+
+def _facts(message: Message) -> dict[str, MetadataValue]:
+    facts: dict[str, MetadataValue] = {
+        name: value for name in _ADDRESSES if (value := _header(message, name))
+    }
+    if date := _date(_header(message, "date")):
+        facts["date"] = date
+    if id_ := _header(message, "message-id").strip("<> "):
+        facts["message_id"] = id_
+    return facts
+
+
+def _header(message: Message, name: str) -> str:
+    """Return a header as text, its encoded words decoded (RFC 2047)."""
+    value = str(message.get(name, ""))[:_HEADER_LIMIT]
+    try:
+        parts = decode_header(value)
+    except _PARSER_ERRORS:
+        parts = [(value, None)]
+    pieces = [part if isinstance(part, str) else _decoded(part, charset) for part, charset in parts]
+    return sound(" ".join("".join(pieces).split()))
+
+
+def _date(value: str) -> str:
+    try:
+        return parsedate_to_datetime(value).isoformat()
+    except (*_PARSER_ERRORS, IndexError):
+        return ""
+
+
+def _contents(message: Message) -> tuple[list[str], list[MetadataValue]]:
+    """Return the texts of a mail, in order, and the names of its attachments."""
+    texts, attachments = list[str](), list["MetadataValue"]()
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if part.is_multipart():
+            waiting.extend(reversed(_wanted(part)))
+        elif part.get_content_disposition() == "attachment" or part.get_filename():
+            attachments.append(_file_name(part))
+        elif part.get_content_maintype() == "text" and (text := _text(part)):
+            texts.append(text)
+    return texts, attachments
+
+
+def _wanted(part: Message) -> list[Message]:
+    """Return the parts to read of one that has parts: of several forms of a text the plain one."""
+    parts = [each for each in part.get_payload() if not isinstance(each, str)]
+    if part.get_content_subtype() != "alternative":
+        return parts
+    plain = [each for each in parts if each.get_content_type() == "text/plain" and _text(each)]
+    return plain[:1] or parts[-1:]
+
+
+def _text(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    text = _decoded(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+    if part.get_content_subtype() == "html":
+        return html_text(text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _file_name(part: Message) -> str:
+    name = part.get_filename() or "without a name"
+    return sound(" ".join(str(name)[:_HEADER_LIMIT].split()))
+
+
+def _decoded(data: bytes, charset: str | None) -> str:
+    """Return bytes as text: as they say, else as UTF-8, else as windows-1252."""
+    for name in (known_codec(charset or ""), "utf-8"):
+        with suppress(ValueError):
+            if name:
+                return data.decode(name)
+    return data.decode("cp1252", "replace")

@@ -1,0 +1,86 @@
+"""Jupyter notebooks: their cells, without what these printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from embedsearch._errors import SourceFormatError
+from embedsearch._types import Document
+from embedsearch.text.base import Found
+from embedsearch.text.readers.markdown import markdown_blocks
+from embedsearch.text.reading.opening import TREE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embedsearch._types import MetadataValue
+    from embedsearch.text.reading.opening import Opened
+    from embedsearch.text.settings import ReadSettings
+
+
+def read_notebook(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield the notebook as one document: Markdown as text, code as it is, in order.
+
+    The title is the first heading. Notebooks of the formats 3 and 4 are read.
+
+    Raises:
+        SourceFormatError: The file is not a notebook.
+    """
+    notebook = _parsed(source, settings)
+    title, texts = "", list[str]()
+    for kind, text in _cells(source, notebook):
+        if kind == "code":
+            texts.append(text.strip())
+            continue
+        for is_heading, block in markdown_blocks(text):
+            if is_heading and not title:
+                title = block
+            else:
+                texts.append(block)
+    text = "\n".join(filter(None, texts))
+    if title or text:
+        yield Found(Document("", text, _facts(notebook, settings), title))
+
+
+def _parsed(source: Opened, settings: ReadSettings) -> Mapping[str, object]:
+    try:
+        notebook = json.loads(source.text(settings.encoding or "utf-8-sig", TREE_LIMIT))
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        reason = f"the notebook is broken JSON ({error}); save it again"
+        raise SourceFormatError(source.name, reason, line) from error
+    if not isinstance(notebook, Mapping):
+        raise _no_notebook(source)
+    return notebook
+
+
+def _cells(source: Opened, notebook: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of each cell; before format 4 cells were in worksheets."""
+    sheets = notebook.get("worksheets", [notebook])
+    for sheet in sheets if isinstance(sheets, list) else ():
+        cells = sheet.get("cells") if isinstance(sheet, Mapping) else None
+        if not isinstance(cells, list):
+            raise _no_notebook(source)
+        for cell in cells:
+            if not isinstance(cell, Mapping):
+                raise _no_notebook(source)
+            lines = cell.get("source", cell.get("input", ""))
+            text = "".join(map(str, lines)) if isinstance(lines, list) else str(lines)
+            if cell.get("cell_type") == "heading":
+                text = f"# {text}"
+            yield str(cell.get("cell_type")), text
+
+
+def _facts(notebook: Mapping[str, object], settings: ReadSettings) -> dict[str, MetadataValue]:
+    wanted = settings.metadata_columns
+    about = notebook.get("metadata")
+    kernel = about.get("kernelspec") if isinstance(about, Mapping) else None
+    language = kernel.get("language") if isinstance(kernel, Mapping) else None
+    is_wanted = isinstance(language, str) and (wanted is None or "language" in wanted)
+    return {"language": str(language)} if is_wanted else {}
+
+
+def _no_notebook(source: Opened) -> SourceFormatError:
+    return SourceFormatError(source.name, "is not a Jupyter notebook: it has no list of cells")

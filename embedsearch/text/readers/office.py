@@ -1,0 +1,151 @@
+"""Documents of Word (.docx) and LibreOffice (.odt): their text, title and properties."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from embedsearch._types import Document
+from embedsearch.text.base import Found
+from embedsearch.text.reading.xml_tree import Flattening, flat_text, xml_tree
+from embedsearch.text.reading.zip_parts import ZipParts, zip_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+    from embedsearch._types import MetadataValue
+    from embedsearch.text.reading.opening import Opened
+    from embedsearch.text.settings import ReadSettings
+
+# ECMA-376, part 1, 17: what was deleted, or stands for something that is computed, is no text.
+# Of a drawing, `Fallback` repeats what `Choice` says.
+_WORD = Flattening(
+    blocks=frozenset({"p", "tr", "txbxContent"}),
+    cells=frozenset({"tc"}),
+    unseen=frozenset({
+        "del", "moveFrom", "instrText", "delText", "Fallback", "hidden", "pPr", "rPr", "sdtPr",
+        "sectPr", "tblPr", "tcPr", "trPr",
+    }),
+    signs={"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"},
+    texts=frozenset({"t"}),
+)  # fmt: skip
+# OpenDocument 1.3, part 3, 5 and 6.
+_OPEN_DOCUMENT = Flattening(
+    blocks=frozenset({"p", "h", "list-item", "table-row", "note-body"}),
+    cells=frozenset({"table-cell"}),
+    unseen=frozenset({
+        "tracked-changes", "annotation", "note-citation", "forms", "sequence-decls",
+        "automatic-styles", "scripts", "binary-data",
+    }),
+    signs={"s": " ", "tab": "\t", "line-break": "\n"},
+)  # fmt: skip
+_WORD_FACTS = {
+    "creator": "author", "created": "created", "modified": "modified", "subject": "subject",
+    "keywords": "keywords", "language": "language",
+}  # fmt: skip
+_OPEN_FACTS = {
+    "initial-creator": "author", "creator": "author", "creation-date": "created",
+    "date": "modified", "subject": "subject", "keyword": "keywords", "language": "language",
+}  # fmt: skip
+
+
+def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield the document: its text with tables, text boxes, footnotes and endnotes.
+
+    The title is the paragraph of the style "Title", else that of the properties, else the
+    first heading; a title that is a paragraph is left out of the text. Deleted and hidden text,
+    comments, and headers and footers of pages are no text.
+
+    Raises:
+        SourceFormatError: The file is damaged or needs a password.
+    """
+    with zip_parts(source) as parts:
+        main = _main_part(source.name, parts)
+        body = _tree(source.name, parts, main)
+        folder = posixpath.dirname(main)
+        notes = [
+            _tree(source.name, parts, part)
+            for name in ("footnotes", "endnotes")
+            if (part := f"{folder}/{name}.xml") in parts
+        ]
+        said, facts = _properties(source.name, parts, "docProps/core.xml", _WORD_FACTS)
+    for tree in (body, *notes):
+        _mark_hidden(tree)
+    title = _styled(body, ("title",)) or said or _styled(body, ("heading1", "berschrift1"))
+    text = "\n".join(filter(None, (flat_text(tree, _WORD) for tree in (body, *notes))))
+    yield from _found(title, text, facts, settings)
+
+
+def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+    """Yield the document; its title is that of its properties, else its first heading.
+
+    Raises:
+        SourceFormatError: The file is damaged or needs a password.
+    """
+    with zip_parts(source) as parts:
+        body = _tree(source.name, parts, "content.xml")
+        title, facts = _properties(source.name, parts, "meta.xml", _OPEN_FACTS)
+    heading = next((h for h in body.iter("h") if flat_text(h, _OPEN_DOCUMENT)), None)
+    if not title and heading is not None:
+        title = flat_text(heading, _OPEN_DOCUMENT)
+        heading.tag = "annotation"
+    yield from _found(title, flat_text(body, _OPEN_DOCUMENT), facts, settings)
+
+
+def _found(
+    title: str, text: str, facts: dict[str, MetadataValue], settings: ReadSettings
+) -> Iterator[Found]:
+    if settings.metadata_columns is not None:
+        facts = {name: facts[name] for name in settings.metadata_columns if name in facts}
+    if title or text:
+        yield Found(Document("", text, facts, title.replace("\n", " ")))
+
+
+def _main_part(name: str, parts: ZipParts) -> str:
+    """Return the part with the text: the one that the package names, which others may move."""
+    if "_rels/.rels" in parts:
+        for relation in _tree(name, parts, "_rels/.rels").iter("Relationship"):
+            if relation.get("Type", "").endswith("/officeDocument"):
+                return posixpath.normpath(relation.get("Target", "").lstrip("/"))
+    return "word/document.xml"
+
+
+def _tree(name: str, parts: ZipParts, part: str) -> Element:
+    return xml_tree(f"{name}, {part}", parts.data(part))
+
+
+def _properties(
+    name: str, parts: ZipParts, part: str, wanted: dict[str, str]
+) -> tuple[str, dict[str, MetadataValue]]:
+    """Return the title and the facts that the properties of a document say."""
+    if part not in parts:
+        return "", {}
+    title, facts = "", dict[str, "MetadataValue"]()
+    for element in _tree(name, parts, part).iter():
+        value = " ".join((element.text or "").split())
+        if value and element.tag == "title":
+            title = title or value
+        elif value and element.tag in wanted:
+            facts.setdefault(wanted[element.tag], value)
+    return title, facts
+
+
+def _mark_hidden(tree: Element) -> None:
+    """Have runs of hidden text left out."""
+    for run in tree.iter("r"):
+        vanish = run.find("rPr/vanish")
+        if vanish is not None and vanish.get("val", "true") not in ("0", "false", "off"):
+            run.tag = "hidden"
+
+
+def _styled(body: Element, styles: tuple[str, ...]) -> str:
+    """Take the first paragraph of a style out of the text, and return what it says."""
+    for paragraph in body.iter("p"):
+        style = paragraph.find("pPr/pStyle")
+        if style is None or not style.get("val", "").lower().endswith(styles):
+            continue
+        if title := flat_text(paragraph, _WORD):
+            paragraph.tag = "hidden"
+            return title
+    return ""

@@ -1,0 +1,159 @@
+"""ZIP and tar archives: read as folders, within bounds, and nothing is ever unpacked to a disk."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import embedsearch as es
+from embedsearch._progress import SilentProgress
+from embedsearch._types import Document
+from embedsearch.text.reading.sources import Reading
+from embedsearch.text.settings import ReadSettings
+
+Read = Callable[..., list[Document]]
+Put = Callable[[str, str | bytes], Path]
+
+FILES = {
+    "a.txt": b"First text.",
+    "deep/b.csv": b"id,text\nb1,Second text\nb2,Third text\n",
+    "deep/c.md": b"# Head\n\nFourth text.",
+    "../../out.txt": b"Fifth text.",
+    "/tmp/root.txt": b"Sixth text.",
+    ".hidden": b"no",
+    "__MACOSX/a.txt": b"no",
+    "deep/.DS_Store": b"no",
+}
+
+
+def zipped(files: Mapping[str, bytes], pack: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", pack) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(files: Mapping[str, bytes], mode: str = "w:gz") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+PACKED = {
+    "x.zip": zipped(FILES),
+    "x.tar": tarred(FILES, "w:"),
+    "x.tar.gz": tarred(FILES),
+    "x.tgz": tarred(FILES),
+    "x.tar.bz2": tarred(FILES, "w:bz2"),
+    "x.tar.xz": tarred(FILES, "w:xz"),
+    "nameless-zip": zipped(FILES, zipfile.ZIP_STORED),
+    "nameless-tar": tarred(FILES),
+}
+
+
+def left_out(path: Path, **settings: object) -> tuple[list[str], list[str]]:
+    """Return the texts of a source, and what was left out of it."""
+    reading = Reading([path], ReadSettings(**settings), SilentProgress())  # type: ignore[arg-type]
+    texts = [arrival.document.text for arrival in reading]
+    return texts, [f"{each.file}: {each.reason}" for each in reading.left_out]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_an_archive_is_read_as_a_folder(put: Put, read: Read, name: str) -> None:
+    put(f"box/{name}", PACKED[name])
+    texts = ["First text.", "Second text", "Third text", "Fourth text.", "Fifth text.", "Sixth text."]
+    found = read(f"box/{name}")
+    assert [document.text for document in found] == texts
+    ids = [f"{name}/a.txt", "b1", "b2", f"{name}/deep/c.md", f"{name}/../../out.txt"]
+    assert [document.id for document in found[:5]] == ids
+    assert not Path("/tmp/root.txt").exists()  # noqa: S108
+    assert [document.text for document in read("box")] == texts
+    assert [document.text for document in read(f"box/{name}", glob="*.md")] == ["Fourth text."]
+
+
+def test_what_cannot_be_read_in_an_archive_is_left_out(put: Put) -> None:
+    files = {
+        "ok.txt": b"Kept.",
+        "broken.jsonl": b'{"text": "one"}\n{broken\n',
+        "inner.zip": zipped({"x.txt": b"inner"}),
+        "picture.png": b"\x89PNG\r\n" + bytes(50),
+    }
+    texts, said = left_out(put("x.zip", zipped(files)))
+    assert texts == ["Kept.", "one"]
+    assert [each.rpartition("/")[2].partition(":")[0] for each in said] == [
+        "broken.jsonl",
+        "inner.zip",
+        "picture.png",
+    ]
+    assert "archive in an archive" in said[1]
+
+
+def test_links_and_devices_in_a_tar_are_left_out(put: Put) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for kind, target in ((tarfile.SYMTYPE, "/etc/passwd"), (tarfile.FIFOTYPE, "")):
+            info = tarfile.TarInfo(f"odd{kind!r}.txt")
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+        info = tarfile.TarInfo("ok.txt")
+        info.size = 2
+        archive.addfile(info, io.BytesIO(b"ok"))
+    texts, said = left_out(put("x.tar", out.getvalue()))
+    assert texts == ["ok"]
+    assert len(said) == 2
+    assert all("a link or a device" in each for each in said)
+
+
+def test_what_came_before_the_fault_is_kept(put: Put) -> None:
+    many = {f"{i}.txt": f"text {i}".encode() * 50 for i in range(20)}
+    put("box/x.tar.gz", tarred(many)[:-60])
+    put("box/y.tar", tarred(many, "w:")[:6_000])
+    texts, said = left_out(put("box/ok.txt", "ok").parent)
+    assert 2 < len(texts) < 42
+    assert len(said) == 2
+    assert all("before it are kept" in each or "cut short" in each for each in said)
+
+
+def test_bombs_end_with_a_reason(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, said = left_out(
+        put("a.zip", zipped({"a.txt": b"kept", "bomb.txt": bytes(1 << 27)})), strict=False
+    )
+    assert texts == ["kept"]
+    assert "bomb.txt" in said[0]
+    # Many names for one piece of data: 2,000 parts of a megabyte in a small file.
+    whole = zipped({"a.txt": b" " * (1 << 20) + b"x"})
+    at = whole.index(b"PK\1\2")
+    entry, end = whole[at : whole.index(b"PK\5\6")], whole[whole.index(b"PK\5\6") :]
+    count = 2_000
+    listed = b"".join(entry.replace(b"a.txt", b"%05d" % i) for i in range(count))
+    sizes = (count.to_bytes(2, "little") * 2) + len(listed).to_bytes(4, "little")
+    path = put("b.zip", whole[:at] + listed + end[:8] + sizes + end[16:])
+    with pytest.raises(es.SourceError, match="unpacks to far more|damaged"):
+        left_out(path)
+
+
+def test_headers_that_claim_gigabytes_are_refused(put: Put) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 33
+    with pytest.raises(es.SourceError, match="damaged or cut short"):
+        left_out(put("x.tar", info.tobuf(tarfile.PAX_FORMAT) + bytes(1 << 20)))
+
+
+def test_a_zip_that_lies_about_its_parts_is_refused(put: Put) -> None:
+    whole = zipped({"a.txt": b"text"})
+    end = whole.index(b"PK\5\6")
+    lie = whole[: end + 8] + b"\xff\xff\xff\xff" + b"\xff\xff\xff\x7f" + whole[end + 16 :]
+    with pytest.raises(es.SourceError):
+        left_out(put("x.zip", lie))
+    with pytest.raises(es.SourceError, match="damaged"):
+        left_out(put("y.zip", b"PK\3\4" + bytes(100)))

@@ -1,0 +1,324 @@
+"""Documents of Word, LibreOffice and Jupyter, books, mail, and XML of any vocabulary."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embedsearch as es
+from embedsearch._types import Document
+
+Read = Callable[..., list[Document]]
+Put = Callable[[str, str | bytes], Path]
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+MC = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+RELS = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+    'relationships/officeDocument" Target="/word/document.xml"/></Relationships>'
+)
+CORE = (
+    '<cp:coreProperties xmlns:cp="urn:cp" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:dcterms="http://purl.org/dc/terms/"><dc:title>{title}</dc:title>'
+    "<dc:creator>Ada</dc:creator><dcterms:created>2020-05-01T10:00:00Z</dcterms:created>"
+    "</cp:coreProperties>"
+)
+
+
+def zipped(parts: Mapping[str, str | bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+    return out.getvalue()
+
+
+def run(text: str, properties: str = "") -> str:
+    return f'<w:r><w:rPr>{properties}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def paragraph(*runs: str, style: str = "") -> str:
+    named = f'<w:pStyle w:val="{style}"/>' if style else ""
+    tabs = '<w:tabs><w:tab w:val="left" w:pos="720"/></w:tabs>'
+    return f"<w:p><w:pPr>{named}{tabs}</w:pPr>{''.join(runs)}</w:p>"
+
+
+def docx(body: str, title: str = "", **others: str) -> bytes:
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "_rels/.rels": RELS,
+            "word/document.xml": f"<w:document {W} {MC}><w:body>{body}</w:body></w:document>",
+            "docProps/core.xml": CORE.format(title=title),
+            **{f"word/{name}.xml": data for name, data in others.items()},
+        }
+    )
+
+
+WORD_BODY = "".join(
+    [
+        paragraph(run("The Harbour", "<w:b/>"), style="Title"),
+        paragraph(run("Where "), run("boats"), run(" lie")),
+        paragraph(
+            run("kept"),
+            '<w:ins w:id="1">' + run(" and added") + "</w:ins>",
+            '<w:del w:id="2"><w:r><w:delText>gone</w:delText></w:r></w:del>',
+            run("secret", "<w:vanish/>"),
+            run(" seen", '<w:vanish w:val="0"/>'),
+        ),
+        paragraph("<w:r><w:t>one</w:t><w:tab/><w:t>two</w:t><w:br/><w:t>three</w:t></w:r>"),
+        paragraph("<w:r><w:instrText>PAGE \\* MERGEFORMAT</w:instrText></w:r>", run("7")),
+        "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>pier</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r>"
+        "<w:t>10 m</w:t></w:r></w:p></w:tc></w:tr></w:tbl>",
+        "<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent>"
+        + paragraph(run("in a box"))
+        + "</w:txbxContent></mc:Choice><mc:Fallback><w:txbxContent>"
+        + paragraph(run("in a box"))
+        + "</w:txbxContent></mc:Fallback></mc:AlternateContent></w:r></w:p>",
+    ]
+)
+
+
+def test_word_keeps_what_a_reader_sees(put: Put, read: Read) -> None:
+    notes = f"<w:footnotes {W}>{paragraph(run('A note below.'))}</w:footnotes>"
+    put("a.docx", docx(WORD_BODY, "Document1", footnotes=notes))
+    text = (
+        "Where boats lie\nkept and added seen\none two\nthree\n7\npier\n10 m\nin a box\n"
+        "A note below."
+    )
+    (found,) = read("a.docx")
+    assert (found.title, found.text) == ("The Harbour", text)
+    assert found.metadata == {"author": "Ada", "created": "2020-05-01T10:00:00Z"}
+    assert read("a.docx", metadata_columns=("created",))[0].metadata == {
+        "created": "2020-05-01T10:00:00Z"
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "style", "expected"), [("Said", "Heading1", "Said"), ("", "Heading1", "First")]
+)
+def test_the_title_of_word(put: Put, read: Read, title: str, style: str, expected: str) -> None:
+    put("a.docx", docx(paragraph(run("First"), style=style) + paragraph(run("Rest")), title))
+    assert read("a.docx")[0].title == expected
+
+
+def test_open_documents(put: Put, read: Read) -> None:
+    content = (
+        '<office:document-content xmlns:office="o" xmlns:text="t" xmlns:table="b"><office:body>'
+        "<office:text><text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
+        "<text:h>The <text:span>Harbour</text:span></text:h><text:p>two<text:s/>words"
+        "<office:annotation><text:p>a comment</text:p></office:annotation><text:line-break/>next"
+        "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>a note"
+        "</text:p></text:note-body></text:note></text:p><table:table><table:table-row>"
+        "<table:table-cell><text:p>pier</text:p></table:table-cell></table:table-row>"
+        "</table:table></office:text></office:body></office:document-content>"
+    )
+    mimetype = "application/vnd.oasis.opendocument.text"
+    put("a.odt", zipped({"mimetype": mimetype, "content.xml": content}))
+    (found,) = read("a.odt")
+    assert found.title == "The Harbour"
+    assert found.text == "two words\nnext\na note\npier"
+
+
+def epub(**others: str) -> bytes:
+    return zipped(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<container><rootfiles><rootfile full-path="O/b.opf"/>'
+            "</rootfiles></container>",
+            "O/b.opf": '<package xmlns:dc="d"><metadata><dc:title>The Book</dc:title><dc:creator>'
+            "Ada</dc:creator><dc:creator>Bo</dc:creator></metadata><manifest>"
+            '<item id="two" href="c%202.xhtml"/><item id="one" href="c1.xhtml"/>'
+            '<item id="pic" href="p.xhtml"/></manifest><spine><itemref idref="one"/>'
+            '<itemref idref="pic"/><itemref idref="two"/></spine></package>',
+            "O/c1.xhtml": "<html><head><title>The Book</title></head><body><p>Once.</p></body></html>",
+            "O/p.xhtml": "<html><body><img src='x'/></body></html>",
+            "O/c 2.xhtml": "<html><body><h1>End</h1><p>Then.</p></body></html>",
+            **{name.replace("__", "/"): data for name, data in others.items()},
+        }
+    )
+
+
+def test_a_book_is_its_chapters_in_reading_order(put: Put, read: Read) -> None:
+    put("b.epub", epub())
+    assert [(found.id.partition(":")[2], found.title, found.text) for found in read("b.epub")] == [
+        ("1", "The Book", "Once."),
+        ("3", "The Book: End", "Then."),
+    ]
+    assert read("b.epub")[0].metadata == {"author": "Ada; Bo"}
+
+
+def test_an_encrypted_book_is_refused(put: Put, read: Read) -> None:
+    locked = '<encryption><CipherData><CipherReference URI="O/c1.xhtml"/></CipherData></encryption>'
+    put("b.epub", epub(**{"META-INF__encryption.xml": locked}))
+    with pytest.raises(es.SourceFormatError, match="encrypted"):
+        read("b.epub")
+
+
+def mail(**headers: str) -> EmailMessage:
+    message = EmailMessage()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return message
+
+
+def test_a_mail_is_its_text_with_its_headers(put: Put, read: Read) -> None:
+    message = mail(
+        Subject="Grüße aus Köln",
+        From="Jörg <j@example.org>",
+        To="a@example.org",
+        Date="Fri, 01 May 2020 10:00:00 +0200",
+        Message_ID="<1@example.org>",
+    )
+    message.set_content("Schöne Grüße!\nFrom here\n> quoted")
+    message.add_alternative("<p>Schöne <b>Grüße!</b></p>", subtype="html")
+    message.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="bild.pdf")
+    put("m.eml", message.as_bytes())
+    (found,) = read("m.eml")
+    assert (found.title, found.text) == (
+        "Grüße aus Köln",
+        "Schöne Grüße!\nFrom here\n> quoted",
+    )
+    assert found.metadata == {
+        "from": "Jörg <j@example.org>",
+        "to": "a@example.org",
+        "date": "2020-05-01T10:00:00+02:00",
+        "message_id": "1@example.org",
+        "attachments": ["bild.pdf"],
+    }
+
+
+def test_a_mail_of_html_alone_and_wrong_charsets(put: Put, read: Read) -> None:
+    head = "From: a@b\nSubject: x\nDate: never\nContent-Type: "
+    put("a.eml", head + "text/html\n\n<p>One</p><p>two</p>")
+    put("b.eml", (head + "text/plain; charset=punycode\n\n").encode() + "café".encode("cp1252"))
+    assert [read(name)[0].text for name in ("a.eml", "b.eml")] == ["One\ntwo", "café"]
+    assert read("a.eml")[0].metadata == {"from": "a@b"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_mailbox_is_its_mails(put: Put, read: Read, end: str) -> None:
+    box = (
+        "From a@b Fri May  1 10:00:00 2020\nFrom: a@b\nSubject: one\nMessage-ID: <1@b>\n\n"
+        "Text.\n>From me\nFrom within\n\nFrom c@d Fri May  1 11:00:00 2020\nSubject: two\n\nMore.\n"
+    )
+    for name in ("box.mbox", "box"):
+        put(name, box.replace("\n", end))
+        found = read(name)
+        assert [(each.title, each.text) for each in found] == [
+            ("one", "Text.\nFrom me\nFrom within"),
+            ("two", "More."),
+        ]
+        assert [each.id.rpartition("/")[2] for each in found] == ["1@b", f"{name}:2"]
+
+
+NOTEBOOK: dict[str, Any] = {
+    "nbformat": 4,
+    "metadata": {"kernelspec": {"language": "python"}},
+    "cells": [
+        {"cell_type": "markdown", "source": ["# Tides\n", "\n", "How *high* they are."]},
+        {"cell_type": "code", "source": "high = 3", "outputs": [{"text": "printed"}]},
+    ],
+}
+
+
+def test_a_notebook_is_its_cells(put: Put, read: Read) -> None:
+    put("n.ipynb", json.dumps(NOTEBOOK))
+    (found,) = read("n.ipynb")
+    assert (found.title, found.text) == ("Tides", "How high they are.\nhigh = 3")
+    assert found.metadata == {"language": "python"}
+    cells = [{"cell_type": "heading", "source": "Old"}, {"cell_type": "code", "input": ["x\n"]}]
+    put("n.ipynb", json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}))
+    assert (read("n.ipynb")[0].title, read("n.ipynb")[0].text) == ("Old", "x")
+
+
+@pytest.mark.parametrize(
+    ("xml", "expected"),
+    [
+        (
+            "<doc><title>On &eacute;t&eacute;</title><p>One <b>two</b> three</p>"
+            "<p><i>E. coli</i> <b>x</b></p><l><n>a</n><n>b</n></l></doc>",
+            [("On été", "One two three\nE. coli x\na\nb")],
+        ),
+        (
+            "<rss><channel><title>News</title><item><title>A</title><description>First text."
+            "</description></item><item><title>B</title><description>Second.</description>"
+            "<category>x</category></item></channel></rss>",
+            [("A", "First text."), ("B", "Second.")],
+        ),
+        (
+            "<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>u1</id><title>A</title><content>"
+            "One</content><author><name>Bo</name></author></entry><entry><id>u2</id><content>Two"
+            "</content><author><name>Cy</name></author></entry></feed>",
+            [("A", "One\nBo"), ("", "Two\nCy")],
+        ),
+        (
+            "<article><front><journal-title>J</journal-title><article-title>On <i>E. coli</i>"
+            "</article-title></front><body><sec><title>In</title><p>Hi <xref>1</xref>.</p></sec>"
+            "<sec><title>Out</title><p>Bye.</p></sec></body><back/></article>",
+            [("On E. coli", "J\nIn\nHi 1.\nOut\nBye.")],
+        ),
+    ],
+)
+def test_xml_of_any_vocabulary(
+    put: Put, read: Read, xml: str, expected: list[tuple[str, str]]
+) -> None:
+    put("a.xml", f"<?xml version='1.0'?>{xml}")
+    assert [(found.title, found.text) for found in read("a.xml")] == expected
+
+
+def test_xml_is_read_in_the_encoding_it_declares(put: Put, read: Read) -> None:
+    put("a.xml", "<?xml version='1.0' encoding='windows-1251'?><d><p>Мир</p></d>".encode("cp1251"))
+    put("b.xml", "<d><p>Мир</p></d>".encode("utf-16"))
+    assert [read(name)[0].text for name in ("a.xml", "b.xml")] == ["Мир", "Мир"]
+
+
+BOMBS = {
+    "laughs.xml": "<!DOCTYPE a [<!ENTITY x '0123456789'><!ENTITY y '&x;&x;&x;'>]><a>&y;</a>",
+    "outside.xml": "<!DOCTYPE a SYSTEM 'none.dtd' [<!ENTITY x SYSTEM '{here}'>]><a>&x;safe</a>",
+    "deep.xml": "<a>" * 100_000,
+    "cut.xml": "<a><p>text</p>",
+    "no.docx": "text",
+    "no.epub": zipped({"mimetype": "application/epub+zip"}),
+    "bomb.docx": docx(f"<w:p>{' ' * (1 << 27)}</w:p>"),
+    "old.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "sheet.xlsx": zipped({"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<w/>"}),
+    "note.rtf": "{\\rtf1 text}",
+    "list.ipynb": "[1, 2]",
+    "odd.ipynb": '{"cells": [3]}',
+    "no.mbox": "text without mail",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_cannot_be_read_is_one_clear_error(put: Put, read: Read, name: str) -> None:
+    secret = put("secret.txt", "hidden words")
+    data = BOMBS[name]
+    path = put(name, data.replace("{here}", secret.as_uri()) if isinstance(data, str) else data)
+    if name == "outside.xml":
+        assert read(name)[0].text == "safe"
+        return
+    with pytest.raises(es.SourceError) as error:
+        read(name)
+    assert str(path) in str(error.value)
+
+
+def test_a_mail_with_parts_without_end_is_read_all_the_same(put: Put, read: Read) -> None:
+    parts = "".join(
+        f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(2_000)
+    )
+    put("deep.eml", f"From: a@b\nSubject: deep\n{parts}\nhello")
+    put(
+        "wide.eml",
+        "Subject: wide\nContent-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nx\n" * 20_000,
+    )
+    assert "hello" in read("deep.eml")[0].text
+    assert read("wide.eml")[0].text.count("x") == 20_000
