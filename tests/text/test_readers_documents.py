@@ -139,7 +139,7 @@ def epub(**others: str) -> bytes:
             '<item id="two" href="c%202.xhtml"/><item id="one" href="c1.xhtml"/>'
             '<item id="pic" href="p.xhtml"/></manifest><spine><itemref idref="one"/>'
             '<itemref idref="pic"/><itemref idref="two"/></spine></package>',
-            "O/c1.xhtml": "<html><head><title>The Book</title></head><body><p>Once.</p></body></html>",
+            "O/c1.xhtml": "<html><head><title>The Book</title></head><body>Once.</body></html>",
             "O/p.xhtml": "<html><body><img src='x'/></body></html>",
             "O/c 2.xhtml": "<html><body><h1>End</h1><p>Then.</p></body></html>",
             **{name.replace("__", "/"): data for name, data in others.items()},

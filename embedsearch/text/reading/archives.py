@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
-import zipfile
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from embedsearch._errors import SourceFormatError
@@ -14,6 +12,7 @@ from embedsearch.text.reading.notices import LeftOut
 from embedsearch.text.reading.zip_parts import ZIP_ERRORS, open_zip
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Iterator
 
     from embedsearch.text.reading.byte_streams import ByteStream
@@ -23,14 +22,13 @@ ARCHIVES = frozenset({"zip", "tar"})
 """Formats that hold files."""
 
 UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
-"""An archive may unpack to a gigabyte, or to 200 times its size, whichever is more."""
+"""An archive may unpack to a gibibyte, or to 200 times its size, whichever is more."""
 
 # Headers are read at once; those with long names and times have some hundred bytes.
 _HEADER_LIMIT = 2**20
 _TAR_ERRORS = (
     tarfile.TarError, EOFError, IndexError, OverflowError, OSError, RecursionError, ValueError,
 )  # fmt: skip
-_LITTER = ("__MACOSX/", ".")
 
 
 class Member(NamedTuple):
@@ -45,41 +43,43 @@ class Member(NamedTuple):
     stream: ByteStream
 
 
-def members(source: Opened, kind: str) -> Iterator[Member]:
+def members(source: Opened, kind: str, limit: int = UNPACKED_LIMIT) -> Iterator[Member]:
     """Yield the files of an archive in order; what cannot be read is left out with its reason.
 
     Names are only names: nothing is written, and those with `..` are read like the others.
     Hidden files are passed over, as in folders.
 
+    Args:
+        source: The archive.
+        kind: "zip" or "tar".
+        limit: Bytes that it may unpack to, whatever its own size.
+
     Raises:
         SourceFormatError: The archive is damaged, cut short, or unpacks to much more than any
             archive of texts.
     """
-    opened = _zip_members(source) if kind == "zip" else _tar_members(source)
+    opened = _zip_members(source, limit) if kind == "zip" else _tar_members(source, limit)
     seen: set[str] = set()
-    for member in opened:
-        if any(part.startswith(_LITTER) for part in _parts(member.name)):
+    for stored, stream in opened:
+        parts = [part for part in stored.split("/") if part not in ("", ".")]
+        name = "/".join(parts)
+        if any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in parts):
             continue
-        # One that comes again was written later, to take the place of the first.
-        if member.name in seen:
-            _leave_out(source, member.name, "the archive has a file of this name before it")
+        if name in seen:
+            _leave_out(source, name, "the archive has a file of this name before it")
             continue
-        seen.add(member.name)
-        yield member
-
-
-def _parts(name: str) -> list[str]:
-    return [f"{part}/" for part in name.split("/") if part not in ("", ".", "..")]
+        seen.add(name)
+        yield Member(name, stream)
 
 
 def _leave_out(source: Opened, name: str, reason: str) -> None:
     source.notices.leave_out(LeftOut(f"{source.name}/{name}", reason))
 
 
-def _zip_members(source: Opened) -> Iterator[Member]:
+def _zip_members(source: Opened, limit: int) -> Iterator[Member]:
     with source.seekable() as file:
         size = file.seek(0, 2)
-        budget = _Budget(source.name, lambda: size)
+        budget = _Budget(source.name, lambda: max(limit, RATIO_LIMIT * size))
         archive = open_zip(source.name, file)
         for info in archive.infolist():
             name = printable(info.filename)
@@ -99,14 +99,14 @@ def _zip_members(source: Opened) -> Iterator[Member]:
             budget.check()
 
 
-def _tar_members(source: Opened) -> Iterator[Member]:
-    budget = _Budget(source.name, lambda: source.taken)
+def _tar_members(source: Opened, limit: int) -> Iterator[Member]:
+    budget = _Budget(source.name, lambda: max(limit, RATIO_LIMIT * source.taken))
     stream = _Forward(budget.metered(source, source.name))
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r:") as archive:
             while (info := archive.next()) is not None:
                 # It would remember each member, which we do not need.
-                archive.members = []
+                archive.members = []  # type: ignore[attr-defined]
                 name = printable(info.name)
                 opened = archive.extractfile(info) if info.isreg() else None
                 if opened is not None:
@@ -121,10 +121,10 @@ def _tar_members(source: Opened) -> Iterator[Member]:
 
 
 class _Budget:
-    """How many bytes may come out of an archive, by how many went in."""
+    """How many bytes may come out of an archive, by how many went in so far."""
 
-    def __init__(self, name: str, packed: Callable[[], int]) -> None:
-        self._name, self._packed, self._unpacked = name, packed, 0
+    def __init__(self, name: str, allowed: Callable[[], int]) -> None:
+        self._name, self._allowed, self._unpacked = name, allowed, 0
 
     def metered(self, stream: ByteStream, name: str) -> io.BufferedReader:
         """Return a stream whose bytes count, and which raises our errors by its own name."""
@@ -143,10 +143,9 @@ class _Budget:
 
         return buffered(pull)
 
-
     def check(self) -> None:
         """Raise `SourceFormatError` where more has come out than may."""
-        if self._unpacked > max(UNPACKED_LIMIT, RATIO_LIMIT * self._packed()):
+        if self._unpacked > self._allowed():
             reason = "unpacks to far more than an archive of texts; leave it out"
             raise SourceFormatError(self._name, reason)
 

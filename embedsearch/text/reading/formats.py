@@ -34,10 +34,14 @@ _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in
 
 _BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
+_ZIPPED = frozenset({"docx", "odt", "epub"})
+# The first part of documents of Microsoft's Office.
+_OFFICE = b"[Content_Types].xml"
+
 _MAGIC = (
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"PK\x03\x04", "an office document of another kind"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Office"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
@@ -61,6 +65,21 @@ def format_of(source: Opened) -> str:
     """
     suffix = PurePath(without_suffix(source.name)).suffix.lower()
     return _BY_SUFFIX.get(suffix) or _sniffed(source, suffix)
+
+
+def archive_of(source: Opened, wanted: str) -> str | None:
+    """Return "zip" or "tar" for an archive of files; None for all else.
+
+    Args:
+        source: The source.
+        wanted: The format to read the files as; some formats are ZIP files themselves.
+    """
+    sample, name = source.sample, without_suffix(source.name).lower()
+    if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        named = _BY_SUFFIX.get(PurePath(name).suffix)
+        is_document = sample[30:38] == b"mimetype" or _OFFICE in sample
+        return None if is_document or _ZIPPED & {wanted, named} else "zip"
+    return "tar" if sample[257:262] == b"ustar" or name.endswith((".tar", ".tgz")) else None
 
 
 def _sniffed(source: Opened, suffix: str) -> str:
@@ -96,7 +115,7 @@ def _zipped(source: Opened) -> str:
         if kind.startswith(b"application/vnd.oasis.opendocument.text"):
             return "odt"
     # What is no document of Word is refused by `check_is_text`.
-    return "docx" if b"word/" in sample and b"[Content_Types].xml" in sample else "text"
+    return "docx" if b"word/" in sample and _OFFICE in sample else "text"
 
 
 def _is_mail(start: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
-from embedsearch.text.reading.byte_streams import ByteStream, read_up_to, rewound
+from embedsearch.text.reading.byte_streams import ByteStream, counting, read_up_to, rewound
 from embedsearch.text.reading.compression import HEAD, compression_of, decompressed
 from embedsearch.text.reading.encodings import (
     Repairs,
@@ -48,6 +48,7 @@ class Opened:
     Attributes:
         sample: The first bytes, without compression (`SAMPLE`, or all there are).
         whole: Whether `sample` is all there is.
+        taken: Bytes that were taken from the stream so far.
 
     Raises:
         SourceFormatError: Its compression is damaged, or is not what the name says.
@@ -61,6 +62,8 @@ class Opened:
         notices: Notices | None = None,
     ) -> None:
         self.name, self.notices = name, notices or Notices(SilentProgress())
+        self.taken = 0
+        stream = counting(stream, self._took)
         head = read_up_to(stream, HEAD)
         plain: ByteStream = rewound(head, stream)
         kind = compression_of(name, head)
@@ -71,6 +74,9 @@ class Opened:
         self._stream = rewound(self.sample, plain)
         self._path = None if kind else path
         self._encoding: str | None = None
+
+    def _took(self, count: int) -> None:
+        self.taken += count
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` of the bytes that follow; none at the end."""

@@ -17,14 +17,21 @@ from embedsearch._errors import (
     SourceFormatError,
 )
 from embedsearch.text.readers import READERS
+from embedsearch.text.reading.archives import members
 from embedsearch.text.reading.byte_streams import counting
 from embedsearch.text.reading.configuration import check_holds_texts
 from embedsearch.text.reading.encodings import check_encoding
-from embedsearch.text.reading.formats import check_is_text, format_of
+from embedsearch.text.reading.formats import archive_of, check_is_text, format_of
 from embedsearch.text.reading.naming import Arrival
 from embedsearch.text.reading.notices import LeftOut, Notices, counted, listed
 from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.walking import SourceFile, find_files, is_file, unreadable
+from embedsearch.text.reading.walking import (
+    SourceFile,
+    find_files,
+    glob_pattern,
+    is_file,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,12 +164,37 @@ class Reading:
 
     def _found(self, file: SourceFile, task: Task) -> Iterator[Found]:
         with self._opened(file, task) as source:
-            wanted = self._settings.format
-            name = format_of(source) if wanted == "auto" else wanted
-            check_is_text(source, name, self._settings.encoding)
-            if name == "jsonl" and not file.explicit and self._settings.text_column is None:
-                check_holds_texts(source)
-            yield from READERS[name](source, self._settings)
+            kind = archive_of(source, self._settings.format)
+            if kind is None:
+                yield from self._read_as(source, explicit=file.explicit)
+            else:
+                # A glob has chosen the archive already, where it is a file of a folder.
+                yield from self._inside(source, kind, self._settings.glob if file.explicit else "*")
+
+    def _inside(self, archive: Opened, kind: str, glob: str) -> Iterator[Found]:
+        """Yield what is in the files of an archive; one that cannot be read is left out."""
+        matches = glob_pattern(glob).fullmatch
+        for name, stream in members(archive, kind):
+            if not matches(name):
+                continue
+            place, kept = f"{archive.name}/{name}", 0
+            try:
+                inner = Opened(place, stream, None, self._notices)
+                if archive_of(inner, self._settings.format):
+                    raise SourceFormatError(place, "is an archive in an archive; unpack it")
+                for found in self._read_as(inner, explicit=False):
+                    yield found._replace(member=name)
+                    kept += 1
+            except (SourceError, MissingExtraError) as error:
+                self._notices.leave_out(_left_out(place, error, kept))
+
+    def _read_as(self, source: Opened, *, explicit: bool) -> Iterator[Found]:
+        wanted = self._settings.format
+        name = format_of(source) if wanted == "auto" else wanted
+        check_is_text(source, name, self._settings.encoding)
+        if name == "jsonl" and not explicit and self._settings.text_column is None:
+            check_holds_texts(source)
+        yield from READERS[name](source, self._settings)
 
     @contextmanager
     def _opened(self, file: SourceFile, task: Task) -> Iterator[Opened]:
