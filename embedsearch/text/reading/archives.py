@@ -63,7 +63,7 @@ def members(source: Opened, kind: str, limit: int = UNPACKED_LIMIT) -> Iterator[
     for stored, stream in opened:
         parts = [part for part in stored.split("/") if part not in ("", ".")]
         name = "/".join(parts)
-        if any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in parts):
+        if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts):
             continue
         if name in seen:
             _leave_out(source, name, "the archive has a file of this name before it")
