@@ -16,7 +16,7 @@ from embedsearch.text.base import Found
 from embedsearch.text.reading.byte_streams import buffered
 from embedsearch.text.reading.encodings import known_codec
 from embedsearch.text.reading.markup import html_text
-from embedsearch.text.reading.opening import TREE_LIMIT, too_long
+from embedsearch.text.reading.notices import LeftOut
 from embedsearch.text.reading.values import sound
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from embedsearch._types import MetadataValue
     from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
+
+MAIL_LIMIT = 2**26
+"""Bytes of one mail, with its attachments."""
 
 # Looking for encoded words takes the square of a header's length.
 _HEADER_LIMIT = 4_000
@@ -55,7 +58,7 @@ def read_eml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     Metadata are `from`, `to`, `cc`, `date` (ISO 8601), `message_id`, and `attachments`: the names
     of files that came with it, which are not read.
     """
-    mail = _parsed(source.data(TREE_LIMIT))
+    mail = _parsed(source.data(MAIL_LIMIT))
     if mail.text or mail.title:
         yield Found(Document("", mail.text, _chosen(mail.facts, settings), mail.title))
 
@@ -66,9 +69,9 @@ def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     The id is the Message-ID, since the number of a mail changes when an earlier one is deleted.
 
     Raises:
-        SourceFormatError: The file does not begin with a mail, or one is too large.
+        SourceFormatError: The file does not begin with a mail.
     """
-    for number, data in enumerate(_split(source), 1):
+    for number, data in _split(source):
         mail = _parsed(data)
         id_ = str(mail.facts.get("message_id", ""))
         if mail.text or mail.title:
@@ -84,28 +87,34 @@ def _chosen(facts: dict[str, MetadataValue], settings: ReadSettings) -> dict[str
     return {name: facts[name] for name in settings.metadata_columns if name in facts}
 
 
-def _split(source: Opened) -> Iterator[bytes]:
-    """Yield the bytes of each mail.
+def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
+    """Yield number and bytes of each mail.
 
     One begins with a line `From ` after an empty line (RFC 4155); within a mail such lines have
     a `>` before them.
     """
     stream = buffered(source.read)
-    if not stream.readline(TREE_LIMIT).startswith(b"From "):
+    if not stream.readline(MAIL_LIMIT).startswith(b"From "):
         reason = 'is not a mailbox: its first line does not begin with "From "'
         raise SourceFormatError(source.name, reason)
-    lines, size, after_empty = list[bytes](), 0, False
-    while line := stream.readline(TREE_LIMIT):
+    number, lines, size, after_empty = 1, list[bytes](), 0, False
+    while line := stream.readline(MAIL_LIMIT):
         if after_empty and line.startswith(b"From "):
-            yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
-            lines, size = [], 0
+            yield number, _unquoted(lines)
+            number, lines, size = number + 1, [], 0
             continue
         after_empty = not line.strip()
-        lines.append(line)
-        size += len(line)
-        if size > TREE_LIMIT:
-            raise too_long(source.name, TREE_LIMIT, "bytes")
-    yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+        before, size = size, size + len(line)
+        if size <= MAIL_LIMIT:
+            lines.append(line)
+        elif before <= MAIL_LIMIT:
+            reason = f"has more than {MAIL_LIMIT:,} bytes; what is beyond was not read"
+            source.notices.leave_out(LeftOut(f"{source.name}, mail {number}", reason))
+    yield number, _unquoted(lines)
+
+
+def _unquoted(lines: list[bytes]) -> bytes:
+    return _QUOTED_FROM.sub(rb"\1", b"".join(lines))
 
 
 def _parsed(data: bytes) -> _Mail:
