@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
@@ -34,7 +35,7 @@ def read_notebook(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         if kind == "code":
             texts.append(text.strip())
             continue
-        for is_heading, block in markdown_blocks(text):
+        for is_heading, block in chain.from_iterable(markdown_blocks(text)):
             if is_heading and not title:
                 title = block
             else:

@@ -22,13 +22,13 @@ from embedsearch.text.reading.byte_streams import counting
 from embedsearch.text.reading.configuration import check_holds_texts
 from embedsearch.text.reading.encodings import check_encoding
 from embedsearch.text.reading.formats import archive_of, check_is_text, format_of
+from embedsearch.text.reading.globs import Glob
 from embedsearch.text.reading.naming import Arrival
 from embedsearch.text.reading.notices import LeftOut, Notices, counted, listed
 from embedsearch.text.reading.opening import Opened
 from embedsearch.text.reading.walking import (
     SourceFile,
     find_files,
-    glob_pattern,
     is_file,
     unreadable,
 )
@@ -173,7 +173,7 @@ class Reading:
 
     def _inside(self, archive: Opened, kind: str, glob: str) -> Iterator[Found]:
         """Yield what is in the files of an archive; one that cannot be read is left out."""
-        matches = glob_pattern(glob).fullmatch
+        matches = Glob(glob).matches
         for name, stream in members(archive, kind):
             if not matches(name):
                 continue
