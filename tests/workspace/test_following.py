@@ -371,7 +371,9 @@ def test_an_answer_is_of_one_change_while_another_process_writes(
         assert writer.stdout.readline() == "ready\n"
         seen = set()
         with es.open(path) as ws:
-            for _ in range(60):
+            # On a busy machine the writer may get on slowly.
+            while len(seen) < 4:
+                assert writer.poll() is None
                 hits = ws.search("+zyzzyva galaxy", mode="lexical", explain=True)
                 versions = {hit.metadata["version"] for hit in hits}
                 assert len(hits) == 2
@@ -382,4 +384,3 @@ def test_an_answer_is_of_one_change_while_another_process_writes(
                 assert all(hit.metadata["version"] == version for hit in found)
                 seen |= versions
         writer.kill()
-    assert len(seen) > 3
