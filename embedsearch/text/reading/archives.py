@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from embedsearch.text.reading.byte_streams import ByteStream
     from embedsearch.text.reading.opening import Opened
 
-ARCHIVES = frozenset({"zip", "tar"})
-"""Formats that hold files."""
-
 UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
 """An archive may unpack to a gibibyte, or to 200 times its size, whichever is more."""
 
