@@ -14,7 +14,7 @@ from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.byte_streams import buffered
-from embedsearch.text.reading.columns import chosen_metadata
+from embedsearch.text.reading.columns import chosen_metadata, given_id
 from embedsearch.text.reading.encodings import known_codec
 from embedsearch.text.reading.markup import html_text
 from embedsearch.text.reading.notices import LeftOut
@@ -74,10 +74,10 @@ def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """
     for number, data in _split(source):
         mail = _parsed(data)
-        id_ = str(mail.facts.get("message_id", ""))
+        id = given_id(str(mail.facts.get("message_id", "")), settings)
         if mail.text or mail.title:
             facts = chosen_metadata(mail.facts, settings)
-            yield Found(Document(id_, mail.text, facts, mail.title), "mail", number)
+            yield Found(Document(id, mail.text, facts, mail.title), "mail", number)
         else:
             source.notices.empty("mail")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.values import text_value
+from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +50,11 @@ def chosen_metadata(facts: Mapping[str, _Value], settings: ReadSettings) -> dict
     """Return those facts about a document that the settings keep as metadata."""
     names = facts if settings.metadata_columns is None else settings.metadata_columns
     return {name: facts[name] for name in names if name in facts}
+
+
+def given_id(id: str, settings: ReadSettings) -> str:
+    """Return the id that a source gives, or nothing if the settings want ids to be made."""
+    return "" if settings.id_column == NO_ID_COLUMN else id
 
 
 def choose_columns(
