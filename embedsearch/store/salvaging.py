@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from embedsearch.store.checking import content_digest
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
 from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
+from embedsearch.store.schema import content_digest
+from embedsearch.text.reading.notices import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -184,8 +185,7 @@ def _deleted(found: _Found) -> set[int]:
 def _listed(found: set[str]) -> str:
     ids = sorted(found)
     more = ", ..." if len(ids) > _NAMED else ""
-    count = "1 document" if len(ids) == 1 else f"{len(ids):,} documents"
-    return f"{count} more ({', '.join(map(repr, ids[:_NAMED]))}{more})"
+    return f"{counted(len(ids), 'document')} more ({', '.join(map(repr, ids[:_NAMED]))}{more})"
 
 
 def _found(cells: Iterable[Cell]) -> _Found:
