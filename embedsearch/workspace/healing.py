@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._files import CHECKSUM, canonical, checksum_holds, looks_like_a_checksum
-from embedsearch.workspace.files import MOST_BYTES
+from embedsearch._files import (
+    CHECKSUM,
+    MOST_BYTES,
+    canonical,
+    checksum_holds,
+    looks_like_a_checksum,
+)
 from embedsearch.workspace.files import sha256 as sha256_of
 
 if TYPE_CHECKING:
