@@ -82,7 +82,7 @@ def _overwritten(path: Path) -> int:
         ):
             return _missing(file, logged)
     except (sqlite3.Error, WorkspaceError):
-        # What is damaged is told of elsewhere.
+        # Damage is reported by the other checks.
         return 0
 
 

@@ -474,7 +474,7 @@ class DocumentStore:
         if digest == row[4]:
             return 2
         self.update(number, row, change)
-        # It no longer is what its file says: reading that again must not undo this unsaid.
+        # It no longer is what its file says: reading that again must not silently undo this.
         self._execute("DELETE FROM origins WHERE number = ?", number)
         return 1
 

@@ -118,8 +118,16 @@ def salvage(
     lost += sorted({*overwritten, *refused_ids} - present - {*lost})
     named = [(found.ids[number], found.indexed.get(number)) for number in sorted(kept)]
     doubtful = [id for id, other in named if other not in (None, id)]
-    told = (mender.changed(present), mender.losses(present), notes)
-    return Salvage(len(kept), lost, len(gone) - len(ids), doubtful, change, *told)
+    return Salvage(
+        len(kept),
+        lost,
+        len(gone) - len(ids),
+        doubtful,
+        change,
+        mended=mender.changed(present),
+        losses=mender.losses(present),
+        notes=notes,
+    )
 
 
 def _chosen(old: Path, known: set[int], notes: list[str]) -> tuple[Pages, Mender, _Found, set[str]]:

@@ -358,8 +358,8 @@ class _Repair:
         """Publish words with all that follows from them; what is sound of that is used again."""
         root = self.layout.generation(words.number).root
         faults = {name for name, _ in folder_faults(root, self.layout.root, NEEDED)}
-        told = {name: value for name, value in words.facts.items() if name != CHECKSUM}
-        usable = words.trusted and not any(manifest_faults(root, told))
+        facts = {name: value for name, value in words.facts.items() if name != CHECKSUM}
+        usable = words.trusted and not any(manifest_faults(root, facts))
         derived = any(problem.derived for problem in self.found.of("generation"))
         if usable and words.complete and faults <= {*WORDS, MANIFEST} and not derived:
             return republish_generation(self.layout, words.number, words)

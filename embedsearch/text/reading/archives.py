@@ -92,7 +92,7 @@ def _zip_members(source: Opened, limit: int) -> Iterator[Member]:
                 continue
             with opened:
                 yield Member(name, budget.metered(opened, f"{source.name}/{name}"))
-            # The reader of the member has heard it, and may have gone on.
+            # Whoever read the member has got this error, too, and may have gone on.
             budget.check()
 
 
