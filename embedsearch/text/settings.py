@@ -26,7 +26,6 @@ FOLDING = 2
 _DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
 }  # fmt: skip
-_NAMED = ("comma", "semicolon", "tab", "pipe", "space")
 CONFLICTS = ("rename", "error", "replace")
 NO_ID_COLUMN = "none"
 """In place of a column: ids are made, whatever the source gives."""
@@ -96,7 +95,8 @@ def _delimiter(given: object) -> str:
     in_rows = mark.isalnum() or (mark.isspace() and mark not in "\t ") or mark in "\0\"'\\"
     if len(mark) != 1 or in_rows:
         allowed = "one character that is no letter, digit, line end or quotation mark"
-        raise ParameterError("delimiter", f"{allowed}, or one of {', '.join(_NAMED)}", given)
+        names = ", ".join(filter(str.isalpha, _DELIMITERS))
+        raise ParameterError("delimiter", f"{allowed}, or one of {names}", given)
     return mark
 
 
