@@ -232,12 +232,11 @@ def changed(
         options: By name; None counts as not given.
         default: See `settings`.
     """
-    names = {field.name for field in fields(TokenizerSettings)}
-    own = {name: value for name, value in options.items() if name in names and value is not None}
-    rest = {name: value for name, value in options.items() if name not in names}
+    own, rest = _split(TokenizerSettings, options)
     if isinstance(settings, str):
         settings = replace(default, tokenizer=settings)
-    return replace(settings, **own), rest
+    given = {name: value for name, value in own.items() if value is not None}
+    return replace(settings, **given), rest
 
 
 def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -251,10 +250,15 @@ def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, d
     Returns:
         The settings, and the other options.
     """
-    names = {field.name for field in fields(kind)}
-    own = {name: value for name, value in options.items() if name in names}
-    rest = {name: value for name, value in options.items() if name not in names}
+    own, rest = _split(kind, options)
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"
         raise ParameterError("/".join(own), reason, own)
     return given if given is not None else kind(**own), rest
+
+
+def _split(kind: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that are settings of a kind, and the others."""
+    names = {field.name for field in fields(kind)}
+    own = {name: value for name, value in options.items() if name in names}
+    return own, {name: value for name, value in options.items() if name not in names}
