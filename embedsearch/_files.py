@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole, or left as they were."""
+"""Files that are replaced as a whole, or left as they were, and small ones of JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._errors import WorkspaceDamagedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -20,6 +22,9 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 CHECKSUM = "sha256"
+MOST_BYTES = 64 << 20
+"""Of a small file; manifests have some kilobytes."""
+
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
 
 
@@ -100,6 +105,30 @@ def flush_folder(path: Path) -> None:
     """Force the names in a folder to the disk, where the system can."""
     if os.name == "posix":
         flush_file(path)
+
+
+def read_json(path: Path, workspace: Path) -> dict[str, Any]:
+    """Read a JSON object from a small file.
+
+    Args:
+        path: The file.
+        workspace: The folder that errors name.
+
+    Raises:
+        WorkspaceDamagedError: It is missing, is not one, or has more than `MOST_BYTES`.
+    """
+    try:
+        if (size := path.stat().st_size) > MOST_BYTES:
+            reason = f"{path.name} has {size:,} bytes, more than any that was written"
+            raise WorkspaceDamagedError(workspace, reason)
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WorkspaceDamagedError(workspace, f"{path.name} is missing") from error
+    except (ValueError, RecursionError) as error:
+        raise WorkspaceDamagedError(workspace, f"{path.name} is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
+    return value
 
 
 def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,10 @@ class Number:
     whole: bool = False
 
     def __str__(self) -> str:
-        told = "a whole number" if self.whole else "a number"
+        name = "a whole number" if self.whole else "a number"
         if math.isfinite(self.least):
-            told += f" of at least {self.least:g}"
-        return told + (f" and at most {self.most:g}" if self.most < 2**53 else "")
+            name += f" of at least {self.least:g}"
+        return name + (f" and at most {self.most:g}" if self.most < 2**53 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Text:
     """A string that a pattern matches as a whole."""
 
     pattern: str = r"[\s\S]*"
-    told: str = "a string"
+    name: str = "a string"
 
     def __str__(self) -> str:
-        return self.told
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)

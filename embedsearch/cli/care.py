@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from embedsearch.cli.options import quiet_option, workspace_option
+from embedsearch.cli.options import json_option, quiet_option, workspace_option
 from embedsearch.cli.output import json_line, say, tell, write
 from embedsearch.cli.progress import make_progress
 
@@ -19,7 +19,7 @@ _SHOWN = 20
 @click.command()
 @workspace_option
 @click.option("--quick", is_flag=True, help="Look at sizes and pages, but not at contents.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
+@json_option
 @quiet_option
 @click.pass_context
 def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet: bool) -> None:
@@ -46,7 +46,7 @@ def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet
 @workspace_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("--retrain", is_flag=True, help="Train again where no word vectors are left.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
+@json_option
 @quiet_option
 @click.pass_context
 def repair(

@@ -133,9 +133,9 @@ def _status(run: Callable[[], Any]) -> int:
         result = run()
         sys.stdout.flush()
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        sys.stderr.write(told.getvalue())
+        message = io.StringIO()
+        error.show(message)
+        sys.stderr.write(message.getvalue())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         # Before there was a command.
@@ -143,7 +143,7 @@ def _status(run: Callable[[], Any]) -> int:
         return INTERRUPTED
     except click.exceptions.Exit as ended:
         return ended.exit_code
-    except Exception:  # noqa: BLE001 - it is told as Python tells it, but made visible
+    except Exception:  # noqa: BLE001 - shown as Python shows it, but made visible
         traceback.print_exc()
         return 1
     return result if isinstance(result, int) else 0

@@ -58,6 +58,10 @@ output_options: Decorator[Any] = together(
     )
 )
 
+json_option: Decorator[Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Write one JSON value."
+)
+
 wait_option: Decorator[Any] = click.option(
     "--wait",
     type=click.FloatRange(min=0),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import click
 
-from embedsearch.cli.options import quiet_option, wait_option, workspace_option
+from embedsearch.cli.options import json_option, quiet_option, wait_option, workspace_option
 from embedsearch.cli.output import json_line, tell, write
 from embedsearch.cli.progress import make_progress
 from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import count
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
 
 
 @click.command()

@@ -135,7 +135,7 @@ class SafeStream(io.TextIOBase):
         """Leave the stream open: it is not ours."""
 
     def fileno(self) -> int:
-        """Return the descriptor, where there is one."""
+        """Return the descriptor of the stream, if it has one."""
         if self._stream is None:
             raise io.UnsupportedOperation("fileno")
         return self._stream.fileno()

@@ -69,8 +69,8 @@ def fault_of(kind: str, path: Path) -> str | None:
         return None
     if done.returncode < 0:
         return f"reading it ends the process (signal {-done.returncode})"
-    told = done.stdout.decode("utf-8", "replace").strip()
-    return told if told.isprintable() and told else "reading it ends the process"
+    reason = done.stdout.decode("utf-8", "replace").strip()
+    return reason if reason.isprintable() and reason else "reading it ends the process"
 
 
 def main(kind: str, path: str, size: str) -> int:
@@ -81,8 +81,8 @@ def main(kind: str, path: str, size: str) -> int:
         (_read_lexical if kind == LEXICAL else _read_faiss)(Path(path))
     except Exception as error:  # noqa: BLE001 - whatever it is, the index cannot be used
         reason = error.reason if isinstance(error, WorkspaceError) else error
-        told = str(reason) if isinstance(error, EmbedSearchError) else type(error).__name__
-        sys.stdout.write(told[:300])
+        ours = isinstance(error, EmbedSearchError)
+        sys.stdout.write((str(reason) if ours else type(error).__name__)[:300])
         return 1
     sys.stdout.buffer.write(_GOOD)
     return 0

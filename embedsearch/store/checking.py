@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,7 +15,14 @@ from embedsearch.store.limits import MOST_NUMBER, shortened
 from embedsearch.store.log import has_lost
 from embedsearch.store.metadata import BrokenRowError
 from embedsearch.store.numbers import is_number, number_faults
-from embedsearch.store.schema import DOCUMENTS, ORIGINS, has_origins, to_document, to_row
+from embedsearch.store.schema import (
+    DOCUMENTS,
+    ORIGINS,
+    content_digest,
+    has_origins,
+    to_document,
+    to_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,11 +30,6 @@ if TYPE_CHECKING:
 _NAMED = 5
 _TYPES = "integer text text text text blob integer"
 _COLUMNS = ("number", "id", "title", "text", "metadata", "digest", "change")
-
-
-def content_digest(title: bytes, text: bytes, metadata: bytes) -> bytes:
-    """Return the digest that a row of these contents has, in UTF-8."""
-    return blake2b(b"\0".join((title, text, metadata)), digest_size=16).digest()
 
 
 def record_faults(
@@ -81,7 +82,7 @@ def _overwritten(path: Path) -> int:
         ):
             return _missing(file, logged)
     except (sqlite3.Error, WorkspaceError):
-        # What is damaged is told of elsewhere.
+        # Damage is reported by the other checks.
         return 0
 
 

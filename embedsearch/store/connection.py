@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_WAIT = 10
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
-
-
 _ADVICE = "run `embedsearch verify`, then `embedsearch repair`, or restore a backup"
 
 DURABILITIES = {"full": "FULL", "relaxed": "NORMAL"}

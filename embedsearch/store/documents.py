@@ -178,9 +178,7 @@ class DocumentStore:
     def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
         """Return the documents of these numbers that are still there."""
         found: dict[int, Document] = {}
-        for start in range(0, len(numbers), _BATCH):
-            some = [int(number) for number in numbers[start : start + _BATCH]]
-            marks = ", ".join("?" * len(some))
+        for marks, some in _batches(numbers):
             query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({marks})"
             with guarded(self.path):
                 rows = self._connection.execute(query, some).fetchall()
@@ -190,9 +188,7 @@ class DocumentStore:
     def ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of the documents of these numbers that are still there."""
         found: dict[int, str] = {}
-        for start in range(0, len(numbers), _BATCH):
-            some = [int(number) for number in numbers[start : start + _BATCH]]
-            marks = ", ".join("?" * len(some))
+        for marks, some in _batches(numbers):
             query = f"SELECT number, id FROM documents WHERE number IN ({marks})"
             with guarded(self.path):
                 found.update(self._connection.execute(query, some).fetchall())
@@ -203,9 +199,7 @@ class DocumentStore:
     def count_until(self, change: int, numbers: Sequence[int]) -> int:
         """Count the documents of these numbers that are there, and have not changed after it."""
         count = 0
-        for start in range(0, len(numbers), _BATCH):
-            some = numbers[start : start + _BATCH]
-            marks = ", ".join("?" * len(some))
+        for marks, some in _batches(numbers):
             query = f"SELECT count(*) FROM documents WHERE number IN ({marks}) AND change <= ?"
             count += int(self._one(query, *some, change))
         return count
@@ -474,7 +468,7 @@ class DocumentStore:
         if digest == row[4]:
             return 2
         self.update(number, row, change)
-        # It no longer is what its file says: reading that again must not undo this unsaid.
+        # It no longer is what its file says: reading that again must not silently undo this.
         self._execute("DELETE FROM origins WHERE number = ?", number)
         return 1
 
@@ -531,6 +525,13 @@ class DocumentStore:
             if not rows:
                 return
             yield from rows
+
+
+def _batches(numbers: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
+    """Cut numbers into batches that one statement takes, each with its question marks."""
+    for start in range(0, len(numbers), _BATCH):
+        some = [int(number) for number in numbers[start : start + _BATCH]]
+        yield ", ".join("?" * len(some)), some
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

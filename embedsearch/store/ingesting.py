@@ -2,7 +2,7 @@
 
 A document is known by its origin: the source, and what it is called there. So the same file
 read again, by whatever name, updates the documents that it made before, under the ids that
-they have; and a document of one source never takes the place of another's unsaid.
+they have; and a document of one source never silently takes the place of another's.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def ingest(
         store: The record.
         reading: The documents, with the places that they are from.
         settings: What ids they get, and what happens where one is taken.
-        progress: Hears of documents that got other ids.
+        progress: A listener; notes which documents got other ids.
         prune: Delete documents whose files or rows are gone.
 
     Raises:

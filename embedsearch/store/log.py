@@ -95,10 +95,7 @@ def has_lost(path: Path) -> bool:
 
 def last_images(path: Path) -> dict[int, int]:
     """Return where the last committed content of each page begins, damaged ones included."""
-    images: dict[int, int] = {}
-    if not path.exists():
-        return images
-    pending: dict[int, int] = {}
+    images, pending = dict[int, int](), dict[int, int]()
     broken = False
     for frame in frames(path):
         slipped = not broken and frame.intact and not frame.current

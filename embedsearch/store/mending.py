@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError
 from embedsearch._types import Document
-from embedsearch.store.checking import content_digest, row_fault
+from embedsearch.store.checking import row_fault
 from embedsearch.store.limits import MOST_ID, MOST_TEXT, MOST_TITLE
 from embedsearch.store.metadata import metadata_json
 from embedsearch.store.pages import TABLE_LEAF, BrokenText, Cell
-from embedsearch.store.schema import to_row
+from embedsearch.store.schema import content_digest, to_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

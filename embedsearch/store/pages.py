@@ -58,12 +58,13 @@ class Pages:
     """
 
     def __init__(self, path: Path, *, logged: bool = True) -> None:
-        self._log = path.with_name(path.name + ("-wal" if logged else "-none"))
+        log = path.with_name(f"{path.name}-wal")
+        self._log = log if logged and log.exists() else None
         self._file = path.open("rb") if path.exists() else None
-        self._log_file = self._log.open("rb") if self._log.exists() else None
+        self._log_file = self._log.open("rb") if self._log is not None else None
         self._head = self._read(self._file, 0, _FILE_HEADER)
         self.size = self._page_size()
-        self._images = last_images(self._log)
+        self._images = last_images(self._log) if self._log is not None else {}
         inside = path.stat().st_size // self.size if path.exists() else 0
         self.count = max(inside, *self._images, 0)
         reserved = self._head[20] if self._is_sound and self._head[20] < 64 else 0
@@ -193,7 +194,7 @@ class Pages:
         size = 65_536 if size == 1 else size
         if self._is_sound and size >= 512 and not size & (size - 1):
             return size
-        found = log_page_size(self._log) if self._log.exists() else None
+        found = log_page_size(self._log) if self._log is not None else None
         return found or _USUAL_SIZE
 
     @staticmethod

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from embedsearch.store.checking import content_digest
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
 from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
+from embedsearch.store.schema import content_digest
+from embedsearch.text.reading.notices import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,15 +111,28 @@ def salvage(
     kept -= refused
     if bare := bare - refused:
         notes.append(f"{len(bare):,} lost documents keep their id, for the sake of their vectors")
-    ids = sorted(found.indexed[number] for number in gone if number in found.indexed)
     present = {found.ids[number] for number in kept}
-    lost = [id for id in ids if id not in present]
-    refused_ids = {found.ids[number] for number in refused if number in found.ids}
-    lost += sorted({*overwritten, *refused_ids} - present - {*lost})
-    named = [(found.ids[number], found.indexed.get(number)) for number in sorted(kept)]
-    doubtful = [id for id, other in named if other not in (None, id)]
-    told = (mender.changed(present), mender.losses(present), notes)
-    return Salvage(len(kept), lost, len(gone) - len(ids), doubtful, change, *told)
+    overwritten |= {found.ids[number] for number in refused if number in found.ids}
+    return Salvage(
+        len(kept),
+        _lost_ids(found, gone, overwritten, present),
+        len(gone - found.indexed.keys()),
+        _doubtful_ids(found, kept),
+        change,
+        mended=mender.changed(present),
+        losses=mender.losses(present),
+        notes=notes,
+    )
+
+
+def _lost_ids(found: _Found, gone: set[int], overwritten: set[str], present: set[str]) -> list[str]:
+    lost = sorted({found.indexed[number] for number in gone & found.indexed.keys()} - present)
+    return [*lost, *sorted(overwritten - present - {*lost})]
+
+
+def _doubtful_ids(found: _Found, kept: set[int]) -> list[str]:
+    ids = ((found.ids[number], found.indexed.get(number)) for number in sorted(kept))
+    return [id for id, other in ids if other not in (None, id)]
 
 
 def _chosen(old: Path, known: set[int], notes: list[str]) -> tuple[Pages, Mender, _Found, set[str]]:
@@ -184,8 +198,7 @@ def _deleted(found: _Found) -> set[int]:
 def _listed(found: set[str]) -> str:
     ids = sorted(found)
     more = ", ..." if len(ids) > _NAMED else ""
-    count = "1 document" if len(ids) == 1 else f"{len(ids):,} documents"
-    return f"{count} more ({', '.join(map(repr, ids[:_NAMED]))}{more})"
+    return f"{counted(len(ids), 'document')} more ({', '.join(map(repr, ids[:_NAMED]))}{more})"
 
 
 def _found(cells: Iterable[Cell]) -> _Found:

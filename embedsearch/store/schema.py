@@ -103,9 +103,13 @@ def to_row(document: Document) -> Row:
     check_lengths(document)
     metadata = metadata_json(document)
     title, text = _storable(document.title), _storable(document.text)
-    content = "\0".join((title, text, metadata)).encode("utf-8")
-    digest = blake2b(content, digest_size=16).digest()
+    digest = content_digest(*(part.encode() for part in (title, text, metadata)))
     return _storable(document.id), title, text, metadata, digest
+
+
+def content_digest(title: bytes, text: bytes, metadata: bytes) -> bytes:
+    """Return the digest that a row of these contents has, in UTF-8."""
+    return blake2b(b"\0".join((title, text, metadata)), digest_size=16).digest()
 
 
 def to_document(id: object, title: object, text: object, metadata: object) -> Document:

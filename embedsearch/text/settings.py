@@ -26,7 +26,6 @@ FOLDING = 2
 _DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
 }  # fmt: skip
-_NAMED = ("comma", "semicolon", "tab", "pipe", "space")
 CONFLICTS = ("rename", "error", "replace")
 NO_ID_COLUMN = "none"
 """In place of a column: ids are made, whatever the source gives."""
@@ -96,7 +95,8 @@ def _delimiter(given: object) -> str:
     in_rows = mark.isalnum() or (mark.isspace() and mark not in "\t ") or mark in "\0\"'\\"
     if len(mark) != 1 or in_rows:
         allowed = "one character that is no letter, digit, line end or quotation mark"
-        raise ParameterError("delimiter", f"{allowed}, or one of {', '.join(_NAMED)}", given)
+        names = ", ".join(filter(str.isalpha, _DELIMITERS))
+        raise ParameterError("delimiter", f"{allowed}, or one of {names}", given)
     return mark
 
 
@@ -232,12 +232,11 @@ def changed(
         options: By name; None counts as not given.
         default: See `settings`.
     """
-    names = {field.name for field in fields(TokenizerSettings)}
-    own = {name: value for name, value in options.items() if name in names and value is not None}
-    rest = {name: value for name, value in options.items() if name not in names}
+    own, rest = _split(TokenizerSettings, options)
     if isinstance(settings, str):
         settings = replace(default, tokenizer=settings)
-    return replace(settings, **own), rest
+    given = {name: value for name, value in own.items() if value is not None}
+    return replace(settings, **given), rest
 
 
 def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -251,10 +250,15 @@ def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, d
     Returns:
         The settings, and the other options.
     """
-    names = {field.name for field in fields(kind)}
-    own = {name: value for name, value in options.items() if name in names}
-    rest = {name: value for name, value in options.items() if name not in names}
+    own, rest = _split(kind, options)
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"
         raise ParameterError("/".join(own), reason, own)
     return given if given is not None else kind(**own), rest
+
+
+def _split(kind: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that are settings of a kind, and the others."""
+    names = {field.name for field in fields(kind)}
+    own = {name: value for name, value in options.items() if name in names}
+    return own, {name: value for name, value in options.items() if name not in names}

@@ -343,5 +343,4 @@ def tokenizer_settings(
     """Complete the settings of tokenizing by options; return them and the other options."""
     if isinstance(given, str):
         given, options = None, {**options, "tokenizer": given}
-    settings, rest = taken_out(TokenizerSettings, given, options)
-    return settings, rest
+    return taken_out(TokenizerSettings, given, options)

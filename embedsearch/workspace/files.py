@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import (
     ParameterError,
     StorageError,
-    WorkspaceDamagedError,
     WorkspaceError,
     WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._files import flush_file as flush_file
 from embedsearch._files import flush_folder as flush_folder
+from embedsearch._files import read_json as read_json
 from embedsearch._files import with_checksum, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Manifests have some kilobytes; reports of evaluations are not read.
-MOST_BYTES = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FAILING = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}
@@ -62,30 +60,6 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """
     content = with_checksum(value) if "format" in value else value
     write_whole(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
-
-
-def read_json(path: Path, workspace: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        WorkspaceDamagedError: It is missing or is not one.
-    """
-    try:
-        _check_small(path, workspace)
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WorkspaceDamagedError(workspace, f"{path.name} is missing") from error
-    except (ValueError, RecursionError) as error:
-        raise WorkspaceDamagedError(workspace, f"{path.name} is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
-    return value
-
-
-def _check_small(path: Path, workspace: Path) -> None:
-    if (size := path.stat().st_size) > MOST_BYTES:
-        reason = f"{path.name} has {size:,} bytes, more than any that was written"
-        raise WorkspaceDamagedError(workspace, reason)
 
 
 def make_folder(path: Path) -> None:

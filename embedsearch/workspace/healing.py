@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._files import CHECKSUM, canonical, checksum_holds, looks_like_a_checksum
-from embedsearch.workspace.files import MOST_BYTES
+from embedsearch._files import (
+    CHECKSUM,
+    MOST_BYTES,
+    canonical,
+    checksum_holds,
+    looks_like_a_checksum,
+)
 from embedsearch.workspace.files import sha256 as sha256_of
 
 if TYPE_CHECKING:
@@ -84,7 +89,7 @@ def healed(path: Path, facts: Mapping[str, Any] | None, copy: Path) -> Healed | 
     Returns:
         None if there is no file, and nobody knows how long it was.
     """
-    facts = facts if isinstance(facts, dict) else {}
+    facts = as_object(facts)
     there, size = path.is_file(), facts.get("size")
     if there and sha256_of(path) == facts.get("sha256"):
         return Healed(path)
@@ -117,6 +122,11 @@ def read_facts(path: Path) -> tuple[dict[str, Any], bool]:
         # In canonical text a flip of a name may be elsewhere, and one to a space is not there.
         mended = _mended(values) or _tried(content, _outside_hashes(content))
     return (values or {}, False) if mended is None else (mended, True)
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """Return an object of a damaged JSON file; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _parsed(content: bytes) -> tuple[dict[str, Any] | None, int]:

@@ -24,6 +24,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+HOLDER = "writer.json"
+"""Who holds the lock, beside it: the lock's own file is emptied by whoever tries to take it."""
+
 _SHORTEST, _LONGEST = 0.01, 0.5
 _MOST_BYTES = 1_000
 
@@ -118,15 +121,11 @@ def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> 
     while (lock := _taken(path)) is None:
         left = until - time.monotonic()
         if left <= 0:
-            raise WorkspaceLockedError(workspace, _told(path.with_name(HOLDER), wait))
+            raise WorkspaceLockedError(workspace, _refusal(path.with_name(HOLDER), wait))
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST)
     _introduce(path.with_name(HOLDER))
     return lock
-
-
-HOLDER = "writer.json"
-"""Who holds the lock, beside it: the lock's own file is emptied by whoever tries to take it."""
 
 
 def _taken(path: Path) -> WriterLock | None:
@@ -164,11 +163,11 @@ def _introduce(holder: Path) -> None:
         holder.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _told(holder: Path, wait: float | None) -> str:
-    told = f"another process is writing to it{_who(holder)}"
+def _refusal(holder: Path, wait: float | None) -> str:
+    reason = f"another process is writing to it{_who(holder)}"
     if wait:
-        return f"{told}, still after {wait:g} seconds; try again when that is done"
-    return f"{told}; try again when that is done, or wait for it (--wait SECONDS)"
+        return f"{reason}, still after {wait:g} seconds; try again when that is done"
+    return f"{reason}; try again when that is done, or wait for it (--wait SECONDS)"
 
 
 def _who(holder: Path) -> str:

@@ -138,18 +138,19 @@ def undone_on_failure(layout: Layout) -> Iterator[None]:
 
 
 def _remove_others(parent: Path, current: int | None) -> None:
-    for number, folder in _numbered(parent):
+    for number, folder in numbered(parent):
         manifest = folder / _MANIFEST
         if number != current and not (manifest.exists() and is_held(manifest)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_number(parent: Path) -> int:
-    return max((number for number, _ in _numbered(parent)), default=0) + 1
+    return max((number for number, _ in numbered(parent)), default=0) + 1
 
 
-def _numbered(parent: Path) -> list[tuple[int, Path]]:
-    if not parent.exists():
+def numbered(parent: Path) -> list[tuple[int, Path]]:
+    """List the published folders with their numbers; none if `parent` is no folder."""
+    if not parent.is_dir():
         return []
     return [(int(f.name), f) for f in parent.iterdir() if f.name.isdecimal()]
 

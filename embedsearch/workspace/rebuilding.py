@@ -11,7 +11,7 @@ from embedsearch.workspace.files import read_json
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index
 from embedsearch.workspace.pipeline import refit_generation
-from embedsearch.workspace.publishing import publish, publish_vectors, reuse
+from embedsearch.workspace.publishing import numbered, publish, publish_vectors, reuse
 from embedsearch.workspace.sound_folders import folder_faults
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ _OF_THE_TRAINING = ("trained_change", "tokenizer", "training", "expected_share")
 
 def newest_first(parent: Path, current: int | None) -> list[int]:
     """List the numbers of published folders: the current one, then the newest."""
-    if not parent.is_dir():
-        return []
-    numbers = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
+    numbers = (number for number, _ in numbered(parent))
     return sorted(numbers, key=lambda number: (number == current, number), reverse=True)
 
 

@@ -121,7 +121,7 @@ def rows_back(
     Args:
         X: `(n, d)`, with damaged rows.
         sound: Which rows are what was written, `(n,)`.
-        index: A sound index of them; None where there is none.
+        index: A sound index of them, or None.
         ids: The id of each row in it, `(n,)`; -1 where it is not known.
     """
     known, rounded = sound.copy(), np.zeros(len(X), np.bool_)

@@ -42,8 +42,8 @@ from embedsearch.workspace.rebuilding import (
 from embedsearch.workspace.sound_folders import MANIFEST, folder_faults, manifest_faults
 from embedsearch.workspace.state import State, load_state, parsed_state
 from embedsearch.workspace.vector_recovery import RecoveredVectors, recover_vectors
-from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, VerifyReport, verify_parts
-from embedsearch.workspace.word_recovery import RecoveredWords, recover_words
+from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, verify_parts
+from embedsearch.workspace.word_recovery import RecoveredWords, recover_words, tokenizer_of
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def repair(
         lock.release()
     if work.found.problems and not dry_run:
         work.follow()
-        work.report.remaining = _found(layout, listener).problems
+        work.report.remaining = verify_parts(layout, progress=listener).problems
     return work.report
 
 
@@ -175,10 +175,6 @@ def _place_aside(layout: Layout, report: RepairReport, path: Path) -> Path:
     return target
 
 
-def _found(layout: Layout, progress: Progress) -> VerifyReport:
-    return verify_parts(layout, progress=progress)
-
-
 class _Repair:
     """One repair, with the lock held."""
 
@@ -186,7 +182,7 @@ class _Repair:
         self, layout: Layout, progress: Progress, report: RepairReport, *, retrain: bool
     ) -> None:
         self.layout, self.progress, self.retrain = layout, progress, retrain
-        self.found = _found(layout, progress)
+        self.found = verify_parts(layout, progress=progress)
         self.report = report
         for problem in self.found.of("state"):
             if problem.advice == "use that version":
@@ -274,9 +270,9 @@ class _Repair:
         """Return the settings of a generation, or else what can be read of the state."""
         for number in generations:
             facts, trusted = read_facts(self.layout.generation(number).manifest)
-            if trusted and (found := _settings(facts)):
+            if trusted and (found := tokenizer_of(facts)):
                 return found
-        found = _settings(values)
+        found = tokenizer_of(values)
         what = "may be others than before" if found else "were lost; the usual ones are taken"
         self.report.lost_parts.append(f"the tokenizer settings of workspace.json: they {what}")
         return found or TokenizerSettings()
@@ -362,8 +358,8 @@ class _Repair:
         """Publish words with all that follows from them; what is sound of that is used again."""
         root = self.layout.generation(words.number).root
         faults = {name for name, _ in folder_faults(root, self.layout.root, NEEDED)}
-        told = {name: value for name, value in words.facts.items() if name != CHECKSUM}
-        usable = words.trusted and not any(manifest_faults(root, told))
+        facts = {name: value for name, value in words.facts.items() if name != CHECKSUM}
+        usable = words.trusted and not any(manifest_faults(root, facts))
         derived = any(problem.derived for problem in self.found.of("generation"))
         if usable and words.complete and faults <= {*WORDS, MANIFEST} and not derived:
             return republish_generation(self.layout, words.number, words)
@@ -439,10 +435,3 @@ class _Repair:
 
     def _place_aside(self, path: Path) -> Path:
         return _place_aside(self.layout, self.report, path)
-
-
-def _settings(facts: dict[str, Any]) -> TokenizerSettings | None:
-    try:
-        return TokenizerSettings.from_json(facts["tokenizer"])
-    except (EmbedSearchError, KeyError, TypeError, AttributeError):
-        return None

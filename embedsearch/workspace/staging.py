@@ -39,7 +39,7 @@ class Staging:
         """Rename the folder to its place, and pass on its lock, which was held all the time.
 
         Args:
-            target: Where there is nothing, or an empty folder.
+            target: A path with nothing at it, or with an empty folder.
 
         Raises:
             WorkspaceExistsError: Others have put something there meanwhile.

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedsearch._types import FloatMatrix, IntVector, Metric
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.healing import healed, read_facts
+from embedsearch.workspace.healing import as_object, healed, read_facts
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.publishing import publish_vectors, reuse
 from embedsearch.workspace.rebuilding import index_settings
@@ -100,9 +100,9 @@ def recover_vectors(
     """
     files = layout.vectors_of(number)
     facts, trusted = read_facts(files.manifest)
-    entries, given = _dict(facts.get("files")), _dict(facts.get("index"))
+    entries, given = as_object(facts.get("files")), as_object(facts.get("index"))
     index = sound_index(files.index, given.get("digest") if trusted else None)
-    entry = _dict(entries.get(files.tensors.name)) or None
+    entry = as_object(entries.get(files.tensors.name)) or None
     file = healed(files.tensors, entry, scratch / files.tensors.name)
     found = recovered_tensors(file, _shapes(facts, index))
     if found is None or not _fits(found):
@@ -131,10 +131,6 @@ def recover_vectors(
     )
     recovered.notes += _notes(facts, trusted, index, found)
     return recovered
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _shapes(facts: dict[str, Any], index: VectorIndex | None) -> list[Any]:

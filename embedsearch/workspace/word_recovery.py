@@ -16,7 +16,7 @@ from embedsearch.training.fitting import TRAINERS
 from embedsearch.training.settings import training_settings
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.files import sha256
-from embedsearch.workspace.healing import healed, read_facts
+from embedsearch.workspace.healing import as_object, healed, read_facts
 from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.recovering import (
@@ -101,6 +101,14 @@ def recover_words(
     return _Recovery(layout, number, store, tokenizer, folder, progress).run()
 
 
+def tokenizer_of(facts: dict[str, Any]) -> TokenizerSettings | None:
+    """Return the settings that a file names; None if it names none that can be used."""
+    try:
+        return TokenizerSettings.from_json(facts["tokenizer"])
+    except (EmbedSearchError, KeyError, TypeError, AttributeError):
+        return None
+
+
 class _Recovery:
     """One folder that is looked at."""
 
@@ -116,7 +124,7 @@ class _Recovery:
         self.files, self.number, self.store = layout.generation(number), number, store
         self.scratch, self.progress = scratch, progress
         self.facts, self.trusted = read_facts(self.files.manifest)
-        self.tokenizer = self._tokenizer(tokenizer)
+        self.tokenizer = (tokenizer_of(self.facts) if self.trusted else None) or tokenizer
         self.parts: list[str] = []
         # Where the vocabulary is as it was written.
         self.exact = self.files.vocabulary
@@ -159,32 +167,22 @@ class _Recovery:
             parts=self.parts,
         )
 
-    def _tokenizer(self, otherwise: TokenizerSettings) -> TokenizerSettings:
-        if self.trusted:
-            try:
-                return TokenizerSettings.from_json(self.facts["tokenizer"])
-            except (EmbedSearchError, KeyError, TypeError, AttributeError):
-                pass
-        return otherwise
-
     def _healed(self, path: Path) -> Healed | None:
         return healed(path, self._entry(path.name), self.scratch / path.name)
 
     def _entry(self, name: str) -> Any:
-        entries = self.facts.get("files")
-        return entries.get(name) if isinstance(entries, dict) else None
+        return as_object(self.facts.get("files")).get(name)
 
     def _index(self) -> VectorIndex | None:
-        noted = self.facts.get("word_index")
-        digest = noted.get("digest") if self.trusted and isinstance(noted, dict) else None
-        return sound_index(self.files.word_index, digest)
+        noted = as_object(self.facts.get("word_index"))
+        return sound_index(self.files.word_index, noted.get("digest") if self.trusted else None)
 
     def _shapes(self, index: VectorIndex | None) -> list[Any]:
         """Say what the file of the vectors may have; n-grams fill what the words leave."""
         if index is None:
             return []
-        count, d, entry = len(index), index.dimension, self._entry("words.safetensors")
-        size = entry.get("size") if isinstance(entry, dict) else None
+        count, d = len(index), index.dimension
+        size = as_object(self._entry("words.safetensors")).get("size")
         if type(size) is not int:
             size = self.files.words.stat().st_size if self.files.words.is_file() else 0
         plain: dict[str, tuple[str, tuple[int, ...]]] = {"vectors": ("float32", (count, d))}
@@ -302,9 +300,8 @@ class _Recovery:
 
     def _hashed(self) -> bool:
         """Whether the manifest says how n-grams become rows."""
-        report = self.facts.get("training")
-        given = report.get("parameters") if isinstance(report, dict) else None
-        return isinstance(given, dict) and all(type(given.get(n)) is int for n in _SUBWORDS)
+        given = as_object(as_object(self.facts.get("training")).get("parameters"))
+        return all(type(given.get(n)) is int for n in _SUBWORDS)
 
     def _training(self, keep: NDArray[np.bool_]) -> Path:
         """Return what a training goes on from; where it is damaged, nothing."""
@@ -331,7 +328,7 @@ class _Recovery:
             facts.pop("expected_share", None)
         given = facts.get("training")
         if not self.trusted or not isinstance(given, dict):
-            facts["training"] = _report(given if isinstance(given, dict) else {}, count, d)
+            facts["training"] = _report(as_object(given), count, d)
         else:
             facts["training"] = {**given, "vocabulary": count}
         return facts
@@ -366,7 +363,7 @@ def _table(file: Healed) -> PhraseTable | None:
 
 def _has_hash(path: Path, entry: Any) -> bool:
     """Tell whether a file is the one that a manifest has."""
-    return isinstance(entry, dict) and entry.get("sha256") == sha256(path)
+    return bool(as_object(entry).get("sha256") == sha256(path))
 
 
 def _fill(words: list[str | None], counts: NDArray[np.int64], found: Vocabulary) -> None:
@@ -452,9 +449,8 @@ def _number(value: object) -> float:
 
 def _parameters(given: Any, d: int) -> dict[str, Any]:
     """Return the parameters of a training, but for those that it would not take."""
-    given = given if isinstance(given, dict) else {}
     usable: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in as_object(given).items():
         try:
             training_settings(**{name: value})
         except (EmbedSearchError, TypeError, ValueError):

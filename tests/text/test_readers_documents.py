@@ -220,6 +220,15 @@ def test_a_mailbox_is_its_mails(put: Put, read: Read, end: str) -> None:
         assert [each.id.rpartition("/")[2] for each in found] == ["1@b", f"{name}:2"]
 
 
+def test_ids_are_made_for_mails_and_records_of_xml_if_asked(put: Put, read: Read) -> None:
+    put("box.mbox", "From a@b Fri May  1 10:00:00 2020\nSubject: x\nMessage-ID: <1@b>\n\nText.\n")
+    record = "<a id='{}'><p>one <b>two</b></p><q><r>three</r></q></a>"
+    put("a.xml", f"<all>{record.format(7)}{record.format(8)}</all>")
+    assert [each.id for each in read("box.mbox", "a.xml")] == ["1@b", "7", "8"]
+    made = read("box.mbox", "a.xml", id_column="none")
+    assert [each.id for each in made] == ["box.mbox:1", "a.xml:1", "a.xml:2"]
+
+
 NOTEBOOK: dict[str, Any] = {
     "nbformat": 4,
     "metadata": {"kernelspec": {"language": "python"}},

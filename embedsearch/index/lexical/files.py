@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
-from embedsearch._files import checksum_holds, with_checksum, write_whole
+from embedsearch._files import checksum_holds, read_json, with_checksum, write_whole
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index._hashes import hash_of_places, whole_hash
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
@@ -126,7 +126,7 @@ def read_state(folder: Path) -> State:
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
-    values = _read_object(folder, STATE)
+    values = read_json(folder / STATE, folder)
     version = values.get("format")
     if type(version) is int and version > FORMAT:
         raise WorkspaceVersionError(folder, "the lexical index is of a newer embedsearch; update")
@@ -138,7 +138,7 @@ def _read_state(folder: Path) -> dict[str, Any]:
 def is_of_older_version(folder: Path) -> bool:
     """Tell whether an older version wrote the index; it is made again when it is next needed."""
     try:
-        version = _read_object(folder, STATE).get("format")
+        version = read_json(folder / STATE, folder).get("format")
     except WorkspaceDamagedError:
         return False
     return type(version) is int and 0 < version < FORMAT
@@ -183,7 +183,7 @@ def read_committed(folder: Path) -> Committed:
     Raises:
         WorkspaceDamagedError: It is missing or is not what was written.
     """
-    values = _read_object(folder, META)
+    values = read_json(folder / META, folder)
     try:
         segments = values["segments"]
         gone = sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
@@ -389,15 +389,3 @@ def _crc(file: Any, length: int) -> int:
         crc = zlib.crc32(block, crc)
         length -= len(block)
     return crc
-
-
-def _read_object(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        values = json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WorkspaceDamagedError(folder, f"{name} of the lexical index is missing") from error
-    except (ValueError, RecursionError) as error:
-        raise WorkspaceDamagedError(folder, f"{name} is not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise WorkspaceDamagedError(folder, f"{name} does not hold an object")
-    return values

@@ -1,4 +1,4 @@
-"""How a table is written: its delimiter and its quotation marks, told by its first rows.
+"""How a table is written: its delimiter and quotation marks, detected in its first rows.
 
 Every way of writing that the sample may be in is tried. It is as good as the rows under it fit
 the header, and then as their cells look like something by themselves: numbers, dates, names,

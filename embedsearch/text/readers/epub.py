@@ -10,8 +10,8 @@ from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.readers.html import decode_html
+from embedsearch.text.reading.columns import chosen_metadata
 from embedsearch.text.reading.markup import title_and_text
-from embedsearch.text.reading.xml_tree import xml_tree
 from embedsearch.text.reading.zip_parts import zip_parts
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """
     with zip_parts(source) as parts:
         place = _package_place(source.name, parts)
-        package = xml_tree(f"{source.name}, {place}", parts.data(place))
+        package = parts.tree(place)
         book, facts = _facts(package, settings)
-        locked = _encrypted(source.name, parts)
+        locked = _encrypted(parts)
         for number, part in enumerate(_spine(package, posixpath.dirname(place)), 1):
             if part in locked:
                 reason = "its text is encrypted (DRM); get the book without that"
@@ -54,8 +54,7 @@ def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 
 
 def _package_place(name: str, parts: ZipParts) -> str:
-    container = xml_tree(f"{name}, {_CONTAINER}", parts.data(_CONTAINER))
-    for rootfile in container.iter("rootfile"):
+    for rootfile in parts.tree(_CONTAINER).iter("rootfile"):
         return posixpath.normpath(rootfile.get("full-path", ""))
     raise SourceFormatError(name, f"{_CONTAINER} names no book; the file is damaged")
 
@@ -70,9 +69,7 @@ def _facts(package: Element, settings: ReadSettings) -> tuple[str, dict[str, Met
     facts: dict[str, MetadataValue] = {
         name: "; ".join(found[tag]) for tag, name in _FACTS.items() if tag in found
     }
-    if settings.metadata_columns is not None:
-        facts = {name: facts[name] for name in settings.metadata_columns if name in facts}
-    return found.get("title", [""])[0], facts
+    return found.get("title", [""])[0], chosen_metadata(facts, settings)
 
 
 def _spine(package: Element, folder: str) -> Iterator[str]:
@@ -83,11 +80,11 @@ def _spine(package: Element, folder: str) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(folder, unquote(place)))
 
 
-def _encrypted(name: str, parts: ZipParts) -> set[str]:
+def _encrypted(parts: ZipParts) -> set[str]:
     if _ENCRYPTION not in parts:
         return set()
-    tree = xml_tree(f"{name}, {_ENCRYPTION}", parts.data(_ENCRYPTION))
-    return {unquote(place.get("URI", "")) for place in tree.iter("CipherReference")}
+    references = parts.tree(_ENCRYPTION).iter("CipherReference")
+    return {unquote(reference.get("URI", "")) for reference in references}
 
 
 def _joined(book: str, chapter: str) -> str:

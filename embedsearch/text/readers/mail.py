@@ -14,6 +14,7 @@ from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.byte_streams import buffered
+from embedsearch.text.reading.columns import chosen_metadata, given_id
 from embedsearch.text.reading.encodings import known_codec
 from embedsearch.text.reading.markup import html_text
 from embedsearch.text.reading.notices import LeftOut
@@ -60,7 +61,7 @@ def read_eml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """
     mail = _parsed(source.data(MAIL_LIMIT))
     if mail.text or mail.title:
-        yield Found(Document("", mail.text, _chosen(mail.facts, settings), mail.title))
+        yield Found(Document("", mail.text, chosen_metadata(mail.facts, settings), mail.title))
 
 
 def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
@@ -73,18 +74,12 @@ def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """
     for number, data in _split(source):
         mail = _parsed(data)
-        id_ = str(mail.facts.get("message_id", ""))
+        id = given_id(str(mail.facts.get("message_id", "")), settings)
         if mail.text or mail.title:
-            facts = _chosen(mail.facts, settings)
-            yield Found(Document(id_, mail.text, facts, mail.title), "mail", number)
+            facts = chosen_metadata(mail.facts, settings)
+            yield Found(Document(id, mail.text, facts, mail.title), "mail", number)
         else:
             source.notices.empty("mail")
-
-
-def _chosen(facts: dict[str, MetadataValue], settings: ReadSettings) -> dict[str, MetadataValue]:
-    if settings.metadata_columns is None:
-        return facts
-    return {name: facts[name] for name in settings.metadata_columns if name in facts}
 
 
 def _split(source: Opened) -> Iterator[tuple[int, bytes]]:

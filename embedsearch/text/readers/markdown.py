@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
 from embedsearch.text.base import Found
+from embedsearch.text.reading.columns import chosen_metadata
 from embedsearch.text.reading.front_matter import front_matter
 from embedsearch.text.reading.markup import html_text
 from embedsearch.text.reading.values import plain_value
@@ -45,10 +46,9 @@ def read_markdown(source: Opened, settings: ReadSettings) -> Iterator[Found]:
             title = blocks.pop(heading)[1]
         if blocks:
             texts.append("\n".join(text for _, text in blocks))
-    if settings.metadata_columns is not None:
-        facts = {key: facts[key] for key in settings.metadata_columns if key in facts}
     if texts or title:
-        metadata = {key: plain_value(value) for key, value in facts.items()}
+        kept = chosen_metadata(facts, settings)
+        metadata = {key: plain_value(value) for key, value in kept.items()}
         yield Found(Document("", "\n".join(texts), metadata, "" if title is None else str(title)))
 
 

@@ -8,9 +8,9 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
+from embedsearch.text.reading.columns import given_id
 from embedsearch.text.reading.opening import TREE_LIMIT, Opened, too_long
 from embedsearch.text.reading.wikitext import plain_text
-from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,8 @@ def read_mediawiki(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         if page.get("ns", "").strip() not in ("", "0") or "redirect" in page:
             continue
         if text := plain_text(page.get("text", "").strip()):
-            given = "" if settings.id_column == NO_ID_COLUMN else page.get("id", "").strip()
-            yield Found(Document(given, text, {}, page.get("title", "").strip()), "page", number)
+            id = given_id(page.get("id", "").strip(), settings)
+            yield Found(Document(id, text, {}, page.get("title", "").strip()), "page", number)
 
 
 def _pages(source: Opened) -> Iterator[dict[str, str]]:

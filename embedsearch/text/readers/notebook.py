@@ -11,6 +11,7 @@ from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.readers.markdown import markdown_blocks
+from embedsearch.text.reading.columns import chosen_metadata
 from embedsearch.text.reading.opening import TREE_LIMIT
 
 if TYPE_CHECKING:
@@ -75,12 +76,11 @@ def _cells(source: Opened, notebook: Mapping[str, object]) -> Iterator[tuple[str
 
 
 def _facts(notebook: Mapping[str, object], settings: ReadSettings) -> dict[str, MetadataValue]:
-    wanted = settings.metadata_columns
     about = notebook.get("metadata")
     kernel = about.get("kernelspec") if isinstance(about, Mapping) else None
     language = kernel.get("language") if isinstance(kernel, Mapping) else None
-    is_wanted = isinstance(language, str) and (wanted is None or "language" in wanted)
-    return {"language": str(language)} if is_wanted else {}
+    facts: dict[str, MetadataValue] = {"language": language} if isinstance(language, str) else {}
+    return chosen_metadata(facts, settings)
 
 
 def _no_notebook(source: Opened) -> SourceFormatError:

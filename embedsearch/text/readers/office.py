@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
 from embedsearch.text.base import Found
-from embedsearch.text.reading.xml_tree import Flattening, flat_text, xml_tree
+from embedsearch.text.reading.columns import chosen_metadata
+from embedsearch.text.reading.xml_tree import Flattening, flat_text
 from embedsearch.text.reading.zip_parts import ZipParts, zip_parts
 
 if TYPE_CHECKING:
@@ -61,15 +62,15 @@ def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         SourceFormatError: The file is damaged or needs a password.
     """
     with zip_parts(source) as parts:
-        main = _main_part(source.name, parts)
-        body = _tree(source.name, parts, main)
+        main = _main_part(parts)
+        body = parts.tree(main)
         folder = posixpath.dirname(main)
         notes = [
-            _tree(source.name, parts, part)
+            parts.tree(part)
             for name in ("footnotes", "endnotes")
             if (part := f"{folder}/{name}.xml") in parts
         ]
-        said, facts = _properties(source.name, parts, "docProps/core.xml", _WORD_FACTS)
+        said, facts = _properties(parts, "docProps/core.xml", _WORD_FACTS)
     for tree in (body, *notes):
         _mark_hidden(tree)
     title = _styled(body, ("title",)) or said or _styled(body, ("heading1", "berschrift1"))
@@ -84,8 +85,8 @@ def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         SourceFormatError: The file is damaged or needs a password.
     """
     with zip_parts(source) as parts:
-        body = _tree(source.name, parts, "content.xml")
-        title, facts = _properties(source.name, parts, "meta.xml", _OPEN_FACTS)
+        body = parts.tree("content.xml")
+        title, facts = _properties(parts, "meta.xml", _OPEN_FACTS)
     heading = next((h for h in body.iter("h") if flat_text(h, _OPEN_DOCUMENT)), None)
     if not title and heading is not None:
         title = flat_text(heading, _OPEN_DOCUMENT)
@@ -96,33 +97,28 @@ def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 def _found(
     title: str, text: str, facts: dict[str, MetadataValue], settings: ReadSettings
 ) -> Iterator[Found]:
-    if settings.metadata_columns is not None:
-        facts = {name: facts[name] for name in settings.metadata_columns if name in facts}
     if title or text:
-        yield Found(Document("", text, facts, title.replace("\n", " ")))
+        metadata = chosen_metadata(facts, settings)
+        yield Found(Document("", text, metadata, title.replace("\n", " ")))
 
 
-def _main_part(name: str, parts: ZipParts) -> str:
+def _main_part(parts: ZipParts) -> str:
     """Return the part with the text: the one that the package names, which others may move."""
     if "_rels/.rels" in parts:
-        for relation in _tree(name, parts, "_rels/.rels").iter("Relationship"):
+        for relation in parts.tree("_rels/.rels").iter("Relationship"):
             if relation.get("Type", "").endswith("/officeDocument"):
                 return posixpath.normpath(relation.get("Target", "").lstrip("/"))
     return "word/document.xml"
 
 
-def _tree(name: str, parts: ZipParts, part: str) -> Element:
-    return xml_tree(f"{name}, {part}", parts.data(part))
-
-
 def _properties(
-    name: str, parts: ZipParts, part: str, wanted: dict[str, str]
+    parts: ZipParts, part: str, wanted: dict[str, str]
 ) -> tuple[str, dict[str, MetadataValue]]:
     """Return the title and the facts that the properties of a document say."""
     if part not in parts:
         return "", {}
     title, facts = "", dict[str, "MetadataValue"]()
-    for element in _tree(name, parts, part).iter():
+    for element in parts.tree(part).iter():
         value = " ".join((element.text or "").split())
         if value and element.tag == "title":
             title = title or value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
+from embedsearch.text.reading.columns import given_id
 from embedsearch.text.reading.records import Record, RecordKind, found_in_records
 from embedsearch.text.reading.values import cell_value
 from embedsearch.text.reading.xml_tree import (
@@ -58,25 +59,25 @@ def read_xml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
     if records is None:
-        return _documents(source, chunks, None)
+        return _documents(source, settings, chunks, None)
     if not records.are_rows:
-        return _documents(source, chunks, records.path)
+        return _documents(source, settings, chunks, records.path)
     found = elements(source.name, chunks, records.path.__eq__)
     rows = ((number, _row(placed.element)) for number, placed in enumerate(found, 1))
     return found_in_records(source, rows, RecordKind("record", value=cell_value), settings)
 
 
 def _documents(
-    source: Opened, chunks: Iterable[str], path: tuple[str, ...] | None
+    source: Opened, settings: ReadSettings, chunks: Iterable[str], path: tuple[str, ...] | None
 ) -> Iterator[Found]:
     """Yield each element at the path as a document; None takes the whole file."""
     wanted = (lambda _: True) if path is None else path.__eq__
     for number, (element, _) in enumerate(elements(source.name, chunks, wanted), 1):
         title = _take(element, _TITLES)
-        id_ = "" if path is None else _own_id(element)
+        id = "" if path is None else given_id(_own_id(element), settings)
         if (text := flat_text(element, _ANY)) or title:
             unit, place = ("", 0) if path is None else ("record", number)
-            yield Found(Document(id_, text, {}, title.replace("\n", " ")), unit, place)
+            yield Found(Document(id, text, {}, title.replace("\n", " ")), unit, place)
         elif path is not None:
             source.notices.empty("record")
 

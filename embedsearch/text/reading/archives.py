@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from embedsearch.text.reading.byte_streams import ByteStream
     from embedsearch.text.reading.opening import Opened
 
-ARCHIVES = frozenset({"zip", "tar"})
-"""Formats that hold files."""
-
 UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
 """An archive may unpack to a gibibyte, or to 200 times its size, whichever is more."""
 
@@ -95,7 +92,7 @@ def _zip_members(source: Opened, limit: int) -> Iterator[Member]:
                 continue
             with opened:
                 yield Member(name, budget.metered(opened, f"{source.name}/{name}"))
-            # The reader of the member has heard it, and may have gone on.
+            # Whoever read the member has got this error, too, and may have gone on.
             budget.check()
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.values import text_value
+from embedsearch.text.settings import NO_ID_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedsearch.text.settings import ReadSettings
+
+_Value = TypeVar("_Value")
 
 ID_NAMES = ("id", "_id", "docid", "doc_id", "docno", "document_id", "identifier", "uuid", "guid")
 TITLE_NAMES = ("title", "headline", "heading", "subject", "name")
@@ -41,6 +44,17 @@ class Columns:
         """Say which columns were chosen, as in `text from 'body', title from 'headline'`."""
         roles = {"text": self.text, "title": self.title, "id": self.id}
         return ", ".join(f"{role} from {name!r}" for role, name in roles.items() if name)
+
+
+def chosen_metadata(facts: Mapping[str, _Value], settings: ReadSettings) -> dict[str, _Value]:
+    """Return those facts about a document that the settings keep as metadata."""
+    names = facts if settings.metadata_columns is None else settings.metadata_columns
+    return {name: facts[name] for name in names if name in facts}
+
+
+def given_id(id: str, settings: ReadSettings) -> str:
+    """Return the id that a source gives, or nothing if the settings want ids to be made."""
+    return "" if settings.id_column == NO_ID_COLUMN else id
 
 
 def choose_columns(

@@ -11,9 +11,11 @@ from typing import IO, TYPE_CHECKING
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.byte_streams import read_up_to
 from embedsearch.text.reading.opening import TREE_LIMIT, Opened, too_long
+from embedsearch.text.reading.xml_tree import xml_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
 
 PARTS_LIMIT = 100_000
 """Files in one ZIP file; the list of them is held in memory, half a kilobyte each."""
@@ -87,6 +89,14 @@ class ZipParts:
             raise too_long(self._name, limit, "bytes")
         self._left -= len(data)
         return data
+
+    def tree(self, part: str) -> Element:
+        """Return the root of a part that is XML.
+
+        Raises:
+            SourceFormatError: As for `data`; or the XML is broken, too deep or too large.
+        """
+        return xml_tree(f"{self._name}, {part}", self.data(part))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.headers import is_row_itself, parse_header
+from embedsearch.vectors.formats.headers import text_header
 from embedsearch.vectors.formats.opening import HEAD
 from embedsearch.vectors.formats.text_rows import first_line, read_text, vector_size_of
 from embedsearch.vectors.formats.text_writing import write_text
@@ -44,9 +44,7 @@ def recognises(_path: Path, head: bytes) -> bool:
     line, ended, _ = head.partition(b"\n")
     if not ended and len(head) >= HEAD:
         line = line.rpartition(b" ")[0]
-    header = parse_header(head)
-    is_row = header is None or is_row_itself(head, header)
-    return is_row and b"\0" not in line and vector_size_of(line) > 0
+    return text_header(head) is None and b"\0" not in line and vector_size_of(line) > 0
 
 
 FORMAT = VectorFormat("glove", "GloVe text", (".glove",), read, write, recognises, True)

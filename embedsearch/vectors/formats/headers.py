@@ -44,6 +44,12 @@ def parse_header(head: bytes) -> Header | None:
     return Header(int(found[1]), int(found[2]), min(len(line) + 1, len(head)))
 
 
+def text_header(head: bytes) -> Header | None:
+    """Return the header of a text; None where its first line is a row."""
+    header = parse_header(head)
+    return None if header is None or _is_row(head, header) else header
+
+
 def read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, bool]:
     """Read the first line and compare it with the size of the file.
 
@@ -96,7 +102,7 @@ def rows_are_text(head: bytes, header: Header) -> bool:
     return rows.translate(None, _CONTROLS) == rows and not _are_binary(rows, header)
 
 
-def is_row_itself(head: bytes, header: Header) -> bool:
+def _is_row(head: bytes, header: Header) -> bool:
     """Tell a first line that is no header but a row of numbers with the same look.
 
     It is the row of a word of digits with a single number if the next line has a single number

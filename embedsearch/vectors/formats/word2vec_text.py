@@ -9,12 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.headers import (
-    is_row_itself,
-    parse_header,
-    read_header,
-    rows_are_text,
-)
+from embedsearch.vectors.formats.headers import read_header, rows_are_text, text_header
 from embedsearch.vectors.formats.text_rows import read_text
 from embedsearch.vectors.formats.text_writing import write_text
 
@@ -46,10 +41,8 @@ def write(
 
 def recognises(_path: Path, head: bytes) -> bool:
     """Tell such a text by its first line and the row that follows."""
-    header = parse_header(head)
-    if header is None or is_row_itself(head, header):
-        return False
-    return rows_are_text(head, header)
+    header = text_header(head)
+    return header is not None and rows_are_text(head, header)
 
 
 FORMAT = VectorFormat(

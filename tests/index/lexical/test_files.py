@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from embedsearch._errors import WorkspaceDamagedError
+from embedsearch._files import MOST_BYTES
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.files import State, read_state, write_state
 
@@ -49,3 +51,10 @@ def test_a_state_that_cannot_be_written_leaves_nothing_beside(
     with pytest.raises(OSError, match=r"lexical\.json"):
         write_state(folder, State(english, 1, 2))
     assert not (folder / "lexical.json.new").exists()
+
+
+@pytest.mark.parametrize("name", ["lexical.json", "meta.json"])
+def test_a_state_of_gigabytes_is_not_read(folder: Path, name: str) -> None:
+    os.truncate(folder / name, MOST_BYTES + 1)
+    with pytest.raises(WorkspaceDamagedError, match=rf"{name} has .* more than any"):
+        LexicalIndex.open(folder)
