@@ -15,7 +15,7 @@ FAIL_ONCE, FAIL_ON = 1, 2
 TRAINED = ("--vector-size", "8", "--workers", "1", "--min-count", "1")
 NEW = {"new0": 0, "new1": 0, "d1": 1}
 COMMANDS = {
-    "add": ("add", "{new}"),
+    "add": ("add", "{new}", "--on-conflict", "replace"),
     "delete": ("delete", "d2", "d3"),
     "train": ("train", "--trainer", "ppmi", *TRAINED),
     "train on": ("train", "--update", "--epochs", "1", "--workers", "1"),
