@@ -23,7 +23,7 @@ test: install
 # Kills, failing disks, damaged files, readers beside a writer: many more than in the tests,
 # in about 40 minutes. The slowest are listed, and how long each takes.
 faults: install
-	FAULTS=long $(BIN)/python -m pytest tests/faults --durations=40 --durations-min=1
+	FAULTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/faults --durations=40 --durations-min=1
 
 docs: install
 	$(BIN)/python -m embedsearch.cli.reference > docs/cli.md

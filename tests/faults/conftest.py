@@ -18,7 +18,6 @@ import embedsearch
 
 HERE = Path(__file__).parent
 LONG = os.environ.get("FAULTS") == "long"
-FIGURES: list[str] = []
 # Forks, signals and a preloaded library: the faults are those of a Unix.
 collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]
 
@@ -124,16 +123,19 @@ def nursery(library: Path) -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def figure() -> Callable[[str, object], None]:
-    """Keep a figure, which is told when all tests are over."""
-    return lambda name, value: FIGURES.append(f"{name}: {value}")
+def figure(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """Keep a figure, which is shown when all tests are over."""
+    return lambda name, value: request.node.user_properties.append((name, value))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell the figures."""
-    if FIGURES:
+    """Show the figures, of whatever process."""
+    reports = [each for group in terminalreporter.stats.values() for each in group]
+    called = [each for each in reports if getattr(each, "when", "") == "call"]
+    if figures := [figure for each in called for figure in each.user_properties]:
         terminalreporter.section("faults")
-        terminalreporter.write_line("\n".join(FIGURES))
+        for name, value in figures:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")
