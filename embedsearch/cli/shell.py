@@ -20,7 +20,7 @@ PROMPT = "embedsearch> "
 @topn_option
 @output_options
 def shell(workspace: str, topn: int, output: str | None) -> None:
-    """Ask questions interactively; `help` tells what can be asked.
+    """Ask questions interactively; `help` lists them.
 
     On a terminal, Tab completes commands and words, and lines are remembered. Elsewhere every
     line of standard input is answered; the command ends with 1 if one could not be.

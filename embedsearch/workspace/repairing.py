@@ -352,7 +352,7 @@ class _Repair:
             return None
         self.report.lost_words, self.report.rounded_words = best.lost, best.rounded
         self.report.lost_parts += best.parts
-        self.report.done.append(f"a generation is made of the words of {best.number}")
+        self.report.done.append(f"the word vectors of generation {best.number} are written again")
         if best.number != state.generation:
             newest = f"the words of generation {state.generation}"
             self.report.lost_parts.append(f"{newest}; those of {best.number} are taken")

@@ -41,8 +41,8 @@ _OFFICE = b"[Content_Types].xml"
 _MAGIC = (
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
-    (b"PK\x03\x04", "an office document of another kind"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Office"),
+    (b"PK\x03\x04", "a spreadsheet, a presentation or another office document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (.doc, .xls, .ppt)"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
