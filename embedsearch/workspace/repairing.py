@@ -257,7 +257,8 @@ class _Repair:
     def _state(self) -> State:
         """Return what the state is to be, as far as it can be known."""
         if not self.found.of("state"):
-            return load_state(self.layout)
+            # The record, which `load_state` looks for, may be missing.
+            return parsed_state(read_json(self.layout.state, self.layout.root), self.layout)
         values, trusted = read_facts(self.layout.state)
         newest = (
             newest_first(self.layout.generations, None),

@@ -58,14 +58,16 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     """
     if not layout.state.exists():
         _explain_missing(layout)
-    return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
+    state = parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
+    if not layout.record.exists():
+        reason = f"{layout.record.name} is missing; run `embedsearch repair`, or restore a backup"
+        raise WorkspaceDamagedError(layout.root, reason)
+    return state
 
 
 def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) -> State:
     """Return the state of the values of a file; see `load_state`."""
     check(values, WORKSPACE, layout.state, layout.root, whole=whole)
-    if not layout.record.exists():
-        raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
