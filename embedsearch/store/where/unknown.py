@@ -61,7 +61,8 @@ def _frequent_names(path: Path, connection: sqlite3.Connection) -> list[str]:
         with guarded(path):
             for (metadata,) in connection.execute(query):
                 (parsed,) = parse_many([metadata]) or ({},)
-                seen.update(set(_names(parsed)))
+                # In order, so that the same question has the same answer.
+                seen.update(list(dict.fromkeys(_names(parsed))))
     return [name for name, _ in seen.most_common()]
 
 
