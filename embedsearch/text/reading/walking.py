@@ -156,8 +156,6 @@ def _parts(folder: str) -> tuple[str, ...]:
 
 
 def _in_folder(folder: Path, glob: str, listing: Listing) -> Iterator[tuple[str, SourceFile]]:
-    if _is_workspace(str(folder)):
-        raise SourceError(str(folder), "is a workspace; name what its documents were read from")
     matches = Glob(glob).matches
     *above, name = _parts(os.path.realpath(folder))
     found = False
