@@ -40,7 +40,7 @@ from embedsearch.workspace.rebuilding import (
     republish_generation,
 )
 from embedsearch.workspace.sound_folders import MANIFEST, folder_faults, manifest_faults
-from embedsearch.workspace.state import State, load_state, parsed_state
+from embedsearch.workspace.state import State, load_state, parsed_state, state_of_file
 from embedsearch.workspace.vector_recovery import RecoveredVectors, recover_vectors
 from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, VerifyReport, verify_parts
 from embedsearch.workspace.word_recovery import RecoveredWords, recover_words
@@ -257,8 +257,7 @@ class _Repair:
     def _state(self) -> State:
         """Return what the state is to be, as far as it can be known."""
         if not self.found.of("state"):
-            # The record, which `load_state` looks for, may be missing.
-            return parsed_state(read_json(self.layout.state, self.layout.root), self.layout)
+            return state_of_file(self.layout)
         values, trusted = read_facts(self.layout.state)
         newest = (
             newest_first(self.layout.generations, None),

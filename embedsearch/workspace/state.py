@@ -58,11 +58,16 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     """
     if not layout.state.exists():
         _explain_missing(layout)
-    state = parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
+    state = state_of_file(layout, whole=whole)
     if not layout.record.exists():
         reason = f"{layout.record.name} is missing; run `embedsearch repair`, or restore a backup"
         raise WorkspaceDamagedError(layout.root, reason)
     return state
+
+
+def state_of_file(layout: Layout, *, whole: bool = True) -> State:
+    """Read the state of a workspace that may have lost its record; see `load_state`."""
+    return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
 
 
 def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) -> State:

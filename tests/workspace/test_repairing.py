@@ -148,24 +148,6 @@ def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
             ws.search("zyzzyva", mode="lexical")
 
 
-def test_without_a_record_the_words_are_kept(example: Path) -> None:
-    with es.open(example) as ws:
-        neighbors, documents = ws.words.most_similar("galaxy"), list(ws.documents.values())
-    for ending in ("", "-wal", "-shm"):
-        (example / f"documents.sqlite{ending}").unlink(missing_ok=True)
-    with pytest.raises(es.WorkspaceDamagedError, match="sqlite is missing; run `embedsearch rep"):
-        es.open(example)
-    planned, report = es.repair(example, dry_run=True), es.repair(example)
-    # One that was deleted before is counted, as only the record knew that.
-    assert planned.nameless == report.nameless == len(documents) + 1
-    assert (report.complete, report.untrained, report.remaining) == (False, False, [])
-    assert es.verify(example).sound
-    with es.open(example, "w") as ws:
-        assert ws.words.most_similar("galaxy") == neighbors
-        ws.add(documents)
-        assert len(ws.search("galaxy")) == 10
-
-
 def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:
     with es.open(example, "w") as ws:
         ws.add(es.Document(f"more-{n}", f"galaxy {n} " * n) for n in range(1, 80))

@@ -187,5 +187,5 @@ def test_a_state_that_is_made_to_hurt_is_damage(example: Path, text: str) -> Non
 def test_a_list_of_files_that_leads_elsewhere_is_told(example: Path, files: object) -> None:
     manifest = example / "generations" / "0001" / "manifest.json"
     write_json(manifest, {**read_json(manifest, example), "files": files})
-    first, *_ = es.verify(example).problems
-    assert (first.path, first.what[:5]) == ("generations/0001/manifest.json", "files")
+    told = [problem.what for problem in es.verify(example).problems]
+    assert any("files" in what for what in told)
