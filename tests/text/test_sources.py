@@ -96,7 +96,7 @@ def test_files_of_a_folder_that_do_not_belong_are_left_out_with_one_note(
     ("name", "data", "reason"),
     [("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG image"), ("a.txt", b"ab\0cd", "is a binary file"),
      ("a.docx", b"PK\x03\x04rest", "is damaged"),
-     ("a.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "is a spreadsheet, a pres"),
+     ("a.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "such as a spreadsheet"),
      ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Office document \(\.doc, "),
      ("a.txt", b"%PDF-1.7", "is a PDF, not text"), ("a", bytes(range(1, 256)), "is a binary file"),
      ("a.xml", b"not xml", "broken XML")],

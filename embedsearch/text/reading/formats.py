@@ -45,7 +45,7 @@ _MAGIC = (
     (_BACKUP, "a backup of a workspace"),
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
-    (b"PK\x03\x04", "a spreadsheet, a presentation or another office document"),
+    (b"PK\x03\x04", "a document of another kind (such as a spreadsheet)"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (.doc, .xls, .ppt)"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
