@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+# How much of a query that is wrong is shown.
+_SHOWN = 60
+
 
 class EmbedSearchError(Exception):
     """The root of all errors raised on purpose by embedsearch."""
@@ -130,7 +133,32 @@ class CorpusTooSmallError(InputError):
 
 
 class QueryError(InputError):
-    """A query is empty or does not parse."""
+    """A query is empty or does not parse.
+
+    Attributes:
+        excerpt: The part of the query that is wrong and, in a second line, a mark below the
+            place; empty where no place is known. The message ends with it.
+    """
+
+    excerpt = ""
+
+    @classmethod
+    def at(cls, query: str, place: int, reason: str) -> QueryError:
+        """Make an error that shows the query and points at a place in it.
+
+        Args:
+            query: The query as it was given.
+            place: The index of the character that is wrong.
+            reason: What is wrong, and where.
+        """
+        start = max(0, place - _SHOWN // 2)
+        part = query[start : start + _SHOWN]
+        # A mark belongs below one line, and a query may come from anybody.
+        shown = "".join(letter if letter.isprintable() else " " for letter in part)
+        excerpt = f"  {shown}\n  {' ' * (place - start)}^"
+        error = cls(f"{reason}\n{excerpt}")
+        error.excerpt = excerpt
+        return error
 
 
 class VectorError(InputError):

@@ -11,7 +11,17 @@ import click
 
 from embedsearch._errors import InputError, SourceFormatError, UnknownKeyError
 from embedsearch.cli.answers import Answer
-from embedsearch.cli.output import csv_line, csv_rows, json_array, json_line, say, show, tell, write
+from embedsearch.cli.output import (
+    csv_line,
+    csv_rows,
+    json_array,
+    json_line,
+    say,
+    show,
+    tell,
+    tell_error,
+    write,
+)
 from embedsearch.cli.tables import draw
 
 Entry = tuple[str, Answer | str]
@@ -67,7 +77,7 @@ def _attempt(ask: Ask, query: str) -> Answer | str:
     try:
         found = ask(query)
     except UNANSWERABLE as error:
-        tell(f"Error: {error}")
+        tell_error(error)
         return str(error)
     tell(*found.notes)
     return found

@@ -116,7 +116,7 @@ def add(
     prune: bool,
     **options: Any,
 ) -> None:
-    """Add documents, and renew those that have changed.
+    """Add documents, and update those that have changed.
 
     SOURCE is as for `embedsearch build`. A workspace that is not there is made. A file that was
     read before updates the documents that it made, by whatever name it is called. Queries find
@@ -167,7 +167,7 @@ def delete(
 
 @click.command()
 @workspace_option
-@click.option("--update", is_flag=True, help="Go on from the vectors that there are.")
+@click.option("--update", is_flag=True, help="Go on from the present vectors.")
 @wait_option
 @quiet_option
 @tokenizer_options
@@ -177,8 +177,8 @@ def delete(
 def train(workspace: str, update: bool, wait: float | None, quiet: bool, **options: Any) -> None:
     """Train word vectors on the documents, and index.
 
-    An interrupted training goes on from its last checkpoint. With --update, the vectors that
-    there are learn from the documents that were added or changed since.
+    An interrupted training goes on from its last checkpoint. With --update, the present vectors
+    learn from the documents that were added or changed since.
 
     What is in [brackets] happens without the option, except that text is cut into words as
     before where nothing else is said.
@@ -191,7 +191,7 @@ def train(workspace: str, update: bool, wait: float | None, quiet: bool, **optio
 
 @click.command()
 @workspace_option
-@click.option("--refit", is_flag=True, help="Learn anew how documents are found.")
+@click.option("--refit", is_flag=True, help="Learn again how documents are found.")
 @wait_option
 @quiet_option
 @search_options
@@ -209,13 +209,13 @@ def index(
 ) -> None:
     """Index the documents that were added since.
 
-    How documents are found is learned anew with --refit, with another --encoder or --language,
+    How documents are found is learned again with --refit, with another --encoder or --language,
     and by itself when there are twice as many documents as it was learned from. Word vectors
     stay as they are.
 
     The index of words, and that of vectors of your own, is exact as long as that costs little,
     and else what is fastest at --recall, measured on the vectors themselves; --spec, --recall and
-    --memory make it anew, and are kept for later.
+    --memory build it again, and are kept for later.
 
     \b
     embedsearch index --recall 0.95 --explain -w my.es

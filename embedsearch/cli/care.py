@@ -23,7 +23,7 @@ _SHOWN = 20
 @quiet_option
 @click.pass_context
 def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet: bool) -> None:
-    """Check that a workspace is what was written.
+    """Check a workspace for damage.
 
     Every document, file and index is compared with its checksum, and all of them with each other.
     A line for each problem says what is wrong and what to do; the exit status is then 1.
@@ -70,6 +70,8 @@ def repair(
         tell(*(report.done or ["nothing to repair"]))
         tell(*(["this was a dry run: nothing was changed"] if dry_run else []))
     _tell_losses(report)
+    if (report.lost or report.nameless) and not quiet:
+        tell("to get lost documents back, add their sources again, or restore a backup")
     if report.aside is not None and not quiet:
         tell(f"the damaged originals are in {report.aside}")
     ctx.exit(0 if report.complete else 1)
@@ -101,7 +103,7 @@ def _tell_losses(report: RepairReport) -> None:
 @workspace_option
 @quiet_option
 def migrate(workspace: str, quiet: bool) -> None:
-    """Bring a workspace of an older version to the present one.
+    """Bring a workspace of an older version up to date.
 
     Older workspaces open as they are; this adds what later versions have. What is replaced is
     kept in a folder kept-DATE in the workspace.

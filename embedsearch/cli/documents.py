@@ -39,8 +39,8 @@ where_option: Decorator[Any] = click.option(
     type=click.Choice(SEARCH_MODES),
     default="auto",
     show_default=True,
-    help="Search by words, by meaning, by both, by both as learned from the documents, or by the "
-    "ranks of all.",
+    help="auto: by words and meaning, as learned from the documents; lexical: by words; latent: "
+    "by meaning; hybrid: by both with fixed weights; rrf: by the ranks of all.",
 )
 @where_option
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")

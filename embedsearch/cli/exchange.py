@@ -33,7 +33,7 @@ vectors_options = together(
         type=click.Choice(METRICS),
         help="How near rows of ARRAY are: cosine, inner product, Euclidean distance. [cosine]",
     ),
-    click.option("--update", is_flag=True, help="Add to the vectors that there are."),
+    click.option("--update", is_flag=True, help="Add to the vectors of the workspace."),
 )
 format_option = click.option(
     "--format",
@@ -84,12 +84,12 @@ def import_(
     memory: str | None,
     **options: Any,
 ) -> None:
-    """Take vectors that were made elsewhere: of words, or with --vectors of anything.
+    """Import word vectors, or with --vectors those of anything.
 
     FILE is a file of word2vec, GloVe, fastText or any other format of --format, or a folder of
     model2vec. A workspace that is not there is made; `embedsearch add` adds documents to it. In
     one that is there, these vectors take the place of its own, and its documents are encoded
-    anew.
+    again.
 
     \b
     embedsearch import glove.6B.50d.txt -w glove.es

@@ -24,7 +24,7 @@ def facts_of(ws: Workspace) -> Answer:
 @workspace_option
 @output_options
 def info(workspace: str, output: str | None) -> None:
-    """Show what a workspace holds, how it was trained and how it is searched.
+    """Show what a workspace holds and how it was made.
 
     `weights` are what --mode auto gives search by words (bm25) and each encoder, `evidence` says
     how they were found, and `advice` whether later documents call for another training.

@@ -13,7 +13,7 @@ import click
 
 from embedsearch._errors import EmbedSearchError
 from embedsearch._version import __version__
-from embedsearch.cli.output import tell
+from embedsearch.cli.output import error_lines, tell
 from embedsearch.cli.streams import one_line, safe_streams
 from embedsearch.cli.texts import refuse_broken_text
 
@@ -104,11 +104,11 @@ class Main(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; our errors and those of the system become one line."""
+        """Run a command; our errors and those of the system are told without a traceback."""
         try:
             return super().invoke(ctx)
         except EmbedSearchError as error:
-            raise click.ClickException(one_line(str(error))) from error
+            raise click.ClickException("\n".join(map(one_line, error_lines(error)))) from error
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             reason = one_line(f"{place}{error.strerror or error}")

@@ -66,7 +66,7 @@ wait_option: Decorator[Any] = click.option(
     "--wait",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="Wait so long where another process is writing.  [fails at once]",
+    help="Wait up to this long while another process is writing.  [fails at once]",
 )
 
 durability_option: Decorator[Any] = click.option(
@@ -79,5 +79,5 @@ durability_option: Decorator[Any] = click.option(
 )
 
 quiet_option: Decorator[Any] = click.option(
-    "-q", "--quiet", is_flag=True, help="Tell nothing but errors."
+    "-q", "--quiet", is_flag=True, help="Print nothing but errors."
 )

@@ -12,6 +12,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from embedsearch._errors import QueryError
 from embedsearch.cli.streams import SafeStream, escaped_json, one_line, visible
 
 if TYPE_CHECKING:
@@ -68,6 +69,22 @@ def tell(*lines: str) -> None:
     for line in lines:
         sys.stderr.write(f"{one_line(line)}\n")
         sys.stderr.flush()
+
+
+def error_lines(error: Exception) -> list[str]:
+    """Return the lines in which an error is shown: below some queries a mark is at the fault.
+
+    All else is one line, as a name in a message must not look like a line of ours.
+    """
+    excerpt = error.excerpt if isinstance(error, QueryError) else ""
+    reason = str(error).removesuffix(f"\n{excerpt}") if excerpt else str(error)
+    return [reason, *excerpt.splitlines()]
+
+
+def tell_error(error: Exception) -> None:
+    """Write what was wrong on standard error, and go on."""
+    first, *rest = error_lines(error)
+    tell(f"Error: {first}", *rest)
 
 
 def terminal(*, err: bool = False) -> TextIO:

@@ -93,12 +93,15 @@ class LineTask:
         seconds = self._clock() - self._begun
         rate = f", {per_second(self._done, seconds)} {self._unit}/s" if seconds >= 1 else ""
         text = f", {self._text}" if self._text else ""
-        self._write(f"{self._name}: {self._done:,.0f} {self._unit} in {seconds:.1f} s{rate}{text}")
+        done = _amount(self._done, self._unit)
+        self._write(f"{self._name}: {done} in {seconds:.1f} s{rate}{text}")
 
     def _line(self, seconds: float) -> str:
-        of = f" of {self._total:,.0f}" if self._total is not None else ""
+        whole = _amount(self._done, self._unit)
+        if self._total is not None:
+            whole = f"{self._done:,.0f} of {_amount(self._total, self._unit)}"
         parts = [
-            f"{self._done:,.0f}{of} {self._unit}",
+            whole,
             f"{per_second(self._done, seconds)} {self._unit}/s",
         ]
         if self._total and self._done:
@@ -107,6 +110,12 @@ class LineTask:
         if self._text:
             parts.append(self._text)
         return f"{self._name}: {', '.join(parts)}"
+
+
+def _amount(number: float, units: str) -> str:
+    """Write a number of units, whose name is a plural in `s`."""
+    written = f"{number:,.0f}"
+    return f"{written} {units.removesuffix('s') if written == '1' else units}"
 
 
 def per_second(amount: float, seconds: float) -> str:

@@ -18,7 +18,7 @@ from embedsearch.cli.summaries import count
 @json_option
 @quiet_option
 def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: bool) -> None:
-    """Copy a workspace to one FILE, while others may read and write it.
+    """Copy a workspace to one FILE, even while others use it.
 
     FILE has the documents in one state, the word vectors, the indexes that belong to them, and
     vectors of your own. `embedsearch restore` makes a workspace of it. The lexical index is left
@@ -42,7 +42,7 @@ def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: boo
 @wait_option
 @quiet_option
 def restore(file: str, workspace: str, overwrite: bool, wait: float | None, quiet: bool) -> None:
-    """Make a workspace of a backup.
+    """Make a workspace from a backup.
 
     FILE is what `embedsearch backup` wrote. It is checked as a whole before the workspace is
     there; one that it replaces stays until then.
@@ -64,7 +64,7 @@ def restore(file: str, workspace: str, overwrite: bool, wait: float | None, quie
 def compact(workspace: str, wait: float | None, as_json: bool, quiet: bool) -> None:
     """Give back space that deletions and changes have left.
 
-    Documents that were added since are indexed first. Needs room for what is written anew.
+    Documents that were added since are indexed first. Needs room for what is written again.
     """
     with open_workspace(workspace, mode="w", wait=wait) as ws:
         report = ws.compact(progress=make_progress(quiet=quiet))

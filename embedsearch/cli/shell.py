@@ -9,7 +9,7 @@ import click
 from embedsearch.cli.batch import UNANSWERABLE, read_lines
 from embedsearch.cli.conversation import Conversation
 from embedsearch.cli.options import output_options, topn_option, workspace_option
-from embedsearch.cli.output import tell, terminal
+from embedsearch.cli.output import tell, tell_error, terminal
 from embedsearch.cli.session import open_workspace
 
 PROMPT = "embedsearch> "
@@ -20,7 +20,7 @@ PROMPT = "embedsearch> "
 @topn_option
 @output_options
 def shell(workspace: str, topn: int, output: str | None) -> None:
-    """Ask questions interactively; `help` tells what can be asked.
+    """Ask questions interactively; `help` lists them.
 
     On a terminal, Tab completes commands and words, and lines are remembered. Elsewhere every
     line of standard input is answered; the command ends with 1 if one could not be.
@@ -57,6 +57,6 @@ def _try(conversation: Conversation, line: str) -> bool:
     try:
         conversation.answer(line)
     except UNANSWERABLE as error:
-        tell(f"Error: {error}")
+        tell_error(error)
         return False
     return True

@@ -20,7 +20,7 @@ def of_build(ws: Workspace, path: str) -> list[str]:
     seconds = float(info.report["seconds"])
     rest = [] if ws.changes is None else _rest(ws.changes)
     return [
-        *([f"Read with {', '.join(rest)}."] if rest else []),
+        *([f"Read: {', '.join(rest)}."] if rest else []),
         f"Built {path}: {count(info.documents, 'document')}, {count(info.tokens, 'token')}, "
         f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions; "
         f"trained in {seconds:.1f} s.",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # As in word2vec and gensim: keeps the divisor of 3CosMul away from zero.
 _EPSILON = 1e-6
-_SHOWN = 60
 
 _SPACE = re.compile(r"\s*")
 _SIGN = re.compile(r"[+\-−–]")
@@ -134,7 +133,4 @@ def _read_word(text: str, place: int) -> tuple[str, int]:
 
 
 def _fail(text: str, place: int, reason: str) -> NoReturn:
-    start = max(0, place - _SHOWN // 2)
-    shown = re.sub(r"\s", " ", text[start : start + _SHOWN])
-    pointer = " " * (place - start) + "^"
-    raise QueryError(f"at character {place + 1}: {reason}\n  {shown}\n  {pointer}")
+    raise QueryError.at(text, place, f"at character {place + 1}: {reason}")

@@ -44,7 +44,7 @@ def record_faults(
         progress: A listener.
     """
     if not path.exists():
-        return [f"{path.name} is missing"]
+        return ["it is missing"]
     # SQLite forgets what it cannot read of the log, so this comes first.
     lost = not busy and has_lost(path.with_name(path.name + "-wal"))
     faults = ["its write-ahead log is damaged: the last changes may be lost"] if lost else []
@@ -54,15 +54,20 @@ def record_faults(
     try:
         connection = connect(path, writable=False)
     except WorkspaceError as error:
-        return [*faults, error.reason]
+        return [*faults, _of_it(error, path)]
     try:
         with guarded(path):
             faults += _faults_of(connection, quick, progress or SilentProgress())
     except WorkspaceError as error:
-        faults.append(error.reason)
+        faults.append(_of_it(error, path))
     finally:
         connection.close()
     return faults
+
+
+def _of_it(error: WorkspaceError, path: Path) -> str:
+    """Return what an error says of a file, without the name that stands before it."""
+    return error.reason.replace(f"{path.name} is ", "it is ", 1)
 
 
 def _overwritten(path: Path) -> int:
@@ -140,7 +145,9 @@ def _faults_of(connection: sqlite3.Connection, quick: bool, progress: Progress) 
     pragma = "quick_check" if quick else "integrity_check"
     answers = [row[0] for row in connection.execute(f"PRAGMA {pragma}({_NAMED})")]
     if answers != ["ok"]:
-        yield "; ".join(str(answer).replace("\n", " ") for answer in answers)
+        # SQLite says first which of its databases it means; there is one.
+        said = (str(answer).removeprefix("*** in database main ***\n") for answer in answers)
+        yield f"SQLite finds: {'; '.join(each.replace(chr(10), '; ') for each in said)}"
     if not quick:
         yield from _changed_rows(connection, progress)
     yield from _wrong_numbers(connection)

@@ -356,7 +356,7 @@ class _Ingestion:
         if renamed := counts["renamed"]:
             more = f", and {renamed - _NAMED:,} more" if renamed > _NAMED else ""
             yield (
-                f"{_documents(renamed)} got another id, because others have theirs: "
+                f"{_documents(renamed)} got another id, because the id was taken: "
                 f"{', '.join(self._renamed)}{more}"
             )
         if counts["replaced"]:

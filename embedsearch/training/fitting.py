@@ -111,7 +111,9 @@ def train_word_vectors(
     settings, chosen = _complete(name, settings, stream)
     fitted = _FACTORIES[name](settings)
     vocabulary, rows = _vocabulary(stream, settings, hooks)
-    choices = _explain(name, settings, chosen, stream.total, len(vocabulary))
+    choices = _explain(
+        name, settings, chosen, stream.total, len(vocabulary), going_on=hooks.start is not None
+    )
     progress.note(choices)
     wall, cpu = time.perf_counter(), time.process_time()
     model = fitted.fit(Corpus(stream, vocabulary, rows, folder), progress, hooks)
@@ -152,11 +154,17 @@ _KINDS = {"fasttext": "fastText", "gensim-fasttext": "fastText", "ppmi": "PPMI w
 
 
 def _explain(
-    name: str, settings: TrainingSettings, chosen: tuple[str, ...], tokens: int, words: int
+    name: str,
+    settings: TrainingSettings,
+    chosen: tuple[str, ...],
+    tokens: int,
+    words: int,
+    *,
+    going_on: bool,
 ) -> str:
     architecture = "" if name == "ppmi" else " (skip-gram)" if settings.sg else " (CBOW)"
     kind = _KINDS.get(name, "word2vec") + architecture
-    if name == "auto" and tokens < LITTLE_TEXT:
+    if name == "auto" and tokens < LITTLE_TEXT and not going_on:
         kind += " from PPMI vectors, as text is scarce,"
     sentence = f"training {kind} on {tokens:,} tokens, {words:,} words"
     told = ("vector_size", "min_count", "window", "epochs", "alpha", "sample")

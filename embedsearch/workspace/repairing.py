@@ -40,7 +40,7 @@ from embedsearch.workspace.rebuilding import (
     republish_generation,
 )
 from embedsearch.workspace.sound_folders import MANIFEST, folder_faults, manifest_faults
-from embedsearch.workspace.state import State, load_state, parsed_state
+from embedsearch.workspace.state import State, load_state, parsed_state, state_of_file
 from embedsearch.workspace.vector_recovery import RecoveredVectors, recover_vectors
 from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, verify_parts
 from embedsearch.workspace.word_recovery import RecoveredWords, recover_words, tokenizer_of
@@ -253,7 +253,7 @@ class _Repair:
     def _state(self) -> State:
         """Return what the state is to be, as far as it can be known."""
         if not self.found.of("state"):
-            return load_state(self.layout)
+            return state_of_file(self.layout)
         values, trusted = read_facts(self.layout.state)
         newest = (
             newest_first(self.layout.generations, None),
@@ -348,7 +348,7 @@ class _Repair:
             return None
         self.report.lost_words, self.report.rounded_words = best.lost, best.rounded
         self.report.lost_parts += best.parts
-        self.report.done.append(f"a generation is made of the words of {best.number}")
+        self.report.done.append(f"the word vectors of generation {best.number} are written again")
         if best.number != state.generation:
             newest = f"the words of generation {state.generation}"
             self.report.lost_parts.append(f"{newest}; those of {best.number} are taken")

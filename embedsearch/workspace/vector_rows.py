@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import ParameterError, SourceError, SourceFormatError
 from embedsearch._types import Document
+from embedsearch.text.readers.json_values import broken_json
 from embedsearch.text.reading.opening import Opened
 from embedsearch.text.reading.values import lifted, plain_value, sound, text_value
 from embedsearch.text.reading.walking import unreadable
@@ -105,7 +106,7 @@ def _record(name: str, number: int, line: str) -> Mapping[str, Any]:
     try:
         value = _DECODER.decode(line)
     except json.JSONDecodeError as error:
-        reason = f"broken JSON: {error.msg} at column {error.colno}; each line must be an object"
+        reason = f"{broken_json(error)}; each line must be an object"
         raise SourceFormatError(name, reason, number) from error
     except (ValueError, RecursionError) as error:
         raise SourceFormatError(name, f"JSON beyond limits: {error}", number) from error

@@ -171,7 +171,7 @@ def verify_parts(
     for what in record_faults(layout.record, quick=quick, busy=busy, progress=listener):
         report.problems.append(Problem("record", layout.record.name, what, REPAIR, False))
     state = _state_of(layout)
-    with listener.task("checking files", None, "files") as task:
+    with listener.task("checking files", None, "folders") as task:
         for part, folder, needed in _named(layout, state):
             report.checked.append(part)
             report.problems += _folder_problems(layout, part, folder, needed, quick)

@@ -98,9 +98,11 @@ def test_a_condition_holds_for_all_that_is_found(invoke: Run, workspace: Path) -
 
 def test_a_condition_that_is_wrong_is_an_error(invoke: Run, workspace: Path) -> None:
     for command in (("search", "hay"), ("related", "farm-3")):
-        process = invoke(*command, "-w", workspace, "--where", "topic =")
+        process = invoke(*command, "-w", workspace, "--where", "topic =\t=")
         assert (process.returncode, process.stdout) == (1, "")
-        assert process.stderr.startswith("Error: ")
+        reason, shown, mark = process.stderr.splitlines()
+        assert reason.startswith("Error: the filter, at character 9: ")
+        assert (shown, mark) == ("  topic = =", "          ^")
 
 
 def test_words_may_be_required_and_excluded(invoke: Run, workspace: Path) -> None:

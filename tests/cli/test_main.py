@@ -47,6 +47,8 @@ def test_help_names_every_command(run: Run) -> None:
     listed = {line.split()[0] for line in process.stdout.splitlines() if line.startswith("  ")}
     assert {name for section in SECTIONS.values() for name in section} <= listed
     assert process.stderr == ""
+    # Each sentence fits.
+    assert "..." not in process.stdout.partition("\nMake a workspace:")[2]
 
 
 def test_an_alias_is_the_same_command() -> None:

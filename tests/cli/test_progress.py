@@ -39,6 +39,13 @@ def test_a_line_has_amount_rate_and_time_left() -> None:
     ]
 
 
+def test_one_is_no_plural() -> None:
+    assert lines_of([10.0], 1, 1) == [
+        "training: 1 of 1 word, 0.1 words/s, 0 s left",
+        "training: 1 word in 10.0 s, 0.1 words/s",
+    ]
+
+
 def test_without_a_total_no_time_is_left() -> None:
     assert lines_of([10.0], 50, None)[0] == "training: 50 words, 5.0 words/s"
 

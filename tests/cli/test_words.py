@@ -150,6 +150,21 @@ def test_an_expression_that_does_not_parse_is_an_error(
     assert "Traceback" not in process.stderr
 
 
+def test_the_place_of_a_fault_is_marked_wherever_an_expression_is_given(
+    invoke: Run, workspace: Path
+) -> None:
+    expression = "cow - + goat"
+    for given, lines in (
+        (("analogy", expression), ""),
+        (("analogy", "-"), expression),
+        (("shell",), f"analogy {expression}"),
+    ):
+        process = invoke(*given, "-w", workspace, stdin=lines)
+        reason, shown, mark = process.stderr.splitlines()
+        assert reason.startswith("Error: at character 7: ")
+        assert (shown, mark) == ("  cow - + goat", "        ^")
+
+
 def test_a_word_inferred_from_its_parts_is_told_on_standard_error(
     invoke: Run, corpus: Path, tmp_path: Path
 ) -> None:

@@ -201,6 +201,17 @@ def test_a_field_that_no_document_has_is_named_with_those_that_there_are(
     assert shown[pointer.index("^") :].startswith("Yaer")
 
 
+def test_fields_are_listed_by_frequency_and_then_by_name(store: DocumentStore) -> None:
+    names = [f"field {n}" for n in "hbgafced"]
+    store.add([Document("a", "x", {"z": 1, **dict.fromkeys(names, 1)}), Document("b", "x")])
+    store.add([Document("c", "x", {names[-1]: 1})])
+    with pytest.raises(QueryError) as caught:
+        store.matching("qqq = 1")
+    listed = str(caught.value).splitlines()[0].partition("the fields are ")[2]
+    expected = [names[-1], *sorted(names[:-1]), "z", "id", "title"]
+    assert listed == ", ".join(map(repr, expected))
+
+
 def test_a_field_that_is_null_everywhere_is_known(store: DocumentStore) -> None:
     store.add([Document("a", "x", {"n": None})])
     assert ids(store, "n is null") == "a"

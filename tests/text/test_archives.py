@@ -112,6 +112,18 @@ def test_what_cannot_be_read_in_an_archive_is_left_out(put: Put) -> None:
     assert "archive in an archive" in said[1]
 
 
+def test_a_backup_among_texts_is_left_out_as_a_whole(put: Put) -> None:
+    head = b'{"format": 1, "kind": "embedsearch backup", "files": {}}'
+    parts = {"backup.json": head, "generations/0001/terms.txt": b"cow goat"}
+    put("box/my.backup", tarred(parts, "w:"))
+    put("box/other.tar", tarred({"backup.json": b'{"text": "mine"}', "a.txt": b"words"}, "w:"))
+    texts, said = left_out(put("box/my.backup.gz", tarred(parts)).parent)
+    assert sorted(texts) == ["mine", "words"]
+    assert [each.partition("box/")[2] for each in said] == [
+        f"my.backup{packed}: is a backup of a workspace, not text" for packed in ("", ".gz")
+    ]
+
+
 def test_links_and_devices_in_a_tar_are_left_out(put: Put) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:

@@ -86,16 +86,18 @@ def test_files_of_a_folder_that_do_not_belong_are_left_out_with_one_note(
         put(f"docs/{name}", data)
     (tmp_path / "docs/g.txt").symlink_to("nowhere")
     assert ids(read("docs")) == ["docs/a.txt"]
-    assert len(progress.notes) == 1
-    assert progress.notes[0].startswith("left out 6 files: ")
-    assert "b.png: is a PNG image" in progress.notes[0]
-    assert progress.notes[0].endswith("; and 3 more (all of them: --json, or --report FILE)")
+    assert len(progress.notes) == 4
+    assert progress.notes[0].endswith("b.png: is a PNG image, not text")
+    assert all(note.startswith("left out ") for note in progress.notes)
+    assert progress.notes[3] == "left out 3 more files (all: --report FILE, or --json)"
 
 
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG image"), ("a.txt", b"ab\0cd", "is a binary file"),
      ("a.docx", b"PK\x03\x04rest", "is damaged"),
+     ("a.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "such as a spreadsheet"),
+     ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Office document \(\.doc, "),
      ("a.txt", b"%PDF-1.7", "is a PDF, not text"), ("a", bytes(range(1, 256)), "is a binary file"),
      ("a.xml", b"not xml", "broken XML")],
 )  # fmt: skip
@@ -112,20 +114,21 @@ def test_of_a_file_that_breaks_within_a_folder_the_part_before_is_kept(
     put: Put, read: Read, progress: SilentProgress
 ) -> None:
     put("docs/a.txt", "text")
-    put("docs/b.jsonl", '{"text": "a"}\n{"text": "b"}\n{"text"\n{"text": "c"}\n')
+    put("docs/b.jsonl", '{"text": "a"}\n{"text": "b"}\n{"text\n{"text": "c"}\n')
     put("docs/c.csv", 'id,text\n1,one\n2,"two\n')
     put("docs/d.txt", "last")
     assert ids(read("docs")) == [
         "docs/a.txt", "docs/b.jsonl:1", "docs/b.jsonl:2", "1", "docs/d.txt",
     ]  # fmt: skip
-    note = progress.notes[-1]
-    assert note.startswith("left out 2 files: ")
-    assert re.search(r"b\.jsonl, line 3: broken JSON: .*; 2 documents before it are kept; ", note)
-    assert re.search(r"c\.csv, line 3: broken table: .*; 1 document before it is kept$", note)
+    first, second = progress.notes[-2:]
+    reason = "broken JSON: Unterminated string starting at column 2"
+    assert first.startswith("left out ")
+    assert first.endswith(f"b.jsonl, line 3: {reason}; 2 documents before it are kept")
+    assert re.search(r"c\.csv, line 3: broken table: .*; 1 document before it is kept$", second)
     with pytest.raises(SourceFormatError, match=r"b\.jsonl, line 3"):
         read("docs", "docs/b.jsonl")
     assert len(read("docs", "docs/b.jsonl", "nowhere", skip_errors=True)) == 5
-    assert "nowhere: there is no such file or folder" in progress.notes[-1]
+    assert any("nowhere: there is no such file or folder" in note for note in progress.notes)
 
 
 def test_settings_among_texts_are_left_out_and_small_data_is_read(
@@ -154,8 +157,8 @@ def test_settings_among_texts_are_left_out_and_small_data_is_read(
         put(f"docs/{name}", json.dumps(value, indent=1))
     found = read("docs")
     assert len(found) == 6
-    assert progress.notes[-1].startswith("left out 8 files: ")
-    assert "but no texts" in progress.notes[-1]
+    assert progress.notes[-4].endswith("files.json: holds settings or data, but no texts")
+    assert progress.notes[-1].startswith("left out 5 more files ")
     # What is named by itself is read for what it is.
     assert read("docs/package.json")[0].text == "A small tool that does a thing or two."
 
@@ -208,7 +211,7 @@ def test_an_empty_file_among_others_is_noted(
     put("a.txt", "text")
     put("b.txt", "")
     assert ids(read("a.txt", "b.txt")) == ["a.txt"]
-    assert "left out 1 file" in progress.notes[0]
+    assert progress.notes[0].endswith("b.txt: it has no text")
     assert "b.txt: it has no text" in progress.notes[0]
 
 

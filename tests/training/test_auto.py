@@ -8,7 +8,7 @@ import numpy as np
 
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora.planted import PlantedCorpus
-from embedsearch.training.base import TrainedModel, TrainingReport
+from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.settings import LITTLE_TEXT, choose, training_settings
 
 Train = Callable[..., tuple[TrainedModel, TrainingReport]]
@@ -33,9 +33,13 @@ def test_planted_relations_are_learned(train: Train) -> None:
 
 def test_little_text_begins_from_counts_and_the_line_says_so(train: Train) -> None:
     progress = SilentProgress()
-    train("auto", progress=progress, epochs=1)
+    model, _ = train("auto", progress=progress, epochs=1)
     assert "from PPMI vectors, as text is scarce" in progress.notes[0]
     assert "window=5" in progress.notes[0]
+    again = SilentProgress()
+    train("auto", Hooks(start=model), again, epochs=1)
+    assert again.notes[0].startswith("training word2vec (skip-gram) on ")
+    assert again.notes[1].startswith("going on from ")
 
 
 def test_what_is_given_is_kept(train: Train) -> None:

@@ -87,8 +87,7 @@ def test_two_folders_of_one_name_and_files_of_one_name_are_all_kept(
     assert notes == []
     assert add("y/docs") == "1 added, 1 renamed"
     assert notes == [
-        "1 document got another id, because others have theirs: "
-        "'docs/notes.txt' → 'y/docs/notes.txt'"
+        "1 document got another id, because the id was taken: 'docs/notes.txt' → 'y/docs/notes.txt'"
     ]
     expected = {
         "docs/notes.txt": "bridges",
@@ -140,7 +139,7 @@ def test_exports_with_the_same_ids_are_kept_side_by_side(
     put("y/feb.csv", "id,text\n1,uno\n")
     assert add("jan.csv", "feb.csv") == "9 added, 1 unchanged, 4 renamed"
     assert notes == [
-        "4 documents got another id, because others have theirs: "
+        "4 documents got another id, because the id was taken: "
         "'1' → 'feb.csv:1', '2' → 'feb.csv:2', '3' → 'feb.csv:3', and 1 more"
     ]
     assert add("y/feb.csv") == "1 added, 1 renamed"

@@ -82,12 +82,7 @@ def tokenize(where: str) -> list[Token]:
 
 def fail(where: str, place: int, reason: str) -> NoReturn:
     """Raise a `QueryError` that shows the filter and points at a place in it."""
-    start = max(0, place - _SHOWN // 2)
-    part = where[start : start + _SHOWN]
-    shown = "".join(letter if letter.isprintable() else " " for letter in part)
-    raise QueryError(
-        f"the filter, at character {place + 1}: {reason}\n  {shown}\n  {' ' * (place - start)}^"
-    )
+    raise QueryError.at(where, place, f"the filter, at character {place + 1}: {reason}")
 
 
 def _check(where: str) -> None:

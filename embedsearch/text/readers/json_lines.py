@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.readers.json_values import check_parts, json_values
+from embedsearch.text.readers.json_values import broken_json, check_parts, json_values
 from embedsearch.text.reading.records import Record, RecordKind, found_in_records
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _lines(source: Opened, settings: ReadSettings) -> Iterator[tuple[int, Record
         try:
             value = decode(line)
         except json.JSONDecodeError as error:
-            reason = f"broken JSON: {error.msg} at column {error.colno}; repair or remove the line"
+            reason = f"{broken_json(error)}; repair or remove the line"
             raise SourceFormatError(source.name, reason, number) from error
         except (ValueError, RecursionError) as error:
             raise SourceFormatError(source.name, f"JSON beyond limits: {error}", number) from error

@@ -50,6 +50,13 @@ def check_parts(name: str, text: str, line: int) -> None:
         raise SourceFormatError(name, reason, line)
 
 
+def broken_json(error: json.JSONDecodeError) -> str:
+    """Say what is wrong with a line of JSON, and where in it."""
+    # Some of Python's messages end so that a place can follow, and some with a colon.
+    message = error.msg.rstrip(": ").removesuffix(" at")
+    return f"broken JSON: {message} at column {error.colno}"
+
+
 class _Values:
     """Text that has arrived so far, and how far it is parsed."""
 

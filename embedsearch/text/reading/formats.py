@@ -38,11 +38,15 @@ _ZIPPED = frozenset({"docx", "odt", "epub"})
 # The first part of documents of Microsoft's Office.
 _OFFICE = b"[Content_Types].xml"
 
+# How a backup begins: a tar whose first file has this name.
+_BACKUP = b"backup.json\0"
+
 _MAGIC = (
+    (_BACKUP, "a backup of a workspace"),
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
-    (b"PK\x03\x04", "an office document of another kind"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Office"),
+    (b"PK\x03\x04", "a document of another kind (such as a spreadsheet)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (.doc, .xls, .ppt)"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -75,6 +79,8 @@ def archive_of(source: Opened, wanted: str) -> str | None:
         wanted: The format to read the files as; some formats are ZIP files themselves.
     """
     sample, name = source.sample, without_suffix(source.name).lower()
+    if sample.startswith(_BACKUP) and b'"embedsearch backup"' in sample[:1024]:
+        return None
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         named = _BY_SUFFIX.get(PurePath(name).suffix)
         is_document = sample[30:38] == b"mimetype" or _OFFICE in sample

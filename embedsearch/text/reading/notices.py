@@ -87,9 +87,10 @@ class Notices:
                 self._progress.note(f"{counted(count - FEW, 'more file')} {kind}")
         for unit, count in self._empty.items():
             self._progress.note(f"left out {counted(count, unit)} without text")
-        if self.left_out:
-            files = counted(len(self.left_out), "file")
-            self._progress.note(f"left out {files}: {listed(self.left_out)}")
+        for each in self.left_out[:FEW]:
+            self._progress.note(f"left out {each}")
+        if more := _more(self.left_out):
+            self._progress.note(f"left out {more}")
 
 
 def counted(count: int, noun: str) -> str:
@@ -99,6 +100,11 @@ def counted(count: int, noun: str) -> str:
 
 def listed(left_out: list[LeftOut]) -> str:
     """Name the first few files that were left out, and count the others."""
+    more = _more(left_out)
+    return "; ".join(map(str, left_out[:FEW])) + (f"; and {more}" if more else "")
+
+
+def _more(left_out: list[LeftOut]) -> str:
+    """Count the files that are not named, and say where they are."""
     rest = len(left_out) - FEW
-    more = f"; and {rest:,} more (all of them: --json, or --report FILE)" if rest > 0 else ""
-    return "; ".join(map(str, left_out[:FEW])) + more
+    return f"{counted(rest, 'more file')} (all: --report FILE, or --json)" if rest > 0 else ""

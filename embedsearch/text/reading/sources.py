@@ -277,7 +277,8 @@ def _left_out(name: str, error: SourceError | MissingExtraError, kept: int) -> L
 def _not_all_read(left_out: list[LeftOut]) -> SourceError:
     first, others = left_out[0], len(left_out) - 1
     more = f"; {counted(others, 'more file')} cannot be read" if others else ""
-    reason = f"{first.reason}{more}; a strict reading leaves nothing out"
+    strict = "a strict reading leaves nothing out; remove what cannot be read, or read without it"
+    reason = f"{first.reason}{more}; {strict}"
     error = SourceError(first.file, reason, first.line)
     error.left_out = tuple(left_out)
     return error
