@@ -156,6 +156,10 @@ def test_what_was_done_and_left_out_can_be_had_as_json_and_in_a_file(
     nowhere = invoke("add", docs, "-w", path, "--report", tmp_path / "no" / "r.jsonl")
     assert nowhere.returncode == 2
     assert "The folder of --report is not there" in nowhere.stderr
+    for no_file in ("", tmp_path):
+        refused = invoke("add", docs, "-w", path, "--report", no_file)
+        assert refused.returncode in (1, 2)
+        assert "Traceback" not in refused.stderr
 
 
 def test_a_text_may_be_missing_in_a_record(invoke: Run, tmp_path: Path) -> None:
