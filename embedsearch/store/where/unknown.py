@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, NoReturn
 
 from embedsearch.store.connection import guarded
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _SAMPLE = 1_000
 _MOST_NAMES = 500
+# Documents may have many names, each as long as all that is above it: so many are counted.
+_MOST_COUNTED = 20_000
+_LONGEST = 1_000
 _SHOWN_NAMES = 12
 _SHOWN_LETTERS = 40
 
@@ -61,11 +65,16 @@ def _frequent_names(path: Path, connection: sqlite3.Connection) -> list[str]:
         with guarded(path):
             for (metadata,) in connection.execute(query):
                 (parsed,) = parse_many([metadata]) or ({},)
-                seen.update(set(_names(parsed)))
+                # In their order, so that the error is the same each time.
+                seen.update(list(dict.fromkeys(islice(_names(parsed), _MOST_COUNTED))))
+                if len(seen) > _MOST_COUNTED:
+                    break
     return [name for name, _ in seen.most_common()]
 
 
 def _names(value: object, start: str = "") -> Iterator[str]:
+    if len(start) > _LONGEST:
+        return
     if start:
         yield start
     if isinstance(value, list):
