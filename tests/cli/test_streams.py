@@ -343,6 +343,33 @@ def test_a_reader_that_has_gone_ends_it_quietly(
         assert "Traceback" not in told, line
 
 
+def test_streams_that_do_not_wait_lose_nothing(
+    workspace: Path, environment: dict[str, str]
+) -> None:
+    """As a program leaves them that reads and writes by events, and starts us."""
+    stdin, questions = os.pipe()
+    answers, stdout = os.pipe()
+    for end in (stdin, stdout):
+        os.set_blocking(end, False)
+    command = [sys.executable, "-m", "embedsearch", "search", "-", "-k", "80", "--explain"]
+    process = subprocess.Popen(
+        [*command, "--jsonl", "-w", workspace], stdin=stdin, stdout=stdout, env=environment
+    )
+    for end in (stdin, stdout):
+        os.close(end)
+    lines = []
+    with os.fdopen(answers, "rb") as told, os.fdopen(questions, "wb", 0) as ask:
+        for word in (b"cow", b"star", b"moon"):
+            ask.write(word + b"\n")
+            lines.append(told.readline())
+        ask.close()
+        assert told.read() == b""
+    assert process.wait() == 0
+    # More than a pipe has room for.
+    assert min(map(len, lines)) > 100_000
+    assert all(len(json.loads(line)["results"]) == 80 for line in lines)
+
+
 def test_who_watches_the_progress_may_go(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
