@@ -59,8 +59,11 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
         beside: Where the new one is written, in the same folder; None adds `.new` to its name.
 
     Raises:
-        OSError: The disk is full, or the folder cannot be written to.
+        OSError: The disk is full, the folder cannot be written to, or what is there is a device or
+            a pipe.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "what is there is no file", str(path))
     beside = beside or path.with_name(path.name + ".new")
     try:
         yield beside
@@ -71,6 +74,23 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
             beside.unlink()
         raise
     flush_folder(path.parent)
+
+
+@contextmanager
+def output(path: Path) -> Iterator[Path]:
+    """Give the place to write a file that the user has named.
+
+    A file is replaced as a whole. A link (`/dev/stdout` is one), a device or a pipe is written
+    into, and never replaced.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        yield path
+        return
+    with replacing(path, path.with_name(f".{path.name}.{os.getpid()}.new")) as beside:
+        yield beside
 
 
 def flush_file(path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
 
-from embedsearch._files import write_whole
+from embedsearch import ParameterError, StorageError, VectorIndex, WordVectors, evaluation
+from embedsearch._files import output, write_whole
+from embedsearch.vectors.formats.saving import save_vectors
 
 
 def test_the_content_is_flushed_before_it_is_renamed_and_the_name_after(
@@ -42,3 +46,36 @@ def test_a_failure_leaves_what_was_there_and_nothing_beside(tmp_path: Path, cont
         write_whole(taken, content)
     assert list(tmp_path.iterdir()) == [taken]
     assert list(taken.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such pipes")
+def test_devices_and_pipes_are_written_into_and_never_replaced(tmp_path: Path) -> None:
+    """For the administrator, replacing `/dev/null` would succeed."""
+    pipe = tmp_path / "pipe.glove"
+    os.mkfifo(pipe)
+    vectors = WordVectors(np.ones((1, 2), np.float32), ["a"])
+    for write in (
+        lambda: write_whole(pipe, "text"),
+        lambda: save_vectors(vectors, pipe, overwrite=True),
+        lambda: VectorIndex.build(vectors.vectors, spec="flat").save(pipe),
+    ):
+        with pytest.raises((OSError, StorageError, ParameterError)):
+            write()
+    read: list[str] = []
+    reader = Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    evaluation.write_run({"q": [("d", 1.0)]}, pipe)
+    reader.join(10)
+    assert read == ["q Q0 d 1 1 embedsearch\n"]
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_that_the_user_names_is_written_through(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("old and long")
+    link.symlink_to(file)
+    with output(link) as place:
+        place.write_text("new")
+    assert (link.is_symlink(), file.read_text()) == (True, "new")

@@ -250,11 +250,12 @@ def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
 
 
 def _write_report(file: str, left_out: Sequence[LeftOut]) -> None:
-    from embedsearch._files import write_whole
+    from embedsearch._files import output
 
     lines = "".join(json_line(each.to_json()) for each in left_out)
     try:
-        # A name that is not UTF-8 becomes escapes of JSON.
-        write_whole(Path(file), lines.encode("utf-8", "backslashreplace").decode())
+        with output(Path(file)) as place:
+            # A name that is not UTF-8 becomes escapes of JSON.
+            place.write_text(lines, "utf-8", "backslashreplace", newline="\n")
     except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from error
+        raise click.ClickException(f"--report {file}: {error.strerror}") from error

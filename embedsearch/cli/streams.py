@@ -19,7 +19,7 @@ import click
 from embedsearch._errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn, TextIO
 
 # Controls but for tab and line break; separators of lines and paragraphs; format characters that
@@ -176,6 +176,7 @@ def safe_streams() -> Iterator[None]:
     """Let all that is written go through `SafeStream`, and nothing else get its descriptors."""
     _fill_descriptors()
     before: tuple[Any, Any, Any] = sys.stdin, sys.stdout, sys.stderr
+    waiting = _let_wait(before)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # What it cannot encode is shown as an escape; in JSON that stands for the same.
@@ -188,6 +189,26 @@ def safe_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
+        for descriptor in waiting:
+            with suppress(OSError):
+                os.set_blocking(descriptor, False)
+
+
+def _let_wait(streams: Iterable[Any]) -> list[int]:
+    """Let streams wait that would not; returns their descriptors.
+
+    Who started us may have set them so. Python then drops what a pipe has no room for, and takes
+    a pipe that is empty for one that has ended, both without an error.
+    """
+    changed = []
+    for stream in streams:
+        # Windows has no such streams.
+        with suppress(OSError, ValueError, AttributeError):
+            descriptor = stream.fileno()
+            if not os.get_blocking(descriptor):
+                os.set_blocking(descriptor, True)
+                changed.append(descriptor)
+    return changed
 
 
 def _fill_descriptors() -> None:

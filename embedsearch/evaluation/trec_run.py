@@ -9,7 +9,6 @@ and read in that order.
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, StorageError
-from embedsearch._files import replacing
+from embedsearch._files import output
 from embedsearch.evaluation.lines import numbered_lines
 
 if TYPE_CHECKING:
@@ -57,10 +56,9 @@ def write_run(run: Run, path: str | Path, tag: str = "embedsearch") -> Path:
     path = Path(path)
     if not _is_word(tag):
         raise ParameterError("tag", "one word", tag)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with replacing(path, beside):
-            _write_all(run, beside, tag)
+        with output(path) as place:
+            _write_all(run, place, tag)
     except (OSError, UnicodeEncodeError) as error:
         reason = f"cannot be written ({error}); choose a file in a folder that can be written to"
         raise StorageError(path, reason) from error

@@ -117,8 +117,9 @@ def write_backup(
 
 
 def _check_target(layout: Layout, target: Path, overwrite: bool) -> None:
-    if target.is_dir():
-        raise ParameterError("file", "a name that is not that of a folder", str(target))
+    if target.exists() and not target.is_file():
+        allowed = "a name that is not that of a folder, a device or a pipe"
+        raise ParameterError("file", allowed, str(target))
     if not target.parent.is_dir():
         raise ParameterError("file", "a name in a folder that is there", str(target))
     if target.resolve().is_relative_to(layout.root.resolve()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,8 @@ _WRONG_CONTENT = (
     AttributeError,
     OSError,
 )
+# It says nothing of the file, and nothing is to be repaired.
+_NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM)
 
 
 class _Intact:
@@ -111,6 +114,9 @@ class _Intact:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in _NOT_ITS_FAULT:
+            reason = f"{self.path} cannot be read: {error.strerror}"
+            raise WorkspaceError(self.workspace, reason) from error
         expected = isinstance(error, _WRONG_CONTENT)
         if expected and not isinstance(error, WorkspaceDamagedError):
             told = error if isinstance(error, EmbedSearchError) else repr(error)

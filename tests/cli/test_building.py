@@ -156,6 +156,10 @@ def test_what_was_done_and_left_out_can_be_had_as_json_and_in_a_file(
     nowhere = invoke("add", docs, "-w", path, "--report", tmp_path / "no" / "r.jsonl")
     assert nowhere.returncode == 2
     assert "The folder of --report is not there" in nowhere.stderr
+    for no_file in ("", tmp_path):
+        refused = invoke("add", docs, "-w", path, "--report", no_file)
+        assert refused.returncode in (1, 2)
+        assert "Traceback" not in refused.stderr
 
 
 def test_a_text_may_be_missing_in_a_record(invoke: Run, tmp_path: Path) -> None:
@@ -175,7 +179,9 @@ def test_a_text_may_be_missing_in_a_record(invoke: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv to give up rights")
-def test_a_closed_folder_is_left_out(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_closed_folder_is_left_out(
+    invoke: Run, tmp_path: Path, environment: dict[str, str]
+) -> None:
     docs, closed = tmp_path / "docs", tmp_path / "docs" / "closed"
     closed.mkdir(parents=True)
     (docs / "a.txt").write_text(LINES)
@@ -183,14 +189,15 @@ def test_a_closed_folder_is_left_out(tmp_path: Path, environment: dict[str, str]
     rights = "-dac_override,-dac_read_search"
     ordinary = ["setpriv", "--bounding-set", rights, "--inh-caps", rights]
 
-    def add(*options: str) -> subprocess.CompletedProcess[str]:
+    given = ["add", str(docs), "-w", str(tmp_path / "w.es")]
+
+    def add(option: str) -> subprocess.CompletedProcess[str]:
         command = [*(ordinary if os.geteuid() == 0 else []), sys.executable, "-m", "embedsearch"]
-        given = ["add", str(docs), "-w", str(tmp_path / "w.es"), *options]
         return subprocess.run(
-            [*command, *given], capture_output=True, text=True, env=environment, check=False
+            [*command, *given, option], capture_output=True, text=True, env=environment, check=False
         )
 
-    assert "Added 2" in add().stderr
+    assert "Added 2" in invoke(*given).stderr
     closed.chmod(0)
     try:
         again, strict = add("--prune"), add("--strict")
@@ -199,7 +206,7 @@ def test_a_closed_folder_is_left_out(tmp_path: Path, environment: dict[str, str]
     assert f"left out {closed}: no permission to read it" in again.stderr
     assert "unchanged 1 document; 1 file left out" in again.stderr
     assert (again.returncode, strict.returncode) == (0, 1)
-    assert "Added 0, updated 0, unchanged 2 documents." in add().stderr
+    assert "Added 0, updated 0, unchanged 2 documents." in invoke(*given).stderr
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ import embedsearch as es
 from embedsearch.cli import care
 from embedsearch.cli.bars import BarProgress
 from embedsearch.cli.line_editing import edited_lines
+from embedsearch.cli.main import main
 from embedsearch.cli.output import csv_line, json_line
 from embedsearch.cli.streams import replaced, visible
 
@@ -129,8 +132,8 @@ def evil(tmp_path: Path) -> Path:
         )
         ws.train("ppmi", vector_size=4, workers=1, min_count=1)
     folder = tmp_path / "evil.es"
-    (folder / f"file{EVIL}").write_text("x")
-    (folder / "generations" / f"0009{EVIL}").mkdir()
+    (folder / "tmp").mkdir(exist_ok=True)
+    (folder / "tmp" / f"file{EVIL}").write_text("x")
     return folder
 
 
@@ -169,22 +172,23 @@ def test_no_command_passes_on_what_would_drive_a_terminal(
         ("search", f"--{EVIL}"),
         ("add", source, "extra", f"--format={EVIL}", *w),
     ]
-    for output in ("--table", "--json", "--jsonl", "--csv"):
-        commands += [
-            (verb, *rest, output, *w)
-            for verb, *rest in (
-                ("search", "cow", "-k", "9"),
-                ("search", "cow", "--explain"),
-                ("neighbors", "cow", "-k", "99"),
-                ("duplicates",),
-                ("related", "--text", "cow"),
-            )
-        ]
-    for command in commands:
+    answered: list[tuple[str | Path, ...]] = [
+        (verb, *rest, output, *w)
+        for output in ("--table", "--json", "--jsonl", "--csv")
+        for verb, *rest in (
+            ("search", "cow", "-k", "9"),
+            ("search", "cow", "--explain"),
+            ("neighbors", "cow", "-k", "99"),
+            ("duplicates",),
+            ("related", "--text", "cow"),
+        )
+    ]
+    for command in (*answered, *commands):
         done = invoke(*command)
         assert drives(done.stdout + done.stderr) == set(), command
         assert not [line for line in done.stderr.splitlines() if line.startswith("Error: fake")]
         assert "Traceback" not in done.stderr, command
+        assert command not in answered or (done.returncode == 0 and "owned" in done.stdout), command
     lines = f"cow{EVIL}\n? cow {EVIL}\nrelated id{EVIL}\nmode {EVIL}\nwhere {EVIL}\ninfo\n"
     for output in ("--table", "--csv", "--json"):
         for command in (("shell", output, *w), ("search", "-", output, *w)):
@@ -192,6 +196,14 @@ def test_no_command_passes_on_what_would_drive_a_terminal(
             assert drives(done.stdout + done.stderr) == set(), command
     raw = invoke("search", "cow", "--raw-csv", *w)
     assert EVIL in next(iter(csv.DictReader(io.StringIO(raw.stdout, newline=""))))["id"]
+    # What does not belong there is refused, by its name.
+    (evil / f"file{EVIL}").write_text("x")
+    (evil / "generations" / f"0009{EVIL}").mkdir()
+    for command in (("search", "cow"), ("verify",), ("verify", "--json"), ("repair", "--dry-run")):
+        done = invoke(*command, *w)
+        assert drives(done.stdout + done.stderr) == set(), command
+        assert "owned" in done.stdout + done.stderr, command
+        assert "Traceback" not in done.stderr, command
 
     def fails(*_: object, **__: object) -> None:
         # As a library does, and Python itself for a warning.
@@ -253,32 +265,136 @@ def sh(environment: dict[str, str]) -> Run:
     return sh
 
 
+# Each answers, and changes nothing; the last is not even a command.
+ANSWERS = (
+    "neighbors cow",
+    "analogy cow - horse + goat",
+    "similarity cow horse --json",
+    "odd-one-out cow horse star",
+    "closer cow goat --csv",
+    "rank cow goat",
+    "search cow --explain",
+    "search - --jsonl",
+    "related farm-1 --raw-csv",
+    "duplicates --groups --json",
+    "evaluate index --json",
+    "verify --json",
+    "repair --dry-run --json",
+    "info",
+    "shell",
+    "corpora list",
+    "--help",
+    "--version",
+)
+
+
+@pytest.fixture
+def inside(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, TextIO | None], tuple[int, str]]:
+    """Run a command in this process with a standard output of ours; give its status and errors.
+
+    `None` is what Python makes of a stream that is closed.
+    """
+
+    def inside(line: str, out: TextIO | None) -> tuple[int, str]:
+        monkeypatch.setenv("EMBEDSEARCH_WORKSPACE", str(workspace))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cow\n")))
+        monkeypatch.setattr("sys.stdout", out)
+        with redirect_stderr(io.StringIO()) as err, pytest.raises(SystemExit) as ended:
+            main(line.split(), prog_name="embedsearch")
+        return int(ended.value.code or 0), err.getvalue()
+
+    return inside
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
-def test_an_answer_that_cannot_be_written_is_one_line_and_1(sh: Run, workspace: Path) -> None:
-    for verb in ("search cow", "shell", "verify --json", "corpora list", "--help", "--version"):
-        for closed, reason in ((">/dev/full", "No space left on device"), (">&-", "it is closed")):
-            done = sh(
-                f"es {verb} -q {closed}" if "verify" in verb else f"es {verb} {closed}",
-                EMBEDSEARCH_WORKSPACE=str(workspace),
-            )
-            assert done.returncode == 1, verb
-            assert done.stderr == f"Error: standard output cannot be written: {reason}\n", verb
+def test_an_answer_that_cannot_be_written_is_one_line_and_1(
+    sh: Run, workspace: Path, inside: Callable[[str, TextIO | None], tuple[int, str]]
+) -> None:
+    full, closed = "No space left on device", "it is closed"
+    for line in ANSWERS:
+        with Path("/dev/full").open("w") as device:
+            for out, reason in ((device, full), (None, closed)):
+                status, told = inside(line, out)
+                assert status == 1, line
+                error = f"Error: standard output cannot be written: {reason}"
+                assert [t for t in told.splitlines() if t.startswith("Error")] == [error], line
+                assert "Traceback" not in told, line
+    # At the end of a process, Python writes once more what is still buffered.
+    for line, reason in (("es search cow -w @ >/dev/full", full), ("es --help >&-", closed)):
+        done = sh(line.replace("@", str(workspace)))
+        assert done.returncode == 1, line
+        assert done.stderr == f"Error: standard output cannot be written: {reason}\n", line
 
 
-def test_a_reader_that_has_gone_ends_it_quietly(sh: Run, workspace: Path) -> None:
-    line = f"es search cow -k 80 --jsonl -w {workspace} | true; echo ${{PIPESTATUS[0]}}"
-    done = sh(line)
+def test_a_reader_that_has_gone_ends_it_quietly(
+    sh: Run, workspace: Path, inside: Callable[[str, TextIO | None], tuple[int, str]]
+) -> None:
+    done = sh(f"es search cow -k 80 --jsonl -w {workspace} | true; echo ${{PIPESTATUS[0]}}")
     assert (done.stdout, done.stderr) in (("141\n", ""), ("0\n", ""))
-    # Who watches the progress may go; the work goes on.
-    done = sh(f"es verify -w {workspace} 2> >(true)")
-    assert (done.returncode, done.stdout) == (0, "")
+    for line in ANSWERS:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as gone:
+            status, told = inside(line, gone)
+        assert status == 141, line
+        assert "Error" not in told, line
+        assert "Traceback" not in told, line
 
 
-def test_closed_streams_spoil_nothing(sh: Run, workspace: Path, tmp_path: Path) -> None:
-    for verb in ("search -", "shell", "delete -"):
-        done = sh(f"es {verb} -w {workspace} <&-")
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == "Error: -: standard input is closed\n"
+def test_streams_that_do_not_wait_lose_nothing(
+    workspace: Path, environment: dict[str, str]
+) -> None:
+    """As a program leaves them that reads and writes by events, and starts us."""
+    stdin, questions = os.pipe()
+    answers, stdout = os.pipe()
+    for end in (stdin, stdout):
+        os.set_blocking(end, False)
+    command = [sys.executable, "-m", "embedsearch", "search", "-", "-k", "80", "--explain"]
+    process = subprocess.Popen(
+        [*command, "--jsonl", "-w", workspace], stdin=stdin, stdout=stdout, env=environment
+    )
+    for end in (stdin, stdout):
+        os.close(end)
+    lines = []
+    with os.fdopen(answers, "rb") as told, os.fdopen(questions, "wb", 0) as ask:
+        for word in (b"cow", b"star", b"moon"):
+            ask.write(word + b"\n")
+            lines.append(told.readline())
+        ask.close()
+        assert told.read() == b""
+    assert process.wait() == 0
+    # More than a pipe has room for.
+    assert min(map(len, lines)) > 100_000
+    assert all(len(json.loads(line)["results"]) == 80 for line in lines)
+
+
+def test_who_watches_the_progress_may_go(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone, redirect_stdout(io.StringIO()) as out:
+        monkeypatch.setattr("sys.stderr", gone)
+        with pytest.raises(SystemExit) as ended:
+            main(["verify", "-w", str(workspace)], prog_name="embedsearch")
+    assert (ended.value.code, out.getvalue()) == (0, "")
+
+
+def test_closed_streams_spoil_nothing(
+    sh: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for verb in ("search", "shell", "delete", "neighbors", "related", "add"):
+        # What Python makes of a standard input that is closed.
+        monkeypatch.setattr("sys.stdin", None)
+        given = [verb, *(["-"] if verb != "shell" else []), "-w", str(workspace)]
+        with (
+            redirect_stdout(io.StringIO()) as out,
+            redirect_stderr(io.StringIO()) as err,
+            pytest.raises(SystemExit) as ended,
+        ):
+            main(given, prog_name="embedsearch")
+        assert (ended.value.code, out.getvalue()) == (1, ""), verb
+        assert err.getvalue() == "Error: -: standard input is closed\n"
     copy = Path(shutil.copytree(workspace, tmp_path / "copy.es"))
     (tmp_path / "new.txt").write_text("the cow ate")
     # The next files that are opened would get these descriptors.
@@ -289,30 +405,44 @@ def test_closed_streams_spoil_nothing(sh: Run, workspace: Path, tmp_path: Path) 
 
 
 def test_what_is_not_text_is_refused_and_odd_settings_do_no_harm(
-    sh: Run, workspace: Path, tmp_path: Path
+    sh: Run, invoke: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for line, status in (
-        (r"es search $'c\xffw' -w @", 2),
-        (r"es neighbors $'c\xffw' -w @", 2),
-        (r"es related --text $'c\xffw' -w @", 2),
-        (r"es evaluate pairs $'c\xffw' -w @", 2),
-        (r"es corpora show $'c\xffw'", 2),
-        (r"es search cow --where $'c\xffw' -w @", 2),
-        (r"es search cow -w $'c\xffw'", 1),
-        (r"es build x.txt -w $'c\xffw'", 1),
-        (r"EMBEDSEARCH_WORKSPACE=$'c\xffw' es info", 1),
-        (r"EMBEDSEARCH_SEARCH_TOPN=$'\xff' es search cow -w @", 2),
-        (r"printf 'c\xffw\n' | es search - -w @", 1),
-        (r"printf 'c\xffw\n' | es shell -w @", 1),
-        (r"COLUMNS=0 NO_COLOR=1 es search cow -w @", 0),
-        (r"COLUMNS=x es search --help", 0),
-        (r"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 es search 'cow é' -w @", 0),
-        (r"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 es neighbors é -w @", 1),
-    ):
-        done = sh(f"cd {tmp_path}; {line.replace('@', str(workspace))}")
+    monkeypatch.chdir(tmp_path)
+    broken, w = os.fsdecode(b"c\xffw"), ("-w", workspace)
+    lines: list[tuple[tuple[str | Path, ...], dict[str, str], int]] = [
+        (("search", broken, *w), {}, 2),
+        (("neighbors", broken, *w), {}, 2),
+        (("related", "--text", broken, *w), {}, 2),
+        (("evaluate", "pairs", broken, *w), {}, 2),
+        (("corpora", "show", broken), {}, 2),
+        (("search", "cow", "--where", broken, *w), {}, 2),
+        (("search", "cow", "-w", broken), {}, 1),
+        (("build", "x.txt", "-w", broken), {}, 1),
+        (("info",), {"EMBEDSEARCH_WORKSPACE": broken}, 1),
+        (("search", "cow", *w), {"EMBEDSEARCH_SEARCH_TOPN": broken}, 2),
+        (("search", "cow", *w), {"COLUMNS": "0", "NO_COLOR": "1"}, 0),
+        (("search", "--help"), {"COLUMNS": "x"}, 0),
+        (("search", "--help"), {"COLUMNS": "-1"}, 0),
+    ]
+    for line, variables, status in lines:
+        with monkeypatch.context() as setting:
+            for name, value in variables.items():
+                setting.setenv(name, value)
+            done = invoke(*line)
         assert done.returncode == status, (line, done.stderr)
         assert "Traceback" not in done.stderr, line
         assert done.stderr.count("Error: ") == (status > 0), (line, done.stderr)
+    c = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
+    for shell_line, status in (
+        (r"es search $'c\xffw' -w @", 2),
+        (r"printf 'c\xffw\n' | es search - -w @", 1),
+        (f"{c} es search 'cow é' -w @", 0),
+        (f"{c} es neighbors é -w @", 1),
+    ):
+        done = sh(shell_line.replace("@", str(workspace)))
+        assert done.returncode == status, (shell_line, done.stderr)
+        assert "Traceback" not in done.stderr, shell_line
+        assert done.stderr.count("Error: ") == (status > 0), (shell_line, done.stderr)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -248,3 +251,20 @@ def test_many_dates_are_compared_in_the_logarithm_of_their_number(
     passes = predicate_for(Among(Field("day"), tuple(f"{day}T10" for day in days)))
     assert not any(map(passes, days))
     assert len(calls) == 6_000
+
+
+def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:
+    """Each name is as long as all above it together: a few small records would fill memory."""
+    with closing(DocumentStore(tmp_path / "documents.sqlite", writable=True)) as store:
+        for number in range(3):
+            value: dict[str, Any] = {f"{number}.{leaf}": 1 for leaf in range(3_000)}
+            for level in range(30):
+                value = {chr(97 + level) * 300: value}
+            store.add([Document(f"d{number}", "x", {"here": {"within": 1}, **value})])
+        tracemalloc.start()
+        with pytest.raises(QueryError, match=r"did you mean 'here.within'\?"):
+            store.matching("here.witin = 1")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    # All of them have 80 million characters.
+    assert most < 10_000_000

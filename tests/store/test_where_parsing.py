@@ -160,6 +160,8 @@ def test_what_is_not_a_string_is_refused(where: object) -> None:
         (f"a in ({'1,' * 20_000}1)", "more than 5000 values"),
         ("a = '" + "x" * 1_000_000 + "'", "has 1,000,006 characters; at most 100,000"),
         ("'" * 99_999, "not closed|expected"),
+        ("a like '%" + "a_" * 501 + "%'", "more than 1,000 characters of patterns with `_`"),
+        (" or ".join(["a like '%" + "a_" * 50 + "%'"] * 11), "more than 1,000 characters of"),
     ],
 )
 def test_what_is_too_large_is_refused(where: str, reason: str) -> None:
@@ -175,6 +177,9 @@ def test_the_limits_themselves_are_allowed() -> None:
     found = parse_where(f"a in ({','.join(map(str, range(5000)))})")
     assert isinstance(found, Among)
     assert found.values == tuple(range(5000))
+    # One after the other, or at a known place: all these take linear time.
+    for pattern in ("%a" * 5_000, "a_" * 5_000 + "%" + "b_" * 5_000, "%" + "a_" * 500 + "%"):
+        assert parse_where(f"a like '{pattern}'") == Like(Field("a"), pattern)
 
 
 SIGNS = ["(", ")", ",", "=", "!=", "<", ">=", "'", '"', "`", "\\"]

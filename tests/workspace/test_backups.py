@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import random
 import shutil
 import signal
@@ -108,6 +109,11 @@ def test_where_a_backup_may_not_be(trained: Path, backup: Path, tmp_path: Path) 
             ws.backup(tmp_path / "absent" / "a.backup")
         with pytest.raises(es.ParameterError, match="not that of a folder"):
             ws.backup(tmp_path)
+        if hasattr(os, "mkfifo"):
+            # For the administrator, replacing `/dev/null` would succeed.
+            os.mkfifo(tmp_path / "pipe")
+            with pytest.raises(es.ParameterError, match="a device or a pipe"):
+                ws.backup(tmp_path / "pipe", overwrite=True)
         assert backup.read_bytes() == before
         ws.backup(backup, overwrite=True)
     assert hidden(tmp_path) == []

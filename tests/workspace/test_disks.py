@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import shutil
@@ -150,3 +151,24 @@ def test_a_folder_that_cannot_be_written_to_is_named_when_written(read_only: Pat
     es.open(read_only).close()
     assert (as_nobody(write), as_nobody(build)) == (0, 0)
     assert [p.name for p in read_only.parent.iterdir()] == ["fixed.es"]
+
+
+def test_too_many_open_files_are_not_taken_for_damage(read_only: Path) -> None:
+    """There is nothing to repair then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with es.open(read_only) as ws:
+        len(ws.words.vectors)
+    seen = set()
+    for files in range(8, 24):
+        gc.collect()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        try:
+            with es.open(read_only) as ws:
+                len(ws.words.vectors)
+            seen.add("nothing")
+        except (es.EmbedSearchError, OSError) as error:
+            seen.add(type(error).__name__)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert {"nothing", "WorkspaceError"} <= seen
+    assert "WorkspaceDamagedError" not in seen

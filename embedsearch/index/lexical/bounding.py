@@ -22,15 +22,20 @@ MOST_PHRASES = 32
 def bounded(query: LexicalQuery, snapshot: Snapshot) -> LexicalQuery:
     """Return the query with its heaviest words; `dropped` counts what was left out.
 
-    Of more than 32 phrases, as pasted text may have, the later ones become words.
+    Of more than 32 phrases, as pasted text may have, the later ones become words, and so do
+    phrases of more than 256 words.
 
     Raises:
-        QueryError: More than 32 words or phrases are required, or excluded; leaving one out
-            would change what the query means.
+        QueryError: More than 32 words or phrases are required, or excluded, or one of these has
+            more than 256 words; leaving one out would change what the query means.
     """
     for name in ("required", "excluded"):
-        if (count := len(getattr(query, name))) > MOST_PHRASES:
+        phrases: tuple[Phrase, ...] = getattr(query, name)
+        if (count := len(phrases)) > MOST_PHRASES:
             raise QueryError(f"a query has at most {MOST_PHRASES} {name}, this one has {count}")
+        if (longest := max((len(phrase.terms) for phrase in phrases), default=0)) > MOST_WORDS:
+            reason = f"a phrase that is {name} has at most {MOST_WORDS} words"
+            raise QueryError(f"{reason}, this one has {longest:,}")
     query = _with_fewer_phrases(query)
     words = _heaviest(query.words, TEXT, snapshot)
     stops = _heaviest(query.stops, STOPS, snapshot)
@@ -41,15 +46,18 @@ def bounded(query: LexicalQuery, snapshot: Snapshot) -> LexicalQuery:
 
 
 def _with_fewer_phrases(query: LexicalQuery) -> LexicalQuery:
-    if len(query.phrases) <= MOST_PHRASES:
+    short = {phrase: w for phrase, w in query.phrases.items() if len(phrase.terms) <= MOST_WORDS}
+    kept = dict(list(short.items())[:MOST_PHRASES])
+    if len(kept) == len(query.phrases):
         return query
-    phrases = list(query.phrases.items())
     words, stops = dict(query.words), dict(query.stops)
-    for phrase, weight in phrases[MOST_PHRASES:]:
+    for phrase, weight in query.phrases.items():
+        if phrase in kept:
+            continue
         counts = stops if phrase.stop else words
         for _, term in phrase.terms:
             counts[term] = counts.get(term, 0) + weight
-    return replace(query, words=words, stops=stops, phrases=dict(phrases[:MOST_PHRASES]))
+    return replace(query, words=words, stops=stops, phrases=kept)
 
 
 def checked(query: LexicalQuery) -> LexicalQuery:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _MOST_NESTED = 50
 _MOST_COMPARISONS = 100
 _MOST_VALUES = 5_000
+# Looking for one with `_` takes its length times that of the text.
+_MOST_GAPPED = 1_000
 
 _CONSTANTS: dict[str, MetadataScalar] = {"true": True, "false": False, "null": None}
 _OPERATORS = ("in", "between", "like", "contains")
@@ -54,8 +56,9 @@ def parse_where(where: str) -> Condition:
     of the language may be in any case.
 
     Args:
-        where: The filter: at most 100,000 characters, 100 comparisons, 5,000 values and 50
-            parentheses or `not` within each other.
+        where: The filter: at most 100,000 characters, 100 comparisons, 5,000 values, 50
+            parentheses or `not` within each other, and 1,000 characters in all of what has a `_`
+            between two `%`.
 
     Returns:
         Its tree.
@@ -76,7 +79,7 @@ class _Parser:
 
     def __init__(self, where: str) -> None:
         self._where, self._tokens = where, tokenize(where)
-        self._next = self._nested = self._comparisons = self._values = 0
+        self._next = self._nested = self._comparisons = self._values = self._gapped = 0
 
     def whole(self) -> Condition:
         condition = self._any_of()
@@ -165,8 +168,9 @@ class _Parser:
             return _negated(Among(field, self._list()), negated)
         if word == "between":
             return _negated(self._range(field), negated)
-        text = self._text(word)
-        return _negated(Like(field, text) if word == "like" else Contains(field, text), negated)
+        if word == "like":
+            return _negated(Like(field, self._pattern()), negated)
+        return _negated(Contains(field, self._text(word)), negated)
 
     def _range(self, field: Field) -> Condition:
         lowest = self._bound()
@@ -212,6 +216,15 @@ class _Parser:
         if not isinstance(value, str):
             fail(self._where, place, f"`{word}` needs a text in quotes")
         return value
+
+    def _pattern(self) -> str:
+        place = self._token.place
+        pattern = self._text("like")
+        self._gapped += sum(len(piece) for piece in pattern.split("%")[1:-1] if "_" in piece)
+        if self._gapped > _MOST_GAPPED:
+            reason = f"more than {_MOST_GAPPED:,} characters of patterns with `_` between two `%`"
+            fail(self._where, place, reason)
+        return pattern
 
     def _value(self) -> Value:
         self._values += 1

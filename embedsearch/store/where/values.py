@@ -136,7 +136,8 @@ def _like(pattern: str) -> Callable[[str], bool]:
     r"""Return the test for a pattern: `%` any text, `_` one character, `\%` and `\_` themselves.
 
     What stands between two `%` has a fixed length and is looked for from left to right, each at
-    its first place: no pattern takes longer than its length times that of the text.
+    its first place: no pattern takes longer than its length times that of the text, and one
+    without `_` no longer than both together.
     """
     pieces: list[list[str]] = [[]]
     for mark in re.findall(r"\\[%_\\]|.", pattern.casefold(), re.DOTALL):

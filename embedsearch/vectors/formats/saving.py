@@ -91,8 +91,8 @@ def _check_place(path: Path, *, overwrite: bool) -> None:
 
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
-    if path.is_dir():
-        raise ParameterError("path", "a file, not a folder", path)
+    if path.exists() and not path.is_file():
+        raise ParameterError("path", "a file, not a folder, a device or a pipe", path)
     if not overwrite and os.path.lexists(path):
         raise ParameterError("path", "a file that is not there yet (or overwrite=True)", path)
 

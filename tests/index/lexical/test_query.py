@@ -148,6 +148,19 @@ def test_of_too_many_phrases_the_later_ones_become_words(index: LexicalIndex) ->
     assert found(index, pasted) == {1, 2}
 
 
+def test_a_phrase_of_very_many_words_becomes_words(index: LexicalIndex) -> None:
+    """A phrase takes memory for each of its words."""
+    words = [f"word{i}" for i in range(300)]
+    pasted = '"' + " ".join(["layer", "boundary", *words]) + '" "layer boundary"'
+    query = index.parse(pasted)
+    assert [len(phrase.terms) for phrase in query.phrases] == [2]
+    assert (len(query.words), query.dropped) == (256, 46)
+    assert found(index, pasted) == {1, 2}
+    for sign, name in (("+", "required"), ("-", "excluded")):
+        with pytest.raises(QueryError, match=f"that is {name} has at most 256 words, .* has 300"):
+            index.search(f'cat {sign}"{" ".join(words)}"')
+
+
 def test_too_many_exclusions_are_refused(index: LexicalIndex) -> None:
     with pytest.raises(QueryError, match="at most 32 excluded, this one has 40"):
         index.search("cat " + " ".join(f"-word{i}" for i in range(40)))
