@@ -208,7 +208,8 @@ def _prepare(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) 
     # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
     connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
     connection.execute("PRAGMA checkpoint_fullfsync = 1")
-    connection.executescript(SCHEMA)
+    # As one: a process that dies in between must leave the tables of one version.
+    connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
 
 
 def _try_log(connection: sqlite3.Connection) -> None:

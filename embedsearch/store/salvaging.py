@@ -10,7 +10,7 @@ from embedsearch.store.checking import content_digest
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
-from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
+from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, BrokenText, Pages
 
 if TYPE_CHECKING:
     import sqlite3
@@ -57,7 +57,7 @@ class _Found:
     pairs: set[tuple[int, int]] = field(default_factory=set)
     twice: set[int] = field(default_factory=set)
     deleted: dict[int, int] = field(default_factory=dict)
-    sources: dict[int, str] = field(default_factory=dict)
+    sources: dict[int, str | bytes] = field(default_factory=dict)
     origins: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     latest: int = 0
 
@@ -208,8 +208,10 @@ def _note_entry(found: _Found, cell: Cell) -> None:
 
 def _note_row(found: _Found, cell: Cell) -> None:
     match cell.values:
-        case (None, str(path)):
-            found.sources[cell.rowid] = path
+        case (None, str() | bytes() as path) if cell.rowid > 0:
+            # Where a path is not UTF-8 it is bytes; text that is not was not written by us.
+            if not isinstance(path, BrokenText):
+                found.sources[cell.rowid] = path
         case (None, int(source), str(key), int(number)):
             found.origins.setdefault((source, key), set()).add(number)
         case (None, int(change)) if 0 < change < LARGEST:
