@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import WorkspaceDamagedError
+from embedsearch._errors import ParameterError, WorkspaceDamagedError
 from embedsearch.index.lexical.files import FILE_NAMES as LEXICAL_FILES
+from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 
 if TYPE_CHECKING:
@@ -138,6 +139,37 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
     layout = Layout(root)
     if os.path.lexists(layout.state) or os.path.lexists(layout.record):
         yield from _foreign(root, root, _WORKSPACE)
+
+
+def is_made_of_ours(folder: Path) -> bool:
+    """Tell whether a folder has nothing but what a workspace may have, or the rest of one."""
+    return not any(_foreign(folder, folder, _WORKSPACE))
+
+
+def around(path: Path) -> Path | None:
+    """Return the workspace that a path is in: anything else there would make it unusable."""
+    folders = Path(os.path.realpath(path)).parents
+    layouts = map(Layout, folders)
+    return next((each.root for each in layouts if _is_workspace(each)), None)
+
+
+def _is_workspace(layout: Layout) -> bool:
+    # Other programs have files called workspace.json, too.
+    return layout.state.is_file() and layout.record.is_file()
+
+
+def check_outside(path: str | Path, name: str) -> None:
+    """Raise for a file that is to be written, but would be in a workspace.
+
+    Args:
+        path: The file.
+        name: What it is called in the error.
+
+    Raises:
+        ParameterError: It would be.
+    """
+    if around(checked_path(path, name)) is not None:
+        raise ParameterError(name, "a name outside of the workspace", str(path))
 
 
 def may_be_in_backup(name: str) -> bool:
