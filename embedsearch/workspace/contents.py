@@ -23,7 +23,11 @@ from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LITTER = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|[Dd]esktop\.ini|\.nfs[0-9a-f]+")
+# Finder, Explorer and KDE; and the names of files that were removed while they were open.
+_LITTER = re.compile(
+    r"\.DS_Store|\._.+|\.localized|Icon\r|Thumbs\.db|[Dd]esktop\.ini|\.directory"
+    r"|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+"
+)
 LINK = "it is a link, or neither a file nor a folder; a workspace has none"
 STRANGE = "it does not belong in a workspace"
 
@@ -191,6 +195,9 @@ def _foreign(root: Path, folder: Path, allowed: _Folder) -> Iterator[Foreign]:
         path = folder / entry.name
         shown, is_file = path.relative_to(root).as_posix(), entry.is_file(follow_symlinks=False)
         if not is_file and not entry.is_dir(follow_symlinks=False):
+            if not os.path.lexists(path):
+                # Removed since it was listed; some file systems tell kinds only then.
+                continue
             yield Foreign(shown, LINK)
             continue
         if is_file and is_litter(entry.name):

@@ -6,7 +6,6 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ from embedsearch.workspace.files import (
     checked_path,
     flush_file,
     flush_folder,
+    free_name,
+    place_aside,
     read_json,
     storage_errors,
 )
@@ -40,7 +41,7 @@ from embedsearch.workspace.rebuilding import (
     republish_generation,
 )
 from embedsearch.workspace.sound_folders import MANIFEST, folder_faults, manifest_faults
-from embedsearch.workspace.state import State, load_state, parsed_state
+from embedsearch.workspace.state import State, load_state, parsed_state, state_of_file
 from embedsearch.workspace.vector_recovery import RecoveredVectors, recover_vectors
 from embedsearch.workspace.verifying import NEEDED, VECTORS, Problem, VerifyReport, verify_parts
 from embedsearch.workspace.word_recovery import RecoveredWords, recover_words
@@ -168,11 +169,11 @@ def _put_aside(layout: Layout, report: RepairReport, path: Path) -> None:
 
 def _place_aside(layout: Layout, report: RepairReport, path: Path) -> Path:
     if report.aside is None:
-        now = datetime.now(timezone.utc)
-        report.aside = str(layout.root / f"damaged-{now:%Y%m%d-%H%M%S}")
+        report.aside = str(place_aside(layout.root, "damaged"))
     target = Path(report.aside) / path.relative_to(layout.root)
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+    # Something that was in this folder may be there already.
+    return free_name(target)
 
 
 def _found(layout: Layout, progress: Progress) -> VerifyReport:
@@ -257,7 +258,7 @@ class _Repair:
     def _state(self) -> State:
         """Return what the state is to be, as far as it can be known."""
         if not self.found.of("state"):
-            return load_state(self.layout)
+            return state_of_file(self.layout)
         values, trusted = read_facts(self.layout.state)
         newest = (
             newest_first(self.layout.generations, None),

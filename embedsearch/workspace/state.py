@@ -58,14 +58,20 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     """
     if not layout.state.exists():
         _explain_missing(layout)
+    state = state_of_file(layout, whole=whole)
+    if not layout.record.exists():
+        raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
+    return state
+
+
+def state_of_file(layout: Layout, *, whole: bool = True) -> State:
+    """Read the state of a workspace that may have lost its record; see `load_state`."""
     return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
 
 
 def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) -> State:
     """Return the state of the values of a file; see `load_state`."""
     check(values, WORKSPACE, layout.state, layout.root, whole=whole)
-    if not layout.record.exists():
-        raise WorkspaceDamagedError(layout.root, f"{layout.record.name} is missing")
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:

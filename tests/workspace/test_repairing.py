@@ -10,6 +10,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.files import place_aside
 
 GENERATION = "generations/0001"
 
@@ -146,6 +147,38 @@ def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
         assert "later" in [hit.id for hit in ws.search("galaxy came later", mode="lexical")]
         with pytest.raises(es.UnknownWordError):
             ws.search("zyzzyva", mode="lexical")
+
+
+def test_without_a_record_the_words_are_kept_and_all_documents_are_lost(example: Path) -> None:
+    for path in example.glob("documents.sqlite*"):
+        path.unlink()
+    derived = example / "generations" / "0001" / "words.faiss"
+    derived.write_bytes(derived.read_bytes()[:-1])
+    assert {problem.part for problem in es.verify(example).problems} == {"record", "generation"}
+    report = es.repair(example)
+    assert (report.nameless, report.remaining, report.complete) == (16, [], False)
+    assert es.verify(example).sound
+    with es.open(example) as ws:
+        assert not len(ws.documents)
+        assert ws.words.most_similar("galaxy")
+
+
+def test_what_was_put_aside_before_stays(example: Path) -> None:
+    damaged = example / "generations" / "0001" / "words.faiss"
+    original = damaged.read_bytes()
+    for number in range(2):
+        # Both a part of a folder, and later the folder.
+        newest = max((example / "generations").iterdir())
+        (newest / "notes.txt").write_text(f"notes {number}")
+        (newest / "words.faiss").write_bytes(original[:-1])
+        assert es.repair(example).remaining == []
+    notes = [path.read_text() for path in sorted(example.rglob("notes.txt"))]
+    assert sorted(notes) == ["notes 0", "notes 1"]
+    assert len([*example.glob("damaged-*/generations/*/words.faiss")]) == 2
+    assert place_aside(example, "new") == place_aside(example, "new")
+    place_aside(example, "new").mkdir()
+    (first,) = example.glob("new-*")
+    assert place_aside(example, "new") != first
 
 
 def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:
