@@ -188,4 +188,4 @@ def test_a_list_of_files_that_leads_elsewhere_is_told(example: Path, files: obje
     manifest = example / "generations" / "0001" / "manifest.json"
     write_json(manifest, {**read_json(manifest, example), "files": files})
     told = [problem.what for problem in es.verify(example).problems]
-    assert "its list of files is not one" in told
+    assert any("files" in what for what in told)
