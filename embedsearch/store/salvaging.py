@@ -69,6 +69,7 @@ def salvage(
     known: Iterable[int] = (),
     reached: int = 0,
     vectored: Iterable[int] = (),
+    merged: Path | None = None,
 ) -> Salvage:
     """Write a record of all documents whose text, title and metadata are what was written.
 
@@ -85,6 +86,7 @@ def salvage(
         reached: The highest change that what follows from the record has reached.
         vectored: Numbers of documents that have vectors of the user's own: of those that are
             lost the id is kept, where it is known, and with it the vector.
+        merged: Where a record whose log was read is written as one file; None writes none.
 
     Raises:
         WorkspaceError: The new record cannot be written.
@@ -105,6 +107,8 @@ def salvage(
         bare = {number for number in gone & set(vectored) if number in found.indexed}
         rows = chain(rows, (_bare_row(number, found, change) for number in sorted(bare)))
         refused = _write(new, rows, found, gone - bare, change)
+        if merged is not None and pages.logged:
+            pages.write_to(merged)
     finally:
         pages.close()
     kept -= refused

@@ -210,10 +210,10 @@ class _Repair:
         scratch.mkdir(parents=True, exist_ok=True)
         state, record = self._state(), self.layout.record
         if self.found.of("record"):
-            new = scratch / "salvaged.sqlite"
-            self._told(self._salvaged(new))
+            new, merged = scratch / "salvaged.sqlite", scratch / "merged.sqlite"
+            self._told(self._salvaged(new, merged if act else None))
             if act:
-                self._renew_record(new)
+                self._renew_record(new, merged)
             else:
                 record = new
         store = DocumentStore(record, writable=act)
@@ -282,21 +282,31 @@ class _Repair:
         self.report.lost_parts.append(f"the tokenizer settings of workspace.json: they {what}")
         return found or TokenizerSettings()
 
-    def _renew_record(self, new: Path) -> None:
+    def _renew_record(self, new: Path, merged: Path) -> None:
         flush_file(new)
         # At no moment there is no record, nor a new one beside the log of the old one.
         old = self.layout.record
         if old.exists():
             reuse(old, self._place_aside(old))
+        if merged.exists():
+            # Should this process die, the next repair still has what was in the log alone.
+            flush_file(merged)
+            merged.replace(old)
+            flush_folder(self.layout.root)
         for ending in ("-wal", "-shm"):
             self._put_aside(old.with_name(old.name + ending))
         new.replace(old)
         flush_folder(self.layout.root)
 
-    def _salvaged(self, new: Path) -> Salvage:
+    def _salvaged(self, new: Path, merged: Path | None) -> Salvage:
         known, reached = self._known()
         return salvage(
-            self.layout.record, new, known=known, reached=reached, vectored=self._vectored()
+            self.layout.record,
+            new,
+            known=known,
+            reached=reached,
+            vectored=self._vectored(),
+            merged=merged,
         )
 
     def _vectored(self) -> set[int]:

@@ -181,6 +181,41 @@ def test_what_was_put_aside_before_stays(example: Path) -> None:
     assert place_aside(example, "new") != first
 
 
+def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(example, "w") as ws:
+        ws.add([es.Document("large", "zyxwvut " * 9_000)])
+    store = DocumentStore(example / "documents.sqlite", writable=True)
+    store.add([es.Document("logged", "zyzzyva galaxy")])
+    shutil.copytree(example, died := tmp_path / "died.es")
+    store.close()
+    record = died / "documents.sqlite"
+    damaged = bytearray(record.read_bytes())
+    # In the middle of the text: the log has no page of that.
+    damaged[(damaged.find(b"zyxwvut") + damaged.rfind(b"zyxwvut")) // 2] ^= 1
+    record.write_bytes(damaged)
+    log = (died / "documents.sqlite-wal").read_bytes()
+    replace = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if path.name == "salvaged.sqlite":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            es.repair(died)
+    (aside,) = died.glob("damaged-*")
+    assert (aside / "documents.sqlite").read_bytes() == damaged
+    assert (aside / "documents.sqlite-wal").read_bytes() == log
+    report = es.repair(died)
+    assert (report.lost, report.nameless, report.remaining) == (["large"], 0, [])
+    with es.open(died) as ws:
+        assert ws.documents["logged"].text == "zyzzyva galaxy"
+
+
 def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:
     with es.open(example, "w") as ws:
         ws.add(es.Document(f"more-{n}", f"galaxy {n} " * n) for n in range(1, 80))
