@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError
 from embedsearch.index.lexical.files import FILE_NAMES as LEXICAL_FILES
-from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 
 if TYPE_CHECKING:
@@ -170,9 +169,13 @@ def check_outside(path: str | Path, name: str) -> None:
         name: What it is called in the error.
 
     Raises:
-        ParameterError: It would be.
+        ParameterError: It would be, or it is no path.
     """
-    if around(checked_path(path, name)) is not None:
+    try:
+        found = around(Path(path))
+    except (TypeError, ValueError) as error:
+        raise ParameterError(name, "a path", path) from error
+    if found is not None:
         raise ParameterError(name, "a name outside of the workspace", str(path))
 
 

@@ -44,6 +44,9 @@ def test_no_file_of_an_answer_is_written_into_a_workspace(example: Path, tmp_pat
                 ws.backup(place)
             with pytest.raises(es.ParameterError, match="outside of the workspace"):
                 ws.evaluate.retrieval(tmp_path, run=place)
+        for wrong in (None, 5, b"o.txt", "a\0.txt"):
+            with pytest.raises(es.ParameterError, match="path must be a path"):
+                ws.export(wrong)  # type: ignore[arg-type]
     before = contents(example)
     arguments = ["add", str(qrels), "-w", str(example), "--report"]
     answer = CliRunner().invoke(main, [*arguments, str(example / "workspace.json")])
