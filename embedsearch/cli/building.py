@@ -238,6 +238,10 @@ def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
     """Read sources, and write what could not be read to a file, also if it is all of them."""
     if file is not None and not (folder := Path(file).absolute().parent).is_dir():
         raise click.UsageError(f"The folder of --report is not there: {folder}")
+    if file is not None:
+        from embedsearch.workspace.contents import check_outside
+
+        check_outside(file, "--report")
     try:
         ws = work()
     except InputError as error:

@@ -150,6 +150,8 @@ def _faults_of(connection: sqlite3.Connection, quick: bool, progress: Progress) 
         yield f"SQLite finds: {'; '.join(each.replace(chr(10), '; ') for each in said)}"
     if not quick:
         yield from _changed_rows(connection, progress)
+        if has_origins(connection):
+            yield from _wrong_origins(connection)
     yield from _wrong_numbers(connection)
 
 
@@ -219,6 +221,24 @@ def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
         )
         if lost := connection.execute(query).fetchone()[0]:
             yield f"{lost:,} notes of where a document is from lead nowhere"
+
+
+def _wrong_origins(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say what cannot have been written of where documents are from."""
+    # As bytes: what is no valid text would not be given otherwise.
+    connection.text_factory = bytes
+    rows = connection.execute(
+        "SELECT path, 1, source FROM sources WHERE typeof(path) <> 'blob' "
+        "UNION ALL SELECT key, typeof(key) || typeof(source) || typeof(number) "
+        "= 'textintegerinteger', origin FROM origins"
+    )
+    wrong = sum(not (is_utf8(text) and sound and number > 0) for text, sound, number in rows)
+    connection.text_factory = str
+    if wrong:
+        yield f"{wrong:,} notes of where a document is from are not what embedsearch writes"
+    since = connection.execute("SELECT number, change FROM origins_since LIMIT 2").fetchall()
+    if len(since) != 1 or not all(is_number(value, least=0) for value in since[0]):
+        yield "since when it is known where documents are from is not there, twice, or no number"
 
 
 def _counted(count: int) -> str:

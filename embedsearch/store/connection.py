@@ -206,7 +206,8 @@ def _prepare(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) 
     # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
     connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
     connection.execute("PRAGMA checkpoint_fullfsync = 1")
-    connection.executescript(SCHEMA)
+    # As one: a process that dies in between must leave the tables of one version.
+    connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
 
 
 def _try_log(connection: sqlite3.Connection) -> None:
@@ -226,8 +227,20 @@ def _open_reader(path: Path) -> sqlite3.Connection:
         # written to has no writer either.
         if os.access(path.parent, os.W_OK):
             raise
+        _check_no_log(path)
         # Neither a journal nor a log is looked at, and nothing is written.
         return _opened(path, "ro&immutable=1", _try)
+
+
+def _check_no_log(path: Path) -> None:
+    """Refuse a log that cannot be read: what it has was acknowledged, and would be missing."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        reason = (
+            f"{log.name} has changes that cannot be read where nothing can be written; "
+            "copy the workspace to a folder that can be written to, and open it there"
+        )
+        raise WorkspaceReadOnlyError(path.parent, reason)
 
 
 def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
-from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, Pages
+from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, BrokenText, Pages
 from embedsearch.store.schema import content_digest
 from embedsearch.text.reading.notices import counted
 
@@ -58,7 +58,7 @@ class _Found:
     pairs: set[tuple[int, int]] = field(default_factory=set)
     twice: set[int] = field(default_factory=set)
     deleted: dict[int, int] = field(default_factory=dict)
-    sources: dict[int, str] = field(default_factory=dict)
+    sources: dict[int, str | bytes] = field(default_factory=dict)
     origins: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     latest: int = 0
 
@@ -70,6 +70,7 @@ def salvage(
     known: Iterable[int] = (),
     reached: int = 0,
     vectored: Iterable[int] = (),
+    merged: Path | None = None,
 ) -> Salvage:
     """Write a record of all documents whose text, title and metadata are what was written.
 
@@ -86,6 +87,7 @@ def salvage(
         reached: The highest change that what follows from the record has reached.
         vectored: Numbers of documents that have vectors of the user's own: of those that are
             lost the id is kept, where it is known, and with it the vector.
+        merged: Where a record whose log was read is written as one file; None writes none.
 
     Raises:
         WorkspaceError: The new record cannot be written.
@@ -106,6 +108,8 @@ def salvage(
         bare = {number for number in gone & set(vectored) if number in found.indexed}
         rows = chain(rows, (_bare_row(number, found, change) for number in sorted(bare)))
         refused = _write(new, rows, found, gone - bare, change)
+        if merged is not None and pages.logged:
+            pages.write_to(merged)
     finally:
         pages.close()
     kept -= refused
@@ -221,8 +225,10 @@ def _note_entry(found: _Found, cell: Cell) -> None:
 
 def _note_row(found: _Found, cell: Cell) -> None:
     match cell.values:
-        case (None, str(path)):
-            found.sources[cell.rowid] = path
+        case (None, str() | bytes() as path) if cell.rowid > 0:
+            # Where a path is not UTF-8 it is bytes; text that is not was not written by us.
+            if not isinstance(path, BrokenText):
+                found.sources[cell.rowid] = path
         case (None, int(source), str(key), int(number)):
             found.origins.setdefault((source, key), set()).add(number)
         case (None, int(change)) if 0 < change < LARGEST:

@@ -19,6 +19,7 @@ from embedsearch._errors import ParameterError, WorkspaceDamagedError, Workspace
 from embedsearch._files import with_checksum
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.contents import check_outside, may_be_in_backup
 from embedsearch.workspace.files import disk_errors, flush_file, flush_folder, sha256
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.space import check_space, record_bytes
@@ -86,7 +87,7 @@ def write_backup(
         progress: A listener.
     """
     layout.check_in_place()
-    _check_target(layout, target, overwrite)
+    _check_target(target, overwrite)
     listener = progress or SilentProgress()
     folders = [each.folder for each in published]
     room = 2 * record_bytes(layout) + sum(sum(_sizes(folder)) for folder in folders)
@@ -102,7 +103,7 @@ def write_backup(
         parts += [
             _part(path, f"reports/{path.name}")
             for path in (sorted(layout.reports.iterdir()) if layout.reports.is_dir() else [])
-            if path.suffix == ".json"
+            if may_be_in_backup(f"reports/{path.name}")
         ]
         facts = {"documents": documents, "change": change}
         written = work / "written"
@@ -110,20 +111,19 @@ def write_backup(
         flush_file(written)
         size = written.stat().st_size
         if not overwrite:
-            _check_target(layout, target, overwrite)
+            _check_target(target, overwrite)
         written.replace(target)
         flush_folder(target.parent)
     return BackupReport(str(target), documents, change, size)
 
 
-def _check_target(layout: Layout, target: Path, overwrite: bool) -> None:
+def _check_target(target: Path, overwrite: bool) -> None:
     if target.exists() and not target.is_file():
         allowed = "a name that is not that of a folder, a device or a pipe"
         raise ParameterError("file", allowed, str(target))
     if not target.parent.is_dir():
         raise ParameterError("file", "a name in a folder that is there", str(target))
-    if target.resolve().is_relative_to(layout.root.resolve()):
-        raise ParameterError("file", "a name outside of the workspace", str(target))
+    check_outside(target, "file")
     if target.exists() and not overwrite:
         raise WorkspaceExistsError(target, "is there already; give --overwrite to replace it")
 

@@ -199,11 +199,11 @@ def opened_or_created(
         return
     check_wait(wait)
     check_durability(durability)
-    workspace, lock = _create(path, TokenizerSettings(), None, durability)
+    workspace, lock = _create_unless_there(path, wait, durability)
     try:
         yield workspace
     finally:
-        if not workspace.documents:
+        if lock is not None and not workspace.documents:
             _remove(path, lock)
         workspace.close()
 
@@ -224,16 +224,18 @@ def _opened_or_made(
     return workspace
 
 
-def _create_unless_there(path: Path, wait: float | None) -> tuple[Workspace, WriterLock | None]:
+def _create_unless_there(
+    path: Path, wait: float | None, durability: str = "full"
+) -> tuple[Workspace, WriterLock | None]:
     """Open a workspace for writing; return the lock of one that was made for that."""
     if not Layout(path).state.exists():
         try:
-            return _create(path, TokenizerSettings())
+            return _create(path, TokenizerSettings(), None, durability)
         except WorkspaceExistsError:
             # Another process may have made it in this moment.
             if not Layout(path).state.exists():
                 raise
-    return Workspace(path, "w", wait=wait), None
+    return Workspace(path, "w", wait=wait, durability=durability), None
 
 
 def _remove(path: Path, lock: WriterLock) -> None:

@@ -15,14 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import WorkspaceDamagedError
+from embedsearch._errors import ParameterError, WorkspaceDamagedError
 from embedsearch.index.lexical.files import FILE_NAMES as LEXICAL_FILES
 from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LITTER = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|[Dd]esktop\.ini|\.nfs[0-9a-f]+")
+# Finder, Explorer and KDE; and the names of files that were removed while they were open.
+_LITTER = re.compile(
+    r"\.DS_Store|\._.+|\.localized|Icon\r|Thumbs\.db|[Dd]esktop\.ini|\.directory"
+    r"|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+"
+)
 LINK = "it is a link, or neither a file nor a folder; a workspace has none"
 STRANGE = "it does not belong in a workspace"
 
@@ -140,6 +144,41 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
         yield from _foreign(root, root, _WORKSPACE)
 
 
+def is_made_of_ours(folder: Path) -> bool:
+    """Tell whether a folder has nothing but what a workspace may have, or the rest of one."""
+    return not any(_foreign(folder, folder, _WORKSPACE))
+
+
+def around(path: Path) -> Path | None:
+    """Return the workspace that a path is in: anything else there would make it unusable."""
+    folders = Path(os.path.realpath(path)).parents
+    layouts = map(Layout, folders)
+    return next((each.root for each in layouts if _is_workspace(each)), None)
+
+
+def _is_workspace(layout: Layout) -> bool:
+    # Other programs have files called workspace.json, too.
+    return layout.state.is_file() and layout.record.is_file()
+
+
+def check_outside(path: str | Path, name: str) -> None:
+    """Raise for a file that is to be written, but would be in a workspace.
+
+    Args:
+        path: The file.
+        name: What it is called in the error.
+
+    Raises:
+        ParameterError: It would be, or it is no path.
+    """
+    try:
+        found = around(Path(path))
+    except (TypeError, ValueError) as error:
+        raise ParameterError(name, "a path", path) from error
+    if found is not None:
+        raise ParameterError(name, "a name outside of the workspace", str(path))
+
+
 def may_be_in_backup(name: str) -> bool:
     """Tell whether a backup may hold a file of this name, with slashes between folders."""
     *folders, file = name.split("/")
@@ -159,6 +198,9 @@ def _foreign(root: Path, folder: Path, allowed: _Folder) -> Iterator[Foreign]:
         path = folder / entry.name
         shown, is_file = path.relative_to(root).as_posix(), entry.is_file(follow_symlinks=False)
         if not is_file and not entry.is_dir(follow_symlinks=False):
+            if not os.path.lexists(path):
+                # Removed since it was listed; some file systems tell kinds only then.
+                continue
             yield Foreign(shown, LINK)
             continue
         if is_file and is_litter(entry.name):

@@ -14,6 +14,7 @@ from embedsearch.evaluation.standard_sets import resolve_set
 from embedsearch.index.base import VectorIndex
 from embedsearch.store.where.paths import ABSENT, FieldPath
 from embedsearch.workspace.choices import KINDS, check_mode
+from embedsearch.workspace.contents import check_outside
 from embedsearch.workspace.reports import save_report
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ class Evaluation:
         """
         for mode in modes:
             check_mode(mode)
+        if run is not None:
+            check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
         searchers = {mode: self._search().ranker(mode) for mode in modes}
         report = evaluation.retrieval(

@@ -11,6 +11,7 @@ from embedsearch.text.settings import TokenizerSettings, changed
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
+from embedsearch.workspace.contents import check_outside
 from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
 from embedsearch.workspace.indexing import index_options
@@ -84,6 +85,7 @@ def export_vectors(
 
     if what not in KINDS:
         raise ParameterError("what", f"one of {', '.join(KINDS)}", what)
+    check_outside(path, "path")
     vectors, inputs = _vectors_of(workspace, what)
     save_vectors(
         vectors,

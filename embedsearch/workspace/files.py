@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +70,17 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         flush_folder(folder.parent)
+
+
+def place_aside(root: Path, kind: str) -> Path:
+    """Return a folder that is not there yet, for what is put aside: `KIND-DATE`."""
+    return free_name(root / f"{kind}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}")
+
+
+def free_name(path: Path) -> Path:
+    """Return a path, or if something is there, one with a number at its end."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def sha256(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from embedsearch.index.lexical.files import is_of_older_version
 from embedsearch.index.lexical.room import make_room
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_contents
-from embedsearch.workspace.files import checked_path, read_json, storage_errors
+from embedsearch.workspace.files import checked_path, place_aside, read_json, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import clear_temporary, reuse
@@ -134,8 +133,7 @@ def _new_generation(layout: Layout, number: int, progress: Progress) -> int:
 
 def _keep(layout: Layout, report: MigrateReport, path: Path) -> None:
     if report.kept is None:
-        now = datetime.now(timezone.utc)
-        report.kept = str(layout.root / f"kept-{now:%Y%m%d-%H%M%S}")
+        report.kept = str(place_aside(layout.root, "kept"))
     for file in _files_of(path):
         target = Path(report.kept) / file.relative_to(layout.root)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,13 @@ class _Intact:
             raise WorkspaceError(self.workspace, reason) from error
         expected = isinstance(error, _WRONG_CONTENT)
         if expected and not isinstance(error, WorkspaceDamagedError):
-            told = error if isinstance(error, EmbedSearchError) else repr(error)
-            raise WorkspaceDamagedError(
-                self.workspace, f"{self.path} is damaged: {told}"
-            ) from error
+            raise WorkspaceDamagedError(self.workspace, self._told(error)) from error
+
+    def _told(self, error: BaseException | None) -> str:
+        if isinstance(error, FileNotFoundError):
+            return (
+                f"{self.path} is missing; an older version wrote none: run `embedsearch verify`, "
+                "which tells whether to migrate or to repair"
+            )
+        told = error if isinstance(error, EmbedSearchError) else repr(error)
+        return f"{self.path} is damaged: {told}"

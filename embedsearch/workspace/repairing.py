@@ -6,7 +6,6 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ from embedsearch.workspace.files import (
     checked_path,
     flush_file,
     flush_folder,
+    free_name,
+    place_aside,
     read_json,
     storage_errors,
 )
@@ -168,11 +169,11 @@ def _put_aside(layout: Layout, report: RepairReport, path: Path) -> None:
 
 def _place_aside(layout: Layout, report: RepairReport, path: Path) -> Path:
     if report.aside is None:
-        now = datetime.now(timezone.utc)
-        report.aside = str(layout.root / f"damaged-{now:%Y%m%d-%H%M%S}")
+        report.aside = str(place_aside(layout.root, "damaged"))
     target = Path(report.aside) / path.relative_to(layout.root)
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+    # Something that was in this folder may be there already.
+    return free_name(target)
 
 
 class _Repair:
@@ -205,10 +206,10 @@ class _Repair:
         scratch.mkdir(parents=True, exist_ok=True)
         state, record = self._state(), self.layout.record
         if self.found.of("record"):
-            new = scratch / "salvaged.sqlite"
-            self._told(self._salvaged(new))
+            new, merged = scratch / "salvaged.sqlite", scratch / "merged.sqlite"
+            self._told(self._salvaged(new, merged if act else None))
             if act:
-                self._renew_record(new)
+                self._renew_record(new, merged)
             else:
                 record = new
         store = DocumentStore(record, writable=act)
@@ -277,21 +278,31 @@ class _Repair:
         self.report.lost_parts.append(f"the tokenizer settings of workspace.json: they {what}")
         return found or TokenizerSettings()
 
-    def _renew_record(self, new: Path) -> None:
+    def _renew_record(self, new: Path, merged: Path) -> None:
         flush_file(new)
         # At no moment there is no record, nor a new one beside the log of the old one.
         old = self.layout.record
         if old.exists():
             reuse(old, self._place_aside(old))
+        if merged.exists():
+            # Should this process die, the next repair still has what was in the log alone.
+            flush_file(merged)
+            merged.replace(old)
+            flush_folder(self.layout.root)
         for ending in ("-wal", "-shm"):
             self._put_aside(old.with_name(old.name + ending))
         new.replace(old)
         flush_folder(self.layout.root)
 
-    def _salvaged(self, new: Path) -> Salvage:
+    def _salvaged(self, new: Path, merged: Path | None) -> Salvage:
         known, reached = self._known()
         return salvage(
-            self.layout.record, new, known=known, reached=reached, vectored=self._vectored()
+            self.layout.record,
+            new,
+            known=known,
+            reached=reached,
+            vectored=self._vectored(),
+            merged=merged,
         )
 
     def _vectored(self) -> set[int]:

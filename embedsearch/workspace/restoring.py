@@ -19,7 +19,7 @@ from embedsearch._errors import (
 from embedsearch._files import flush
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
-from embedsearch.workspace.contents import check_contents, may_be_in_backup
+from embedsearch.workspace.contents import check_contents, is_made_of_ours, may_be_in_backup
 from embedsearch.workspace.files import checked_path, disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, check_wait, lock_for_writing
@@ -307,6 +307,8 @@ def _bring_back(target: Path) -> None:
     old = _aside(target)
     if not old.is_dir() or old.is_symlink():
         return
+    if not is_made_of_ours(old):
+        raise WorkspaceExistsError(old, "is in the way; look what it holds, then move it")
     if target.exists() and any(target.iterdir()):
         remove_locked(old)
         if old.exists():

@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
+from embedsearch.workspace.contents import around
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 
@@ -131,6 +132,10 @@ def resolved(path: Path) -> Path:
             leave this process, and the shell, without one. Or it is in a file.
     """
     real = Path(os.path.realpath(path))
+    if (outer := around(real)) is not None:
+        raise WorkspaceExistsError(
+            outer, "is a workspace, and has no other in it; choose another path"
+        )
     there = next((folder for folder in real.parents if folder.exists()), real)
     if not there.is_dir():
         raise WorkspaceExistsError(there, "is not a folder; choose another path")

@@ -142,11 +142,14 @@ def _state_folder() -> Path:
     """Return where notes are kept; the folder need not exist.
 
     Raises:
-        RuntimeError: No folder is named and the user has no home.
+        RuntimeError: No folder is named and the user has no home, or the name is relative.
     """
     named = "LOCALAPPDATA" if os.name == "nt" else "XDG_STATE_HOME"
-    chosen = os.environ.get(named) or Path.home() / ".local" / "state"
-    return Path(chosen) / "embedsearch"
+    chosen = Path(os.environ.get(named) or Path.home() / ".local" / "state")
+    if not chosen.is_absolute():
+        # It would be another one in each folder, and a workspace may not have it in itself.
+        raise RuntimeError(chosen)
+    return chosen / "embedsearch"
 
 
 def _read(file: Path) -> dict[str, str]:

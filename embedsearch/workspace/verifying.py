@@ -27,7 +27,7 @@ from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
-from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.stored_vectors import StoredVectors
 from embedsearch.workspace.trust import vectors_fault
 
@@ -190,7 +190,7 @@ def verify_parts(
 
 def _state_of(layout: Layout) -> State | None:
     try:
-        return load_state(layout, whole=False)
+        return state_of_file(layout, whole=False)
     except WorkspaceError:
         return None
 
@@ -201,11 +201,11 @@ def _state_problems(layout: Layout) -> Iterator[Problem]:
         if checksum_holds(read_json(layout.state, layout.root)) is False:
             what = "it is not what was written: its checksum is another"
             yield Problem("state", name, what, REPAIR, True)
-        load_state(layout, whole=False)
+        state_of_file(layout, whole=False)
     except WorkspaceVersionError as error:
         yield Problem("state", name, error.reason, "use that version", False)
     except WorkspaceError as error:
-        if layout.record.exists():
+        if layout.record.exists() or layout.state.exists():
             yield Problem("state", name, error.reason, REPAIR, True)
 
 

@@ -161,7 +161,13 @@ def test_other_names_are_refused_named_and_put_aside(
 
 def test_what_systems_leave_everywhere_does_no_harm(example: Path) -> None:
     for folder in (example, example / "lexical", example / "generations" / "0001"):
-        for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._words.faiss"):
+        for name in (
+            ".DS_Store",
+            "Thumbs.db",
+            "desktop.ini",
+            "._words.faiss",
+            ".fuse_hidden0000002a",
+        ):
             (folder / name).write_text("litter")
     for name in ("damaged-20260101-000000", "kept-20260101-000000", "reports"):
         (example / name).mkdir()

@@ -16,7 +16,9 @@ import pytest
 
 import embedsearch as es
 from embedsearch import workspace
-from embedsearch.workspace import staging
+from embedsearch.workspace import opened_or_created, staging
+from embedsearch.workspace.locks import WriterLock
+from embedsearch.workspace.staging import Staging
 
 SMALL: dict[str, Any] = {"vector_size": 4, "workers": 1, "min_count": 1}
 # Stops where a folder gets its name, before or after that, until a line comes.
@@ -213,3 +215,22 @@ def test_what_is_no_path_is_refused(path: Any, tmp_path: Path) -> None:
     ):
         with pytest.raises(es.ParameterError, match="a path"):
             act()
+
+
+def test_who_adds_goes_on_in_the_workspace_that_another_has_just_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, publish = tmp_path / "w.es", Staging.publish
+
+    def late(stage: Staging, target: Path) -> WriterLock:
+        monkeypatch.setattr(Staging, "publish", publish)
+        with es.create(path) as other:
+            other.add([es.Document("other", "one")])
+        return publish(stage, target)
+
+    monkeypatch.setattr(Staging, "publish", late)
+    with opened_or_created(path) as ws:
+        ws.add([es.Document("mine", "two")])
+    with es.open(path) as ws:
+        assert sorted(ws.documents) == ["mine", "other"]
+    assert [each.name for each in tmp_path.iterdir()] == ["w.es"]

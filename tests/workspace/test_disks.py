@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch.store.documents import DocumentStore
 
 
 def run_with_files_up_to(size: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -172,3 +173,29 @@ def test_too_many_open_files_are_not_taken_for_damage(read_only: Path) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert {"nothing", "WorkspaceError"} <= seen
     assert "WorkspaceDamagedError" not in seen
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_changes_in_a_log_that_cannot_be_read_are_not_left_out(
+    read_only: Path, planted: Path, tmp_path: Path
+) -> None:
+    shutil.copy(planted / "documents.sqlite", tmp_path)
+    read_only.chmod(0o755)
+    store = DocumentStore(tmp_path / "documents.sqlite", writable=True)
+    store.add([es.Document("logged", "only in the log")])
+    for name in ("documents.sqlite", "documents.sqlite-wal"):
+        (read_only / name).unlink(missing_ok=True)
+        shutil.copy(tmp_path / name, read_only)
+    (read_only / "documents.sqlite-shm").unlink(missing_ok=True)
+    store.close()
+    read_only.chmod(0o555)
+
+    def read() -> None:
+        with pytest.raises(es.WorkspaceReadOnlyError, match="copy the workspace"):
+            es.open(read_only)
+
+    assert as_nobody(read) == 0
+    moved = shutil.copytree(read_only, tmp_path / "moved.es")
+    moved.chmod(0o755)
+    with es.open(moved) as ws:
+        assert "logged" in ws.documents

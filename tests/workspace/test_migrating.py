@@ -66,6 +66,8 @@ def test_what_lacks_search_by_meaning_is_told_to_migrate(unpacked: Unpack) -> No
     problems = es.verify(path).problems
     assert problems
     assert all("embedsearch migrate" in str(problem) for problem in problems)
+    with es.open(path) as ws, pytest.raises(es.WorkspaceDamagedError, match="whether to migrate"):
+        ws.search("galaxy")
     before = open_tensors(path / "generations" / "0001" / "words.safetensors")["vectors"].copy()
     es.migrate(path)
     with es.open(path) as ws:

@@ -10,6 +10,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.files import place_aside
 
 GENERATION = "generations/0001"
 
@@ -146,6 +147,73 @@ def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
         assert "later" in [hit.id for hit in ws.search("galaxy came later", mode="lexical")]
         with pytest.raises(es.UnknownWordError):
             ws.search("zyzzyva", mode="lexical")
+
+
+def test_without_a_record_the_words_are_kept_and_all_documents_are_lost(example: Path) -> None:
+    for path in example.glob("documents.sqlite*"):
+        path.unlink()
+    derived = example / "generations" / "0001" / "words.faiss"
+    derived.write_bytes(derived.read_bytes()[:-1])
+    assert {problem.part for problem in es.verify(example).problems} == {"record", "generation"}
+    report = es.repair(example)
+    assert (report.nameless, report.remaining, report.complete) == (16, [], False)
+    assert es.verify(example).sound
+    with es.open(example) as ws:
+        assert not len(ws.documents)
+        assert ws.words.most_similar("galaxy")
+
+
+def test_what_was_put_aside_before_stays(example: Path) -> None:
+    damaged = example / "generations" / "0001" / "words.faiss"
+    original = damaged.read_bytes()
+    for number in range(2):
+        # Both a part of a folder, and later the folder.
+        newest = max((example / "generations").iterdir())
+        (newest / "notes.txt").write_text(f"notes {number}")
+        (newest / "words.faiss").write_bytes(original[:-1])
+        assert es.repair(example).remaining == []
+    notes = [path.read_text() for path in sorted(example.rglob("notes.txt"))]
+    assert sorted(notes) == ["notes 0", "notes 1"]
+    assert len([*example.glob("damaged-*/generations/*/words.faiss")]) == 2
+    assert place_aside(example, "new") == place_aside(example, "new")
+    place_aside(example, "new").mkdir()
+    (first,) = example.glob("new-*")
+    assert place_aside(example, "new") != first
+
+
+def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(example, "w") as ws:
+        ws.add([es.Document("large", "zyxwvut " * 9_000)])
+    store = DocumentStore(example / "documents.sqlite", writable=True)
+    store.add([es.Document("logged", "zyzzyva galaxy")])
+    shutil.copytree(example, died := tmp_path / "died.es")
+    store.close()
+    record = died / "documents.sqlite"
+    damaged = bytearray(record.read_bytes())
+    # In the middle of the text: the log has no page of that.
+    damaged[(damaged.find(b"zyxwvut") + damaged.rfind(b"zyxwvut")) // 2] ^= 1
+    record.write_bytes(damaged)
+    log = (died / "documents.sqlite-wal").read_bytes()
+    replace = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if path.name == "salvaged.sqlite":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            es.repair(died)
+    (aside,) = died.glob("damaged-*")
+    assert (aside / "documents.sqlite").read_bytes() == damaged
+    assert (aside / "documents.sqlite-wal").read_bytes() == log
+    report = es.repair(died)
+    assert (report.lost, report.nameless, report.remaining) == (["large"], 0, [])
+    with es.open(died) as ws:
+        assert ws.documents["logged"].text == "zyzzyva galaxy"
 
 
 def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:

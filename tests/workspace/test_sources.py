@@ -17,6 +17,8 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
+from embedsearch.store import connection as connection_module
+from embedsearch.store import schema
 from embedsearch.store.checking import record_faults
 from embedsearch.store.origins import Origin
 from embedsearch.store.salvaging import salvage
@@ -479,6 +481,68 @@ def test_origins_that_cannot_have_been_written_do_no_harm(
         put("docs/a.txt", "changed")
         changes = again.add_sources("docs", prune=True)
         assert (changes.updated, changes.unchanged, changes.pruned) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "UPDATE sources SET path = CAST(x'ff41' AS TEXT)",
+        "UPDATE sources SET source = -4 WHERE source = 1",
+        "UPDATE origins SET key = CAST(x'ff41' AS TEXT) WHERE number = 1",
+        "UPDATE origins SET key = x'00' WHERE number = 1",
+        "UPDATE origins SET source = 1.5 WHERE number = 1",
+        "UPDATE origins SET number = 'x' WHERE number = 1",
+        "DELETE FROM origins_since",
+        "INSERT INTO origins_since VALUES (9, 9)",
+        "UPDATE origins_since SET number = -5",
+    ],
+)
+def test_forged_origins_are_noticed_and_mended(
+    put: Put, ws: es.Workspace, add: Add, tmp_path: Path, forged: str
+) -> None:
+    put("docs/a.txt", "a")
+    put("docs/b.txt", "b")
+    add("docs")
+    ws.close()
+    with closing(sqlite3.connect(tmp_path / "w.es" / "documents.sqlite")) as connection:
+        connection.execute(forged)
+        connection.commit()
+    assert es.verify(tmp_path / "w.es").of("record")
+    assert es.repair(tmp_path / "w.es").complete
+    assert es.verify(tmp_path / "w.es").sound
+    with es.open(tmp_path / "w.es", "w") as again:
+        changes = again.add_sources("docs", prune=True)
+        assert (changes.unchanged, changes.pruned, len(again.documents)) == (2, 0, 2)
+
+
+def test_origins_of_a_path_that_is_not_utf8_are_salvaged(ws: es.Workspace, tmp_path: Path) -> None:
+    ws.add([es.Document("1", "one")])
+    ws.close()
+    record, new = tmp_path / "w.es" / "documents.sqlite", tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(record)) as connection:
+        connection.execute("INSERT INTO sources VALUES (1, x'2fff')")
+        connection.execute("INSERT INTO origins VALUES (1, 1, '1', 1)")
+        connection.commit()
+    salvage(record, new)
+    with closing(sqlite3.connect(new)) as connection:
+        found = connection.execute("SELECT path, key, number FROM origins JOIN sources")
+        assert found.fetchall() == [(b"/\xff", "1", 1)]
+
+
+def test_a_file_of_an_older_version_gets_the_tables_as_one(
+    ws: es.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws.close()
+    record = tmp_path / "w.es" / "documents.sqlite"
+    with closing(sqlite3.connect(record)) as connection:
+        for table in ("sources", "origins", "origins_since"):
+            connection.execute(f"DROP TABLE {table}")
+    monkeypatch.setattr(connection_module, "SCHEMA", schema.SCHEMA + "SELECT x FROM nowhere;")
+    with pytest.raises(es.WorkspaceError):
+        es.open(tmp_path / "w.es", "w")
+    assert record_faults(record) == []
+    with closing(sqlite3.connect(record)) as connection:
+        assert not schema.has_origins(connection)
 
 
 def test_corpora_are_sources_too(ws: es.Workspace, add: Add) -> None:
