@@ -138,6 +138,15 @@ def test_what_came_before_the_fault_is_kept(put: Put) -> None:
     assert all("before it are kept" in each or "cut short" in each for each in said)
 
 
+def test_a_tar_that_ends_within_a_file_is_left_out_from_there(put: Put) -> None:
+    whole = tarred({"a.txt": b"first", "b.txt": b"second " * 1_000, "c.txt": b"third"}, "w:")
+    put("box/a.tar", whole[:3_000])
+    texts, said = left_out(put("box/ok.txt", "ok").parent)
+    assert texts == ["first", "ok"]
+    assert "a.tar/b.txt: is damaged or cut short" in said[0]
+    assert "a.tar: the tar archive is damaged or cut short" in said[1]
+
+
 def test_bombs_end_with_a_reason(put: Put) -> None:
     texts, said = left_out(put("a.zip", zipped({"a.txt": b"kept", "bomb.txt": bytes(1 << 27)})))
     assert texts == ["kept"]
