@@ -88,6 +88,9 @@ def _zip_members(source: Opened, limit: int) -> Iterator[Member]:
                 continue
             try:
                 opened = archive.open(info)
+            except NotImplementedError:
+                _leave_out(source, name, "is packed in a way that cannot be read here")
+                continue
             except ZIP_ERRORS as error:
                 _leave_out(source, name, f"is damaged ({error})")
                 continue

@@ -35,13 +35,23 @@ _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in
 _BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
 _ZIPPED = frozenset({"docx", "odt", "epub"})
-# The first part of documents of Microsoft's Office.
-_OFFICE = b"[Content_Types].xml"
+# Documents that are ZIP files, too, and cannot be read.
+_OTHER_ZIPPED = frozenset({
+    ".xlsx", ".xlsm", ".xltx", ".xlsb", ".pptx", ".pptm", ".ppsx", ".potx", ".vsdx", ".ods",
+    ".odp", ".odg",
+})  # fmt: skip
+# Programs put the parts of documents of Microsoft's Office in different orders.
+_OFFICE = re.compile(
+    rb".{30}(\[Content_Types\]\.xml|_rels/\.rels|docProps/\w+\.xml|(word|xl|ppt|visio)/\w[\w/]*\.xml)",
+    re.DOTALL,
+)
+# A header of 30 bytes, which has the length of the name, and the name of the first part.
+_TYPED = re.compile(rb".{26}\x08\0..mimetype", re.DOTALL)
 
 _MAGIC = (
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
-    (b"PK\x03\x04", "an office document of another kind"),
+    (b"PK\x03\x04", "a document of another kind (such as a spreadsheet)"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old Office"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89PNG", "a PNG image"),
@@ -76,9 +86,9 @@ def archive_of(source: Opened, wanted: str) -> str | None:
     """
     sample, name = source.sample, without_suffix(source.name).lower()
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        named = _BY_SUFFIX.get(PurePath(name).suffix)
-        is_document = sample[30:38] == b"mimetype" or _OFFICE in sample
-        return None if is_document or _ZIPPED & {wanted, named} else "zip"
+        suffix = PurePath(name).suffix
+        is_document = _TYPED.match(sample) or _OFFICE.match(sample) or suffix in _OTHER_ZIPPED
+        return None if is_document or _ZIPPED & {wanted, _BY_SUFFIX.get(suffix)} else "zip"
     return "tar" if sample[257:262] == b"ustar" or name.endswith((".tar", ".tgz")) else None
 
 
@@ -108,14 +118,14 @@ def _markup(start: bytes) -> str:
 def _zipped(source: Opened) -> str:
     """Tell documents that are ZIP files by the names and types of their first parts."""
     sample = source.sample
-    if sample[30:38] == b"mimetype":
+    if _TYPED.match(sample):
         kind = sample[38:100]
         if kind.startswith(b"application/epub+zip"):
             return "epub"
         if kind.startswith(b"application/vnd.oasis.opendocument.text"):
             return "odt"
     # What is no document of Word is refused by `check_is_text`.
-    return "docx" if b"word/" in sample and _OFFICE in sample else "text"
+    return "docx" if b"word/" in sample and _OFFICE.match(sample) else "text"
 
 
 def _is_mail(start: bytes) -> bool:
