@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
+from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
 
 Read = Callable[..., list[Document]]
@@ -275,6 +276,81 @@ def test_xml_of_any_vocabulary(
     assert [(found.title, found.text) for found in read("a.xml")] == expected
 
 
+def test_no_text_beside_the_records_of_xml_is_lost_unsaid(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    book = "<book id='b{}'><title>T{}</title><abstract>Of books</abstract></book>"
+    put(
+        "a.xml",
+        "<shelf><info>About it</info>"
+        + "".join(book.format(n, n) for n in range(2))
+        + "<map><title>M</title><abstract>Of maps</abstract></map>"
+        + "<book>Loose <title>T3</title><abstract>Last</abstract> words</book></shelf>",
+    )
+    found = read("a.xml")
+    assert [(each.title, each.text) for each in found] == [
+        ("T0", "Of books"),
+        ("T1", "Of books"),
+        ("M", "Of maps"),
+        ("T3", "Last"),
+    ]
+    assert found[3].metadata == {"book": "Loose words"}
+    assert any("left out what is beside its records: <info>" in note for note in progress.notes)
+    long = "<r><t>word</t><u>v</u></r>" * 60_000
+    put("b.xml", f"<a><rows>{long}</rows><more><p>The rest</p></more></a>")
+    assert len(read("b.xml")) == 60_000
+    assert any("b.xml: left out what is beside its records: <more>" in n for n in progress.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "xml", "expected"),
+    [
+        (
+            "feed.rss",
+            "<rss xmlns:content='c' xmlns:media='m'><channel><title>News</title><link>x</link>"
+            "<description>All</description><image><title>News</title><url>u</url></image>"
+            "<item><title>A</title><media:title>A</media:title><guid>g1</guid>"
+            "<description>In short</description>"
+            "<content:encoded>&lt;p&gt;In &lt;b&gt;full&lt;/b&gt;&lt;/p&gt;</content:encoded>"
+            "</item></channel></rss>",
+            [("g1", "A", "In full")],
+        ),
+        (
+            "posts.xml",
+            "<posts><row Id='4' Title='Why' Body='&lt;p&gt;How so?&lt;/p&gt;'/>"
+            "<row Id='5' Body='So.'/></posts>",
+            [("4", "Why", "How so?"), ("5", "", "So.")],
+        ),
+        (
+            "fields.xml",
+            "<add>"
+            + "<doc><field name='id'>s</field><field name='text'>One</field></doc>" * 2
+            + "</add>",
+            [("s", "", "One"), ("s", "", "One")],
+        ),
+        (
+            "papers.xml",
+            "<PubmedArticleSet>"
+            + "<PubmedArticle><MedlineCitation><PMID>7</PMID><Article><ArticleTitle>On"
+            "</ArticleTitle><Abstract>Of it</Abstract></Article></MedlineCitation></PubmedArticle>"
+            * 2
+            + "</PubmedArticleSet>",
+            [("7", "On", "Of it"), ("7", "On", "Of it")],
+        ),
+        (
+            "list.opml",
+            "<opml><head><title>Subs</title></head><body><outline text='Of boats'/></body></opml>",
+            [("list.opml", "Subs", "Of boats")],
+        ),
+    ],
+)
+def test_xml_as_programs_write_it(
+    put: Put, read: Read, name: str, xml: str, expected: list[tuple[str, str, str]]
+) -> None:
+    put(name, xml)
+    assert [(each.id, each.title, each.text) for each in read(name)] == expected
+
+
 def test_xml_is_read_in_the_encoding_it_declares(put: Put, read: Read) -> None:
     put("a.xml", "<?xml version='1.0' encoding='windows-1251'?><d><p>Мир</p></d>".encode("cp1251"))
     put("b.xml", "<d><p>Мир</p></d>".encode("utf-16"))
@@ -285,6 +361,8 @@ BOMBS = {
     "laughs.xml": "<!DOCTYPE a [<!ENTITY x '0123456789'><!ENTITY y '&x;&x;&x;'>]><a>&y;</a>",
     "outside.xml": "<!DOCTYPE a SYSTEM 'none.dtd' [<!ENTITY x SYSTEM '{here}'>]><a>&x;safe</a>",
     "deep.xml": "<a>" * 100_000,
+    "comment.xml": "<a><!--" + "x" * (1 << 25),
+    "declares.xml": f"<!DOCTYPE a [{'<!ATTLIST a b CDATA #IMPLIED>' * 6_000}]><a/>",
     "cut.xml": "<a><p>text</p>",
     "no.docx": "text",
     "no.epub": zipped({"mimetype": "application/epub+zip"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
@@ -40,6 +41,9 @@ _OPEN_DOCUMENT = Flattening(
     }),
     signs={"s": " ", "tab": "\t", "line-break": "\n"},
 )  # fmt: skip
+# Of more titles than these that are empty, the next is not tried: one within another would be
+# flattened again.
+_TRIED = 10
 _WORD_FACTS = {
     "creator": "author", "created": "created", "modified": "modified", "subject": "subject",
     "keywords": "keywords", "language": "language",
@@ -86,7 +90,9 @@ def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     with zip_parts(source) as parts:
         body = _tree(source.name, parts, "content.xml")
         title, facts = _properties(source.name, parts, "meta.xml", _OPEN_FACTS)
-    heading = next((h for h in body.iter("h") if flat_text(h, _OPEN_DOCUMENT)), None)
+    heading = next(
+        (h for h in islice(body.iter("h"), _TRIED) if flat_text(h, _OPEN_DOCUMENT)), None
+    )
     if not title and heading is not None:
         title = flat_text(heading, _OPEN_DOCUMENT)
         heading.tag = "annotation"
@@ -141,11 +147,14 @@ def _mark_hidden(tree: Element) -> None:
 
 def _styled(body: Element, styles: tuple[str, ...]) -> str:
     """Take the first paragraph of a style out of the text, and return what it says."""
-    for paragraph in body.iter("p"):
-        style = paragraph.find("pPr/pStyle")
-        if style is None or not style.get("val", "").lower().endswith(styles):
-            continue
+    styled = (paragraph for paragraph in body.iter("p") if _has_style(paragraph, styles))
+    for paragraph in islice(styled, _TRIED):
         if title := flat_text(paragraph, _WORD):
             paragraph.tag = "hidden"
             return title
     return ""
+
+
+def _has_style(paragraph: Element, styles: tuple[str, ...]) -> bool:
+    style = paragraph.find("pPr/pStyle")
+    return style is not None and style.get("val", "").lower().endswith(styles)

@@ -48,6 +48,8 @@ _OFFICE = re.compile(
 # A header of 30 bytes, which has the length of the name, and the name of the first part.
 _TYPED = re.compile(rb".{26}\x08\0..mimetype", re.DOTALL)
 
+_XML = frozenset({".xml", ".rss", ".atom", ".rdf", ".opml", ".fb2", ".tei", ".nxml"})
+
 _MAGIC = (
     (b"%PDF-", "a PDF"),
     (b"PAR1", "a Parquet file"),
@@ -100,7 +102,7 @@ def _sniffed(source: Opened, suffix: str) -> str:
         return "parquet"
     if start.startswith(b"PK\x03\x04"):
         return _zipped(source)
-    if suffix == ".xml" or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
+    if suffix in _XML or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
         return _markup(start)
     if re.match(rb"From \S+ .*\d{4}\r?\n[\w-]+:", start):
         return "mbox"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEPTH_LIMIT = 500
 """Elements within elements; DocBook, TEI and JATS stay below 50."""
 
+# An internal subset has a few; those of DocBook and JATS, which are not fetched, some thousands.
+_DECLARATIONS = 5_000
+
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,40})[\"']")
 # An element costs about 60 bytes even when it has no text.
 _ELEMENT = 20
@@ -102,21 +105,25 @@ class _Parser:
         self._name, self._wanted, self._limit = name, wanted, limit
         self._path: list[str] = []
         self._builder: TreeBuilder | None = None
-        self._began = self._size = 0
+        self._began = self._size = self._fed = self._declared = 0
         self._done: list[Placed] = []
         self._expat = expat.ParserCreate("utf-8", "}")
         self._expat.buffer_text = True
+        self._expat.specified_attributes = True
         # Entities that are declared nowhere are handed to us.
         self._expat.UseForeignDTD(True)
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
         self._expat.CharacterDataHandler = self._data
         self._expat.EntityDeclHandler = self._entity
+        self._expat.AttlistDeclHandler = self._declare
         self._expat.SkippedEntityHandler = self._skipped
 
     def feed(self, chunk: str, *, final: bool = False) -> Iterator[Placed]:
+        data = chunk.encode("utf-8", "replace")
+        self._fed += len(data)
         try:
-            self._expat.Parse(chunk.encode("utf-8", "replace"), final)
+            self._expat.Parse(data, final)
         except expat.ExpatError as error:
             # What came before the fault is sound.
             yield from self._done
@@ -124,6 +131,10 @@ class _Parser:
             raise SourceFormatError(self._name, reason, error.lineno) from error
         yield from self._done
         self._done.clear()
+        # A tag that has not ended is held, and looked through again with each chunk.
+        if not final and self._fed - self._expat.CurrentByteIndex > self._limit:
+            reason = f"one tag or comment has more than {self._limit:,} bytes; repair the file"
+            raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._path.append(_local(tag))
@@ -158,9 +169,17 @@ class _Parser:
             raise too_long(self._name, self._limit, "characters", self._expat.CurrentLineNumber)
 
     def _entity(self, name: str, _: bool, value: str | None, *__: object) -> None:
+        self._declare()
         # One that holds others can grow a thousand times with each.
         if _ENTITY.search(value or ""):
             reason = f"its entity {name!r} holds other entities; leave it out"
+            raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
+
+    def _declare(self, *_: object) -> None:
+        # Declarations are kept, and those of attributes looked through at every tag.
+        self._declared += 1
+        if self._declared > _DECLARATIONS:
+            reason = f"declares more than {_DECLARATIONS:,} entities and attributes; leave it out"
             raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
 
     def _skipped(self, name: str, _: bool) -> None:
@@ -184,6 +203,7 @@ class Flattening:
         unseen: Elements that are left out with all that is in them.
         signs: Elements that stand for a piece of text.
         texts: Elements whose own text counts; None counts that of all, and what is between.
+        attributes: Attributes that are text, too; in lower case.
     """
 
     blocks: frozenset[str] | None = None
@@ -191,6 +211,7 @@ class Flattening:
     unseen: frozenset[str] = frozenset()
     signs: Mapping[str, str] = field(default_factory=dict)
     texts: frozenset[str] | None = None
+    attributes: frozenset[str] = frozenset()
 
 
 INLINE = frozenset({
@@ -208,6 +229,8 @@ def flat_text(root: Element, rules: Flattening) -> str:
         element, mark, ended = stack.pop()
         if not ended and element.tag not in rules.unseen:
             pieces += mark, rules.signs.get(element.tag, "")
+            if rules.attributes:
+                pieces += _said_by_attributes(element, rules)
             if rules.texts is None or element.tag in rules.texts:
                 pieces.append(element.text or "")
             stack.append((element, mark, True))
@@ -218,6 +241,11 @@ def flat_text(root: Element, rules: Flattening) -> str:
         if element is not root and rules.texts is None:
             pieces.append(element.tail or "")
     return tidy("".join(pieces))
+
+
+def _said_by_attributes(element: Element, rules: Flattening) -> list[str]:
+    said = [value for name, value in element.items() if name.lower() in rules.attributes]
+    return [f"{value}\n" for value in said]
 
 
 def _marks(parent: Element, rules: Flattening) -> Iterator[tuple[Element, str]]:
