@@ -221,6 +221,54 @@ def test_a_mailbox_is_its_mails(put: Put, read: Read, end: str) -> None:
         assert [each.id.rpartition("/")[2] for each in found] == ["1@b", f"{name}:2"]
 
 
+THUNDERBIRD = (
+    "From {}\nX-Mozilla-Status: 0001\nFrom: a@b\nSubject: one\nMessage-ID: <1@b>\n\nHello\n\n"
+    "From here on we walk.\nMore\n\nFrom {}\nX-Mozilla-Status: 0001\nFrom: c@d\nSubject: two\n\n"
+    "Bye\n"
+)
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "- Tue Mar 05 10:00:00 2024", "17@xxx Mon Jan 01 12:00:00 +0000 2024"]
+)
+def test_a_line_of_a_mail_that_begins_with_from_stays(put: Put, read: Read, sent: str) -> None:
+    put("Inbox", THUNDERBIRD.format(sent, sent))
+    assert [(each.title, each.text) for each in read("Inbox")] == [
+        ("one", "Hello\n\nFrom here on we walk.\nMore"),
+        ("two", "Bye"),
+    ]
+
+
+def test_mail_as_programs_write_it(put: Put, read: Read) -> None:
+    put("raw.eml", "From: Jürgen <a@b>\nSubject: Grüße\n\nText\n")
+    assert (read("raw.eml")[0].title, read("raw.eml")[0].metadata["from"]) == (
+        "Grüße",
+        "Jürgen <a@b>",
+    )
+    head = "From: a@b\nSubject: x\nContent-Type: text/plain; charset="
+    for charset, codec, text in (
+        ("gb2312", "gbk", "朱镕基"), ("iso-8859-1", "cp1252", "“yes” é"),
+        ("ks_c_5601-1987", "cp949", "똠방"), ("us-ascii", "utf-8", "“é”"),
+    ):  # fmt: skip
+        put("a.eml", f"{head}{charset}\n\n".encode() + text.encode(codec))
+        assert read("a.eml")[0].text == text
+    received = "Received: from x by y\n\tfor <a@b>; Tue, 5 Mar 2024 10:00:00 +0100\n" * 90
+    put("1700.M1P1.host,U=1:2,S", f"{received}From: a@b\nSubject: s\n\nbody\n")
+    assert [(each.title, each.text) for each in read("1700.M1P1.host,U=1:2,S")] == [("s", "body")]
+    put("memo", "From: Bob\nDate: 3 May\nRe: bridges\n\nText")
+    assert "Re: bridges" in read("memo")[0].text
+    parts = "From: a@b\nSubject: {}\nContent-Type: multipart/{}; boundary=zz\n\n--zz\n{}\n--zz\n{}"
+    inner = "Content-Type: message/rfc822\n\nSubject: inner\n\nits text\n--zz--"
+    put("forwarded.eml", parts.format("f", "mixed", "\nsee", inner))
+    assert read("forwarded.eml")[0].text == "see\ninner\nits text"
+    page, dates = "Content-Type: text/html\n\n<p>page</p>", "Content-Type: text/calendar\n\nBEGIN"
+    put("invitation.eml", parts.format("i", "alternative", page, dates))
+    assert read("invitation.eml")[0].text == "page"
+    words = "the boundary of it\n" * 200
+    put("words.eml", parts.format("w", "mixed", "\n" + words, "\nlast\n--zz--"))
+    assert read("words.eml")[0].text == words + "last"
+
+
 NOTEBOOK: dict[str, Any] = {
     "nbformat": 4,
     "metadata": {"kernelspec": {"language": "python"}},

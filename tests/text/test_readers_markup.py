@@ -152,7 +152,7 @@ def test_the_first_heading_is_the_title_of_a_page_without_one(put: Put, read: Re
 @pytest.mark.parametrize(
     ("meta", "codec", "said"),
     [('<meta charset="windows-1251">', "cp1251", "windows-1251"),
-     ('<meta http-equiv=Content-Type content="text/html; charset=Shift_JIS">', "shift_jis", "shi"),
+     ('<meta http-equiv=Content-Type content="text/html; charset=Shift_JIS">', "shift_jis", "cp932"),
      ("<meta charset=utf-8>", "utf-8", None), ("", "utf-8", None)],
 )  # fmt: skip
 def test_the_declared_encoding_is_honoured(

@@ -14,7 +14,8 @@ from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.byte_streams import buffered
-from embedsearch.text.reading.encodings import known_codec
+from embedsearch.text.reading.encodings import browsers_codec, known_codec
+from embedsearch.text.reading.formats import MAIL_BEGINS
 from embedsearch.text.reading.markup import html_text
 from embedsearch.text.reading.notices import LeftOut
 from embedsearch.text.reading.values import sound
@@ -32,10 +33,11 @@ MAIL_LIMIT = 2**26
 
 # Looking for encoded words takes the square of a header's length.
 _HEADER_LIMIT = 4_000
+_HTML, _FORWARDED = "text/html", "message/rfc822"
 _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
-_BOUNDARY = re.compile(rb"boundary", re.IGNORECASE)
+_BOUNDARY = re.compile(rb"boundary\s*\*?=", re.IGNORECASE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What email's parser, its decoders and codecs raise for what is no mail.
 _PARSER_ERRORS = (
@@ -90,8 +92,8 @@ def _chosen(facts: dict[str, MetadataValue], settings: ReadSettings) -> dict[str
 def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
     """Yield number and bytes of each mail.
 
-    One begins with a line `From ` after an empty line (RFC 4155); within a mail such lines have
-    a `>` before them.
+    One begins with a line `From ` after an empty line (RFC 4155). Within a mail such lines have a
+    `>` before them; as not all programs write it, the line has to look like one that separates.
     """
     stream = buffered(source.read)
     if not stream.readline(MAIL_LIMIT).startswith(b"From "):
@@ -99,7 +101,7 @@ def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
         raise SourceFormatError(source.name, reason)
     number, lines, size, after_empty = 1, list[bytes](), 0, False
     while line := stream.readline(MAIL_LIMIT):
-        if after_empty and line.startswith(b"From "):
+        if after_empty and line.startswith(b"From ") and MAIL_BEGINS.match(line[:1000]):
             yield number, _unquoted(lines)
             number, lines, size = number + 1, [], 0
             continue
@@ -145,13 +147,24 @@ def _facts(message: Message) -> dict[str, MetadataValue]:
 
 def _header(message: Message, name: str) -> str:
     """Return a header as text, its encoded words decoded (RFC 2047)."""
-    value = str(message.get(name, ""))[:_HEADER_LIMIT]
+    value = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
+    if "=?" not in value:
+        return sound(" ".join(_unescaped(value).split()))
+    value = value[:_HEADER_LIMIT]
     try:
         parts = decode_header(value)
     except _PARSER_ERRORS:
         parts = [(value, None)]
-    pieces = [part if isinstance(part, str) else _decoded(part, charset) for part, charset in parts]
+    pieces = [
+        _unescaped(part) if isinstance(part, str) else _decoded(part, charset)
+        for part, charset in parts
+    ]
     return sound(" ".join("".join(pieces).split()))
+
+
+def _unescaped(value: str) -> str:
+    """Return what the bytes of a header beyond ASCII say, which should have been encoded."""
+    return value if value.isascii() else _decoded(value.encode("utf-8", "surrogateescape"), None)
 
 
 def _date(value: str) -> str:
@@ -168,6 +181,8 @@ def _contents(message: Message) -> tuple[list[str], list[MetadataValue]]:
     while waiting:
         part = waiting.pop()
         if part.is_multipart():
+            if part.get_content_type() == _FORWARDED:
+                texts.extend(filter(None, (_header(each, "subject") for each in _wanted(part))))
             waiting.extend(reversed(_wanted(part)))
         elif part.get_content_disposition() == "attachment" or part.get_filename():
             attachments.append(_file_name(part))
@@ -182,7 +197,8 @@ def _wanted(part: Message) -> list[Message]:
     if part.get_content_subtype() != "alternative":
         return parts
     plain = [each for each in parts if each.get_content_type() == "text/plain" and _text(each)]
-    return plain[:1] or parts[-1:]
+    pages = [each for each in parts if each.is_multipart() or each.get_content_type() == _HTML]
+    return plain[:1] or pages[-1:] or parts[-1:]
 
 
 def _text(part: Message) -> str:
@@ -200,7 +216,8 @@ def _file_name(part: Message) -> str:
 
 def _decoded(data: bytes, charset: str | None) -> str:
     """Return bytes as text: as they say, else as UTF-8, else as windows-1252."""
-    for name in (known_codec(charset or ""), "utf-8"):
+    codec = known_codec(charset or "")
+    for name in (codec and browsers_codec(codec), codec, "utf-8"):
         with suppress(ValueError):
             if name:
                 return data.decode(name)

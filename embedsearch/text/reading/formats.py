@@ -69,6 +69,16 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b") | {127})
 _CONTROL_SHARE = 0.02
 
 
+MAIL_BEGINS = re.compile(rb"From (?:-|\S+@\S+|[^\r\n]*\d:\d\d[^\r\n]*)?[ \t]*\r?(?:\n|\Z)")
+"""The line before a mail in a mailbox (RFC 4155): from whom, and when; Thunderbird leaves out one
+or both."""
+
+_HEADERS = 2**16
+_OF_MAIL = frozenset({b"message-id", b"mime-version", b"received", b"return-path"})
+# All that a letter in plain text may have and lose nothing if it is read as a mail.
+_READ_HEADERS = frozenset({b"from", b"to", b"cc", b"date", b"subject"})
+
+
 def format_of(source: Opened) -> str:
     """Return the format of a source, one of `FORMATS`, never "auto".
 
@@ -104,9 +114,10 @@ def _sniffed(source: Opened, suffix: str) -> str:
         return _zipped(source)
     if suffix in _XML or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
         return _markup(start)
-    if re.match(rb"From \S+ .*\d{4}\r?\n[\w-]+:", start):
+    line = MAIL_BEGINS.match(start)
+    if line is not None and re.match(rb"[\w-]+:", start[line.end() :]):
         return "mbox"
-    if _is_mail(start):
+    if _is_mail(source.sample[:_HEADERS].lstrip()):
         return "eml"
     return "jsonl" if _is_json_line(start, source) else "text"
 
@@ -134,9 +145,12 @@ def _is_mail(start: bytes) -> bool:
     """Tell a mail from other text by its headers."""
     head = start.replace(b"\r\n", b"\n").partition(b"\n\n")[0].lower()
     lines = head.split(b"\n")
-    names = {line.partition(b":")[0] for line in lines}
-    are_headers = all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines)
-    return are_headers and b"from" in names and bool(names & {b"date", b"message-id", b"subject"})
+    if not all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines[:-1]):
+        return False
+    names = {line.partition(b":")[0] for line in lines if b":" in line and not line[:1].isspace()}
+    return b"from" in names and (
+        bool(names & _OF_MAIL) or (len(names) > 1 and names <= _READ_HEADERS)
+    )
 
 
 def _is_json_line(start: bytes, source: Opened) -> bool:
