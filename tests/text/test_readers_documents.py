@@ -129,7 +129,7 @@ def test_open_documents(put: Put, read: Read) -> None:
     assert found.text == "two words\nnext\na note\npier"
 
 
-def epub(**others: str) -> bytes:
+def epub(**others: str | bytes) -> bytes:
     return zipped(
         {
             "mimetype": "application/epub+zip",
@@ -155,6 +155,19 @@ def test_a_book_is_its_chapters_in_reading_order(put: Put, read: Read) -> None:
         ("3", "The Book: End", "Then."),
     ]
     assert read("b.epub")[0].metadata == {"author": "Ada; Bo"}
+
+
+def test_the_chapters_of_a_book_are_xhtml_and_one_may_be_missing(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    page = "<?xml version='1.0' encoding='windows-1251'?><html><head><title/></head>{}</html>"
+    spine = epub(**{"O__c1.xhtml": page.format("<body><p>Мир</p></body>").encode("cp1251")})
+    put("b.epub", spine.replace(b"O/p.xhtml", b"O/q.xhtml"))
+    assert [(found.title, found.text) for found in read("b.epub")] == [
+        ("The Book", "Мир"),
+        ("The Book: End", "Then."),
+    ]
+    assert any("b.epub, chapter 2: O/p.xhtml is missing" in note for note in progress.notes)
 
 
 def test_an_encrypted_book_is_refused(put: Put, read: Read) -> None:

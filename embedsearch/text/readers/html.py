@@ -9,6 +9,7 @@ from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.encodings import bom_encoding, browsers_codec, decoded, known_codec
 from embedsearch.text.reading.markup import title_and_text
+from embedsearch.text.reading.xml_tree import declared_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,6 @@ def decode_html(data: bytes) -> str:
 def _declared(sample: bytes) -> str | None:
     match = _CHARSET.search(sample[:4096])
     if match is None:
-        return None
+        return declared_encoding(sample)
     name = known_codec(match[1].decode("ascii", "replace"))
     return None if name is None else _OF_PAGES.get(name) or browsers_codec(name)
