@@ -139,6 +139,19 @@ def test_empty_titles_within_titles_are_not_each_flattened(put: Put, limited: Li
     assert results == ["(1, 1)"] * 3
 
 
+def test_no_mail_takes_longer_than_its_length(put: Put, limited: Limited) -> None:
+    head = "From: a@b\nSubject: x\n"
+    files = {
+        "parameters.eml": f"{head}Content-Type: text/plain; {'a=b;' * 2_000_000}\n\nx",
+        "lines.eml": f"{head}\n" + "a\n" * 20_000_000,
+        "lines.mbox": f"From a@b Fri May  1 10:00:00 2020\n{head}\n" + "a\n" * 20_000_000,
+    }
+    results, peak = limited([("read", str(put(name, text))) for name, text in files.items()])
+    assert results[0] == "(1, 1)"
+    assert all(result.startswith("(1, 4") for result in results[1:])
+    assert peak < 600 * 2**20
+
+
 def zipped(parts: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:

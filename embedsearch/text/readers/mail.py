@@ -7,6 +7,7 @@ from contextlib import suppress
 from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header
+from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,8 @@ MAIL_LIMIT = 2**26
 
 # Looking for encoded words takes the square of a header's length.
 _HEADER_LIMIT = 4_000
+# The parser holds each line apart. Files in Base64 have a million within the limit of a mail.
+_LINES_LIMIT = 4_000_000
 _HTML, _FORWARDED = "text/html", "message/rfc822"
 _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
@@ -44,6 +47,14 @@ _PARSER_ERRORS = (
     AssertionError, AttributeError, LookupError, MessageError, OverflowError, RecursionError,
     TypeError, ValueError,
 )  # fmt: skip
+
+
+class _Bounded(Compat32):
+    """A policy of the parser; the parameters of a header take it the square of their length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_HEADER_LIMIT] if name.lower().startswith("content-") else value
 
 
 class _Mail(NamedTuple):
@@ -99,32 +110,30 @@ def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
     if not stream.readline(MAIL_LIMIT).startswith(b"From "):
         reason = 'is not a mailbox: its first line does not begin with "From "'
         raise SourceFormatError(source.name, reason)
-    number, lines, size, after_empty = 1, list[bytes](), 0, False
+    number, data, size, after_empty = 1, bytearray(), 0, False
     while line := stream.readline(MAIL_LIMIT):
         if after_empty and line.startswith(b"From ") and MAIL_BEGINS.match(line[:1000]):
-            yield number, _unquoted(lines)
-            number, lines, size = number + 1, [], 0
+            yield number, _QUOTED_FROM.sub(rb"\1", data)
+            number, data, size = number + 1, bytearray(), 0
             continue
         after_empty = not line.strip()
         before, size = size, size + len(line)
         if size <= MAIL_LIMIT:
-            lines.append(line)
+            data += line
         elif before <= MAIL_LIMIT:
             reason = f"has more than {MAIL_LIMIT:,} bytes; what is beyond was not read"
             source.notices.leave_out(LeftOut(f"{source.name}, mail {number}", reason))
-    yield number, _unquoted(lines)
-
-
-def _unquoted(lines: list[bytes]) -> bytes:
-    return _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+    yield number, _QUOTED_FROM.sub(rb"\1", data)
 
 
 def _parsed(data: bytes) -> _Mail:
     """Return what a mail says; what cannot be parsed as one is its text."""
+    if data.count(b"\n") + data.count(b"\r") > _LINES_LIMIT:
+        return _Mail("", _decoded(data, None).strip(), {})
     try:
         if len(_BOUNDARY.findall(data)) > _BOUNDARIES_LIMIT:
             data = data.replace(b"multipart/", b"text/")
-        message = message_from_bytes(data)
+        message = message_from_bytes(data, policy=_Bounded())
         texts, attachments = _contents(message)
         facts = _facts(message)
     except _PARSER_ERRORS:
