@@ -252,6 +252,21 @@ def test_a_line_of_a_mail_that_begins_with_from_stays(put: Put, read: Read, sent
     ]
 
 
+def test_one_enormous_mail_does_not_end_a_mailbox(put: Put) -> None:
+    to, parts = "someone@example.org, " * 60_000, "--z\nContent-Disposition: attachment\n\nx\n"
+    put(
+        "box.mbox",
+        f"From a@b Fri May  1 10:00:00 2020\nMessage-ID: <{'m' * 9_000}@b>\nTo: {to}\nCc: {to}\n"
+        f"Subject: {'long ' * 30_000}\nContent-Type: multipart/mixed; boundary=z\n\n"
+        f"{parts * 12_000}--z\n\ntext\n--z--\n\n"
+        "From a@b Fri May  1 10:00:00 2020\nSubject: next\n\nmore\n",
+    )
+    with es.create(put("x", "").parent / "w.es") as ws:
+        changes = ws.add_sources(put("x", "").parent / "box.mbox")
+        assert (changes.added, changes.left_out) == (2, ())
+        assert [ws.documents[id].text for id in ws.documents] == ["text", "more"]
+
+
 def test_mail_as_programs_write_it(put: Put, read: Read) -> None:
     put("raw.eml", "From: Jürgen <a@b>\nSubject: Grüße\n\nText\n")
     assert (read("raw.eml")[0].title, read("raw.eml")[0].metadata["from"]) == (

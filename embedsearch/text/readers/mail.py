@@ -37,6 +37,8 @@ _HEADER_LIMIT = 4_000
 # The parser holds each line apart. Files in Base64 have a million within the limit of a mail.
 _LINES_LIMIT = 4_000_000
 _HTML, _FORWARDED = "text/html", "message/rfc822"
+# The store would refuse more of a header, an id or a list, and with it the rest of a mailbox.
+_KEPT, _LONGEST_ID, _ATTACHMENTS = 50_000, 1_000, 1_000
 _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
@@ -139,7 +141,7 @@ def _parsed(data: bytes) -> _Mail:
     except _PARSER_ERRORS:
         return _Mail("", _decoded(data, None).strip(), {})
     if attachments:
-        facts["attachments"] = attachments
+        facts["attachments"] = attachments[:_ATTACHMENTS]
     return _Mail(_header(message, "subject"), "\n".join(texts), facts)
 
 
@@ -149,7 +151,8 @@ def _facts(message: Message) -> dict[str, MetadataValue]:
     }
     if date := _date(_header(message, "date")):
         facts["date"] = date
-    if id_ := _header(message, "message-id").strip("<> "):
+    id_ = _header(message, "message-id").strip("<> ")
+    if 0 < len(id_) <= _LONGEST_ID:
         facts["message_id"] = id_
     return facts
 
@@ -158,7 +161,7 @@ def _header(message: Message, name: str) -> str:
     """Return a header as text, its encoded words decoded (RFC 2047)."""
     value = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
     if "=?" not in value:
-        return sound(" ".join(_unescaped(value).split()))
+        return sound(" ".join(_unescaped(value[:_KEPT]).split()))
     value = value[:_HEADER_LIMIT]
     try:
         parts = decode_header(value)

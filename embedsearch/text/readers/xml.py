@@ -39,6 +39,7 @@ _ANY = Flattening(unseen=frozenset({"script", "style"}), attributes=_TEXT_ATTRIB
 _TITLES = ("article-title", "title", "ArticleTitle", "head", "heading")
 # Of more elements than these that have no text, the next is not tried.
 _TRIED = 10
+_LONGEST_TITLE = 10_000
 _IDS = (
     "id", "identifier", "MedlineCitation/PMID", "PMID", "docno", "DOCNO", "guid",
     "header/identifier",
@@ -133,7 +134,7 @@ def _take(element: Element, tags: tuple[str, ...]) -> str:
     for tag in tags:
         # One of another within it would be flattened again.
         for found in islice(element.iter(tag), _TRIED):
-            if text := flat_text(found, _ANY):
+            if 0 < len(text := flat_text(found, _ANY)) <= _LONGEST_TITLE:
                 found.tag = "script"
                 return text.replace("\n", " ")
     return ""
