@@ -465,6 +465,12 @@ def test_what_cannot_be_read_is_one_clear_error(put: Put, read: Read, name: str)
     assert str(path) in str(error.value)
 
 
+def test_a_word_document_with_a_password_is_named_as_such(put: Put, read: Read) -> None:
+    put("locked.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(es.SourceFormatError, match="needs a password"):
+        read("locked.docx")
+
+
 def test_a_mail_with_parts_without_end_is_read_all_the_same(put: Put, read: Read) -> None:
     parts = "".join(
         f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(2_000)
