@@ -129,6 +129,12 @@ def test_open_documents(put: Put, read: Read) -> None:
     assert found.text == "two words\nnext\na note\npier"
 
 
+def test_a_subtitle_is_no_title(put: Put, read: Read) -> None:
+    below, above = paragraph(run("below"), style="Untertitel"), paragraph(run("T"), style="Titel")
+    put("a.docx", docx(paragraph(run("sub"), style="Subtitle") + below + above))
+    assert (read("a.docx")[0].title, read("a.docx")[0].text) == ("T", "sub\nbelow")
+
+
 def epub(**others: str | bytes) -> bytes:
     return zipped(
         {
@@ -425,6 +431,17 @@ def test_xml_as_programs_write_it(
 ) -> None:
     put(name, xml)
     assert [(each.id, each.title, each.text) for each in read(name)] == expected
+
+
+def test_xml_that_is_nearly_sound_is_read(put: Put, read: Read) -> None:
+    put(
+        "a.xml",
+        "\n<?xml version='1.0'?><a><p>one \x0b &#x1F; &#55357;&#56832; &#233;&lt;</p>"
+        + "<x:b>" + "w&#55357;&#56832;" * 100_000 + "</x:b></a>",
+    )  # fmt: skip
+    first, last = read("a.xml")[0].text.split("\n")
+    assert first == "one \U0001f600 é<"
+    assert last == "w\U0001f600" * 100_000
 
 
 def test_xml_is_read_in_the_encoding_it_declares(put: Put, read: Read) -> None:

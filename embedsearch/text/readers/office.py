@@ -44,6 +44,9 @@ _OPEN_DOCUMENT = Flattening(
 # Of more titles than these that are empty, the next is not tried: one within another would be
 # flattened again.
 _TRIED = 10
+# As Word calls its styles in some languages, without letters beyond ASCII.
+_TITLES = ("title", "titel", "titre", "ttulo", "titolo")
+_HEADINGS = ("heading1", "berschrift1", "titre1", "ttulo1", "titolo1")
 _WORD_FACTS = {
     "creator": "author", "created": "created", "modified": "modified", "subject": "subject",
     "keywords": "keywords", "language": "language",
@@ -76,7 +79,7 @@ def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         said, facts = _properties(source.name, parts, "docProps/core.xml", _WORD_FACTS)
     for tree in (body, *notes):
         _mark_hidden(tree)
-    title = _styled(body, ("title",)) or said or _styled(body, ("heading1", "berschrift1"))
+    title = _styled(body, _TITLES) or said or _styled(body, _HEADINGS)
     text = "\n".join(filter(None, (flat_text(tree, _WORD) for tree in (body, *notes))))
     yield from _found(title, text, facts, settings)
 
@@ -157,4 +160,4 @@ def _styled(body: Element, styles: tuple[str, ...]) -> str:
 
 def _has_style(paragraph: Element, styles: tuple[str, ...]) -> bool:
     style = paragraph.find("pPr/pStyle")
-    return style is not None and style.get("val", "").lower().endswith(styles)
+    return style is not None and style.get("val", "").lower() in styles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html import unescape
+from html import escape, unescape
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -13,6 +13,7 @@ from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.encodings import bom_encoding, known_codec
 from embedsearch.text.reading.markup import tidy
 from embedsearch.text.reading.opening import TREE_LIMIT, Opened, too_long
+from embedsearch.text.reading.values import sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 DEPTH_LIMIT = 500
 """Elements within elements; DocBook, TEI and JATS stay below 50."""
 
+_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_CHARACTER = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});)+")
+_OF_REFERENCES = "&#x;0123456789abcdefABCDEF"
+_HELD = 1_000
 # An internal subset has a few; those of DocBook and JATS, which are not fetched, some thousands.
 _DECLARATIONS = 5_000
 
@@ -81,7 +87,7 @@ def elements(
             line.
     """
     parser = _Parser(name, wanted, limit)
-    for chunk in chunks:
+    for chunk in _sound_xml(chunks):
         yield from parser.feed(chunk)
     yield from parser.feed("", final=True)
 
@@ -98,6 +104,37 @@ def xml_tree(name: str, data: bytes) -> Element:
     raise SourceFormatError(name, "is empty; the file is damaged, write it again")
 
 
+def _sound_xml(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield XML without what many programs write and XML does not have.
+
+    That is blanks before the declaration, control characters, and characters written as two
+    halves of a surrogate pair.
+    """
+    held = ""
+    for number, chunk in enumerate(chunks):
+        text = held + (chunk if number else chunk.lstrip("\ufeff \t\r\n"))
+        # What may be a part of references stays together.
+        end = len(text.rstrip(_OF_REFERENCES))
+        if len(text) - end > _HELD:
+            end = len(text)
+        held = text[end:]
+        yield _repaired(text[:end])
+    yield _repaired(held)
+
+
+def _repaired(text: str) -> str:
+    return _REFERENCES.sub(_sound_references, _CONTROLS.sub(" ", text))
+
+
+def _sound_references(run: re.Match[str]) -> str:
+    digits = run[0].removeprefix("&#").removesuffix(";").split(";&#")
+    codes = [int(each[1:], 16) if each[0] == "x" else int(each) for each in digits]
+    if all(_CHARACTER.match(chr(min(code, 0x10FFFF))) for code in codes):
+        return run[0]
+    said = sound("".join(chr(min(code, 0x10FFFF)) for code in codes))
+    return escape(_CONTROLS.sub(" ", said))
+
+
 class _Parser:
     """Builds trees of wanted elements alone."""
 
@@ -107,7 +144,7 @@ class _Parser:
         self._builder: TreeBuilder | None = None
         self._began = self._size = self._fed = self._declared = 0
         self._done: list[Placed] = []
-        self._expat = expat.ParserCreate("utf-8", "}")
+        self._expat = expat.ParserCreate("utf-8")
         self._expat.buffer_text = True
         self._expat.specified_attributes = True
         # Entities that are declared nowhere are handed to us.
@@ -146,9 +183,8 @@ class _Parser:
                 return
             self._builder, self._began, self._size = TreeBuilder(), len(self._path), 0
         self._grow(_ELEMENT + sum(map(len, attributes.values())))
-        self._builder.start(
-            self._path[-1], {_local(key): value for key, value in attributes.items()}
-        )
+        said = {_local(k): v for k, v in attributes.items() if not k.startswith("xmlns")}
+        self._builder.start(self._path[-1], said)
 
     def _end(self, _: str) -> None:
         if self._builder is not None:
@@ -189,7 +225,8 @@ class _Parser:
 
 
 def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    # Prefixes that are declared nowhere are no error: namespaces are not looked at.
+    return tag.rpartition(":")[2] or tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
