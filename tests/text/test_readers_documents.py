@@ -318,6 +318,9 @@ def test_a_notebook_is_its_cells(put: Put, read: Read) -> None:
     (found,) = read("n.ipynb")
     assert (found.title, found.text) == ("Tides", "How high they are.\nhigh = 3")
     assert found.metadata == {"language": "python"}
+    picture = {"cell_type": "code", "source": "", "outputs": [{"image/png": "A" * (1 << 25)}]}
+    put("n.ipynb", json.dumps({**NOTEBOOK, "cells": [*NOTEBOOK["cells"], picture]}))
+    assert read("n.ipynb")[0].text == found.text
     cells = [{"cell_type": "heading", "source": "Old"}, {"cell_type": "code", "input": ["x\n"]}]
     put("n.ipynb", json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}))
     assert (read("n.ipynb")[0].title, read("n.ipynb")[0].text) == ("Old", "x")
@@ -464,6 +467,7 @@ BOMBS = {
     "sheet.xlsx": zipped({"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<w/>"}),
     "note.rtf": "{\\rtf1 text}",
     "list.ipynb": "[1, 2]",
+    "many.ipynb": "[" * 1_000_001,
     "odd.ipynb": '{"cells": [3]}',
     "no.mbox": "text without mail",
 }
