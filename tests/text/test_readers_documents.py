@@ -423,6 +423,26 @@ def test_no_text_beside_the_records_of_xml_is_lost_unsaid(
             [("7", "On", "Of it"), ("7", "On", "Of it")],
         ),
         (
+            "endnote.xml",
+            "<xml><records>"
+            + "<record><titles><title><style face='normal'>On it</style></title></titles>"
+            "<abstract><style>Words</style></abstract></record>" * 2 + "</records></xml>",
+            [("endnote.xml:1", "On it", "Words"), ("endnote.xml:2", "On it", "Words")],
+        ),
+        (
+            "book.xml",
+            "<book><title>B</title>"
+            + "<chapter><title>C</title><para>P</para><code>c</code><para>Q</para></chapter>" * 2
+            + "</book>",
+            [("book.xml:1", "C", "P\nc\nQ"), ("book.xml:2", "C", "P\nc\nQ")],
+        ),
+        (
+            "picture.svg",
+            "<?xml version='1.0'?><svg><style>a {b: c}</style><title>T</title><text>Seen</text>"
+            "</svg>",
+            [("picture.svg", "T", "Seen")],
+        ),
+        (
             "list.opml",
             "<opml><head><title>Subs</title></head><body><outline text='Of boats'/></body></opml>",
             [("list.opml", "Subs", "Of boats")],

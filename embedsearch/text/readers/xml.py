@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 
 # What outlines, mind maps and exports of messages call their texts.
 _TEXT_ATTRIBUTES = frozenset({"text", "body"})
-_ANY = Flattening(unseen=frozenset({"script", "style"}), attributes=_TEXT_ATTRIBUTES)
+# No element has this name; those that were taken for a title or an id get it.
+_TAKEN = "#taken"
+_ANY = Flattening(unseen=frozenset({_TAKEN}), attributes=_TEXT_ATTRIBUTES)
+# Elsewhere a style may hold text, as in the exports of EndNote.
+_PAGE = replace(_ANY, unseen=frozenset({_TAKEN, "script", "style"}))
+_RULES = {
+    "html": _PAGE,
+    "svg": _PAGE,
+    "FictionBook": replace(_PAGE, unseen=frozenset({_TAKEN, "binary"})),
+}
 # The title of an article in JATS; of a text in TEI, DocBook, DITA and most others.
 _TITLES = ("article-title", "title", "ArticleTitle", "head", "heading")
 # Of more elements than these that have no text, the next is not tried.
@@ -44,11 +53,13 @@ _IDS = (
     "id", "identifier", "MedlineCitation/PMID", "PMID", "docno", "DOCNO", "guid",
     "header/identifier",
 )  # fmt: skip
+# Of these the parts are read in order, however few kinds there are.
+_PROSE = frozenset({"appendix", "chapter", "div", "part", "preface", "scene", "sec", "section"})
 # The items of RSS and Atom are records however few they are.
 _FEEDS = (("rss", "channel", "item"), ("feed", "entry"), ("RDF", "item"))
 # A field is called by this, where all of a record are of one name (Solr, MySQL).
 _NAME = "name"
-_HTML = re.compile(r"<(?:p|div|br|a|b|i|em|strong|span|ul|ol|h[1-6]|img|table)\b[^<>]*>")
+_HTML = re.compile(r"<(?:p|div|br|a|b|i|em|strong|span|ul|ol|h[1-6]|img|table|en-note)\b[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +126,8 @@ def _each(source: Opened, chunks: Iterable[str], records: _Records) -> Iterator[
 
 def _whole(source: Opened, chunks: Iterable[str]) -> Iterator[Found]:
     for element, _ in elements(source.name, chunks, lambda _: True):
-        title = _take(element, _TITLES)
-        if (text := flat_text(element, _ANY)) or title:
+        title, rules = _take(element, _TITLES), _RULES.get(element.tag, _ANY)
+        if (text := flat_text(element, rules)) or title:
             yield Found(Document("", text, {}, title))
 
 
@@ -135,7 +146,7 @@ def _take(element: Element, tags: tuple[str, ...]) -> str:
         # One of another within it would be flattened again.
         for found in islice(element.iter(tag), _TRIED):
             if 0 < len(text := flat_text(found, _ANY)) <= _LONGEST_TITLE:
-                found.tag = "script"
+                found.tag = _TAKEN
                 return text.replace("\n", " ")
     return ""
 
@@ -147,7 +158,7 @@ def _own_id(element: Element) -> str:
             return value
         field = element.find(name)
         if field is not None and (value := (field.text or "").strip()):
-            field.tag = "script"
+            field.tag = _TAKEN
             return value
     return ""
 
@@ -205,7 +216,7 @@ def _records(source: Opened, settings: ReadSettings) -> _Records | None:
         return None
     found = _Records(path, are_rows=False)
     same = [placed.element for placed in with_fields if found.has(placed)]
-    return _Records(path, are_rows=all(map(_is_row, same)))
+    return _Records(path, are_rows=path[-1] not in _PROSE and all(map(_is_row, same)))
 
 
 def _children(source: Opened, settings: ReadSettings, depth: int) -> list[Placed]:
