@@ -124,6 +124,25 @@ def test_a_backup_among_texts_is_left_out_as_a_whole(put: Put) -> None:
     ]
 
 
+def test_an_archive_is_told_from_documents_that_are_zip_files(put: Put, read: Read) -> None:
+    body = '<w:document xmlns:w="w"><w:p><w:r><w:t>In Word</w:t></w:r></w:p></w:document>'
+    word = {"[Content_Types].xml": b"<Types/>", "word/document.xml": body.encode()}
+    stored = zipped(
+        {"word/a.txt": b"A", "b.docx": zipped(word), "mimetypes.txt": b"M"}, zipfile.ZIP_STORED
+    )
+    put("x.zip", stored)
+    put("nameless", stored)
+    for name in ("x.zip", "nameless"):
+        assert [found.text for found in read(name)] == ["A", "In Word", "M"]
+    sheet = b"<sheetData>" + b"<row><c><v>1</v></c></row>" * 50_000 + b"</sheetData>"
+    # openpyxl writes the list of types last.
+    workbook = {"docProps/app.xml": b"", "xl/worksheets/sheet1.xml": sheet, "xl/workbook.xml": b""}
+    book = zipped({**workbook, "[Content_Types].xml": b"<Types/>"}, zipfile.ZIP_STORED)
+    for name in ("book.xlsx", "book"):
+        with pytest.raises(es.SourceFormatError, match="such as a spreadsheet"):
+            left_out(put(name, book))
+
+
 def test_links_and_devices_in_a_tar_are_left_out(put: Put) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
@@ -148,6 +167,15 @@ def test_what_came_before_the_fault_is_kept(put: Put) -> None:
     assert 2 < len(texts) < 42
     assert len(said) == 2
     assert all("before it are kept" in each or "cut short" in each for each in said)
+
+
+def test_a_tar_that_ends_within_a_file_is_left_out_from_there(put: Put) -> None:
+    whole = tarred({"a.txt": b"first", "b.txt": b"second " * 1_000, "c.txt": b"third"}, "w:")
+    put("box/a.tar", whole[:3_000])
+    texts, said = left_out(put("box/ok.txt", "ok").parent)
+    assert texts == ["first", "ok"]
+    assert "a.tar/b.txt: is damaged or cut short" in said[0]
+    assert "a.tar: the tar archive is damaged or cut short" in said[1]
 
 
 def test_bombs_end_with_a_reason(put: Put) -> None:

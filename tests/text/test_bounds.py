@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,41 @@ def test_what_unpacks_to_more_than_a_document_is_refused_before_memory_is_taken(
     assert all("one document has more than" in result for result in results[:-1]), results
     assert "one document has more than 16,777,216 characters" in results[-1]
     assert peak < 700 * 2**20
+
+
+def test_empty_titles_within_titles_are_not_each_flattened(put: Put, limited: Limited) -> None:
+    def nested(tag: str, inside: str = "") -> str:
+        return f"<{tag}>{inside}" * 400 + "<x/>" * 100_000 + f"</{tag}>" * 400
+
+    body = nested("p", "<pPr><pStyle val='Title'/></pPr>")
+    files = {
+        "a.xml": f"<?xml version='1.0'?><a>{nested('title')}<p>t</p></a>".encode(),
+        "b.docx": zipped({"word/document.xml": f"<d>{body}<p><t>t</t></p></d>"}),
+        "c.odt": zipped({"content.xml": f"<d>{nested('h')}<p>t</p></d>"}),
+    }
+    results, _ = limited([("read", str(put(name, data))) for name, data in files.items()])
+    assert results == ["(1, 1)"] * 3
+
+
+def test_no_mail_takes_longer_than_its_length(put: Put, limited: Limited) -> None:
+    head = "From: a@b\nSubject: x\n"
+    files = {
+        "parameters.eml": f"{head}Content-Type: text/plain; {'a=b;' * 2_000_000}\n\nx",
+        "lines.eml": f"{head}\n" + "a\n" * 20_000_000,
+        "lines.mbox": f"From a@b Fri May  1 10:00:00 2020\n{head}\n" + "a\n" * 20_000_000,
+    }
+    results, peak = limited([("read", str(put(name, text))) for name, text in files.items()])
+    assert results[0] == "(1, 1)"
+    assert all(result.startswith("(1, 4") for result in results[1:])
+    assert peak < 600 * 2**20
+
+
+def zipped(parts: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in parts.items():
+            file.writestr(name, text)
+    return out.getvalue()
 
 
 def test_hostile_xml_is_refused(put: Put, limited: Limited) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
+from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
 
 Read = Callable[..., list[Document]]
@@ -128,7 +129,13 @@ def test_open_documents(put: Put, read: Read) -> None:
     assert found.text == "two words\nnext\na note\npier"
 
 
-def epub(**others: str) -> bytes:
+def test_a_subtitle_is_no_title(put: Put, read: Read) -> None:
+    below, above = paragraph(run("below"), style="Untertitel"), paragraph(run("T"), style="Titel")
+    put("a.docx", docx(paragraph(run("sub"), style="Subtitle") + below + above))
+    assert (read("a.docx")[0].title, read("a.docx")[0].text) == ("T", "sub\nbelow")
+
+
+def epub(**others: str | bytes) -> bytes:
     return zipped(
         {
             "mimetype": "application/epub+zip",
@@ -154,6 +161,19 @@ def test_a_book_is_its_chapters_in_reading_order(put: Put, read: Read) -> None:
         ("3", "The Book: End", "Then."),
     ]
     assert read("b.epub")[0].metadata == {"author": "Ada; Bo"}
+
+
+def test_the_chapters_of_a_book_are_xhtml_and_one_may_be_missing(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    page = "<?xml version='1.0' encoding='windows-1251'?><html><head><title/></head>{}</html>"
+    spine = epub(**{"O__c1.xhtml": page.format("<body><p>Мир</p></body>").encode("cp1251")})
+    put("b.epub", spine.replace(b"O/p.xhtml", b"O/q.xhtml"))
+    assert [(found.title, found.text) for found in read("b.epub")] == [
+        ("The Book", "Мир"),
+        ("The Book: End", "Then."),
+    ]
+    assert any("b.epub, chapter 2: O/p.xhtml is missing" in note for note in progress.notes)
 
 
 def test_an_encrypted_book_is_refused(put: Put, read: Read) -> None:
@@ -229,6 +249,69 @@ def test_ids_are_made_for_mails_and_records_of_xml_if_asked(put: Put, read: Read
     assert [each.id for each in made] == ["box.mbox:1", "a.xml:1", "a.xml:2"]
 
 
+THUNDERBIRD = (
+    "From {}\nX-Mozilla-Status: 0001\nFrom: a@b\nSubject: one\nMessage-ID: <1@b>\n\nHello\n\n"
+    "From here on we walk.\nMore\n\nFrom {}\nX-Mozilla-Status: 0001\nFrom: c@d\nSubject: two\n\n"
+    "Bye\n"
+)
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "- Tue Mar 05 10:00:00 2024", "17@xxx Mon Jan 01 12:00:00 +0000 2024"]
+)
+def test_a_line_of_a_mail_that_begins_with_from_stays(put: Put, read: Read, sent: str) -> None:
+    put("Inbox", THUNDERBIRD.format(sent, sent))
+    assert [(each.title, each.text) for each in read("Inbox")] == [
+        ("one", "Hello\n\nFrom here on we walk.\nMore"),
+        ("two", "Bye"),
+    ]
+
+
+def test_one_enormous_mail_does_not_end_a_mailbox(put: Put) -> None:
+    to, parts = "someone@example.org, " * 60_000, "--z\nContent-Disposition: attachment\n\nx\n"
+    put(
+        "box.mbox",
+        f"From a@b Fri May  1 10:00:00 2020\nMessage-ID: <{'m' * 9_000}@b>\nTo: {to}\nCc: {to}\n"
+        f"Subject: {'long ' * 30_000}\nContent-Type: multipart/mixed; boundary=z\n\n"
+        f"{parts * 12_000}--z\n\ntext\n--z--\n\n"
+        "From a@b Fri May  1 10:00:00 2020\nSubject: next\n\nmore\n",
+    )
+    with es.create(put("x", "").parent / "w.es") as ws:
+        changes = ws.add_sources(put("x", "").parent / "box.mbox")
+        assert (changes.added, changes.left_out) == (2, ())
+        assert [ws.documents[id].text for id in ws.documents] == ["text", "more"]
+
+
+def test_mail_as_programs_write_it(put: Put, read: Read) -> None:
+    put("raw.eml", "From: Jürgen <a@b>\nSubject: Grüße\n\nText\n")
+    assert (read("raw.eml")[0].title, read("raw.eml")[0].metadata["from"]) == (
+        "Grüße",
+        "Jürgen <a@b>",
+    )
+    head = "From: a@b\nSubject: x\nContent-Type: text/plain; charset="
+    for charset, codec, text in (
+        ("gb2312", "gbk", "朱镕基"), ("iso-8859-1", "cp1252", "“yes” é"),
+        ("ks_c_5601-1987", "cp949", "똠방"), ("us-ascii", "utf-8", "“é”"),
+    ):  # fmt: skip
+        put("a.eml", f"{head}{charset}\n\n".encode() + text.encode(codec))
+        assert read("a.eml")[0].text == text
+    received = "Received: from x by y\n\tfor <a@b>; Tue, 5 Mar 2024 10:00:00 +0100\n" * 90
+    put("1700.M1P1.host,U=1:2,S", f"{received}From: a@b\nSubject: s\n\nbody\n")
+    assert [(each.title, each.text) for each in read("1700.M1P1.host,U=1:2,S")] == [("s", "body")]
+    put("memo", "From: Bob\nDate: 3 May\nRe: bridges\n\nText")
+    assert "Re: bridges" in read("memo")[0].text
+    parts = "From: a@b\nSubject: {}\nContent-Type: multipart/{}; boundary=zz\n\n--zz\n{}\n--zz\n{}"
+    inner = "Content-Type: message/rfc822\n\nSubject: inner\n\nits text\n--zz--"
+    put("forwarded.eml", parts.format("f", "mixed", "\nsee", inner))
+    assert read("forwarded.eml")[0].text == "see\ninner\nits text"
+    page, dates = "Content-Type: text/html\n\n<p>page</p>", "Content-Type: text/calendar\n\nBEGIN"
+    put("invitation.eml", parts.format("i", "alternative", page, dates))
+    assert read("invitation.eml")[0].text == "page"
+    words = "the boundary of it\n" * 200
+    put("words.eml", parts.format("w", "mixed", "\n" + words, "\nlast\n--zz--"))
+    assert read("words.eml")[0].text == words + "last"
+
+
 NOTEBOOK: dict[str, Any] = {
     "nbformat": 4,
     "metadata": {"kernelspec": {"language": "python"}},
@@ -244,6 +327,9 @@ def test_a_notebook_is_its_cells(put: Put, read: Read) -> None:
     (found,) = read("n.ipynb")
     assert (found.title, found.text) == ("Tides", "How high they are.\nhigh = 3")
     assert found.metadata == {"language": "python"}
+    picture = {"cell_type": "code", "source": "", "outputs": [{"image/png": "A" * (1 << 25)}]}
+    put("n.ipynb", json.dumps({**NOTEBOOK, "cells": [*NOTEBOOK["cells"], picture]}))
+    assert read("n.ipynb")[0].text == found.text
     cells = [{"cell_type": "heading", "source": "Old"}, {"cell_type": "code", "input": ["x\n"]}]
     put("n.ipynb", json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}))
     assert (read("n.ipynb")[0].title, read("n.ipynb")[0].text) == ("Old", "x")
@@ -284,6 +370,112 @@ def test_xml_of_any_vocabulary(
     assert [(found.title, found.text) for found in read("a.xml")] == expected
 
 
+def test_no_text_beside_the_records_of_xml_is_lost_unsaid(
+    put: Put, read: Read, progress: SilentProgress
+) -> None:
+    book = "<book id='b{}'><title>T{}</title><abstract>Of books</abstract></book>"
+    put(
+        "a.xml",
+        "<shelf><info>About it</info>"
+        + "".join(book.format(n, n) for n in range(2))
+        + "<map><title>M</title><abstract>Of maps</abstract></map>"
+        + "<book>Loose <title>T3</title><abstract>Last</abstract> words</book></shelf>",
+    )
+    found = read("a.xml")
+    assert [(each.title, each.text) for each in found] == [
+        ("T0", "Of books"),
+        ("T1", "Of books"),
+        ("M", "Of maps"),
+        ("T3", "Last"),
+    ]
+    assert found[3].metadata == {"book": "Loose words"}
+    assert any("left out what is beside its records: <info>" in note for note in progress.notes)
+    long = "<r><t>word</t><u>v</u></r>" * 60_000
+    put("b.xml", f"<a><rows>{long}</rows><more><p>The rest</p></more></a>")
+    assert len(read("b.xml")) == 60_000
+    assert any("b.xml: left out what is beside its records: <more>" in n for n in progress.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "xml", "expected"),
+    [
+        (
+            "feed.rss",
+            "<rss xmlns:content='c' xmlns:media='m'><channel><title>News</title><link>x</link>"
+            "<description>All</description><image><title>News</title><url>u</url></image>"
+            "<item><title>A</title><media:title>A</media:title><guid>g1</guid>"
+            "<description>In short</description>"
+            "<content:encoded>&lt;p&gt;In &lt;b&gt;full&lt;/b&gt;&lt;/p&gt;</content:encoded>"
+            "</item></channel></rss>",
+            [("g1", "A", "In full")],
+        ),
+        (
+            "posts.xml",
+            "<posts><row Id='4' Title='Why' Body='&lt;p&gt;How so?&lt;/p&gt;'/>"
+            "<row Id='5' Body='So.'/></posts>",
+            [("4", "Why", "How so?"), ("5", "", "So.")],
+        ),
+        (
+            "fields.xml",
+            "<add>"
+            + "<doc><field name='id'>s</field><field name='text'>One</field></doc>" * 2
+            + "</add>",
+            [("s", "", "One"), ("s", "", "One")],
+        ),
+        (
+            "papers.xml",
+            "<PubmedArticleSet>"
+            + "<PubmedArticle><MedlineCitation><PMID>7</PMID><Article><ArticleTitle>On"
+            "</ArticleTitle><Abstract>Of it</Abstract></Article></MedlineCitation></PubmedArticle>"
+            * 2
+            + "</PubmedArticleSet>",
+            [("7", "On", "Of it"), ("7", "On", "Of it")],
+        ),
+        (
+            "endnote.xml",
+            "<xml><records>"
+            + "<record><titles><title><style face='normal'>On it</style></title></titles>"
+            "<abstract><style>Words</style></abstract></record>" * 2 + "</records></xml>",
+            [("endnote.xml:1", "On it", "Words"), ("endnote.xml:2", "On it", "Words")],
+        ),
+        (
+            "book.xml",
+            "<book><title>B</title>"
+            + "<chapter><title>C</title><para>P</para><code>c</code><para>Q</para></chapter>" * 2
+            + "</book>",
+            [("book.xml:1", "C", "P\nc\nQ"), ("book.xml:2", "C", "P\nc\nQ")],
+        ),
+        (
+            "picture.svg",
+            "<?xml version='1.0'?><svg><style>a {b: c}</style><title>T</title><text>Seen</text>"
+            "</svg>",
+            [("picture.svg", "T", "Seen")],
+        ),
+        (
+            "list.opml",
+            "<opml><head><title>Subs</title></head><body><outline text='Of boats'/></body></opml>",
+            [("list.opml", "Subs", "Of boats")],
+        ),
+    ],
+)
+def test_xml_as_programs_write_it(
+    put: Put, read: Read, name: str, xml: str, expected: list[tuple[str, str, str]]
+) -> None:
+    put(name, xml)
+    assert [(each.id, each.title, each.text) for each in read(name)] == expected
+
+
+def test_xml_that_is_nearly_sound_is_read(put: Put, read: Read) -> None:
+    put(
+        "a.xml",
+        "\n<?xml version='1.0'?><a><p>one \x0b &#x1F; &#55357;&#56832; &#233;&lt;</p>"
+        + "<x:b>" + "w&#55357;&#56832;" * 100_000 + "</x:b></a>",
+    )  # fmt: skip
+    first, last = read("a.xml")[0].text.split("\n")
+    assert first == "one \U0001f600 é<"
+    assert last == "w\U0001f600" * 100_000
+
+
 def test_xml_is_read_in_the_encoding_it_declares(put: Put, read: Read) -> None:
     put("a.xml", "<?xml version='1.0' encoding='windows-1251'?><d><p>Мир</p></d>".encode("cp1251"))
     put("b.xml", "<d><p>Мир</p></d>".encode("utf-16"))
@@ -294,6 +486,8 @@ BOMBS = {
     "laughs.xml": "<!DOCTYPE a [<!ENTITY x '0123456789'><!ENTITY y '&x;&x;&x;'>]><a>&y;</a>",
     "outside.xml": "<!DOCTYPE a SYSTEM 'none.dtd' [<!ENTITY x SYSTEM '{here}'>]><a>&x;safe</a>",
     "deep.xml": "<a>" * 100_000,
+    "comment.xml": "<a><!--" + "x" * (1 << 25),
+    "declares.xml": f"<!DOCTYPE a [{'<!ATTLIST a b CDATA #IMPLIED>' * 6_000}]><a/>",
     "cut.xml": "<a><p>text</p>",
     "no.docx": "text",
     "no.epub": zipped({"mimetype": "application/epub+zip"}),
@@ -302,6 +496,7 @@ BOMBS = {
     "sheet.xlsx": zipped({"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<w/>"}),
     "note.rtf": "{\\rtf1 text}",
     "list.ipynb": "[1, 2]",
+    "many.ipynb": "[" * 1_000_001,
     "odd.ipynb": '{"cells": [3]}',
     "no.mbox": "text without mail",
 }
@@ -318,6 +513,12 @@ def test_what_cannot_be_read_is_one_clear_error(put: Put, read: Read, name: str)
     with pytest.raises(es.SourceError) as error:
         read(name)
     assert str(path) in str(error.value)
+
+
+def test_a_word_document_with_a_password_is_named_as_such(put: Put, read: Read) -> None:
+    put("locked.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(es.SourceFormatError, match="needs a password"):
+        read("locked.docx")
 
 
 def test_a_mail_with_parts_without_end_is_read_all_the_same(put: Put, read: Read) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -144,3 +145,12 @@ def test_notes_of_one_kind_are_said_three_times_and_then_counted() -> None:
         "2.txt: read as Latin", "1,497 more files read as Latin",
         "left out 1,500 rows without text",
     ]  # fmt: skip
+
+
+def test_a_workspace_is_no_source(
+    put: Callable[[str, str], Path], read: Callable[..., list[Document]]
+) -> None:
+    for name in ("workspace.json", "documents.sqlite", "notes.txt"):
+        put(f"my.es/{name}", "text")
+    with pytest.raises(SourceError, match="is a workspace"):
+        read("my.es")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -551,3 +552,21 @@ def test_corpora_are_sources_too(ws: es.Workspace, add: Add) -> None:
     assert add("corpus:lantern-bay") == f"{count} unchanged"
     first = next(iter(ws.documents))
     assert ws.documents.source(first) == Origin("corpus:lantern-bay", first)
+
+
+def test_prune_keeps_what_a_glob_passes_over_in_an_archive(
+    put: Put, ws: es.Workspace, add: Add
+) -> None:
+    path = put("x.zip", "")
+
+    def pack(**files: str) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name.replace("_", "."), text)
+
+    pack(a_txt="A", b_md="B")
+    assert add("x.zip") == "2 added"
+    assert add("x.zip", glob="*.md", prune=True) == "1 unchanged"
+    pack(b_md="B")
+    assert add("x.zip", prune=True) == "1 unchanged, 1 vanished, 1 pruned"
+    assert texts(ws) == {"x.zip/b.md": "B"}

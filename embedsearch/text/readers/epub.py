@@ -12,6 +12,7 @@ from embedsearch.text.base import Found
 from embedsearch.text.readers.html import decode_html
 from embedsearch.text.reading.columns import chosen_metadata
 from embedsearch.text.reading.markup import title_and_text
+from embedsearch.text.reading.notices import LeftOut
 from embedsearch.text.reading.zip_parts import zip_parts
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """Yield each part of the book in reading order; its number is its place there.
 
     The title is that of the book and that of the chapter, `Book: Chapter`; author, language and
-    other facts of the book are metadata of each chapter.
+    other facts of the book are metadata of each chapter. A chapter that is missing or damaged is
+    left out.
 
     Raises:
         SourceFormatError: The file is damaged, or its text is encrypted.
@@ -48,9 +50,17 @@ def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
             if part in locked:
                 reason = "its text is encrypted (DRM); get the book without that"
                 raise SourceFormatError(source.name, reason)
-            title, text = title_and_text(decode_html(parts.data(part)))
+            try:
+                page = decode_html(parts.data(part))
+            except SourceFormatError as error:
+                left_out = LeftOut(f"{source.name}, chapter {number}", error.short_reason)
+                source.notices.leave_out(left_out)
+                continue
+            title, text = title_and_text(page)
             if text:
                 yield Found(Document("", text, facts, _joined(book, title)), "chapter", number)
+            else:
+                source.notices.empty("chapter")
 
 
 def _package_place(name: str, parts: ZipParts) -> str:

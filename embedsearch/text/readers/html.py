@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
 from embedsearch.text.base import Found
-from embedsearch.text.reading.encodings import bom_encoding, decoded, known_codec
+from embedsearch.text.reading.encodings import bom_encoding, browsers_codec, decoded, known_codec
 from embedsearch.text.reading.markup import title_and_text
+from embedsearch.text.reading.xml_tree import declared_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-# What pages call Latin-1 or ASCII is windows-1252 in every browser (WHATWG Encoding, 4.2).
-_BROWSERS = {"iso8859-1": "cp1252", "ascii": "cp1252", "utf-16": "utf-8", "gb2312": "gb18030"}
+# A page whose declaration can be read is not in UTF-16.
+_OF_PAGES = {"ascii": "cp1252", "utf-16": "utf-8"}
 
 
 def read_html(source: Opened, settings: ReadSettings) -> Iterator[Found]:
@@ -56,6 +57,6 @@ def decode_html(data: bytes) -> str:
 def _declared(sample: bytes) -> str | None:
     match = _CHARSET.search(sample[:4096])
     if match is None:
-        return None
+        return declared_encoding(sample)
     name = known_codec(match[1].decode("ascii", "replace"))
-    return None if name is None else _BROWSERS.get(name, name)
+    return None if name is None else _OF_PAGES.get(name) or browsers_codec(name)

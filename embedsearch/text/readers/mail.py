@@ -7,6 +7,7 @@ from contextlib import suppress
 from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header
+from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,8 @@ from embedsearch._types import Document
 from embedsearch.text.base import Found
 from embedsearch.text.reading.byte_streams import buffered
 from embedsearch.text.reading.columns import chosen_metadata, given_id
-from embedsearch.text.reading.encodings import known_codec
+from embedsearch.text.reading.encodings import browsers_codec, known_codec
+from embedsearch.text.reading.formats import MAIL_BEGINS
 from embedsearch.text.reading.markup import html_text
 from embedsearch.text.reading.notices import LeftOut
 from embedsearch.text.reading.values import sound
@@ -33,16 +35,29 @@ MAIL_LIMIT = 2**26
 
 # Looking for encoded words takes the square of a header's length.
 _HEADER_LIMIT = 4_000
+# The parser holds each line apart. Files in Base64 have a million within the limit of a mail.
+_LINES_LIMIT = 4_000_000
+_HTML, _FORWARDED = "text/html", "message/rfc822"
+# The store would refuse more of a header, an id or a list, and with it the rest of a mailbox.
+_KEPT, _LONGEST_ID, _ATTACHMENTS = 50_000, 1_000, 1_000
 _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
-_BOUNDARY = re.compile(rb"boundary", re.IGNORECASE)
+_BOUNDARY = re.compile(rb"boundary\s*\*?=", re.IGNORECASE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What email's parser, its decoders and codecs raise for what is no mail.
 _PARSER_ERRORS = (
     AssertionError, AttributeError, LookupError, MessageError, OverflowError, RecursionError,
     TypeError, ValueError,
 )  # fmt: skip
+
+
+class _Bounded(Compat32):
+    """A policy of the parser; the parameters of a header take it the square of their length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_HEADER_LIMIT] if name.lower().startswith("content-") else value
 
 
 class _Mail(NamedTuple):
@@ -85,45 +100,43 @@ def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
     """Yield number and bytes of each mail.
 
-    One begins with a line `From ` after an empty line (RFC 4155); within a mail such lines have
-    a `>` before them.
+    One begins with a line `From ` after an empty line (RFC 4155). Within a mail such lines have a
+    `>` before them; as not all programs write it, the line has to look like one that separates.
     """
     stream = buffered(source.read)
     if not stream.readline(MAIL_LIMIT).startswith(b"From "):
         reason = 'is not a mailbox: its first line does not begin with "From "'
         raise SourceFormatError(source.name, reason)
-    number, lines, size, after_empty = 1, list[bytes](), 0, False
+    number, data, size, after_empty = 1, bytearray(), 0, False
     while line := stream.readline(MAIL_LIMIT):
-        if after_empty and line.startswith(b"From "):
-            yield number, _unquoted(lines)
-            number, lines, size = number + 1, [], 0
+        if after_empty and line.startswith(b"From ") and MAIL_BEGINS.match(line[:1000]):
+            yield number, _QUOTED_FROM.sub(rb"\1", data)
+            number, data, size = number + 1, bytearray(), 0
             continue
         after_empty = not line.strip()
         before, size = size, size + len(line)
         if size <= MAIL_LIMIT:
-            lines.append(line)
+            data += line
         elif before <= MAIL_LIMIT:
             reason = f"has more than {MAIL_LIMIT:,} bytes; what is beyond was not read"
             source.notices.leave_out(LeftOut(f"{source.name}, mail {number}", reason))
-    yield number, _unquoted(lines)
-
-
-def _unquoted(lines: list[bytes]) -> bytes:
-    return _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+    yield number, _QUOTED_FROM.sub(rb"\1", data)
 
 
 def _parsed(data: bytes) -> _Mail:
     """Return what a mail says; what cannot be parsed as one is its text."""
+    if data.count(b"\n") + data.count(b"\r") > _LINES_LIMIT:
+        return _Mail("", _decoded(data, None).strip(), {})
     try:
         if len(_BOUNDARY.findall(data)) > _BOUNDARIES_LIMIT:
             data = data.replace(b"multipart/", b"text/")
-        message = message_from_bytes(data)
+        message = message_from_bytes(data, policy=_Bounded())
         texts, attachments = _contents(message)
         facts = _facts(message)
     except _PARSER_ERRORS:
         return _Mail("", _decoded(data, None).strip(), {})
     if attachments:
-        facts["attachments"] = attachments
+        facts["attachments"] = attachments[:_ATTACHMENTS]
     return _Mail(_header(message, "subject"), "\n".join(texts), facts)
 
 
@@ -133,20 +146,32 @@ def _facts(message: Message) -> dict[str, MetadataValue]:
     }
     if date := _date(_header(message, "date")):
         facts["date"] = date
-    if id_ := _header(message, "message-id").strip("<> "):
+    id_ = _header(message, "message-id").strip("<> ")
+    if 0 < len(id_) <= _LONGEST_ID:
         facts["message_id"] = id_
     return facts
 
 
 def _header(message: Message, name: str) -> str:
     """Return a header as text, its encoded words decoded (RFC 2047)."""
-    value = str(message.get(name, ""))[:_HEADER_LIMIT]
+    value = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
+    if "=?" not in value:
+        return sound(" ".join(_unescaped(value[:_KEPT]).split()))
+    value = value[:_HEADER_LIMIT]
     try:
         parts = decode_header(value)
     except _PARSER_ERRORS:
         parts = [(value, None)]
-    pieces = [part if isinstance(part, str) else _decoded(part, charset) for part, charset in parts]
+    pieces = [
+        _unescaped(part) if isinstance(part, str) else _decoded(part, charset)
+        for part, charset in parts
+    ]
     return sound(" ".join("".join(pieces).split()))
+
+
+def _unescaped(value: str) -> str:
+    """Return what the bytes of a header beyond ASCII say, which should have been encoded."""
+    return value if value.isascii() else _decoded(value.encode("utf-8", "surrogateescape"), None)
 
 
 def _date(value: str) -> str:
@@ -163,6 +188,8 @@ def _contents(message: Message) -> tuple[list[str], list[MetadataValue]]:
     while waiting:
         part = waiting.pop()
         if part.is_multipart():
+            if part.get_content_type() == _FORWARDED:
+                texts.extend(filter(None, (_header(each, "subject") for each in _wanted(part))))
             waiting.extend(reversed(_wanted(part)))
         elif part.get_content_disposition() == "attachment" or part.get_filename():
             attachments.append(_file_name(part))
@@ -177,7 +204,8 @@ def _wanted(part: Message) -> list[Message]:
     if part.get_content_subtype() != "alternative":
         return parts
     plain = [each for each in parts if each.get_content_type() == "text/plain" and _text(each)]
-    return plain[:1] or parts[-1:]
+    pages = [each for each in parts if each.is_multipart() or each.get_content_type() == _HTML]
+    return plain[:1] or pages[-1:] or parts[-1:]
 
 
 def _text(part: Message) -> str:
@@ -195,7 +223,8 @@ def _file_name(part: Message) -> str:
 
 def _decoded(data: bytes, charset: str | None) -> str:
     """Return bytes as text: as they say, else as UTF-8, else as windows-1252."""
-    for name in (known_codec(charset or ""), "utf-8"):
+    codec = known_codec(charset or "")
+    for name in (codec and browsers_codec(codec), codec, "utf-8"):
         with suppress(ValueError):
             if name:
                 return data.decode(name)

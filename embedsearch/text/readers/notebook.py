@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.base import Found
+from embedsearch.text.readers.json_values import check_parts
 from embedsearch.text.readers.markdown import markdown_blocks
 from embedsearch.text.reading.columns import chosen_metadata
-from embedsearch.text.reading.opening import TREE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,11 @@ def read_notebook(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 
 
 def _parsed(source: Opened, settings: ReadSettings) -> Mapping[str, object]:
+    # Most of a large one are pictures, each a single string.
+    text = source.text(settings.encoding or "utf-8-sig")
+    check_parts(source.name, text, 1)
     try:
-        notebook = json.loads(source.text(settings.encoding or "utf-8-sig", TREE_LIMIT))
+        notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         reason = f"the notebook is broken JSON ({error}); save it again"

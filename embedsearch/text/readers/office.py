@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
@@ -41,6 +42,12 @@ _OPEN_DOCUMENT = Flattening(
     }),
     signs={"s": " ", "tab": "\t", "line-break": "\n"},
 )  # fmt: skip
+# Of more titles than these that are empty, the next is not tried: one within another would be
+# flattened again.
+_TRIED = 10
+# As Word calls its styles in some languages, without letters beyond ASCII.
+_TITLES = ("title", "titel", "titre", "ttulo", "titolo")
+_HEADINGS = ("heading1", "berschrift1", "titre1", "ttulo1", "titolo1")
 _WORD_FACTS = {
     "creator": "author", "created": "created", "modified": "modified", "subject": "subject",
     "keywords": "keywords", "language": "language",
@@ -73,7 +80,7 @@ def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         said, facts = _properties(parts, "docProps/core.xml", _WORD_FACTS)
     for tree in (body, *notes):
         _mark_hidden(tree)
-    title = _styled(body, ("title",)) or said or _styled(body, ("heading1", "berschrift1"))
+    title = _styled(body, _TITLES) or said or _styled(body, _HEADINGS)
     text = "\n".join(filter(None, (flat_text(tree, _WORD) for tree in (body, *notes))))
     yield from _found(title, text, facts, settings)
 
@@ -87,7 +94,9 @@ def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     with zip_parts(source) as parts:
         body = parts.tree("content.xml")
         title, facts = _properties(parts, "meta.xml", _OPEN_FACTS)
-    heading = next((h for h in body.iter("h") if flat_text(h, _OPEN_DOCUMENT)), None)
+    heading = next(
+        (h for h in islice(body.iter("h"), _TRIED) if flat_text(h, _OPEN_DOCUMENT)), None
+    )
     if not title and heading is not None:
         title = flat_text(heading, _OPEN_DOCUMENT)
         heading.tag = "annotation"
@@ -137,11 +146,14 @@ def _mark_hidden(tree: Element) -> None:
 
 def _styled(body: Element, styles: tuple[str, ...]) -> str:
     """Take the first paragraph of a style out of the text, and return what it says."""
-    for paragraph in body.iter("p"):
-        style = paragraph.find("pPr/pStyle")
-        if style is None or not style.get("val", "").lower().endswith(styles):
-            continue
+    styled = (paragraph for paragraph in body.iter("p") if _has_style(paragraph, styles))
+    for paragraph in islice(styled, _TRIED):
         if title := flat_text(paragraph, _WORD):
             paragraph.tag = "hidden"
             return title
     return ""
+
+
+def _has_style(paragraph: Element, styles: tuple[str, ...]) -> bool:
+    style = paragraph.find("pPr/pStyle")
+    return style is not None and style.get("val", "").lower() in styles

@@ -23,9 +23,7 @@ UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
 
 # Headers are read at once; those with long names and times have some hundred bytes.
 _HEADER_LIMIT = 2**20
-_TAR_ERRORS = (
-    tarfile.TarError, EOFError, IndexError, OverflowError, OSError, RecursionError, ValueError,
-)  # fmt: skip
+_PACKING_ERRORS = (*ZIP_ERRORS, tarfile.TarError, IndexError, RecursionError)
 
 
 class Member(NamedTuple):
@@ -87,6 +85,9 @@ def _zip_members(source: Opened, limit: int) -> Iterator[Member]:
                 continue
             try:
                 opened = archive.open(info)
+            except NotImplementedError:
+                _leave_out(source, name, "is packed in a way that cannot be read here")
+                continue
             except ZIP_ERRORS as error:
                 _leave_out(source, name, f"is damaged ({error})")
                 continue
@@ -107,12 +108,12 @@ def _tar_members(source: Opened, limit: int) -> Iterator[Member]:
                 name = printable(info.name)
                 opened = archive.extractfile(info) if info.isreg() else None
                 if opened is not None:
-                    yield Member(name, opened)
+                    yield Member(name, _guarded(opened, f"{source.name}/{name}"))
                 elif not info.isdir():
                     _leave_out(source, name, "is a link or a device, not a file")
     except SourceFormatError:
         raise
-    except _TAR_ERRORS as error:
+    except _PACKING_ERRORS as error:
         reason = f"the tar archive is damaged or cut short ({error}); fetch it again"
         raise SourceFormatError(source.name, reason) from error
 
@@ -125,26 +126,36 @@ class _Budget:
 
     def metered(self, stream: ByteStream, name: str) -> io.BufferedReader:
         """Return a stream whose bytes count, and which raises our errors by its own name."""
+        return _guarded(stream, name, self._took)
 
-        def pull(size: int) -> bytes:
-            try:
-                data = stream.read(size)
-            except SourceFormatError:
-                raise
-            except ZIP_ERRORS as error:
-                reason = f"is damaged or cut short ({error}); pack it again"
-                raise SourceFormatError(name, reason) from error
-            self._unpacked += len(data)
-            self.check()
-            return data
-
-        return buffered(pull)
+    def _took(self, count: int) -> None:
+        self._unpacked += count
+        self.check()
 
     def check(self) -> None:
         """Raise `SourceFormatError` where more has come out than may."""
         if self._unpacked > self._allowed():
             reason = "unpacks to far more than an archive of texts; leave it out"
             raise SourceFormatError(self._name, reason)
+
+
+def _guarded(
+    stream: ByteStream, name: str, took: Callable[[int], None] = lambda _: None
+) -> io.BufferedReader:
+    """Return a stream that says how many bytes it gave, and raises our errors by a name."""
+
+    def pull(size: int) -> bytes:
+        try:
+            data = stream.read(size)
+        except SourceFormatError:
+            raise
+        except _PACKING_ERRORS as error:
+            reason = f"is damaged or cut short ({error}); pack it again"
+            raise SourceFormatError(name, reason) from error
+        took(len(data))
+        return data
+
+    return buffered(pull)
 
 
 class _Forward:

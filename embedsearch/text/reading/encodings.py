@@ -60,6 +60,12 @@ def check_encoding(encoding: str | None) -> None:
         raise ParameterError("encoding", 'a text encoding, such as "utf-8"', encoding) from error
 
 
+_BROWSERS = {
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "euc_kr": "cp949", "shift_jis": "cp932",
+}  # fmt: skip
+
+
 def known_codec(name: str) -> str | None:
     """Return Python's name of an encoding that a file says it is in; None where it has none.
 
@@ -72,6 +78,11 @@ def known_codec(name: str) -> str | None:
     except (LookupError, ValueError):
         return None
     return None if found in _NO_ENCODINGS else found
+
+
+def browsers_codec(codec: str) -> str:
+    """Return what a codec is in practice (WHATWG Encoding, 4.2): Latin-1 is windows-1252."""
+    return _BROWSERS.get(codec, codec)
 
 
 def bom_encoding(sample: bytes) -> str | None:

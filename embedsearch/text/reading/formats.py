@@ -35,8 +35,20 @@ _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in
 _BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
 _ZIPPED = frozenset({"docx", "odt", "epub"})
-# The first part of documents of Microsoft's Office.
-_OFFICE = b"[Content_Types].xml"
+# Documents that are ZIP files, too, and cannot be read.
+_OTHER_ZIPPED = frozenset({
+    ".xlsx", ".xlsm", ".xltx", ".xlsb", ".pptx", ".pptm", ".ppsx", ".potx", ".vsdx", ".ods",
+    ".odp", ".odg",
+})  # fmt: skip
+# Programs put the parts of documents of Microsoft's Office in different orders.
+_OFFICE = re.compile(
+    rb".{30}(\[Content_Types\]\.xml|_rels/\.rels|docProps/\w+\.xml|(word|xl|ppt|visio)/\w[\w/]*\.xml)",
+    re.DOTALL,
+)
+# A header of 30 bytes, which has the length of the name, and the name of the first part.
+_TYPED = re.compile(rb".{26}\x08\0..mimetype", re.DOTALL)
+
+_XML = frozenset({".xml", ".rss", ".atom", ".rdf", ".opml", ".fb2", ".tei", ".nxml"})
 
 # How a backup begins: a tar whose first file has this name.
 _BACKUP = b"backup.json\0"
@@ -61,6 +73,16 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b") | {127})
 _CONTROL_SHARE = 0.02
 
 
+MAIL_BEGINS = re.compile(rb"From (?:-|\S+@\S+|[^\r\n]*\d:\d\d[^\r\n]*)?[ \t]*\r?(?:\n|\Z)")
+"""The line before a mail in a mailbox (RFC 4155): from whom, and when; Thunderbird leaves out one
+or both."""
+
+_HEADERS = 2**16
+_OF_MAIL = frozenset({b"message-id", b"mime-version", b"received", b"return-path"})
+# All that a letter in plain text may have and lose nothing if it is read as a mail.
+_READ_HEADERS = frozenset({b"from", b"to", b"cc", b"date", b"subject"})
+
+
 def format_of(source: Opened) -> str:
     """Return the format of a source, one of `FORMATS`, never "auto".
 
@@ -82,9 +104,9 @@ def archive_of(source: Opened, wanted: str) -> str | None:
     if sample.startswith(_BACKUP) and b'"embedsearch backup"' in sample[:1024]:
         return None
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        named = _BY_SUFFIX.get(PurePath(name).suffix)
-        is_document = sample[30:38] == b"mimetype" or _OFFICE in sample
-        return None if is_document or _ZIPPED & {wanted, named} else "zip"
+        suffix = PurePath(name).suffix
+        is_document = _TYPED.match(sample) or _OFFICE.match(sample) or suffix in _OTHER_ZIPPED
+        return None if is_document or _ZIPPED & {wanted, _BY_SUFFIX.get(suffix)} else "zip"
     return "tar" if sample[257:262] == b"ustar" or name.endswith((".tar", ".tgz")) else None
 
 
@@ -96,11 +118,12 @@ def _sniffed(source: Opened, suffix: str) -> str:
         return "parquet"
     if start.startswith(b"PK\x03\x04"):
         return _zipped(source)
-    if suffix == ".xml" or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
+    if suffix in _XML or re.match(rb"<(\?xml|!doctype html|html|mediawiki)\b", start, re.I):
         return _markup(start)
-    if re.match(rb"From \S+ .*\d{4}\r?\n[\w-]+:", start):
+    line = MAIL_BEGINS.match(start)
+    if line is not None and re.match(rb"[\w-]+:", start[line.end() :]):
         return "mbox"
-    if _is_mail(start):
+    if _is_mail(source.sample[:_HEADERS].lstrip()):
         return "eml"
     return "jsonl" if _is_json_line(start, source) else "text"
 
@@ -114,23 +137,26 @@ def _markup(start: bytes) -> str:
 def _zipped(source: Opened) -> str:
     """Tell documents that are ZIP files by the names and types of their first parts."""
     sample = source.sample
-    if sample[30:38] == b"mimetype":
+    if _TYPED.match(sample):
         kind = sample[38:100]
         if kind.startswith(b"application/epub+zip"):
             return "epub"
         if kind.startswith(b"application/vnd.oasis.opendocument.text"):
             return "odt"
     # What is no document of Word is refused by `check_is_text`.
-    return "docx" if b"word/" in sample and _OFFICE in sample else "text"
+    return "docx" if b"word/" in sample and _OFFICE.match(sample) else "text"
 
 
 def _is_mail(start: bytes) -> bool:
     """Tell a mail from other text by its headers."""
     head = start.replace(b"\r\n", b"\n").partition(b"\n\n")[0].lower()
     lines = head.split(b"\n")
-    names = {line.partition(b":")[0] for line in lines}
-    are_headers = all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines)
-    return are_headers and b"from" in names and bool(names & {b"date", b"message-id", b"subject"})
+    if not all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines[:-1]):
+        return False
+    names = {line.partition(b":")[0] for line in lines if b":" in line and not line[:1].isspace()}
+    return b"from" in names and (
+        bool(names & _OF_MAIL) or (len(names) > 1 and names <= _READ_HEADERS)
+    )
 
 
 def _is_json_line(start: bytes, source: Opened) -> bool:

@@ -23,8 +23,15 @@ _BLOCKS = frozenset({
     "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
 })  # fmt: skip
 _CELLS = frozenset(("td", "th"))
+_VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr",
+})  # fmt: skip
+_SELF_CLOSED = re.compile(r"<([a-z][\w:.-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
+_XHTML = re.compile(r"^\s*<\?xml|<html\s[^>]*http://www\.w3\.org/1999/xhtml")
 _SPACE = re.compile(r"[^\S\n]+")
 _LINE_END = re.compile(r" ?\n[ \n]*")
+_START = 4_000
 _PART = 2**20
 _TREE_LIMIT = 2**23
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
@@ -41,10 +48,18 @@ def title_and_text(html: str) -> tuple[str, str]:
     The title is the `<title>`, else the first `<h1>`, which is then left out of the text. Pages
     that are very large, or nested in a way that makes trees explode, are read tag by tag.
     """
+    if _XHTML.search(html[:_START]):
+        # In HTML `<title/>` begins a title, which all that follows is then in.
+        html = _SELF_CLOSED.sub(_closed, html)
     # Lexbor's elements take about seventy times the length of a page of short tags.
     flat = len(html) > _TREE_LIMIT or is_costly(html)
     title, text = map(tidy, flat_title_and_text(html) if flat else _of_tree(html))
     return title.replace("\n", " "), text
+
+
+def _closed(tag: re.Match[str]) -> str:
+    name = tag[1]
+    return tag[0] if name.lower() in _VOID else f"<{name}{tag[2]}></{name}>"
 
 
 def flat_title_and_text(html: str) -> tuple[str, str]:

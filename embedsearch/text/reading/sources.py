@@ -93,6 +93,8 @@ class Reading:
         self._notices = Notices(progress)
         self._notices.left_out += self._listing.left_out
         self._read: set[str | bytes] = set()
+        # Whether a glob left out files of the archive that is being read.
+        self._passed_over = False
         self._refusal: InputError | None = None
         self._count = 0
 
@@ -140,6 +142,7 @@ class Reading:
 
     def _of_file(self, file: SourceFile, task: Task) -> Iterator[Arrival]:
         kept, before = 0, len(self.left_out)
+        self._passed_over = False
         name = file.source.name
         try:
             for found in self._found(file, task):
@@ -153,9 +156,13 @@ class Reading:
             self._notices.leave_out(_left_out(name, error, kept))
         else:
             if len(self.left_out) == before:
-                self._read.add(file.source.path)
+                if not self._passed_over:
+                    self._read.add(file.source.path)
                 if not kept:
-                    self._notices.leave_out(LeftOut(name, "it has no text"))
+                    reason = "it has no file with text that matches the glob"
+                    self._notices.leave_out(
+                        LeftOut(name, reason if self._passed_over else "it has no text")
+                    )
 
     def _check_accepted(self, name: str) -> None:
         if self._refusal is not None:
@@ -176,6 +183,7 @@ class Reading:
         matches = Glob(glob).matches
         for name, stream in members(archive, kind):
             if not matches(name):
+                self._passed_over = True
                 continue
             place, kept = f"{archive.name}/{name}", 0
             try:

@@ -136,6 +136,9 @@ def _files_of(source: str, glob: str, listing: Listing) -> Iterator[tuple[str, S
         refused = error if isinstance(error, OSError) else OSError(str(error))
         raise unreadable(source, refused) from error
     if stat.S_ISDIR(info.st_mode):
+        if _is_workspace(source):
+            reason = "is a workspace; name the files and folders that its documents are from"
+            raise SourceError(source, reason)
         yield from _in_folder(path, glob, listing)
     elif stat.S_ISREG(info.st_mode):
         real, name = os.path.realpath(path), printable(path.name)

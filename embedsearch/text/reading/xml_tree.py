@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html import unescape
+from html import escape, unescape
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -13,12 +13,21 @@ from embedsearch._errors import SourceFormatError
 from embedsearch.text.reading.encodings import bom_encoding, known_codec
 from embedsearch.text.reading.markup import tidy
 from embedsearch.text.reading.opening import TREE_LIMIT, Opened, too_long
+from embedsearch.text.reading.values import sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 DEPTH_LIMIT = 500
 """Elements within elements; DocBook, TEI and JATS stay below 50."""
+
+_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_CHARACTER = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});)+")
+_OF_REFERENCES = "&#x;0123456789abcdefABCDEF"
+_HELD = 1_000
+# An internal subset has a few; those of DocBook and JATS, which are not fetched, some thousands.
+_DECLARATIONS = 5_000
 
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,40})[\"']")
 # An element costs about 60 bytes even when it has no text.
@@ -78,7 +87,7 @@ def elements(
             line.
     """
     parser = _Parser(name, wanted, limit)
-    for chunk in chunks:
+    for chunk in _sound_xml(chunks):
         yield from parser.feed(chunk)
     yield from parser.feed("", final=True)
 
@@ -95,6 +104,37 @@ def xml_tree(name: str, data: bytes) -> Element:
     raise SourceFormatError(name, "is empty; the file is damaged, write it again")
 
 
+def _sound_xml(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield XML without what many programs write and XML does not have.
+
+    That is blanks before the declaration, control characters, and characters written as two
+    halves of a surrogate pair.
+    """
+    held = ""
+    for number, chunk in enumerate(chunks):
+        text = held + (chunk if number else chunk.lstrip("\ufeff \t\r\n"))
+        # What may be a part of references stays together.
+        end = len(text.rstrip(_OF_REFERENCES))
+        if len(text) - end > _HELD:
+            end = len(text)
+        held = text[end:]
+        yield _repaired(text[:end])
+    yield _repaired(held)
+
+
+def _repaired(text: str) -> str:
+    return _REFERENCES.sub(_sound_references, _CONTROLS.sub(" ", text))
+
+
+def _sound_references(run: re.Match[str]) -> str:
+    digits = run[0].removeprefix("&#").removesuffix(";").split(";&#")
+    codes = [int(each[1:], 16) if each[0] == "x" else int(each) for each in digits]
+    if all(_CHARACTER.match(chr(min(code, 0x10FFFF))) for code in codes):
+        return run[0]
+    said = sound("".join(chr(min(code, 0x10FFFF)) for code in codes))
+    return escape(_CONTROLS.sub(" ", said))
+
+
 class _Parser:
     """Builds trees of wanted elements alone."""
 
@@ -102,21 +142,25 @@ class _Parser:
         self._name, self._wanted, self._limit = name, wanted, limit
         self._path: list[str] = []
         self._builder: TreeBuilder | None = None
-        self._began = self._size = 0
+        self._began = self._size = self._fed = self._declared = 0
         self._done: list[Placed] = []
-        self._expat = expat.ParserCreate("utf-8", "}")
+        self._expat = expat.ParserCreate("utf-8")
         self._expat.buffer_text = True
+        self._expat.specified_attributes = True
         # Entities that are declared nowhere are handed to us.
         self._expat.UseForeignDTD(True)
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
         self._expat.CharacterDataHandler = self._data
         self._expat.EntityDeclHandler = self._entity
+        self._expat.AttlistDeclHandler = self._declare
         self._expat.SkippedEntityHandler = self._skipped
 
     def feed(self, chunk: str, *, final: bool = False) -> Iterator[Placed]:
+        data = chunk.encode("utf-8", "replace")
+        self._fed += len(data)
         try:
-            self._expat.Parse(chunk.encode("utf-8", "replace"), final)
+            self._expat.Parse(data, final)
         except expat.ExpatError as error:
             # What came before the fault is sound.
             yield from self._done
@@ -124,6 +168,10 @@ class _Parser:
             raise SourceFormatError(self._name, reason, error.lineno) from error
         yield from self._done
         self._done.clear()
+        # A tag that has not ended is held, and looked through again with each chunk.
+        if not final and self._fed - self._expat.CurrentByteIndex > self._limit:
+            reason = f"one tag or comment has more than {self._limit:,} bytes; repair the file"
+            raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._path.append(_local(tag))
@@ -135,9 +183,8 @@ class _Parser:
                 return
             self._builder, self._began, self._size = TreeBuilder(), len(self._path), 0
         self._grow(_ELEMENT + sum(map(len, attributes.values())))
-        self._builder.start(
-            self._path[-1], {_local(key): value for key, value in attributes.items()}
-        )
+        said = {_local(k): v for k, v in attributes.items() if not k.startswith("xmlns")}
+        self._builder.start(self._path[-1], said)
 
     def _end(self, _: str) -> None:
         if self._builder is not None:
@@ -158,9 +205,17 @@ class _Parser:
             raise too_long(self._name, self._limit, "characters", self._expat.CurrentLineNumber)
 
     def _entity(self, name: str, _: bool, value: str | None, *__: object) -> None:
+        self._declare()
         # One that holds others can grow a thousand times with each.
         if _ENTITY.search(value or ""):
             reason = f"its entity {name!r} holds other entities; leave it out"
+            raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
+
+    def _declare(self, *_: object) -> None:
+        # Declarations are kept, and those of attributes looked through at every tag.
+        self._declared += 1
+        if self._declared > _DECLARATIONS:
+            reason = f"declares more than {_DECLARATIONS:,} entities and attributes; leave it out"
             raise SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
 
     def _skipped(self, name: str, _: bool) -> None:
@@ -170,7 +225,8 @@ class _Parser:
 
 
 def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    # Prefixes that are declared nowhere are no error: namespaces are not looked at.
+    return tag.rpartition(":")[2] or tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +240,7 @@ class Flattening:
         unseen: Elements that are left out with all that is in them.
         signs: Elements that stand for a piece of text.
         texts: Elements whose own text counts; None counts that of all, and what is between.
+        attributes: Attributes that are text, too; in lower case.
     """
 
     blocks: frozenset[str] | None = None
@@ -191,6 +248,7 @@ class Flattening:
     unseen: frozenset[str] = frozenset()
     signs: Mapping[str, str] = field(default_factory=dict)
     texts: frozenset[str] | None = None
+    attributes: frozenset[str] = frozenset()
 
 
 INLINE = frozenset({
@@ -208,6 +266,8 @@ def flat_text(root: Element, rules: Flattening) -> str:
         element, mark, ended = stack.pop()
         if not ended and element.tag not in rules.unseen:
             pieces += mark, rules.signs.get(element.tag, "")
+            if rules.attributes:
+                pieces += _said_by_attributes(element, rules)
             if rules.texts is None or element.tag in rules.texts:
                 pieces.append(element.text or "")
             stack.append((element, mark, True))
@@ -218,6 +278,11 @@ def flat_text(root: Element, rules: Flattening) -> str:
         if element is not root and rules.texts is None:
             pieces.append(element.tail or "")
     return tidy("".join(pieces))
+
+
+def _said_by_attributes(element: Element, rules: Flattening) -> list[str]:
+    said = [value for name, value in element.items() if name.lower() in rules.attributes]
+    return [f"{value}\n" for value in said]
 
 
 def _marks(parent: Element, rules: Flattening) -> Iterator[tuple[Element, str]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PARTS_LIMIT = 100_000
 """Files in one ZIP file; the list of them is held in memory, half a kilobyte each."""
 
+# Word puts a document with a password into a file of the old kind, under the new name.
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = struct.Struct("<4s4H2LH")
 _LONGEST_COMMENT = 2**16
 # What zipfile and its decompressors raise for damaged files; a password is a RuntimeError.
@@ -37,6 +39,9 @@ def open_zip(name: str, file: IO[bytes]) -> zipfile.ZipFile:
     """
     if (count := _count(file)) > PARTS_LIMIT:
         raise SourceFormatError(name, f"has {count:,} files in it, more than {PARTS_LIMIT:,}")
+    if file.read(len(_OLD_OFFICE)) == _OLD_OFFICE:
+        raise SourceFormatError(name, "needs a password, or is a document of an old Office")
+    file.seek(0)
     with zip_errors(name):
         return zipfile.ZipFile(file)
 
