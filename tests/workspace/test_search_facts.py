@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
+from embedsearch._files import with_checksum
 
 
 def test_search_is_told_as_the_manifest_has_it(planted: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_manifest_of_before_drift_was_kept_still_opens(writable: Path) -> None
     (path,) = writable.glob("generations/*/manifest.json")
     manifest = json.loads(path.read_text())
     del manifest["expected_share"]
-    path.write_text(json.dumps(manifest))
+    path.write_text(json.dumps(with_checksum(manifest)))
     with es.open(writable, "w") as ws:
         assert (ws.info().drift, ws.info().advice) == (None, None)
         ws.add([es.Document("new", "paris france")])
