@@ -71,7 +71,7 @@ class OpenWorkspace:
             self._generation = self._open_generation()
             self._stored = self._open_vectors()
             if mode == "w":
-                self._note_own()
+                self._note_own(self._state)
                 # What is left where a process was killed, or a disk was full.
                 remove_unused(self._layout, self._state)
         except BaseException:
@@ -154,7 +154,6 @@ class OpenWorkspace:
         self._generation = self._open_generation()
         self._stored = self._collected = None
         self._stored = self._open_vectors()
-        self._note_own()
         remove_unused(self._layout, state)
         self._document_search(progress)
 
@@ -165,23 +164,24 @@ class OpenWorkspace:
         # What nobody else uses any more closes here, and is removed.
         self._state, self._stored, self._collected = state, None, None
         self._stored = self._open_vectors()
-        self._note_own()
         remove_unused(self._layout, state)
 
-    def _note_own(self) -> None:
-        """Spare the next process the trial of what this one has written; see `trust`."""
+    def _note_own(self, state: State) -> None:
+        """Spare other processes the trial of what this one has written; see `trust`."""
         paths = {}
-        if self._generation is not None:
-            files = self._generation.files
+        if state.generation is not None:
+            files = self._layout.generation(state.generation)
             paths = {"words": files.word_index, "documents": files.document_index}
-        if self._stored is not None:
-            paths["vectors"] = self._stored.files.index
+        if state.vectors is not None:
+            paths["vectors"] = self._layout.vectors_of(state.vectors).index
         note_own(self._layout, paths)
 
     def _save(self, state: State) -> None:
         try:
             with storage_errors(self.path):
                 self._store.flush()
+                # Readers may open it as soon as it has its name.
+                self._note_own(state)
                 state.save(self._layout)
         except BaseException:
             remove_unnamed(self._layout)

@@ -1,15 +1,14 @@
 """Which indexes were written by this user, or have been read in a process apart already.
 
 A workspace may come from somebody else, who can make every checksum in it. What stands for an
-index, a hash of all of it, is therefore noted in a file outside of the workspace, in the user's
-own folder for the state of programs. What is noted is read at once; anything else is first read
+index, a hash of all of it, is therefore noted outside of the workspace, in the user's own folder
+for the state of programs. What is noted is read at once; anything else is first read
 in a process apart (`embedsearch.index.apart`), and noted if that went well.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +22,8 @@ from embedsearch.workspace.staging import is_unfinished
 if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
 
-_MOST_BYTES = 1 << 20
+# Of each part of a workspace.
+_MOST_NOTED = 16
 # What this process has written or read; there may be no folder to keep it in.
 _known: set[str] = set()
 
@@ -44,13 +44,11 @@ def note(layout: Layout, part: str, identity: str | None) -> None:
         return
     # Without it the index is read apart once more, so nothing needs to be flushed.
     with suppress(OSError, RuntimeError):
-        file = _file(root)
-        noted = _read(file)
-        if noted.get(part) != identity:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            new = file.with_name(f"{file.name}.{os.getpid()}.new")
-            new.write_text(json.dumps({**noted, part: identity, "path": str(root)}), "utf-8")
-            new.replace(file)
+        entry = _entry(root, part, identity)
+        if not entry.exists():
+            entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            entry.touch()
+            _forget_oldest(entry.parent, part)
 
 
 def is_noted(layout: Layout, part: str, identity: str | None) -> bool:
@@ -59,7 +57,7 @@ def is_noted(layout: Layout, part: str, identity: str | None) -> bool:
         return False
     if identity not in _known and not index_files.was_written_here(identity):
         with suppress(OSError, RuntimeError):
-            return _read(_file(layout.root.resolve())).get(part) == identity
+            return _entry(layout.root.resolve(), part, identity).exists()
         return False
     return True
 
@@ -134,8 +132,18 @@ def _check(layout: Layout, part: str, path: Path, identity: str | None) -> None:
     note(layout, part, identity)
 
 
-def _file(root: Path) -> Path:
-    return _state_folder() / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.json"
+def _entry(root: Path, part: str, identity: str) -> Path:
+    """Return the empty file that stands for an index; processes make theirs without a lock."""
+    folder = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return _state_folder() / folder / f"{part}-{name}"
+
+
+def _forget_oldest(folder: Path, part: str) -> None:
+    # Readers of several generations may be at work, and each would note its own again.
+    entries = sorted(folder.glob(f"{part}-*"), key=lambda entry: entry.stat().st_mtime_ns)
+    for entry in entries[:-_MOST_NOTED]:
+        entry.unlink(missing_ok=True)
 
 
 def _state_folder() -> Path:
@@ -150,12 +158,3 @@ def _state_folder() -> Path:
         # It would be another one in each folder, and a workspace may not have it in itself.
         raise RuntimeError(chosen)
     return chosen / "embedsearch"
-
-
-def _read(file: Path) -> dict[str, str]:
-    try:
-        with file.open("rb") as opened:
-            found = json.loads(opened.read(_MOST_BYTES))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
