@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._errors import StorageError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import FOLDING, changed
@@ -90,6 +91,10 @@ class LearningWorkspace(VectorWorkspace):
         """Replace every document and train anew; see `train`.
 
         If reading or training fails, the workspace stays as it was.
+
+        Raises:
+            StorageError: The disk failed at the last step, when the documents were replaced; the
+                words are still the old ones then.
         """
         return self.refill(lambda store: store.add(documents), trainer=trainer, **settings)
 
@@ -102,7 +107,17 @@ class LearningWorkspace(VectorWorkspace):
             self._store.clear()
             fill(self._store)
             number, report, tokenizer = self._train(trainer, **settings)
-        self._name(State(tokenizer, number))
+        state = State(tokenizer, number)
+        try:
+            self._save(state)
+        except StorageError as error:
+            # No two files change at once, and the record comes first.
+            reason = (
+                f"the documents were replaced, but not the words learned from them "
+                f"({error.reason}); run `embedsearch train`"
+            )
+            raise StorageError(self.path, reason) from error
+        self._adopt(state)
         return report
 
     def index(

@@ -149,6 +149,10 @@ class OpenWorkspace:
     def _name(self, state: State, progress: Progress | None = None) -> None:
         """Make a published generation the current one, and its documents searchable."""
         self._save(state)
+        self._adopt(state, progress)
+
+    def _adopt(self, state: State, progress: Progress | None = None) -> None:
+        """Open what a state that was saved names."""
         self._forget_search()
         self._state, self._generation = state, None
         self._generation = self._open_generation()
