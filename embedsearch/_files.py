@@ -137,17 +137,23 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
     Raises:
         WorkspaceDamagedError: It is missing, is not one, or has more than `MOST_BYTES`.
     """
+    value = read_json_value(path, workspace)
+    if not isinstance(value, dict):
+        raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
+    return value
+
+
+def read_json_value(path: Path, workspace: Path) -> object:
+    """Read any JSON value from a small file; see `read_json`."""
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             reason = f"{path.name} has {size:,} bytes, more than any that was written"
             raise WorkspaceDamagedError(workspace, reason)
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value: object = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WorkspaceDamagedError(workspace, f"{path.name} is missing") from error
     except (ValueError, RecursionError) as error:
         raise WorkspaceDamagedError(workspace, f"{path.name} is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
     return value
 
 

@@ -20,7 +20,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
-from embedsearch._files import checksum_holds, read_json, with_checksum, write_whole
+from embedsearch._files import (
+    checksum_holds,
+    read_json,
+    read_json_value,
+    with_checksum,
+    write_whole,
+)
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index._hashes import hash_of_places, whole_hash
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
@@ -343,11 +349,11 @@ def _damaged_states(folder: Path) -> list[str]:
 
 def _leads_nowhere(folder: Path) -> bool:
     """Tell whether tantivy's list of files has only names: it removes the files that it lists."""
-    try:
-        names = json.loads((folder / _MANAGED).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (folder / _MANAGED).exists():
         return True
-    except (ValueError, RecursionError):
+    try:
+        names = read_json_value(folder / _MANAGED, folder)
+    except WorkspaceDamagedError:
         return False
     return isinstance(names, list) and all(
         isinstance(name, str) and FILE_NAMES.fullmatch(name) for name in names

@@ -58,3 +58,9 @@ def test_a_state_of_gigabytes_is_not_read(folder: Path, name: str) -> None:
     os.truncate(folder / name, MOST_BYTES + 1)
     with pytest.raises(WorkspaceDamagedError, match=rf"{name} has .* more than any"):
         LexicalIndex.open(folder)
+
+
+def test_a_list_of_files_of_a_terabyte_is_not_read(folder: Path) -> None:
+    os.truncate(folder / ".managed.json", 1 << 40)
+    with pytest.raises(WorkspaceDamagedError, match=r"damaged or missing \.managed\.json"):
+        LexicalIndex.open(folder)
