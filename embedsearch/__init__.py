@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._version import __version__
 
 if TYPE_CHECKING:
-    from embedsearch import evaluation, sklearn
     from embedsearch._errors import (
         CorpusTooSmallError,
         DuplicateIdError,

@@ -254,7 +254,7 @@ def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
 
 
 def _write_report(file: str, left_out: Sequence[LeftOut]) -> None:
-    from embedsearch._files import output
+    from embedsearch._io import output
 
     lines = "".join(json_line(each.to_json()) for each in left_out)
     try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, StorageError
-from embedsearch._files import output
+from embedsearch._io import output
 from embedsearch.evaluation.lines import numbered_lines
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from embedsearch._errors import StorageError, VectorError
-from embedsearch._files import replacing
+from embedsearch._io import replacing
 from embedsearch.index._hashes import MOST_HASHED, hash_of_places, whole_hash
 
 if TYPE_CHECKING:

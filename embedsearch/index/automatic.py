@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import as_bytes
 from embedsearch._errors import ParameterError
+from embedsearch._messages import shown_bytes
 from embedsearch._progress import SilentProgress
 from embedsearch.index._space import Space
 from embedsearch.index.blocks import ArraySource, as_source
@@ -22,7 +24,6 @@ from embedsearch.index.candidates import EXACT, Candidate, candidates
 from embedsearch.index.choice import Choice, Curve
 from embedsearch.index.heldout import FEWEST_QUERIES
 from embedsearch.index.preparation import Prepared
-from embedsearch.index.sizes import as_bytes, shown_bytes
 from embedsearch.index.trial import Trial, Tried
 from embedsearch.index.whole import Queries, Whole
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._checks import as_bytes
 from embedsearch._errors import ParameterError, StorageError
+from embedsearch._messages import shown_bytes
 from embedsearch._progress import SilentProgress
 from embedsearch.index._faiss import load_faiss
 from embedsearch.index._files import write_index_file
@@ -36,7 +38,6 @@ from embedsearch.index.making import made, train
 from embedsearch.index.ondisk_lists import ListsOnDisk
 from embedsearch.index.opening import load_index
 from embedsearch.index.preparation import Prepared, Without
-from embedsearch.index.sizes import as_bytes, shown_bytes
 from embedsearch.index.specs import Plan, planned
 from embedsearch.index.spool import spooled
 from embedsearch.index.threads import building, omp_threads

@@ -64,7 +64,7 @@ def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     Returns:
         The rows of the sets that are left, and these.
     """
-    from embedsearch.search.join_kernel import prune, tally
+    from embedsearch.kernels.set_join import prune, tally
 
     members, starts = sets.members, sets.starts.copy()
     rows, before = np.arange(len(sets.sizes)), -1
@@ -141,7 +141,7 @@ def _indexed(sets: Sets, threshold: float) -> _Index:
 def _blocks(
     sets: Sets, index: _Index, threshold: float, forest: bool, progress: Progress
 ) -> Iterator[Pairs]:
-    from embedsearch.search.join_kernel import join
+    from embedsearch.kernels.set_join import join
 
     n, row = len(sets.sizes), 0
     members = sets.members.astype(np.uint32)

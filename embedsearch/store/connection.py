@@ -18,7 +18,7 @@ from embedsearch._errors import (
     WorkspaceLockedError,
     WorkspaceReadOnlyError,
 )
-from embedsearch._files import flush_folder
+from embedsearch._io import flush_folder
 from embedsearch.store.limits import shortened
 from embedsearch.store.schema import SCHEMA, parts_of_others
 

@@ -21,7 +21,7 @@ from embedsearch._errors import (
     UnknownDocumentError,
     WorkspaceError,
 )
-from embedsearch._files import flush_file, flush_folder
+from embedsearch._io import flush_file, flush_folder
 from embedsearch.store.connection import broken_document, connect, damaged_record, guarded
 from embedsearch.store.limits import MOST_NUMBER
 from embedsearch.store.metadata import BrokenRowError

@@ -113,7 +113,7 @@ class ChunkEncoder(TokenEncoder[str]):
         return True
 
     def _cut(self, block: bytes, ends: IntVector) -> IntVector:
-        from embedsearch.text.chunk_kernel import cut
+        from embedsearch.kernels.chunks import cut
 
         chunk_ends = np.empty(len(ends), np.int64)
         cut(
@@ -147,7 +147,7 @@ class ChunkEncoder(TokenEncoder[str]):
             firsts.append(len(ids))
 
     def _expand(self, chunk_ends: IntVector) -> tuple[TokenArray, IntVector]:
-        from embedsearch.text.chunk_kernel import expand, tally
+        from embedsearch.kernels.chunks import expand, tally
 
         firsts = np.frombuffer(self._firsts, np.int64)
         ids = np.frombuffer(self._ids, np.intc)
@@ -162,7 +162,7 @@ class ChunkEncoder(TokenEncoder[str]):
 
 
 def _kinds(edges: Edges) -> NDArray[np.uint8]:
-    from embedsearch.text.chunk_kernel import LEADING, SEPARATOR, TRAILING
+    from embedsearch.kernels.chunks import LEADING, SEPARATOR, TRAILING
 
     kinds = np.zeros(256, np.uint8)
     for characters, kind in zip(edges, (SEPARATOR, LEADING, TRAILING), strict=True):

@@ -105,7 +105,7 @@ class _Search:
 
     def _count(self, part: int, parts: int) -> _Pairs | None:
         """Return the pairs of a part that are frequent enough, or None where it is too large."""
-        from embedsearch.text.phrase_kernel import count
+        from embedsearch.kernels.phrases import count
 
         keys, counts = np.zeros(self._slots, np.int64), np.zeros(self._slots, np.int32)
         state = np.array([-1, 0, 0])

@@ -106,7 +106,7 @@ class _Pass:
         return (first * len(self.kinds) + second) * self.base**2 + gap
 
     def _fill(self, keys: IntVector, joined: Sequence[int]) -> None:
-        from embedsearch.text.phrase_kernel import fill
+        from embedsearch.kernels.phrases import fill
 
         size = 1 << (2 * len(keys) + 1).bit_length()
         self._keys, self._types = np.zeros(size, np.int64), np.zeros(size, np.int32)
@@ -114,7 +114,7 @@ class _Pass:
 
     def join(self, tokens: TokenArray, ends: IntVector) -> TokenArray:
         """Join phrases in place; `ends` moves along."""
-        from embedsearch.text.phrase_kernel import join
+        from embedsearch.kernels.phrases import join
 
         size = join(tokens, ends, self.kinds, self.base, self._keys, self._types)
         return tokens[:size]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch.kernels.matrices import compacted
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
-from embedsearch.training.kernels.matrices import compacted
 from embedsearch.training.nets import Cbow, SkipGram
 from embedsearch.training.ppmi.vectors import ppmi_vectors
 from embedsearch.training.settings import LITTLE_TEXT

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError
-from embedsearch._files import replacing
+from embedsearch._io import replacing
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
 
 if TYPE_CHECKING:

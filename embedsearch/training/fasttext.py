@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
+from embedsearch.kernels.matrices import aligned, compacted
+from embedsearch.kernels.subword import compose
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
-from embedsearch.training.kernels.matrices import aligned, compacted
-from embedsearch.training.kernels.subword import compose
 from embedsearch.training.nets import SubwordSkipGram
 from embedsearch.training.ngrams import ngram_rows
 from embedsearch.training.word2vec import check_settings, run_net

@@ -8,10 +8,10 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
+from embedsearch.kernels.sampling import stream_key
 from embedsearch.text.mapped import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
-from embedsearch.training.kernels.rng import stream_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from embedsearch.training.kernels import cbow, heldout, skipgram, subword
-from embedsearch.training.kernels.matrices import aligned, fresh_vectors
-from embedsearch.training.kernels.products import unroll
-from embedsearch.training.kernels.rounds import CbowRoundWorker, RoundWorker, SubwordRoundWorker
-from embedsearch.training.kernels.sampling import keep_table, noise_table
+from embedsearch.kernels import cbow, heldout, skipgram, subword
+from embedsearch.kernels._simd import unroll
+from embedsearch.kernels.matrices import aligned, fresh_vectors
+from embedsearch.kernels.rounds import CbowRoundWorker, RoundWorker, SubwordRoundWorker
+from embedsearch.kernels.sampling import keep_table, noise_table
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix
+    from embedsearch.kernels.matrices import Ids, Keep, Offsets, Table
     from embedsearch.training.encoded import EncodedCorpus
-    from embedsearch.training.kernels.matrices import Ids, Keep, Offsets, Table
     from embedsearch.training.ngrams import NgramRows
     from embedsearch.training.settings import TrainingSettings
 

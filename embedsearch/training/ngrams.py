@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.training.kernels.ngram_hashes import hashed_ngrams
+from embedsearch.kernels.ngrams import hashed_ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

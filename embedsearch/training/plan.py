@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.training.kernels.rng import stream_key
+from embedsearch.kernels.sampling import stream_key
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector

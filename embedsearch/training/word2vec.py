@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
+from embedsearch.kernels._simd import MOST_NEGATIVE
+from embedsearch.kernels.matrices import compacted
+from embedsearch.kernels.rounds import merge_rounds
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.encoded import encode
-from embedsearch.training.kernels.matrices import compacted
-from embedsearch.training.kernels.products import MOST_NEGATIVE
-from embedsearch.training.kernels.rounds import merge_rounds
 from embedsearch.training.loop import Loop
 from embedsearch.training.nets import Cbow, SkipGram
 from embedsearch.training.plan import ROUND_PIECE, Plan

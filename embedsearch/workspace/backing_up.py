@@ -16,11 +16,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceExistsError
-from embedsearch._files import with_checksum
+from embedsearch._io import disk_errors, flush_file, flush_folder, sha256, with_checksum
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_outside, may_be_in_backup
-from embedsearch.workspace.files import disk_errors, flush_file, flush_folder, sha256
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.space import check_space, record_bytes
 from embedsearch.workspace.staging import staging

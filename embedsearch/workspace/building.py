@@ -11,12 +11,12 @@ from embedsearch._errors import (
     EmbedSearchError,
     WorkspaceExistsError,
 )
+from embedsearch._io import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import Changes, DocumentStore
 from embedsearch.store.ingesting import ingest
 from embedsearch.text.settings import ReadSettings, TokenizerSettings, taken_out
-from embedsearch.workspace.files import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.sources import Sources

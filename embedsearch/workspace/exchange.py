@@ -6,13 +6,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import ParameterError
+from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.text.settings import TokenizerSettings, changed
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
 from embedsearch.workspace.contents import check_outside
-from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
 from embedsearch.workspace.indexing import index_options
 from embedsearch.workspace.publishing import clear_temporary, temporary_folder, undone_on_failure

@@ -60,8 +60,8 @@ class IndexSettings:
         Args:
             dimension: Of the vectors, where that is known.
         """
+        from embedsearch._checks import as_bytes
         from embedsearch.index.automatic import as_recall
-        from embedsearch.index.sizes import as_bytes
 
         if not isinstance(self.spec, str) or not self.spec.strip():
             raise ParameterError("spec", "auto, a kind, or a string of FAISS", self.spec)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.info import size_on_disk
 from embedsearch.workspace.learning import LearningWorkspace
 from embedsearch.workspace.publishing import remove_unused

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceDamagedError
-from embedsearch._files import checksum_holds
+from embedsearch._io import checked_path, checksum_holds, place_aside, read_json, storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import is_of_older_version
 from embedsearch.index.lexical.room import make_room
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_contents
-from embedsearch.workspace.files import checked_path, place_aside, read_json, storage_errors
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import clear_temporary, reuse

@@ -13,10 +13,10 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceReadOnlyError,
 )
+from embedsearch._io import checked_path, storage_errors
 from embedsearch.search.documents import DocumentSearch
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.files import checked_path, storage_errors
 from embedsearch.workspace.following import caught_up, open_lexical, reopened
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import Layout

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._io import storage_errors
 from embedsearch._progress import SilentProgress
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.vocabulary import Vocabulary
@@ -17,7 +18,6 @@ from embedsearch.workspace.document_part import (
     write_document_vectors,
 )
 from embedsearch.workspace.drifting import share_to_expect, unknown_share
-from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.indexing import measured_recall, save_index

@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
-from embedsearch.workspace.files import read_json
+from embedsearch._io import read_json
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import hold, is_held_by_others, is_same_file
 from embedsearch.workspace.schemas import check

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
+from embedsearch._io import read_json
 from embedsearch.search.settings import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.files import read_json
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index
 from embedsearch.workspace.pipeline import refit_generation

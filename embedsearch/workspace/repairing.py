@@ -11,15 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, WorkspaceError
-from embedsearch._files import CHECKSUM
-from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.files import are_ours, damaged_files
-from embedsearch.store.documents import DocumentStore
-from embedsearch.store.salvaging import salvage
-from embedsearch.text.settings import TokenizerSettings
-from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
-from embedsearch.workspace.files import (
+from embedsearch._io import (
+    CHECKSUM,
     checked_path,
     flush_file,
     flush_folder,
@@ -28,6 +21,13 @@ from embedsearch.workspace.files import (
     read_json,
     storage_errors,
 )
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.index.lexical.files import are_ours, damaged_files
+from embedsearch.store.documents import DocumentStore
+from embedsearch.store.salvaging import salvage
+from embedsearch.text.settings import TokenizerSettings
+from embedsearch.vectors.tensors import open_tensors
+from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
 from embedsearch.workspace.following import open_checked, open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.healing import read_facts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._io import write_json
 from embedsearch._version import __version__
-from embedsearch.workspace.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

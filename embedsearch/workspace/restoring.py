@@ -16,11 +16,10 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceVersionError,
 )
-from embedsearch._files import flush
+from embedsearch._io import checked_path, disk_errors, flush, flush_folder, make_folder
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
 from embedsearch.workspace.contents import check_contents, is_made_of_ours, may_be_in_backup
-from embedsearch.workspace.files import checked_path, disk_errors, flush_folder, make_folder
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.schemas import BACKUP, fault_of

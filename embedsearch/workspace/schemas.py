@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
-from embedsearch._files import checksum_holds
+from embedsearch._io import checksum_holds
 from embedsearch._schemas import (
     COUNT,
     HASH,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceDamagedError
+from embedsearch._io import read_json, sha256
 from embedsearch.workspace.contents import is_litter
-from embedsearch.workspace.files import read_json, sha256
 from embedsearch.workspace.schemas import GENERATION, VECTORS, fault_of
 
 if TYPE_CHECKING:

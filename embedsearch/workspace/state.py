@@ -12,8 +12,8 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceNotFoundError,
 )
+from embedsearch._io import read_json, write_json
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.workspace.files import read_json, write_json
 from embedsearch.workspace.layout import FORMAT_VERSION, Layout
 from embedsearch.workspace.schemas import WORKSPACE, check
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._errors import DuplicateIdError, InputError, ParameterError, VectorError
+from embedsearch._io import storage_errors
 from embedsearch._types import Metric
 from embedsearch.index.base import VectorIndex, as_metric
 from embedsearch.index.blocks import ArraySource, as_source, rows_per_block
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.files import storage_errors
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 from embedsearch.workspace.space import check_space

@@ -15,13 +15,12 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceVersionError,
 )
-from embedsearch._files import checksum_holds
+from embedsearch._io import checked_path, checksum_holds, read_json
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import damaged_files, is_of_older_version
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import foreign_entries
-from embedsearch.workspace.files import checked_path, read_json
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout

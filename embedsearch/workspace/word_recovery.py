@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import EmbedSearchError, VectorError
+from embedsearch._io import sha256
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
@@ -15,7 +16,6 @@ from embedsearch.training.base import TrainingReport
 from embedsearch.training.fitting import TRAINERS
 from embedsearch.training.settings import training_settings
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.files import sha256
 from embedsearch.workspace.healing import as_object, healed, read_facts
 from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.layout import Layout

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._errors import ParameterError
+from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.choices import check_feedback, check_mode
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.contents import check_contents
-from embedsearch.workspace.files import checked_path
 from embedsearch.workspace.info import (
     Info,
     facts_of_use,

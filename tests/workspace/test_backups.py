@@ -24,7 +24,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch import workspace
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 from embedsearch.workspace import locks, restoring, space
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 from embedsearch.text.corpora.planted import PlantedCorpus
 
 # Before 0.10 model2vec leaves files open.

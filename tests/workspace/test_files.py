@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embedsearch.workspace.files import read_json, write_json
+from embedsearch._io import read_json, write_json
 
 
 def test_a_json_file_comes_back_and_has_its_names_in_order(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 from embedsearch.text.corpora.planted import PlantedCorpus
 from embedsearch.vectors.tensors import open_tensors, save_tensors
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 from embedsearch.index import _files as index_files
 from embedsearch.index import apart
 from embedsearch.workspace import trust

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embedsearch.workspace.files import sha256, write_json
+from embedsearch._io import sha256, write_json
 from embedsearch.workspace.healing import block_checksums, healed, read_facts
 
 CONTENT = random.Random(3).randbytes(5 * 256 + 100)  # noqa: S311

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 from embedsearch.vectors.tensors import open_tensors, save_tensors
 
 FARM = ["barn", "hay", "milk", "meadow", "goat", "sheep", "farmer", "wool", "fence"]

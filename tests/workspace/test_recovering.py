@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch.workspace.files import write_json
+from embedsearch._io import write_json
 
 OWN, WORDS = "vectors/0001", "generations/0001"
 TOPICS = ("new york galaxy star planet orbit comet", "cow horse barn hay meadow field farmer")

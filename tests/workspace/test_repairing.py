@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
+from embedsearch._io import place_aside
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.files import place_aside
 
 GENERATION = "generations/0001"
 

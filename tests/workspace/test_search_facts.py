@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 
 
 def test_search_is_told_as_the_manifest_has_it(planted: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch.workspace.files import read_json, write_json
+from embedsearch._io import read_json, write_json
 
 
 def answers(path: Path) -> object:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch._files import with_checksum
+from embedsearch._io import with_checksum
 
 
 def test_a_small_vocabulary_is_searched_exactly(planted: Path) -> None:

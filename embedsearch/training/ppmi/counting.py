@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embedsearch._compiling.jit import jit
+from embedsearch.kernels._jit import jit
 
 GAP = -1
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._compiling.jit import jit
+from embedsearch.kernels._jit import jit
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedsearch._compiling.jit import jit
+from embedsearch.kernels._jit import jit
 
 if TYPE_CHECKING:
     import numpy.typing as npt

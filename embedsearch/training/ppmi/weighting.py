@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._compiling.jit import jit
+from embedsearch.kernels._jit import jit
 from embedsearch.training.ppmi.matrix import Sparse
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, StorageError
-from embedsearch._files import flush_file, flush_folder
+from embedsearch._io import flush_file, flush_folder
 from embedsearch._progress import SilentProgress
 from embedsearch.text.reading.compression import without_suffix
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS, by_suffix, vector_format

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedsearch._errors import WorkspaceDamagedError
-from embedsearch._files import MOST_BYTES
+from embedsearch._io import MOST_BYTES
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.files import State, read_state, write_state
 

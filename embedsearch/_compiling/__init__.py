@@ -1,1 +1,0 @@
-"""Loops compiled by Numba when they are first called, and kept on disk."""

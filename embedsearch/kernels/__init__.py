@@ -1,0 +1,1 @@
+"""Everything that Numba compiles, and nothing else."""

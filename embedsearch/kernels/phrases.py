@@ -1,0 +1,156 @@
+"""Compiled loops of `embedsearch.text.phrases`: counting candidates, and joining phrases.
+
+A candidate is a word, up to two connectors, and a word. Its key is
+`(first * types + second) * gaps + gap`, where the gap is 0, c or `c * (k + 1) + d` for
+connectors c and d of 1 to k, and `gaps` is `(k + 1) ** 2`. Tables are open-addressing hash
+tables (linear probing) of keys + 1, with 0 where they are free.
+
+`kinds` says what a type is: 0 a word that can be part of a phrase, -1 another word, and c
+a connector.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embedsearch.kernels._jit import jit
+
+_PART_BITS = np.uint64(40)
+
+
+@jit()
+def mixed(key: Any) -> Any:
+    """Return a hash of a key (the finalizer of MurmurHash3)."""
+    value = np.uint64(key)
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return value ^ (value >> np.uint64(33))
+
+
+@jit()
+def slot_of(key: Any, value: Any, keys: Any) -> Any:
+    """Return the place of a key in a table, or the free one where it belongs."""
+    mask = np.uint64(len(keys) - 1)
+    slot = value & mask
+    while keys[slot] != 0 and keys[slot] != key + 1:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@jit()
+def widened(gap: int, connector: int, base: int) -> Any:
+    """Return the gap with one more connector, or -1 where there are two already."""
+    return gap * base + connector if gap < base else -1
+
+
+@jit()
+def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
+    """Count a key if it belongs to the part; return 1 if the table had not had it, else 0."""
+    value = mixed(key)
+    if (value >> _PART_BITS) % np.uint64(parts) != np.uint64(part):
+        return 0
+    slot = slot_of(key, value, keys)
+    new = 1 if keys[slot] == 0 else 0
+    keys[slot] = key + 1
+    counts[slot] += 1
+    return new
+
+
+@jit()
+def count(
+    tokens: Any, ends: Any, kinds: Any, base: int, part: int, parts: int,
+    keys: Any, counts: Any, state: Any,
+) -> Any:  # fmt: skip
+    """Count the candidates of one part of all keys.
+
+    Args:
+        tokens: Types of a stretch of the stream.
+        ends: Where documents end in it.
+        kinds: (types,) see above.
+        base: Connectors + 1.
+        part: Counted are keys whose hash leaves this remainder.
+        parts: When divided by this.
+        keys: The table.
+        counts: How often each key of the table occurs.
+        state: The first word of the candidate under way or -1; its gap; entries of the table.
+
+    Returns:
+        Whether there was room: 5 of 8 slots are filled at most.
+    """
+    at, place, most = 0, 0, len(keys) * 5 // 8
+    while at < len(tokens) and state[2] < most:
+        while place < len(ends) and ends[place] <= at:
+            state[0], place = -1, place + 1
+        token = tokens[at]
+        kind = kinds[token]
+        if kind > 0:
+            state[1] = widened(state[1], kind, base)
+            state[0] = state[0] if state[1] >= 0 else -1
+        else:
+            if kind == 0 and state[0] >= 0:
+                key = (state[0] * len(kinds) + token) * base * base + state[1]
+                state[2] += add(key, part, parts, keys, counts)
+            state[0], state[1] = token if kind == 0 else -1, 0
+        at += 1
+    if len(ends) and ends[-1] == len(tokens):
+        state[0] = -1
+    return at == len(tokens)
+
+
+@jit()
+def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
+    """Put phrases, and the type that each becomes, into an empty table."""
+    for i in range(len(phrases)):
+        slot = slot_of(phrases[i], mixed(phrases[i]), keys)
+        keys[slot] = phrases[i] + 1
+        joined[slot] = types[i]
+
+
+@jit()
+def found(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) -> Any:
+    """Return the place of a phrase in its table, or -1."""
+    if first < 0 or kinds[token] < 0:
+        return np.int64(-1)
+    key = (first * len(kinds) + token) * base * base + gap
+    slot = np.int64(slot_of(key, mixed(key), keys))
+    return slot if keys[slot] != 0 else np.int64(-1)
+
+
+@jit()
+def join(tokens: Any, ends: Any, kinds: Any, base: int, keys: Any, joined: Any) -> Any:
+    """Join phrases, greedily from the left.
+
+    Args:
+        tokens: Types of a stretch of the stream; those after joining take their place.
+        ends: Where documents end in it, before and after.
+        kinds: (types,) see above.
+        base: Connectors + 1.
+        keys: A table of the phrases.
+        joined: The type that each phrase of the table becomes.
+
+    Returns:
+        How many types there are now.
+    """
+    size = place = gap = start = 0
+    first = np.int64(-1)
+    for at in range(len(tokens)):
+        while place < len(ends) and ends[place] <= at:
+            ends[place], first, place = size, np.int64(-1), place + 1
+        token = np.int64(tokens[at])
+        tokens[size] = token
+        size += 1
+        if kinds[token] > 0:
+            gap = widened(gap, kinds[token], base)
+            first = first if gap >= 0 else np.int64(-1)
+            continue
+        slot = found(first, token, gap, kinds, base, keys)
+        if slot >= 0:
+            tokens[start] = joined[slot]
+            size = start + 1
+        first = token if slot < 0 and kinds[token] == 0 else np.int64(-1)
+        start, gap = size - 1, 0
+    while place < len(ends):
+        ends[place], place = size, place + 1
+    return size

@@ -1,0 +1,198 @@
+"""The windows and negatives of a stretch of text, drawn before any of them is trained.
+
+So the rows of the next windows are known and can be fetched into the cache in time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from embedsearch.kernels._jit import jit
+from embedsearch.kernels._simd import prefetch
+from embedsearch.kernels.sampling import GOLDEN, HALF, LOW, mix, pick
+
+if TYPE_CHECKING:
+    from embedsearch.kernels.matrices import Floats, Ids, Keep, Offsets, Table
+
+BLOCK = 2048
+TARGET_STREAM = np.uint64(0xD1B54A32D192ED03)
+
+
+class Windows(NamedTuple):
+    """Room for the windows of up to `size` tokens that are kept, the centres.
+
+    Attributes:
+        words: `(size + 2 * window,)` int32. Centre i is word `window + i`; before the first and
+            behind the last are up to `window` words of context.
+        low: Where the window of centre i begins in words, `(size,)` int32.
+        high: Where it ends, exclusive, `(size,)` int32.
+        targets: `(size * n_out,)` int32: for each centre itself, then its negatives.
+    """
+
+    words: Ids
+    low: Ids
+    high: Ids
+    targets: Ids
+
+
+@jit(allocates=True)
+def room(size: int, window: int, n_out: int) -> Windows:
+    """Return room for the windows of `size` tokens."""
+    words, targets = np.empty(size + 2 * window, np.int32), np.empty(size * n_out, np.int32)
+    return Windows(words, np.empty(size, np.int32), np.empty(size, np.int32), targets)
+
+
+@jit()
+def draw(
+    ids: Ids,
+    offsets: Offsets,
+    start: int,
+    stop: int,
+    keep: Keep,
+    table: Table,
+    window: int,
+    key: int,
+    n_out: int,
+    drawn: Windows,
+) -> tuple[int, int, int]:
+    """Draw the windows of tokens `start` to `stop`, which are the centres.
+
+    Context is also taken from before `start` and behind `stop`, within the document and at most
+    BLOCK tokens away, so that cutting a text into blocks loses none of it. Such a token is kept
+    or not by a draw of this block, apart from the draw that decides on it as a centre.
+
+    Draw t of the stream `key` serves token `start + t`: its low half decides whether the token
+    is kept, its high half the size of the window, 1 to `window`.
+
+    Returns:
+        How many centres there are; where the words begin; where they end.
+    """
+    document = np.searchsorted(offsets, start, side="right") - 1
+    floor = max(offsets[document], start - BLOCK)
+    begin = _look_back(ids, floor, start, keep, window, key, drawn.words)
+    lowest, at, end, position = begin, window, window, start
+    while position < stop:
+        ceiling = offsets[document + 1]
+        last = min(stop, ceiling)
+        first = at
+        at = _centres(ids, position, last, start, keep, window, key, drawn, at)
+        end = at
+        if last < ceiling:
+            ceiling = min(ceiling, stop + BLOCK)
+            end = _look_ahead(ids, stop, ceiling, start, keep, window, key, drawn.words, at)
+        _clip(drawn, first - window, at - window, window, lowest, end)
+        lowest, position, document = at, last, document + 1
+    n = at - window
+    _targets(drawn, n, table, window, key ^ TARGET_STREAM, n_out)
+    return n, begin, end
+
+
+@jit()
+def fetch_targets(y: Floats, drawn: Windows, c: int, n: int, n_out: int) -> None:
+    """Ask for the output rows of centre c, if it is one of the n."""
+    if c < n:
+        for k in range(c * n_out, (c + 1) * n_out):
+            prefetch(y, np.uint32(drawn.targets[k]))
+
+
+@jit()
+def fetch_word(x: Floats, drawn: Windows, at: int, end: int) -> None:
+    """Ask for the input row of the word at a place, if it is before the end."""
+    if at < end:
+        prefetch(x, np.uint32(drawn.words[at]))
+
+
+@jit()
+def context(drawn: Windows, c: int, window: int, rows: Ids) -> int:
+    """Write the words around centre c to `rows`, `(2 * window + 1,)`; return how many."""
+    size = 0
+    for j in range(drawn.low[c], drawn.high[c]):
+        rows[size] = drawn.words[j]
+        size += j != c + window
+    return size
+
+
+@jit()
+def _look_back(
+    ids: Ids, floor: int, start: int, keep: Keep, window: int, key: int, words: Ids
+) -> int:
+    # Up to `window` words from before the first centre, to the left of it.
+    at, t = window, start
+    while t > floor and at > 0:
+        t -= 1
+        word = ids[t]
+        if (mix(key + np.uint64(t - start) * GOLDEN) & LOW) <= np.uint64(keep[word]):
+            at -= 1
+            words[at] = word
+    return at
+
+
+@jit()
+def _look_ahead(
+    ids: Ids,
+    stop: int,
+    ceiling: int,
+    start: int,
+    keep: Keep,
+    window: int,
+    key: int,
+    words: Ids,
+    at: int,
+) -> int:
+    # Up to `window` words from behind the last centre, to the right of it.
+    t, end = stop, at + window
+    while t < ceiling and at < end:
+        word = ids[t]
+        if (mix(key + np.uint64(t - start) * GOLDEN) & LOW) <= np.uint64(keep[word]):
+            words[at] = word
+            at += 1
+        t += 1
+    return at
+
+
+@jit()
+def _centres(
+    ids: Ids,
+    first: int,
+    last: int,
+    start: int,
+    keep: Keep,
+    window: int,
+    key: int,
+    drawn: Windows,
+    at: int,
+) -> int:
+    # The tokens of one document; `high` holds the reach of each for the moment.
+    for t in range(first, last):
+        z = mix(key + np.uint64(t - start) * GOLDEN)
+        word = ids[t]
+        drawn.words[at] = word
+        reach = ((z >> HALF) * np.uint64(window)) >> HALF
+        drawn.high[at - window] = np.int32(1) + np.int32(reach)
+        at += (z & LOW) <= np.uint64(keep[word])
+    return at
+
+
+@jit()
+def _clip(drawn: Windows, first: int, last: int, window: int, lowest: int, end: int) -> None:
+    for i in range(first, last):
+        reach = drawn.high[i]
+        drawn.low[i] = max(lowest, i + window - reach)
+        drawn.high[i] = min(end, i + window + reach + 1)
+
+
+@jit()
+def _targets(drawn: Windows, n: int, table: Table, window: int, key: int, n_out: int) -> None:
+    # Draw i * n_out + k serves target k of centre i; a negative that is the centre is drawn anew.
+    for i in range(n):
+        centre = drawn.words[window + i]
+        at = i * n_out
+        drawn.targets[at] = centre
+        for k in range(1, n_out):
+            z = mix(key + np.uint64(at + k) * GOLDEN)
+            word = pick(table, z)
+            if word == centre:
+                word = pick(table, mix(z))
+            drawn.targets[at + k] = word

@@ -1,0 +1,81 @@
+"""A file is replaced as a whole, in an order that a crash cannot break, or left as it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from embedsearch import ParameterError, StorageError, VectorIndex, WordVectors, evaluation
+from embedsearch._io import output, write_whole
+from embedsearch.vectors.formats.saving import save_vectors
+
+
+def test_the_content_is_flushed_before_it_is_renamed_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flushed, fsync = tmp_path / "a.json", [], os.fsync
+    path.write_text("old")
+
+    def noting(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        flushed.append(
+            (kind, os.fstat(descriptor).st_size if kind == "file" else 0, path.read_text())
+        )
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    write_whole(path, "new ü")
+    assert flushed == [("file", 6, "old"), ("folder", 0, "new ü")]
+
+
+def test_content_is_utf_8_with_line_ends_as_they_are(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.txt", "ü\n\r\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xbc\n\r\n"
+
+
+@pytest.mark.parametrize("content", ["text", "lone \ud800"])
+def test_a_failure_leaves_what_was_there_and_nothing_beside(tmp_path: Path, content: str) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    with pytest.raises((OSError, UnicodeEncodeError)):
+        write_whole(taken, content)
+    assert list(tmp_path.iterdir()) == [taken]
+    assert list(taken.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such pipes")
+def test_devices_and_pipes_are_written_into_and_never_replaced(tmp_path: Path) -> None:
+    """For the administrator, replacing `/dev/null` would succeed."""
+    pipe = tmp_path / "pipe.glove"
+    os.mkfifo(pipe)
+    vectors = WordVectors(np.ones((1, 2), np.float32), ["a"])
+    for write in (
+        lambda: write_whole(pipe, "text"),
+        lambda: save_vectors(vectors, pipe, overwrite=True),
+        lambda: VectorIndex.build(vectors.vectors, spec="flat").save(pipe),
+    ):
+        with pytest.raises((OSError, StorageError, ParameterError)):
+            write()
+    read: list[str] = []
+    reader = Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    evaluation.write_run({"q": [("d", 1.0)]}, pipe)
+    reader.join(10)
+    assert read == ["q Q0 d 1 1 embedsearch\n"]
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_that_the_user_names_is_written_through(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("old and long")
+    link.symlink_to(file)
+    with output(link) as place:
+        place.write_text("new")
+    assert (link.is_symlink(), file.read_text()) == (True, "new")
