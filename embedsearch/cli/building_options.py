@@ -146,9 +146,9 @@ search_options = together(
         "encoders",
         multiple=True,
         metavar="NAME[:ARGUMENT]",
-        help="Encoder to search with, beside our own: doc2vec, which is learned from the "
-        "documents, model2vec:FOLDER, sentence-transformers:MODEL, or one of an installed "
-        "package. Give it again for more; none takes them away. [none]",
+        help="Encoder to search with, beside our own: model2vec:FOLDER, "
+        "sentence-transformers:MODEL, or one of an installed package. Give it again for more; "
+        "none takes them away. [none]",
     ),
     click.option(
         "--language",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import VectorError
-from embedsearch.search.fitted import FittedEncoder, fitted_size, restore_encoder
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace, Spreads
 from embedsearch.vectors.latent import LinearEncoder
@@ -55,10 +54,6 @@ class SearchModel:
             # Encoders of one decomposition are columns of the same matrix.
             if not encoder.name.startswith("lsa") or encoder is self._widest:
                 tensors |= {f"{encoder.name}.{name}": array for name, array in found.items()}
-        for checked in self.space.external:
-            if isinstance(checked.encoder, FittedEncoder):
-                found = checked.encoder.to_tensors()
-                tensors |= {f"{checked.name}.{name}": array for name, array in found.items()}
         for place, covariance in enumerate(self.spreads.covariances):
             tensors[f"covariance.{place}"] = covariance
         return tensors | {"first": self.spreads.first, "second": self.spreads.second}
@@ -99,8 +94,7 @@ def restore_model(
         load: Gives an encoder that was plugged in, by its name and its dimensions.
 
     Raises:
-        VectorError: There are more or fewer terms than there were, or an encoder that was
-            fitted to documents is not complete.
+        VectorError: There are more or fewer terms than there were.
     """
     from embedsearch.index.lexical import LexicalAnalyzer
 
@@ -115,8 +109,6 @@ def restore_model(
     analyzer = LexicalAnalyzer.from_json(values["analyzer"])
     external = [
         load(spec, len(covariance))
-        if fitted_size(spec) is None
-        else restore_encoder(spec, len(covariance), tensors, terms, analyzer.words)
         for spec, covariance in zip(values["plugged"], covariances[len(linear) :], strict=True)
     ]
     return SearchModel(

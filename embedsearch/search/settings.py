@@ -14,8 +14,7 @@ class SearchSettings:
     """How documents are to be found.
 
     Attributes:
-        encoders: Encoders to plug in beside our own: `NAME` or `NAME:ARGUMENT` each; `doc2vec`
-            is fitted to the documents, the others are loaded.
+        encoders: Encoders to plug in beside our own: `NAME` or `NAME:ARGUMENT` each.
         language: Whose stop words and stems the lexical index uses: "auto" finds out, "none"
             has neither.
     """

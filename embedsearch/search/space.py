@@ -50,7 +50,7 @@ class LatentSpace:
         terms: The terms that the linear encoders know.
         statistics: How terms weigh.
         linear: Encoders that were learned from the collection.
-        external: Encoders that the user has plugged in, `FittedEncoder`s among them.
+        external: Encoders that the user has plugged in.
     """
 
     def __init__(

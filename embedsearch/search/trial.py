@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.search.fitted import FittedEncoder, refitted_scores
 from embedsearch.search.fusion import PLAIN, Fusion
 from embedsearch.search.passages import all_pieces, best_scores, passages_of, split
 from embedsearch.search.space import Block, fit_space
@@ -174,17 +173,13 @@ def _external_scores(
 ) -> list[FloatMatrix]:
     """Score them by encoders that were plugged in; `others` are passages without windows."""
     scores, start = [], 0
-    passages, owners = split(remains)
+    owners = split(remains)[1]
     pieces = all_pieces([cut.rest_text for cut in cuts], owners[-len(cuts) - 1 :])
     for encoder in space.external:
         part = others[:, start : start + encoder.vector_size]
         start += encoder.vector_size
-        if isinstance(encoder.encoder, FittedEncoder):
-            queries = space.terms.documents(cut.query for cut in cuts)
-            found = refitted_scores(encoder.encoder, space.terms, passages, queries)
-        else:
-            D = np.concatenate((part, encoder.encode_documents(pieces)))
-            found = encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T
+        D = np.concatenate((part, encoder.encode_documents(pieces)))
+        found = encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T
         scores.append(_z(found, owners))
     return scores
 
@@ -232,9 +227,7 @@ def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[n
 
 
 def _usual(space: LatentSpace) -> dict[str, float]:
-    # Fitted to few documents, one may know nothing; only a trial tells.
-    untried = {e.name: 0.0 for e in space.external if isinstance(e.encoder, FittedEncoder)}
-    return {b.name: untried.get(b.name, PLAIN.get(b.name, 1.0)) for b in space.blocks}
+    return {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
 
 
 def _z(scores: FloatMatrix, owners: IntVector) -> FloatMatrix:

@@ -15,7 +15,6 @@ from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import full_text
-from embedsearch.search.fitted import fit_encoders
 from embedsearch.search.latent_index import SCANNED
 from embedsearch.search.model import SearchModel
 from embedsearch.search.passages import all_pieces, split
@@ -106,7 +105,7 @@ def fit_documents(
         settings: What is asked.
         progress: A listener.
         learned: Whether the word vectors were learned from these documents.
-        plugged: The encoders that the settings name, but for those that are fitted here.
+        plugged: The encoders that the settings name.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = _analyzer(store, tokenizer, settings.language)
@@ -119,14 +118,11 @@ def fit_documents(
         statistics = cut.statistics(terms)
         passages, owners = split(terms)
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
-        external, left_out = fit_encoders(
-            settings.encoders, plugged, passages, cut.terms, analyzer.words, progress
-        )
-        space = fit_space(passages, cut.terms, parts, term_vectors, external)
+        space = fit_space(passages, cut.terms, parts, term_vectors, plugged)
         task.advance(1)
-        outside = _plugged(stream, store, external, owners)
+        outside = _plugged(stream, store, plugged, owners)
         latent = space.linear_documents(passages.counts)
-        if external:
+        if plugged:
             latent = np.concatenate((latent, outside), axis=1)
         task.advance(1)
 
@@ -135,8 +131,6 @@ def fit_documents(
             return [full_text(found[int(number)]) for number in stream.numbers[rows]]
 
         fusion = learn_fusion(terms, space, term_vectors, analyzer, texts_of, outside)
-        if left_out:
-            fusion = replace(fusion, evidence={**fusion.evidence, "left out": left_out})
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)

@@ -41,8 +41,7 @@ class Info:
         report: The report of the training.
         language: Whose stop words and stems words are looked up by.
         encoders: Encoders that were plugged in.
-        missing_encoders: Those of them that cannot be loaded here, or that there was too little
-            text to fit to; `evidence` tells of the latter under "left out".
+        missing_encoders: Those of them that cannot be loaded here.
         weights: What "auto" gives each search, in standard deviations of its scores: "bm25",
             then the encoders.
         feedback: How many documents of a first pass move the query towards them.

@@ -141,8 +141,7 @@ class LearningWorkspace(VectorWorkspace):
         Args:
             refit: Learn anew how documents are found.
             encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
-                `embedsearch.Encoder`. "doc2vec" or "doc2vec:SIZE" is gensim's, fitted to the
-                documents. None leaves them as they are, an empty list has none.
+                `embedsearch.Encoder`. None leaves them as they are, an empty list has none.
             language: Whose stop words and stems words are looked up by; "auto", "none" or a
                 name such as "english". None leaves it as it is.
             spec: What kind of index words and vectors have, as for `VectorIndex.build`; "auto"

@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError, ParameterError, WorkspaceError
-from embedsearch.search.fitted import fitted_size
 from embedsearch.vectors.encoders.absent import AbsentEncoder
 from embedsearch.vectors.encoders.checked import CheckedEncoder
 from embedsearch.vectors.encoders.plugins import encoder_names, load_encoder
@@ -41,11 +40,8 @@ def load_or_stand_in(spec: str, vector_size: int, workspace: Path) -> CheckedEnc
 
 
 def load_encoders(settings: SearchSettings) -> list[CheckedEncoder]:
-    """Load the encoders that settings name, but for those that are fitted to documents.
-
-    See `load_encoder`.
-    """
-    return [load_encoder(spec) for spec in settings.encoders if fitted_size(spec) is None]
+    """Load the encoders that settings name; see `load_encoder`."""
+    return [load_encoder(spec) for spec in settings.encoders]
 
 
 def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None:
@@ -56,7 +52,6 @@ def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None
         if not isinstance(spec, str) or spec.partition(":")[0] not in encoder_names():
             allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
             raise ParameterError("encoder", allowed, spec)
-        fitted_size(spec)
     if len(set(settings.encoders)) < len(settings.encoders):
         raise ParameterError("encoders", "different ones", list(settings.encoders))
     if settings.language != "auto":

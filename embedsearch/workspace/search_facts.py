@@ -22,13 +22,12 @@ def search_facts(generation: Generation, layout: Layout, store: DocumentStore) -
     """Return the fields of `Info` on search."""
     model = generation.search_model
     fusion, asked = model.fusion, generation.search_settings.encoders
-    present = {encoder.name for encoder in model.space.external}
     absent = absent_names(model.space.external)
     learned = {name: round(weight, _DECIMALS) for name, weight in fusion.weights.items()}
     return {
         "language": model.analyzer.language,
         "encoders": list(asked),
-        "missing_encoders": [name for name in asked if name in absent or name not in present],
+        "missing_encoders": [name for name in asked if name in absent],
         "weights": {BM25: 1.0, **learned},
         "feedback": fusion.feedback,
         "evidence": dict(fusion.evidence),

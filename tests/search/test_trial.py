@@ -10,7 +10,6 @@ import pytest
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.encoding import full_text
-from embedsearch.search.fitted import term_lists
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace
 from embedsearch.search.trial import Cut, _grid, cut_window, learn_fusion
@@ -34,24 +33,6 @@ class ByTopic:
         return np.asarray(counts @ self.vectors[1:40].T, np.float32)
 
     encode_queries = encode_documents
-
-
-class Fitted(ByTopic):
-    """An encoder of term counts that remembers what it is fitted to anew."""
-
-    fits: list[list[str]]
-
-    def encode_documents(self, texts: list[str]) -> FloatMatrix:
-        return np.asarray(self.terms.documents(map(str.split, texts)).counts.toarray(), np.float32)
-
-    encode_queries = encode_documents
-
-    def refitted(self, passages: list[str]) -> Fitted:
-        self.fits.append(passages)
-        return self
-
-    def to_tensors(self) -> dict[str, FloatMatrix]:
-        return {}
 
 
 @pytest.fixture(scope="module")
@@ -129,35 +110,6 @@ def test_an_encoder_that_knows_something_weighs_more_than_one_that_knows_nothing
     wider = LatentSpace(space.terms, space.statistics, space.linear[:1], encoders)
     weights = learn(planted, wider).weights
     assert weights["True"] > 3 * weights["False"]
-
-
-def test_an_encoder_that_is_fitted_learns_anew_without_the_windows(
-    planted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedsearch.search.trial._QUERIES", 50)
-    encoder, space, asked = Fitted(planted, knows=True), planted.model.space, list[IntVector]()
-    encoder.fits = []
-    external = [CheckedEncoder(encoder, "fitted")]
-    wider = LatentSpace(space.terms, space.statistics, space.linear[:1], external)
-    assert learn(planted, wider, asked=asked).weights["fitted"] > 0
-    (passages,), (sources,) = encoder.fits, asked
-    whole = [" ".join(words) for words in term_lists(planted.counted, planted.terms)]
-    assert passages[:-50] == [text for row, text in enumerate(whole) if row not in sources]
-    # Those with a window come last: without it, and without half of its words anywhere.
-    for row, text in zip(sources.tolist(), passages[-50:]):
-        before, left = whole[row].split(), text.split()
-        assert set(left) < set(before)
-        assert len(left) <= len(before) - 2
-        remaining = iter(before)
-        assert all(word in remaining for word in left)
-
-
-def test_an_encoder_that_is_fitted_weighs_nothing_untried(planted: Any) -> None:
-    encoder, space = Fitted(planted, knows=True), planted.model.space
-    external = [CheckedEncoder(encoder, "fitted"), CheckedEncoder(ByTopic(planted, True), "loaded")]
-    wider = LatentSpace(space.terms, space.statistics, space.linear[:1], external)
-    fusion = learn(planted, wider, documents=planted.counted.take(np.arange(9)))
-    assert fusion.weights == {"lsa-100": 0.5, "fitted": 0.0, "loaded": 1.0}
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 19])

@@ -15,8 +15,6 @@ from embedsearch._errors import EmbedSearchError, ParameterError
 from embedsearch.vectors.encoders.checked import FAILURES, CheckedEncoder
 
 GROUP = "embedsearch.encoders"
-FITTED = ("doc2vec",)
-"""Names of encoders that are fitted to documents, and so cannot be loaded."""
 _HOME = "embedsearch.vectors.encoders"
 _OURS = (
     EntryPoint("model2vec", f"{_HOME}.model2vec:Model2VecEncoder", GROUP),
@@ -30,8 +28,7 @@ _OURS = (
 
 def encoder_names() -> tuple[str, ...]:
     """Return the names of our encoders and of what installed packages offer, sorted."""
-    loaded = {found.name for found in (*_OURS, *entry_points(group=GROUP))}
-    return tuple(sorted(loaded.union(FITTED)))
+    return tuple(sorted({found.name for found in (*_OURS, *entry_points(group=GROUP))}))
 
 
 def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
@@ -42,13 +39,10 @@ def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
         vector_size: The dimensions that it must have; None takes those that it has.
 
     Raises:
-        ParameterError: No such encoder is installed, it cannot be loaded, or it is none; or it
-            is fitted to documents, which only a workspace does.
+        ParameterError: No such encoder is installed, it cannot be loaded, or it is none.
         MissingExtraError: It is one of our adapters, and what it adapts is not installed.
     """
     name, colon, argument = spec.partition(":")
-    if name in FITTED:
-        raise ParameterError("encoder", "one that is not fitted to documents", spec)
     for found in (*_OURS, *entry_points(group=GROUP)):
         if found.name == name:
             made = _made(found, spec, [argument] if colon else [])

@@ -96,10 +96,4 @@ def test_a_missing_package_names_its_extra(name: str, monkeypatch: pytest.Monkey
 
 
 def test_names_are_listed_without_loading_anything() -> None:
-    assert {"doc2vec", "model2vec", "sentence-transformers"} <= set(encoder_names())
-
-
-@pytest.mark.parametrize("spec", ["doc2vec", "doc2vec:50"])
-def test_what_is_fitted_to_documents_is_not_loaded(spec: str) -> None:
-    with pytest.raises(ParameterError, match=f"one that is not fitted to documents, got '{spec}'"):
-        load_encoder(spec)
+    assert {"model2vec", "sentence-transformers"} <= set(encoder_names())
