@@ -43,3 +43,19 @@ def shown_bytes(size: float) -> str:
     digits = 0 if size >= 100 or unit == "B" else 1 if size >= 10 else 2
     rounded = -(-size * 10**digits // 1) / 10**digits
     return f"{rounded:g}{unit}"
+
+
+def per_second(amount: float, seconds: float) -> str:
+    """Return a rate with thousands apart, and one decimal where it is small."""
+    rate = amount / seconds if seconds > 0 else 0.0
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time: `34 s`, `2 min 05 s`, `1 h 12 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

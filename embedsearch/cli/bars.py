@@ -17,8 +17,8 @@ from rich.progress import Progress as Bars
 from rich.progress import Task as BarState
 from rich.text import Text
 
+from embedsearch._messages import per_second
 from embedsearch.cli.output import console
-from embedsearch.cli.progress import per_second
 from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class BarProgress:
 
     @contextmanager
     def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[BarTask]:
-        """See `Progress.task`."""
+        """Draw a bar for a stretch of work."""
         if not self._open:
             self._bars = _make_bars(self._console)
             self._bars.start()
@@ -58,7 +58,7 @@ class BarProgress:
                 self._bars.stop()
 
     def note(self, message: str) -> None:
-        """See `Progress.note`."""
+        """Print a line above the bars."""
         self._console.print(Text(one_line(message)))
 
 
@@ -69,11 +69,11 @@ class BarTask:
         self._bars, self._id = bars, id
 
     def advance(self, amount: float) -> None:
-        """See `Task.advance`."""
+        """Report progress."""
         self._bars.advance(self._id, amount)
 
     def describe(self, text: str) -> None:
-        """See `Task.describe`."""
+        """Replace the text beside the bar."""
         self._bars.update(self._id, text=one_line(text))
 
     def finish(self) -> None:

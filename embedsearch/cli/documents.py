@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch.cli import queries
-from embedsearch.cli.batch import answer
 from embedsearch.cli.options import (
     Decorator,
+    open_workspace,
     output_options,
     quiet_option,
     topn_option,
     workspace_option,
 )
-from embedsearch.cli.output import show
+from embedsearch.cli.output import answer, show
 from embedsearch.cli.progress import make_progress
-from embedsearch.cli.session import open_workspace
 from embedsearch.workspace import SEARCH_MODES
 
 if TYPE_CHECKING:
-    from embedsearch.cli.answers import Answer
+    from embedsearch.cli.output import Answer
 
 where_option: Decorator[Any] = click.option(
     "--where",
@@ -39,12 +38,12 @@ where_option: Decorator[Any] = click.option(
     type=click.Choice(SEARCH_MODES),
     default="auto",
     show_default=True,
-    help="auto: by words and meaning, as learned from the documents; lexical: by words; latent: "
-    "by meaning; hybrid: by both with fixed weights; rrf: by the ranks of all.",
+    help="auto: words and meaning, weighted as learned from the documents; lexical: words; latent: "
+    "meaning; hybrid: both with fixed weights; rrf: both by reciprocal ranks.",
 )
 @where_option
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
-@click.option("--expand", is_flag=True, help="Look for words near rare ones of QUERY, too.")
+@click.option("--expand", is_flag=True, help="Also look for words close to rare ones of QUERY.")
 @click.option(
     "--feedback",
     type=click.IntRange(min=0),
@@ -61,21 +60,21 @@ def search(
 ) -> None:
     """Show the documents that answer QUERY best.
 
-    A document need not have all words. In QUERY, +word must be in it, -word must not, and
-    "words in quotes" stand together; the shell needs quotes around it all then. A QUERY that
-    begins with - goes behind --, as it would be taken for an option.
+    A document need not have all words. In QUERY, +word must occur, -word must not, and
+    "words in quotes" are a phrase; then the shell needs quotes around the whole. A QUERY that
+    begins with - goes after --, or it would be taken for an option.
 
     \b
     embedsearch search how to boil an egg -w my.es
     embedsearch search 'egg "boiling point" -frying' -w my.es
     embedsearch search -w my.es -- -frying egg
 
-    Words of the snippet that are in QUERY, or near one in meaning, are bold on a terminal;
-    --json says where they are. --explain shows what adds most to a score: words that are in both,
-    "car ~ vehicle" for two that are near in meaning, and "first hits" for what is like the best
+    Words of the snippet that are in QUERY, or close to one in meaning, are bold on a terminal;
+    --json gives their positions. --explain shows what adds most to a score: words in both,
+    "car ~ vehicle" for two that are close in meaning, and "first hits" for likeness to the best
     documents of a first search; with --mode rrf, the rank in each list.
 
-    With - as QUERY, queries are read from standard input, one a line.
+    With - as QUERY, queries are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     with open_workspace(workspace) as ws:
         answer(" ".join(query), lambda text: queries.search(ws, text, topn, **how), output)
@@ -90,14 +89,14 @@ def search(
     "less",
     multiple=True,
     metavar="ID",
-    help="Less like this document; give it again for more.",
+    help="Less like this document; repeat it for more.",
 )
 @click.option(
     "--text",
     "texts",
     multiple=True,
     metavar="TEXT",
-    help="Like this text, too; give it again for more.",
+    help="Also like this text; repeat it for more.",
 )
 @where_option
 @output_options
@@ -112,16 +111,15 @@ def related(
 ) -> None:
     """Show the documents that are most like those called ID.
 
-    With several, such as all that somebody has read, these are what to read next. 1 is the score
-    of the same text; what is like one of those with --less loses half of that likeness. Where a
-    workspace has vectors of your own (`embedsearch import --vectors`) and no text model, these
-    say what is near.
+    With several, such as all that somebody has read, this is what to read next. An identical text
+    has the score 1; half of the likeness to each document of --less is subtracted. A workspace
+    of your own vectors (`embedsearch import --vectors`) without a text model compares those.
 
     \b
     embedsearch related 305 -w my.es
     embedsearch related 305 112 --less 7 --where "year > 1990" -w my.es
 
-    With - as ID, ids are read from standard input: one a line, or several apart by tabs.
+    With - as ID, ids are read from standard input: one per line, or several separated by tabs.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     if not ids and not texts:
         missing = "Missing argument 'ID...' or option '--text'."
@@ -145,7 +143,7 @@ def related(
     metavar="SHARE",
     help="The lowest score to show.",
 )
-@click.option("--groups", is_flag=True, help="Show groups in place of pairs.")
+@click.option("--groups", is_flag=True, help="Show groups instead of pairs.")
 @quiet_option
 @output_options
 def duplicates(
@@ -153,9 +151,9 @@ def duplicates(
 ) -> None:
     """Show documents that are nearly the same.
 
-    The score is the share of the runs of three words that both have: 0.8 lets one word in about
-    thirty differ, 1 none. All pairs are found. Many copies of a text make very many pairs, but
-    one group. The workspace need not be trained.
+    The score is the share of three-word sequences that both have: at 0.8 about one word in
+    thirty differs, at 1 none. All pairs are found. Many copies of a text make very many pairs,
+    but one group. The workspace need not be trained.
     """
     with open_workspace(workspace) as ws:
         show(queries.duplicates(ws, threshold, groups, make_progress(quiet=quiet)), output)

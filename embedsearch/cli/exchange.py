@@ -6,11 +6,18 @@ from typing import Any
 
 import click
 
-from embedsearch.cli.building_options import given, index_options, tokenizer_options
-from embedsearch.cli.options import quiet_option, together, wait_option, workspace_option
-from embedsearch.cli.output import tell
+from embedsearch.cli.options import (
+    given,
+    index_options,
+    open_workspace,
+    quiet_option,
+    together,
+    tokenizer_options,
+    wait_option,
+    workspace_option,
+)
+from embedsearch.cli.output import echo_err
 from embedsearch.cli.progress import make_progress
-from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import of_export, of_import, of_vectors
 from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS
 
@@ -26,12 +33,12 @@ vectors_options = together(
         "--metadata",
         type=click.Path(),
         metavar="ROWS",
-        help="JSON lines: what goes with each row of ARRAY. [row numbers]",
+        help="JSON lines: the id and metadata of each row of ARRAY. [row numbers]",
     ),
     click.option(
         "--metric",
         type=click.Choice(METRICS),
-        help="How near rows of ARRAY are: cosine, inner product, Euclidean distance. [cosine]",
+        help="Similarity of rows of ARRAY: cosine, inner product, Euclidean distance. [cosine]",
     ),
     click.option("--update", is_flag=True, help="Add to the vectors of the workspace."),
 )
@@ -66,7 +73,7 @@ format_option = click.option(
     "--allow-pickle",
     is_flag=True,
     default=None,
-    help="Read gensim's own files, which run code. Only for files that you made.",
+    help="Read gensim's own files, which can run code. Only for files that you made.",
 )
 @vectors_options
 @wait_option
@@ -87,18 +94,16 @@ def import_(
     """Import word vectors, or with --vectors those of anything.
 
     FILE is a file of word2vec, GloVe, fastText or any other format of --format, or a folder of
-    model2vec. A workspace that is not there is made; `embedsearch add` adds documents to it. In
-    one that is there, these vectors take the place of its own, and its documents are encoded
-    again.
+    model2vec. A workspace that does not exist is made; `embedsearch add` adds documents to it. In
+    an existing one, these vectors replace its own, and its documents are encoded again.
 
     \b
     embedsearch import glove.6B.50d.txt -w glove.es
     embedsearch neighbors king -w glove.es
 
     With --vectors, each row of an array belongs to a document, such as an image: its line of
-    --metadata has its "id" (or "_id"), "title" and "text", if it has them, and all else that is
-    known of it; without, the number of the row is its id. `embedsearch related` finds those that
-    are near.
+    --metadata has its "id" (or "_id"), "title" and "text", if any, and other metadata; without
+    --metadata, the row number is its id. `embedsearch related` finds similar ones.
 
     \b
     embedsearch import --vectors images.npy --metadata images.jsonl -w images.es
@@ -115,7 +120,7 @@ def import_(
 
 
 def _check_together(file: str | None, vectors: str | None, asked: dict[str, Any]) -> None:
-    """Refuse what belongs to the other kind of vectors, rather than pass over it."""
+    """Refuse options of the other kind of vectors instead of ignoring them."""
     context = click.get_current_context()
     if (file is None) == (vectors is None):
         wrong = "Give one of" if file is None else "Give only one of"
@@ -134,7 +139,7 @@ def _import_words(file: str, workspace: str, quiet: bool, asked: dict[str, Any])
     progress = make_progress(quiet=quiet)
     with facade.import_vectors(file, workspace, progress=progress, **asked) as ws:
         if not quiet:
-            tell(*of_import(ws, workspace))
+            echo_err(*of_import(ws, workspace))
 
 
 def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any]) -> None:
@@ -144,7 +149,7 @@ def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any
     progress = make_progress(quiet=quiet)
     with facade.add_vectors(vectors, workspace, rows, progress=progress, **asked) as ws:
         if not quiet:
-            tell(*of_vectors(len(ws.vectors), ws, workspace))
+            echo_err(*of_vectors(len(ws.vectors), ws, workspace))
 
 
 @click.command()
@@ -158,7 +163,7 @@ def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any
     show_default=True,
     help="Vectors of words, or of documents with their ids.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @quiet_option
 def export(file: str, workspace: str, quiet: bool, **options: Any) -> None:
     """Write vectors to FILE for other programs.
@@ -171,4 +176,4 @@ def export(file: str, workspace: str, quiet: bool, **options: Any) -> None:
     with open_workspace(workspace) as ws:
         written = ws.export(file, progress=make_progress(quiet=quiet), **options)
     if not quiet:
-        tell(*of_export(written, file))
+        echo_err(*of_export(written, file))

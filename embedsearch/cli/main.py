@@ -13,20 +13,20 @@ import click
 
 from embedsearch._errors import EmbedSearchError
 from embedsearch._version import __version__
-from embedsearch.cli.output import error_lines, tell
+from embedsearch.cli.options import refuse_broken_text
+from embedsearch.cli.output import echo_err, error_lines
 from embedsearch.cli.streams import one_line, safe_streams
-from embedsearch.cli.texts import refuse_broken_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECTIONS = {
     "Make a workspace": {
-        "build": "building",
-        "add": "building",
-        "delete": "building",
-        "train": "building",
-        "index": "building",
+        "build": "build",
+        "add": "build",
+        "delete": "build",
+        "train": "build",
+        "index": "build",
     },
     "Ask about words": {
         "neighbors": "words",
@@ -42,23 +42,23 @@ SECTIONS = {
         "duplicates": "documents",
     },
     "Measure, exchange": {
-        "evaluate": "evaluation",
+        "evaluate": "evaluate",
         "import": "exchange",
         "export": "exchange",
     },
     "Keep safe": {
-        "verify": "care",
-        "repair": "care",
-        "compact": "safekeeping",
-        "backup": "safekeeping",
-        "restore": "safekeeping",
-        "migrate": "care",
+        "verify": "maintain",
+        "repair": "maintain",
+        "compact": "maintain",
+        "backup": "maintain",
+        "restore": "maintain",
+        "migrate": "maintain",
     },
     "Look around": {
         "shell": "shell",
-        "info": "inspection",
-        "corpora": "corpora",
-        "demo": "demo",
+        "info": "info",
+        "corpora": "info",
+        "demo": "info",
     },
 }
 # What a shell reports for a program that Ctrl-C has ended.
@@ -104,7 +104,7 @@ class Main(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; our errors and those of the system are told without a traceback."""
+        """Run a command; print our errors and those of the system without a traceback."""
         try:
             return super().invoke(ctx)
         except EmbedSearchError as error:
@@ -114,7 +114,7 @@ class Main(click.Group):
             reason = one_line(f"{place}{error.strerror or error}")
             raise click.ClickException(reason) from error
         except KeyboardInterrupt:
-            tell("Interrupted")
+            echo_err("Interrupted")
             ctx.exit(INTERRUPTED)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -139,7 +139,7 @@ def _status(run: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         # Before there was a command.
-        tell("Interrupted")
+        echo_err("Interrupted")
         return INTERRUPTED
     except click.exceptions.Exit as ended:
         return ended.exit_code

@@ -1,21 +1,80 @@
-"""Options that several commands share, as decorators."""
+"""The options and arguments of commands; what is not given is None and left to the library."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from embedsearch.cli.output import FORMATS
+from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+
+if TYPE_CHECKING:
+    from embedsearch.workspace import Workspace
+
+
+class Text(click.types.StringParamType):
+    """Text that can be stored and compared: not what a shell passes on of broken UTF-8."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text.
+
+        Raises:
+            click.BadParameter: It is not Unicode text.
+        """
+        text = str(super().convert(value, param, ctx))
+        decoded = _decoded(text)
+        if decoded is None:
+            self.fail(f"{text!r} is not text in UTF-8.", param, ctx)
+        return decoded
+
+
+def _decoded(text: str) -> str | None:
+    """Return text without lone surrogates; None where they stand for no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    try:
+        # In the locale C, Python passes on every byte beyond ASCII so.
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return None
+
+
+def refuse_broken_text(command: click.Command) -> None:
+    """Let all arguments of a command that are text be `Text`; names of files may be any bytes."""
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.StringParamType):
+            parameter.type = Text()
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            refuse_broken_text(inner)
+
+
+def open_workspace(path: str, mode: str = "r", **how: Any) -> Workspace:
+    """Open a workspace; its code is imported only here.
+
+    Args:
+        path: Its folder.
+        mode: "r" to ask, "w" to change.
+        **how: `wait` and `durability`, as for `Workspace`.
+    """
+    from embedsearch.workspace import Workspace
+
+    return Workspace(path, mode, **how)
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 _FORMAT_HELP = {
     "json": "Write one JSON value.",
-    "jsonl": "Write JSON, one object a line.",
+    "jsonl": "Write JSON Lines, one object per line.",
     "csv": "Write CSV with a header, safe for terminals and spreadsheets.",
     "raw-csv": "Write CSV with texts as they are.",
     "table": "Write a table (the default).",
@@ -54,7 +113,7 @@ topn_option: Decorator[Any] = click.option(
 output_options: Decorator[Any] = together(
     *(
         click.option(f"--{name}", "output", flag_value=name, help=_FORMAT_HELP[name])
-        for name in FORMATS
+        for name in _FORMAT_HELP
     )
 )
 
@@ -66,7 +125,7 @@ wait_option: Decorator[Any] = click.option(
     "--wait",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="Wait up to this long while another process is writing.  [fails at once]",
+    help="Wait up to this long if another process is writing.  [fail at once]",
 )
 
 durability_option: Decorator[Any] = click.option(
@@ -74,10 +133,188 @@ durability_option: Decorator[Any] = click.option(
     type=click.Choice(("full", "relaxed")),
     default="full",
     show_default=True,
-    help="When documents count as kept: on the disk, or with the system. With relaxed, the last "
-    "changes may be lost when the power fails, but not when the process dies.",
+    help="When a change counts as saved: on the disk, or with the operating system. With relaxed, "
+    "the last changes may be lost if the power fails, but not if the process dies.",
 )
 
 quiet_option: Decorator[Any] = click.option(
     "-q", "--quiet", is_flag=True, help="Print nothing but errors."
 )
+
+
+sources_argument: Decorator[Any] = click.argument(
+    # One that cannot be read is an error of ours, which --skip-errors may leave out.
+    "sources",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
+    metavar="SOURCE...",
+)
+
+read_options = together(
+    click.option("--format", type=click.Choice(FORMATS), help="Format of the sources. [auto]"),
+    click.option("--split", type=click.Choice(SPLITS), help="A document of plain text. [file]"),
+    click.option("--glob", metavar="PATTERN", help="Which files of a folder to read. [**/*]"),
+    click.option(
+        "--id-column",
+        metavar="NAME",
+        help="Column or key of the id; none makes ids from file and row. [guessed]",
+    ),
+    click.option("--title-column", metavar="NAME", help="Column or key of the title. [guessed]"),
+    click.option("--text-column", metavar="NAME", help="Column or key of the text. [guessed]"),
+    click.option(
+        "--metadata-column",
+        "metadata_columns",
+        multiple=True,
+        metavar="NAME",
+        help="Column to keep as metadata; repeat it for more. [all others]",
+    ),
+    click.option("--encoding", metavar="NAME", help="Encoding of text files. [UTF-8 or detected]"),
+    click.option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="Between the cells of CSV and TSV: a character, or tab, space, ... [detected]",
+    ),
+)
+
+source_options = together(
+    click.option("--id-prefix", metavar="TEXT", help="Prefix of the ids of new documents."),
+    click.option(
+        "--on-conflict",
+        type=click.Choice(CONFLICTS),
+        help="If an id belongs to a document of another source: give the new one another id, "
+        "fail, or replace the other. [rename]",
+    ),
+    click.option(
+        "--skip-errors",
+        is_flag=True,
+        default=None,
+        help="Leave out a SOURCE that cannot be read, like files of folders.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        default=None,
+        help="Fail if any file cannot be read, or not to its end.",
+    ),
+    click.option(
+        "--report",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write what could not be read to FILE, as JSON Lines.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Write a report of the changes as JSON."),
+)
+
+
+def _number(flag: str, kind: type, help: str) -> Decorator[Any]:  # noqa: A002 - click's name
+    return click.option(flag, type=kind, metavar="N", help=help)
+
+
+tokenizer_options = together(
+    click.option("--tokenizer", metavar="NAME", help=f"{', '.join(TOKENIZERS)}. [unicode]"),
+    click.option("--pattern", metavar="REGEX", help="A token, for --tokenizer regexp."),
+    click.option("--lowercase/--no-lowercase", default=None, help="Fold case. [lowercase]"),
+    click.option("--accents", type=click.Choice(ACCENTS), help="Keep or strip accents. [keep]"),
+    click.option(
+        "--digits",
+        type=click.Choice(DIGITS),
+        help="Keep digits, make each a zero, or drop numbers. [keep]",
+    ),
+    click.option(
+        "--stop-words",
+        metavar="LANGUAGE|@FILE",
+        help="Leave out the stop words of a language, or of a file with one word per line.",
+    ),
+    click.option("--stem", metavar="LANGUAGE", help="Cut words to their Snowball stems."),
+    click.option(
+        "--phrases",
+        metavar="SCORE",
+        help="Join words that often occur together (new_york): default or npmi. [none]",
+    ),
+    _number("--phrase-min-count", int, "Rarer pairs are no phrases. [10]"),
+    _number("--phrase-threshold", float, "Least score of a phrase. [200, or 0.6 for npmi]"),
+    _number("--phrase-passes", int, "2 gives phrases of up to four words. [1]"),
+)
+
+
+training_options = together(
+    click.option(
+        "--trainer",
+        metavar="NAME",
+        help="auto, word2vec, fasttext, ppmi, gensim or gensim-fasttext. [auto]",
+    ),
+    _number("--vector-size", int, "Dimensions of a vector. [by corpus]"),
+    _number("--window", int, "Largest distance between a word and its context. [by corpus]"),
+    _number("--min-count", int, "Rarer words get no vector. [by corpus]"),
+    _number("--max-final-vocab", int, "At most this many words. [no limit]"),
+    _number("--epochs", int, "Passes over the corpus. [by corpus]"),
+    click.option("--sg/--cbow", default=None, help="Skip-gram or CBOW. [sg]"),
+    click.option("--hs/--no-hs", default=None, help="Hierarchical softmax (gensim). [no-hs]"),
+    _number("--negative", int, "Noise words for each word. [by corpus]"),
+    _number("--ns-exponent", float, "Power of the counts that noise is drawn by. [0.75]"),
+    click.option("--cbow-mean/--cbow-sum", default=None, help="Context of CBOW. [mean]"),
+    _number("--sample", float, "Thin out words more frequent than this share. [by corpus]"),
+    _number("--alpha", float, "Learning rate at the start. [by corpus]"),
+    _number("--min-alpha", float, "Learning rate at the end. [0.0001]"),
+    _number("--workers", int, "Threads. [1 for small corpora, else all processors]"),
+    click.option(
+        "--deterministic/--no-deterministic",
+        default=None,
+        help="The same vectors on every run even with several workers, at a third of the speed.",
+    ),
+    _number("--patience", int, "Stop after this many epochs without a better loss. [never]"),
+    _number("--seed", int, "Seed of the random numbers. [1]"),
+    _number("--min-n", int, "Shortest character n-gram of FastText. [3]"),
+    _number("--max-n", int, "Longest character n-gram of FastText. [6]"),
+    _number("--bucket", int, "Rows for FastText's n-grams. [by corpus]"),
+)
+
+
+search_options = together(
+    click.option(
+        "--encoder",
+        "encoders",
+        multiple=True,
+        metavar="NAME[:ARGUMENT]",
+        help="Encoder to search with, beside our own: model2vec:FOLDER, "
+        "sentence-transformers:MODEL, or one of an installed package. Repeat it for more; "
+        "none removes them. [none]",
+    ),
+    click.option(
+        "--language",
+        metavar="NAME",
+        help="Language of stop words and stems in search, such as english, or none. [detected]",
+    ),
+)
+
+index_options = together(
+    click.option(
+        "--spec",
+        metavar="NAME",
+        help="Index of words and vectors: auto, flat, hnsw, ivf, int8, fp16, pq, ivfpq, rabitq, "
+        "or a string of FAISS. [auto]",
+    ),
+    click.option(
+        "--recall",
+        type=click.FloatRange(min=0, max=1, min_open=True),
+        metavar="SHARE",
+        help="Of the 10 nearest, what share auto must find. Without, it is exact up to 100 million "
+        "numbers.",
+    ),
+    click.option(
+        "--memory", metavar="SIZE", help="The most that auto may use, such as 500MB. [no limit]"
+    ),
+)
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Keep the options that were given, with stop words resolved to words."""
+    kept = {name: value for name, value in options.items() if value not in (None, ())}
+    if kept.get("encoders") == ("none",):
+        kept["encoders"] = ()
+    if "stop_words" in kept:
+        from embedsearch.workspace import resolve_stop_words
+
+        kept["stop_words"] = resolve_stop_words(kept["stop_words"])
+    return kept

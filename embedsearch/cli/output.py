@@ -1,7 +1,4 @@
-"""Writing: answers on standard output as JSON, JSONL, CSV or a table, all else on standard error.
-
-Every command writes by `write`, `show` and `tell`, and so through `SafeStream`.
-"""
+"""Answers on standard output as JSON, JSONL, CSV or a table; all else on standard error."""
 
 from __future__ import annotations
 
@@ -10,20 +7,65 @@ import json
 import re
 import shutil
 import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from embedsearch._errors import QueryError
-from embedsearch.cli.streams import SafeStream, escaped_json, one_line, visible
+import click
+
+from embedsearch._errors import InputError, QueryError, SourceFormatError, UnknownKeyError
+from embedsearch.cli.streams import SafeStream, escaped_json, one_line, replaced, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
     from rich.console import Console
 
-    from embedsearch.cli.answers import Answer
 
-FORMATS = ("json", "jsonl", "csv", "raw-csv", "table")
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one query.
+
+    Attributes:
+        records: What was found, best first; all have the same keys in the same order.
+        columns: The keys, in order; needed where nothing was found.
+        hidden: Keys that a table leaves out; JSON and CSV have them.
+        single: There is always exactly one record, and JSON is an object, not a list.
+        vertical: A table has a line per key instead of a line per record.
+        notes: Lines for standard error: words left out or inferred.
+        document: What JSON has in place of the records; a table shows only a part of it.
+        texts: How a table writes the values of a key, where not as they are.
+        marks: Keys whose text a table marks on a terminal, and the keys that say where: a list of
+            objects with "start" and "stop".
+    """
+
+    records: Sequence[Record]
+    columns: tuple[str, ...]
+    hidden: frozenset[str] = frozenset()
+    single: bool = False
+    vertical: bool = False
+    notes: tuple[str, ...] = ()
+    document: Record | None = None
+    texts: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def one(cls, record: Record) -> Answer:
+        """Make the answer that is always one record."""
+        return cls((record,), tuple(record), single=True)
+
+    @classmethod
+    def facts(cls, record: Record, hidden: Iterable[str] = ()) -> Answer:
+        """Make the answer that is one record of many keys."""
+        left_out = frozenset(hidden)
+        return cls((record,), tuple(record), hidden=left_out, single=True, vertical=True)
+
+
 _NUMBER = re.compile(r"[+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?%?")
 # Spreadsheets take their wide forms for the same.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -34,13 +76,10 @@ def show(answer: Answer, output: str | None) -> None:
 
     Args:
         answer: What to write.
-        output: One of `FORMATS`; None is a table.
+        output: "json", "jsonl", "csv", "raw-csv" or "table"; None is a table.
     """
-    tell(*answer.notes)
+    echo_err(*answer.notes)
     if output in (None, "table"):
-        # It is the only form that depends on where it is written.
-        from embedsearch.cli.tables import draw
-
         draw(answer)
     else:
         write(_RENDERERS[output](answer), raw=output == "raw-csv")
@@ -58,13 +97,13 @@ def write(text: str, *, raw: bool = False) -> None:
     stream.flush()
 
 
-def say(*lines: str) -> None:
+def echo(*lines: str) -> None:
     """Write lines on standard output."""
     for line in lines:
         write(f"{one_line(line)}\n")
 
 
-def tell(*lines: str) -> None:
+def echo_err(*lines: str) -> None:
     """Write lines on standard error."""
     for line in lines:
         sys.stderr.write(f"{one_line(line)}\n")
@@ -81,10 +120,10 @@ def error_lines(error: Exception) -> list[str]:
     return [reason, *excerpt.splitlines()]
 
 
-def tell_error(error: Exception) -> None:
-    """Write what was wrong on standard error, and go on."""
+def echo_error(error: Exception) -> None:
+    """Write an error on standard error, and go on."""
     first, *rest = error_lines(error)
-    tell(f"Error: {first}", *rest)
+    echo_err(f"Error: {first}", *rest)
 
 
 def terminal(*, err: bool = False) -> TextIO:
@@ -169,4 +208,232 @@ _RENDERERS: dict[str | None, Callable[[Answer], str]] = {
     "jsonl": _jsonl,
     "csv": _csv,
     "raw-csv": _raw_csv,
+}
+
+
+Rows = list[list[str]]
+Marks = dict[tuple[int, int], list[tuple[int, int]]]
+
+
+def draw(answer: Answer) -> None:
+    """Write an answer as a table on standard output."""
+    header, rows = _cells(answer)
+    if terminal().isatty():
+        _draw_rich(header, rows, _numeric(answer), _marks(answer))
+    else:
+        write(align(header, rows, _numeric(answer)))
+
+
+def align(header: Sequence[str], rows: Rows, right: Sequence[bool]) -> str:
+    """Lay out cells in columns of equal width, two blanks apart.
+
+    Args:
+        header: The name of each column; empty for a table without names.
+        rows: The cells.
+        right: Which columns are numbers, and stand flush right.
+    """
+    lines = [list(header), *rows] if header else rows
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    return "".join(f"{_aligned(line, widths, right)}\n" for line in lines)
+
+
+def width(text: str) -> int:
+    """Count the places that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_places(character) for character in text)
+
+
+def _places(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    cells = []
+    for cell, wide, flush_right in zip(line, widths, right, strict=True):
+        space = " " * (wide - width(cell))
+        cells.append(space + cell if flush_right else cell + space)
+    return "  ".join(cells).rstrip()
+
+
+def _cells(answer: Answer) -> tuple[list[str], Rows]:
+    names = _shown(answer)
+    if answer.vertical:
+        return [], [[name, _text(answer.records[0][name])] for name in names]
+    own = answer.texts
+    return names, [
+        [_text(own[name](record[name]) if name in own else record[name]) for name in names]
+        for record in answer.records
+    ]
+
+
+def _marks(answer: Answer) -> Marks:
+    """Return the spans to mark in each cell that has any, by the places of row and column."""
+    if answer.vertical:
+        return {}
+    return {
+        (row, column): [(mark["start"], mark["stop"]) for mark in record[answer.marks[name]]]
+        for row, record in enumerate(answer.records)
+        for column, name in enumerate(_shown(answer))
+        if name in answer.marks
+    }
+
+
+def _shown(answer: Answer) -> list[str]:
+    """Leave out what is hidden, and titles where no document has one."""
+    titled = any(record.get("title") for record in answer.records)
+    empty = set() if titled else {"title"}
+    return [name for name in answer.columns if name not in answer.hidden | empty]
+
+
+def _numeric(answer: Answer) -> list[bool]:
+    if answer.vertical:
+        return [False, False]
+    return [
+        bool(answer.records)
+        and all(isinstance(r[name], int | float | None) for r in answer.records)
+        and not any(isinstance(r[name], bool) for r in answer.records)
+        for name in _shown(answer)
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}={_inner(item)}" for name, item in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value)) or "-"
+    return replaced(" ".join(str(value).split()))
+
+
+def _inner(value: Any) -> Any:
+    return f"({_text(value)})" if isinstance(value, Mapping) else value
+
+
+def _draw_rich(header: list[str], rows: Rows, right: Sequence[bool], marks: Marks) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if header else None, show_header=bool(header), pad_edge=False)
+    for name, flush_right in zip(header or ("", ""), right, strict=True):
+        table.add_column(
+            name, justify="right" if flush_right else "left", no_wrap=flush_right, overflow="fold"
+        )
+    for place, row in enumerate(rows):
+        cells = list(map(Text, row))
+        for column, cell in enumerate(cells):
+            for start, stop in marks.get((place, column), ()):
+                cell.stylize("bold", start, stop)
+        table.add_row(*cells)
+    console().print(table)
+
+
+Entry = tuple[str, Answer | str]
+Ask = Callable[[str], Answer]
+UNANSWERABLE = (UnknownKeyError, InputError)
+
+
+def answer(query: str, ask: Ask, output: str | None) -> None:
+    """Answer one query, or with `-` every line of standard input.
+
+    In a batch a query that cannot be answered does not stop the others: the reason
+    goes to standard error and into JSON, and the command ends with 1.
+
+    Args:
+        query: What to ask, or `-`.
+        ask: Answers one query.
+        output: As for `show`.
+    """
+    if query != "-":
+        show(ask(query), output)
+        return
+    failed: list[str] = []
+    _WRITERS[output or "table"](_entries(ask, failed))
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def read_lines() -> Iterator[str]:
+    """Yield the lines of standard input that are not blank, stripped.
+
+    Raises:
+        SourceFormatError: A line is not UTF-8.
+    """
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise SourceFormatError("-", "queries must be UTF-8 text", number) from error
+        if line:
+            yield line
+
+
+def _entries(ask: Ask, failed: list[str]) -> Iterator[Entry]:
+    for query in read_lines():
+        found = _attempt(ask, query)
+        if isinstance(found, str):
+            failed.append(query)
+        yield query, found
+
+
+def _attempt(ask: Ask, query: str) -> Answer | str:
+    """Answer a query, or write and return the error message."""
+    try:
+        found = ask(query)
+    except UNANSWERABLE as error:
+        echo_error(error)
+        return str(error)
+    echo_err(*found.notes)
+    return found
+
+
+def _write_json(entries: Iterable[Entry]) -> None:
+    write(json_array([_combined(*entry) for entry in entries]))
+
+
+def _write_jsonl(entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        write(json_line(_combined(*entry)))
+
+
+def _combined(query: str, found: Answer | str) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"query": query, "error": found}
+    return {"query": query, "results": list(found.records)}
+
+
+def _write_csv(entries: Iterable[Entry], *, raw: bool = False) -> None:
+    for number, (query, found) in enumerate(_answered(entries)):
+        header = "" if number else csv_line(("query", *found.columns), raw=raw)
+        write(header + "".join(csv_rows(found, query, raw=raw)), raw=raw)
+
+
+def _write_tables(entries: Iterable[Entry]) -> None:
+    for number, (query, found) in enumerate(_answered(entries)):
+        echo(*([""] if number else []), query)
+        draw(found)
+
+
+def _answered(entries: Iterable[Entry]) -> Iterator[tuple[str, Answer]]:
+    for query, found in entries:
+        if isinstance(found, Answer):
+            yield query, found
+
+
+_WRITERS: dict[str, Callable[[Iterable[Entry]], None]] = {
+    "json": _write_json,
+    "jsonl": _write_jsonl,
+    "csv": _write_csv,
+    "raw-csv": partial(_write_csv, raw=True),
+    "table": _write_tables,
 }

@@ -28,7 +28,7 @@ Data goes to standard output. Progress, notes and errors go to standard error.
 | 1 | something could not be done; standard error has one line that begins with `Error:` |
 | 2 | the command was typed wrongly |
 | 130 | interrupted by Ctrl-C |
-| 141 | whoever read standard output has gone, as in `embedsearch ... \\| head -1` |
+| 141 | the reader of standard output has gone, as in `embedsearch ... \\| head -1` |
 
 ## Forms of output
 
@@ -58,7 +58,7 @@ and less for one that is near in meaning. With `--explain` it
 has an `"explanation"`: its `"score"` is the sum of the `"contribution"` of all `"parts"` and of
 the `"rest"`. With `--mode rrf` a part is a list, and its `"rank"` the place in it, from 1.
 
-`--jsonl` writes the same objects one a line. `--csv` has the same names as its header; a cell
+`--jsonl` writes the same objects one per line. `--csv` has the same names as its header; a cell
 that is not a plain value, such as `metadata`, holds JSON.
 
 Documents may come from anybody, so nothing in them, or in the name of a file, can drive the
@@ -72,15 +72,16 @@ spreadsheets.
 ## Many queries at once
 
 With `-` in place of the query, every command that asks about words or documents reads queries
-from standard input, one a line. Blank lines are left out. The answers carry their queries:
+from standard input, one per line. Blank lines are left out. The answers carry their queries:
 
 - `--json` writes `[{"query", "results": [...]}, ...]` when all are answered,
-- `--jsonl` writes one such object a line, as soon as it is answered,
+- `--jsonl` writes one such object per line, as soon as it is answered,
 - `--csv` has `query` as its first column,
 - `--table` writes a table below each query.
 
-A query that cannot be answered, for example an unknown word, does not stop the others. It is told
-on standard error, has `"error"` in place of `"results"` in JSON, and makes the exit status 1.
+A query that cannot be answered, for example an unknown word, does not stop the others. The
+message goes to standard error and, in JSON, into `"error"` in place of `"results"`; the exit
+status is then 1.
 
 ## Environment variables
 

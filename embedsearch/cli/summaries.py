@@ -1,9 +1,11 @@
-"""The lines that say what was done, and what could be done next."""
+"""The lines after a command: what was done, and what could be done next."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING, Any
+
+from embedsearch._messages import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +23,8 @@ def of_build(ws: Workspace, path: str) -> list[str]:
     rest = [] if ws.changes is None else _rest(ws.changes)
     return [
         *([f"Read: {', '.join(rest)}."] if rest else []),
-        f"Built {path}: {count(info.documents, 'document')}, {count(info.tokens, 'token')}, "
-        f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions; "
+        f"Built {path}: {counted(info.documents, 'document')}, {counted(info.tokens, 'token')}, "
+        f"{counted(info.vocabulary, 'word')} in {info.vector_size} dimensions; "
         f"trained in {seconds:.1f} s.",
         f"Try: embedsearch neighbors {_example(ws.words.index_to_key)} -w {shlex.quote(path)}",
     ]
@@ -47,7 +49,7 @@ def of_changes(changes: Changes, ws: Workspace, path: str) -> list[str]:
     rest = "".join(f"; {each}" for each in _rest(changes))
     lines = [
         f"Added {changes.added:,}, updated {changes.updated:,}, "
-        f"unchanged {count(changes.unchanged, 'document')}{rest}."
+        f"unchanged {counted(changes.unchanged, 'document')}{rest}."
     ]
     info = ws.info()
     if info.generation is None:
@@ -68,27 +70,27 @@ def _rest(changes: Changes) -> list[str]:
     }
     said = [f"{number:,} {what}" for what, number in counts.items() if number]
     files = len(changes.left_out)
-    return [*said, f"{count(files, 'file')} left out"] if files else said
+    return [*said, f"{counted(files, 'file')} left out"] if files else said
 
 
 def of_deletion(deleted: int) -> list[str]:
     """Say what was deleted."""
-    return [f"Deleted {count(deleted, 'document')}."]
+    return [f"Deleted {counted(deleted, 'document')}."]
 
 
 def of_training(report: TrainingReport) -> list[str]:
     """Say what was trained."""
     return [
-        f"Trained {count(report.vocabulary, 'word')} on {count(report.tokens, 'token')} of "
-        f"{count(report.documents, 'document')} in {report.seconds:.1f} s."
+        f"Trained {counted(report.vocabulary, 'word')} on {counted(report.tokens, 'token')} of "
+        f"{counted(report.documents, 'document')} in {report.seconds:.1f} s."
     ]
 
 
 def of_import(ws: Workspace, path: str) -> list[str]:
     """Say what was imported, and give a question that it can answer."""
     info = ws.info()
-    what = f"{count(info.vocabulary, 'word')} in {info.vector_size} dimensions"
-    documents = f"; {count(info.documents, 'document')} encoded" if info.documents else ""
+    what = f"{counted(info.vocabulary, 'word')} in {info.vector_size} dimensions"
+    documents = f"; {counted(info.documents, 'document')} encoded" if info.documents else ""
     return [
         f"Imported {what} into {path}{documents}.",
         f"Try: embedsearch neighbors {_example(ws.words.index_to_key)} -w {shlex.quote(path)}",
@@ -97,7 +99,7 @@ def of_import(ws: Workspace, path: str) -> list[str]:
 
 def of_export(rows: int, file: str) -> list[str]:
     """Say what was written."""
-    return [f"Wrote {count(rows, 'vector')} to {file}."]
+    return [f"Wrote {counted(rows, 'vector')} to {file}."]
 
 
 def of_vectors(vectors: int, ws: Workspace, path: str) -> list[str]:
@@ -105,7 +107,7 @@ def of_vectors(vectors: int, ws: Workspace, path: str) -> list[str]:
     facts = ws.info().vectors or {}
     first = next(iter(ws.vectors))
     return [
-        f"{path} has {count(vectors, 'vector')} of {facts['dimension']} dimensions; "
+        f"{path} has {counted(vectors, 'vector')} of {facts['dimension']} dimensions; "
         f"{_index_line(facts)}.",
         f"Try: embedsearch related {shlex.quote(first)} -w {shlex.quote(path)}",
     ]
@@ -113,7 +115,7 @@ def of_vectors(vectors: int, ws: Workspace, path: str) -> list[str]:
 
 def of_index(changes: int, ws: Workspace, *, learned: bool, reindexed: bool) -> list[str]:
     """Say what was indexed, and what was learned."""
-    lines = [f"Indexed {count(changes, 'change')}." if changes else "The index is up to date."]
+    lines = [f"Indexed {counted(changes, 'change')}." if changes else "The index is up to date."]
     if learned:
         info = ws.info()
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
@@ -125,11 +127,6 @@ def of_index(changes: int, ws: Workspace, *, learned: bool, reindexed: bool) -> 
             f"Index of {name}: {_index_line(facts)}." for name, facts in found.items() if facts
         ]
     return lines
-
-
-def count(number: int, what: str) -> str:
-    """Write a number with its noun."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _index_line(facts: Mapping[str, Any]) -> str:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch.cli import queries
-from embedsearch.cli.batch import answer
 from embedsearch.cli.options import (
     Decorator,
+    open_workspace,
     output_options,
     together,
     topn_option,
     workspace_option,
 )
-from embedsearch.cli.session import open_workspace
+from embedsearch.cli.output import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from embedsearch.cli.answers import Answer
+    from embedsearch.cli.output import Answer
     from embedsearch.workspace import Workspace
 
 exact_option: Decorator[Any] = click.option(
@@ -38,13 +38,13 @@ pair_arguments = together(click.argument("a"), click.argument("b", required=Fals
     type=click.Choice(["cosine", "euclidean"]),
     default="cosine",
     show_default=True,
-    help="How near is measured; a Euclidean score is minus the distance.",
+    help="Measure of similarity; a Euclidean score is minus the distance.",
 )
 @click.option(
     "--restrict-vocab",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Look only among the N most frequent words.",
+    help="Consider only the N most frequent words.",
 )
 @exact_option
 @output_options
@@ -59,7 +59,7 @@ def neighbors(
 ) -> None:
     """Show the words nearest to WORD. `similar` is the same command.
 
-    With - as WORD, words are read from standard input, one a line.
+    With - as WORD, words are read from standard input, one per line.
     """
     with open_workspace(workspace) as ws:
         how = (topn, metric, restrict_vocab, exact)
@@ -93,7 +93,7 @@ def analogy(
     embedsearch analogy "king - man + woman"
     embedsearch analogy "0.5 * paris + 2 * berlin - 'new york'"
 
-    With - as EXPRESSION, expressions are read from standard input, one a line.
+    With - as EXPRESSION, expressions are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     with open_workspace(workspace) as ws:
         asked = " ".join(expression)
@@ -108,7 +108,7 @@ def similarity(a: str, b: str | None, workspace: str, output: str | None) -> Non
     """Show how similar two words are.
 
     The score is the cosine of the angle between the words A and B. With - alone, pairs are read
-    from standard input, one a line, apart by a blank or a tab.
+    from standard input, one per line, separated by a blank or a tab.
     """
     _answer_pairs(queries.similarity, a, b, workspace, output)
 
@@ -120,7 +120,7 @@ def similarity(a: str, b: str | None, workspace: str, output: str | None) -> Non
 def odd_one_out(words: tuple[str, ...], workspace: str, output: str | None) -> None:
     """Show which WORD fits the others least.
 
-    With - alone, groups of words are read from standard input, one group a line.
+    With - alone, groups of words are read from standard input, one group per line.
     """
     with open_workspace(workspace) as ws:
         answer("\t".join(words), lambda q: queries.odd_one_out(ws, queries.split_words(q)), output)
@@ -133,7 +133,7 @@ def odd_one_out(words: tuple[str, ...], workspace: str, output: str | None) -> N
 def closer(a: str, b: str | None, workspace: str, output: str | None) -> None:
     """Show the words that are closer to A than B is.
 
-    With - alone, pairs are read from standard input, one a line.
+    With - alone, pairs are read from standard input, one per line.
     """
     _answer_pairs(queries.closer, a, b, workspace, output)
 
@@ -145,7 +145,7 @@ def closer(a: str, b: str | None, workspace: str, output: str | None) -> None:
 def rank(a: str, b: str | None, workspace: str, output: str | None) -> None:
     """Show the place of B among the words nearest to A.
 
-    The nearest word has place 1. With - alone, pairs are read from standard input, one a line.
+    The nearest word has place 1. With - alone, pairs are read from standard input, one per line.
     """
     _answer_pairs(queries.rank, a, b, workspace, output)
 

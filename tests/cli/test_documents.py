@@ -127,7 +127,7 @@ def test_an_excluded_word_in_front_is_taken_for_an_option(invoke: Run, workspace
     process = invoke("search", "-cow hay", "-w", workspace)
     assert (process.returncode, process.stdout) == (2, "")
     assert "No such option" in process.stderr
-    assert "behind --" in " ".join(invoke("search", "--help").stdout.split())
+    assert "after --" in " ".join(invoke("search", "--help").stdout.split())
 
 
 def test_a_search_for_excluded_words_alone_is_an_error(invoke: Run, workspace: Path) -> None:

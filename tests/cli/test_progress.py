@@ -8,9 +8,10 @@ import re
 import pytest
 from rich.console import Console
 
+from embedsearch._messages import duration, per_second
 from embedsearch._progress import SilentProgress
 from embedsearch.cli.bars import BarProgress
-from embedsearch.cli.progress import LineProgress, duration, make_progress, per_second
+from embedsearch.cli.progress import LineProgress, make_progress
 
 
 class Clock:

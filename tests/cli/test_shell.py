@@ -1,17 +1,134 @@
-"""`shell` in a pipe and on a true terminal."""
+"""What the lines of the shell mean, each compared with the command that it stands for."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
 
+import embedsearch as es
+from embedsearch import ParameterError, QueryError, UnknownWordError
+from embedsearch.cli import queries
+from embedsearch.cli.output import Answer
+from embedsearch.cli.shell import MOST_COMPLETIONS, Conversation
+
+CapSys = pytest.CaptureFixture[str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def ws(workspace: Path) -> Iterator[es.Workspace]:
+    with es.open(workspace) as opened:
+        yield opened
+
+
+def said(ws: es.Workspace, capsys: CapSys, *lines: str) -> object:
+    conversation = Conversation(ws, topn=3, output="json")
+    for line in lines:
+        conversation.answer(line)
+    return json.loads(capsys.readouterr().out)
+
+
+def records(answer: Answer) -> object:
+    return json.loads(json.dumps(answer.records[0] if answer.single else answer.records))
+
+
+@pytest.mark.parametrize("line", ["cow", "  cow ", "neighbors cow"])
+def test_a_word_asks_for_its_neighbors(ws: es.Workspace, capsys: CapSys, line: str) -> None:
+    assert said(ws, capsys, line) == records(queries.neighbors(ws, "cow", 3))
+
+
+@pytest.mark.parametrize("line", ["cow - meadow + night", "analogy cow - meadow + night"])
+def test_a_sum_is_an_analogy(ws: es.Workspace, capsys: CapSys, line: str) -> None:
+    assert said(ws, capsys, line) == records(queries.analogy(ws, "cow - meadow + night", 3))
+
+
+@pytest.mark.parametrize(
+    "line", ["? hay in the barn", "?hay in the barn", "search hay in the barn"]
+)
+def test_a_question_mark_searches(ws: es.Workspace, capsys: CapSys, line: str) -> None:
+    assert said(ws, capsys, line) == records(queries.search(ws, "hay in the barn", 3))
+
+
+def test_several_words_search(ws: es.Workspace, capsys: CapSys) -> None:
+    assert said(ws, capsys, "hay in the barn") == records(queries.search(ws, "hay in the barn", 3))
+
+
+def test_other_verbs_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys) -> None:
+    asked = {
+        "similarity cow goat": queries.similarity(ws, "cow", "goat"),
+        "odd cow goat comet": queries.odd_one_out(ws, ["cow", "goat", "comet"]),
+        "related farm-3": queries.related(ws, ["farm-3"], 3),
+        "related farm-3 farm-5 - sky-1": queries.related(ws, ["farm-3", "farm-5"], 3, ["sky-1"]),
+    }
+    for line, answer in asked.items():
+        assert said(ws, capsys, line) == records(answer)
+
+
+def test_topn_holds_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
+    assert said(ws, capsys, "topn 2", "cow") == records(queries.neighbors(ws, "cow", 2))
+
+
+def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
+    asked = "hay in the barn"
+    by_words = records(queries.search(ws, asked, 3, "lexical"))
+    assert said(ws, capsys, "mode lexical", f"? {asked}") == by_words
+    sky = "topic = 'sky'"
+    found = records(queries.search(ws, asked, 3, where=sky))
+    assert said(ws, capsys, f"where {sky}", f"? {asked}") == found
+    related = records(queries.related(ws, ["farm-3"], 3, where=sky))
+    assert said(ws, capsys, f"where {sky}", "related farm-3") == related
+    everything = records(queries.search(ws, asked, 3))
+    assert said(ws, capsys, f"where {sky}", "where off", f"? {asked}") == everything
+
+
+def test_a_mode_that_there_is_not_is_an_error(ws: es.Workspace) -> None:
+    with pytest.raises(ParameterError, match="mode must be one of auto, lexical"):
+        Conversation(ws).answer("mode magic")
+
+
+@pytest.mark.parametrize("line", ["topn 0", "topn many", "similarity cow"])
+def test_a_line_that_makes_no_sense_is_an_error(ws: es.Workspace, line: str) -> None:
+    with pytest.raises(QueryError):
+        Conversation(ws).answer(line)
+
+
+def test_a_verb_without_its_words_is_a_word(ws: es.Workspace) -> None:
+    with pytest.raises(UnknownWordError, match="'related'"):
+        Conversation(ws).answer("related")
+
+
+def test_help_and_info_and_nothing(ws: es.Workspace, capsys: CapSys) -> None:
+    conversation = Conversation(ws)
+    for line in ("", "   ", "help"):
+        conversation.answer(line)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "similarity A B" in captured.err
+    conversation.answer("info")
+    assert "documents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["quit", "exit"])
+def test_quit_ends(ws: es.Workspace, line: str) -> None:
+    conversation = Conversation(ws)
+    assert not conversation.ended
+    conversation.answer(line)
+    assert conversation.ended
+
+
+def test_completions_are_commands_and_words_that_begin_so(ws: es.Workspace) -> None:
+    found = Conversation(ws).completions("s")
+    assert {"search", "similarity", "sheep", "sky", "star", "slept", "shone"} == set(found)
+    assert Conversation(ws).completions("xyzzy") == []
+    assert len(Conversation(ws).completions("")) <= MOST_COMPLETIONS + 20
+
+
 PROMPT = "embedsearch> "
 
 

@@ -11,8 +11,8 @@ import pytest
 
 import embedsearch as es
 from embedsearch._types import Hits
-from embedsearch.cli.hits import documents_found
 from embedsearch.cli.output import show
+from embedsearch.cli.queries import documents_found
 
 RECORDS = [
     {

@@ -8,29 +8,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch._errors import InputError
-from embedsearch.cli.answers import Answer
-from embedsearch.cli.batch import read_lines
-from embedsearch.cli.building_options import (
+from embedsearch.cli.info import indexes_of
+from embedsearch.cli.options import (
+    durability_option,
     given,
     index_options,
+    open_workspace,
+    output_options,
+    quiet_option,
     read_options,
     search_options,
     source_options,
     sources_argument,
     tokenizer_options,
     training_options,
-)
-from embedsearch.cli.indexes import indexes_of
-from embedsearch.cli.options import (
-    durability_option,
-    output_options,
-    quiet_option,
     wait_option,
     workspace_option,
 )
-from embedsearch.cli.output import json_line, show, tell
+from embedsearch.cli.output import Answer, echo_err, json_line, read_lines, show
 from embedsearch.cli.progress import make_progress
-from embedsearch.cli.session import open_workspace
 from embedsearch.cli.summaries import (
     json_of_build,
     of_build,
@@ -49,7 +45,7 @@ if TYPE_CHECKING:
 @click.command()
 @sources_argument
 @workspace_option
-@click.option("--overwrite", is_flag=True, help="Replace a workspace that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing workspace.")
 @wait_option
 @quiet_option
 @read_options
@@ -71,7 +67,7 @@ def build(
     """Make a workspace: read text, train word vectors, index.
 
     A SOURCE is a file, a folder, - for standard input, or corpus:NAME for a corpus of the
-    catalogue (`embedsearch corpora list`). What is in [brackets] happens without the option.
+    catalogue (`embedsearch corpora list`). The values in [brackets] are the defaults.
 
     \b
     embedsearch build docs/ --glob "**/*.md" -w my.es
@@ -91,7 +87,7 @@ def build(
 
     with _with_report(made, report) as ws:
         if not quiet:
-            tell(*of_build(ws, workspace))
+            echo_err(*of_build(ws, workspace))
         if as_json:
             show(Answer.one(json_of_build(ws, workspace)), "json")
 
@@ -104,7 +100,7 @@ def build(
 @quiet_option
 @read_options
 @source_options
-@click.option("--prune", is_flag=True, help="Delete documents whose files or rows are gone.")
+@click.option("--prune", is_flag=True, help="Delete documents whose files or rows no longer exist.")
 def add(
     sources: tuple[str, ...],
     workspace: str,
@@ -118,10 +114,10 @@ def add(
 ) -> None:
     """Add documents, and update those that have changed.
 
-    SOURCE is as for `embedsearch build`. A workspace that is not there is made. A file that was
-    read before updates the documents that it made, by whatever name it is called. Queries find
-    new documents at once, by the words that are known; `embedsearch train` learns their words
-    too, and `embedsearch index` makes queries faster again after many of them.
+    SOURCE is as for `embedsearch build`. A workspace that does not exist is made. A file that was
+    read before updates its documents, even under another name. Queries find new documents at
+    once, by the known words; `embedsearch train` learns their words too, and
+    `embedsearch index` makes queries fast again after many additions.
 
     \b
     embedsearch add docs/ --prune -w my.es
@@ -140,7 +136,7 @@ def add(
         changes = _with_report(added, report).changes
         assert changes is not None  # noqa: S101 - just made
         if not quiet:
-            tell(*of_changes(changes, ws, workspace))
+            echo_err(*of_changes(changes, ws, workspace))
         if as_json:
             show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
@@ -156,18 +152,18 @@ def delete(
 ) -> None:
     """Delete documents by their ids, and their vectors with them.
 
-    With - as ID, ids are read from standard input, one a line. If one of them is not there,
+    With - as ID, ids are read from standard input, one per line. If one of them is unknown,
     nothing is deleted.
     """
     with open_workspace(workspace, mode="w", wait=wait, durability=durability) as ws:
         deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
     if not quiet:
-        tell(*of_deletion(deleted))
+        echo_err(*of_deletion(deleted))
 
 
 @click.command()
 @workspace_option
-@click.option("--update", is_flag=True, help="Go on from the present vectors.")
+@click.option("--update", is_flag=True, help="Continue from the present vectors.")
 @wait_option
 @quiet_option
 @tokenizer_options
@@ -177,21 +173,21 @@ def delete(
 def train(workspace: str, update: bool, wait: float | None, quiet: bool, **options: Any) -> None:
     """Train word vectors on the documents, and index.
 
-    An interrupted training goes on from its last checkpoint. With --update, the present vectors
-    learn from the documents that were added or changed since.
+    An interrupted training continues from its last checkpoint. With --update, training continues
+    from the present vectors, on the documents that were added or changed since.
 
-    What is in [brackets] happens without the option, except that text is cut into words as
-    before where nothing else is said.
+    The values in [brackets] are the defaults, except that text is tokenized as before unless you
+    say otherwise.
     """
     with open_workspace(workspace, mode="w", wait=wait) as ws:
         report = ws.train(progress=make_progress(quiet=quiet), update=update, **given(options))
         if not quiet:
-            tell(*of_training(report))
+            echo_err(*of_training(report))
 
 
 @click.command()
 @workspace_option
-@click.option("--refit", is_flag=True, help="Learn again how documents are found.")
+@click.option("--refit", is_flag=True, help="Learn the encoders and weights of search again.")
 @wait_option
 @quiet_option
 @search_options
@@ -209,13 +205,13 @@ def index(
 ) -> None:
     """Index the documents that were added since.
 
-    How documents are found is learned again with --refit, with another --encoder or --language,
-    and by itself when there are twice as many documents as it was learned from. Word vectors
+    The document encoders and weights of search are learned again with --refit, with another
+    --encoder or --language, and when the number of documents has doubled since. Word vectors
     stay as they are.
 
-    The index of words, and that of vectors of your own, is exact as long as that costs little,
-    and else what is fastest at --recall, measured on the vectors themselves; --spec, --recall and
-    --memory build it again, and are kept for later.
+    The indexes of words and of your own vectors are exact as long as that costs little; larger
+    ones are the fastest that reaches --recall, measured on the vectors themselves. --spec,
+    --recall and --memory build them again, and stay in force.
 
     \b
     embedsearch index --recall 0.95 --explain -w my.es
@@ -229,15 +225,15 @@ def index(
     with open_workspace(workspace, mode="w", wait=wait) as ws:
         changes = ws.index(refit=refit, progress=make_progress(quiet=quiet), **asked)
         if not quiet:
-            tell(*of_index(changes, ws, learned=learned, reindexed=reindexed))
+            echo_err(*of_index(changes, ws, learned=learned, reindexed=reindexed))
         if explain:
             show(indexes_of(ws, quiet=quiet), output)
 
 
 def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
-    """Read sources, and write what could not be read to a file, also if it is all of them."""
+    """Read sources, and write a report of what could not be read, even if that is everything."""
     if file is not None and not (folder := Path(file).absolute().parent).is_dir():
-        raise click.UsageError(f"The folder of --report is not there: {folder}")
+        raise click.UsageError(f"The folder of --report does not exist: {folder}")
     if file is not None:
         from embedsearch.workspace.contents import check_outside
 

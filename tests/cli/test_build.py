@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
-from embedsearch.cli.building import build
+from embedsearch.cli.build import build
 from embedsearch.workspace import TRAINERS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -155,7 +155,7 @@ def test_what_was_done_and_left_out_can_be_had_as_json_and_in_a_file(
     assert len(report.read_text().splitlines()) == 2
     nowhere = invoke("add", docs, "-w", path, "--report", tmp_path / "no" / "r.jsonl")
     assert nowhere.returncode == 2
-    assert "The folder of --report is not there" in nowhere.stderr
+    assert "The folder of --report does not exist" in nowhere.stderr
     for no_file in ("", tmp_path):
         refused = invoke("add", docs, "-w", path, "--report", no_file)
         assert refused.returncode in (1, 2)

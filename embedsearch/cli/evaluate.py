@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedsearch.cli.answers import Answer
-from embedsearch.cli.building_options import given
 from embedsearch.cli.options import (
     Decorator,
+    given,
+    open_workspace,
     output_options,
     quiet_option,
     together,
     workspace_option,
 )
-from embedsearch.cli.output import show
+from embedsearch.cli.output import Answer, show
 from embedsearch.cli.progress import make_progress
-from embedsearch.cli.session import open_workspace
 from embedsearch.workspace import KINDS, SEARCH_MODES
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ restrict_option: Decorator[Any] = click.option(
     default=300_000,
     show_default=True,
     metavar="N",
-    help="Ask only about the N most frequent words.",
+    help="Use only the N most frequent words.",
 )
 case_option: Decorator[Any] = click.option(
     "--case-insensitive/--case-sensitive",
     default=True,
     show_default=True,
-    help="Whether words that differ in case alone are the same.",
+    help="Treat words that differ only in case as the same.",
 )
 neighbours_option: Decorator[Any] = click.option(
     "-k",
@@ -53,7 +52,7 @@ neighbours_option: Decorator[Any] = click.option(
 def evaluate() -> None:
     """Measure how good vectors, search and indexes are.
 
-    Every report is also kept in the folder `reports` of the workspace.
+    Every report is also saved in the folder `reports` of the workspace.
     """
 
 
@@ -72,9 +71,8 @@ def evaluate() -> None:
 def analogies(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Answer analogies, and count the right answers.
 
-    FILE has the layout of Google's questions-words.txt: a section begins with a line
-    ": name", a question is a line of four words. Without FILE, it is that file, which gensim
-    ships.
+    FILE has the format of Google's questions-words.txt: a section begins with a line
+    ": name", a question is a line of four words. The default is that file, which gensim ships.
     """
     with open_workspace(workspace) as ws:
         progress = make_progress(quiet=quiet)
@@ -89,14 +87,13 @@ def analogies(file: str, workspace: str, quiet: bool, output: str | None, **opti
 @click.option(
     "--dummy4unknown",
     is_flag=True,
-    help="Count pairs with an unknown word as similarity 0, rather than leave them out.",
+    help="Count pairs with an unknown word as similarity 0 instead of leaving them out.",
 )
 def pairs(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Compare similarities of words with human ones.
 
-    FILE has the layout of WordSim-353, SimLex-999 or MEN: two words and a number a line. The
-    names wordsim353 (what is taken without FILE) and simlex999 stand for the files that gensim
-    ships.
+    FILE has the format of WordSim-353, SimLex-999 or MEN: two words and a number per line. The
+    names wordsim353 (the default) and simlex999 stand for the files that gensim ships.
     """
     with open_workspace(workspace) as ws:
         progress = make_progress(quiet=quiet)
@@ -114,22 +111,22 @@ def pairs(file: str, workspace: str, quiet: bool, output: str | None, **options:
     multiple=True,
     default=("auto",),
     show_default=True,
-    help="How to search; give it again to compare modes with the first.",
+    help="How to search; repeat it to compare modes with the first.",
 )
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="What to measure, such as ndcg@20; give it again for more. [ndcg@10, map, mrr, ...]",
+    help="What to measure, such as ndcg@20; repeat it for more. [ndcg@10, map, mrr, ...]",
 )
 @click.option("--qrels", type=click.Path(), help="Judgements, if they are not in DIR.")
 @click.option("--queries", type=click.Path(), help="Queries, if they are not in DIR.")
-@click.option("--run", type=click.Path(), help="Write what was found here, in TREC's format.")
+@click.option("--run", type=click.Path(), help="Write the results to this file, in TREC's format.")
 def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Search for the queries of a test collection.
 
-    DIR has the layout of BEIR (queries.jsonl, qrels/SPLIT.tsv) or files of TREC. The workspace
+    DIR has the format of BEIR (queries.jsonl, qrels/SPLIT.tsv) or files of TREC. The workspace
     must hold the documents of the collection under their ids:
 
     \b
@@ -146,7 +143,7 @@ def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **opti
 @click.option(
     "--label",
     metavar="NAME",
-    help="Metadata to be told from document vectors, such as metadata.group.",
+    help="Metadata field to predict from document vectors, such as metadata.group.",
 )
 @click.option("--test", metavar="SOURCE", help="Other documents with labels, to test on.")
 @click.option(
@@ -155,7 +152,7 @@ def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **opti
     default=5,
     show_default=True,
     metavar="N",
-    help="Of the cross-validation, where there is no --test.",
+    help="Folds of the cross-validation, without --test.",
 )
 def documents(
     workspace: str,
@@ -165,10 +162,11 @@ def documents(
     test: str | None,
     folds: int,
 ) -> None:
-    """Measure how much document vectors know.
+    """Measure how good document vectors are.
 
     Without --label, their similarities are compared with human ones on the Lee corpus, which
-    gensim ships. With --label, a linear model tells the label of a document from its vector.
+    gensim ships. With --label, a linear classifier predicts the label of a document from its
+    vector.
     """
     if label is None and test is not None:
         raise click.UsageError("--test needs --label.", click.get_current_context())
@@ -197,7 +195,7 @@ def documents(
     default=1_000,
     show_default=True,
     metavar="N",
-    help="How many vectors to look for.",
+    help="How many vectors to search for.",
 )
 def index(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Compare an index with exact search: recall and latency."""

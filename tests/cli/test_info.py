@@ -1,8 +1,11 @@
-"""The index of the words, from the command line: `index --spec`, `--explain`, `--exact`."""
+"""`info` and `corpora` as processes."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,8 +15,47 @@ import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch.cli.info import QUESTIONS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_info_is_that_of_the_library(invoke: Run, workspace: Path) -> None:
+    facts = json.loads(invoke("info", "-w", workspace, "--json").stdout)
+    with es.open(workspace) as ws:
+        assert facts == json.loads(json.dumps(ws.info().to_json()))
+
+
+def test_info_as_a_table_has_a_line_for_each_fact(invoke: Run, workspace: Path) -> None:
+    lines = invoke("info", "-w", workspace).stdout.splitlines()
+    facts = dict(line.split(maxsplit=1) for line in lines)
+    assert facts["documents"] == "80"
+    assert facts["vector_size"] == "20"
+    assert "epochs=30" in facts["parameters"]
+
+
+def test_corpora_list_has_the_catalogue(invoke: Run) -> None:
+    listed = json.loads(invoke("corpora", "list", "--json").stdout)
+    assert [entry["name"] for entry in listed] == [entry.name for entry in es.list_corpora()]
+    assert {"gensim-wikipedia", "planted"} <= {entry["name"] for entry in listed}
+    rows = list(csv.DictReader(io.StringIO(invoke("corpora", "list", "--csv").stdout)))
+    assert [row["name"] for row in rows] == [entry["name"] for entry in listed]
+
+
+def test_corpora_show_has_licence_and_source(invoke: Run) -> None:
+    entry = json.loads(invoke("corpora", "show", "gensim-wikipedia", "--json").stdout)
+    assert entry["name"] == "gensim-wikipedia"
+    assert entry["licence"]
+    assert entry["source"]
+    assert "licence" in invoke("corpora", "show", "gensim-wikipedia").stdout
+
+
+def test_a_corpus_that_is_not_in_the_catalogue_is_an_error(invoke: Run) -> None:
+    process = invoke("corpora", "show", "no-such")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "gensim-wikipedia" in process.stderr
+
+
 HEAVY = {"gensim", "nltk", "numba", "scipy", "sklearn"}
 
 
@@ -102,3 +144,29 @@ def test_what_auto_measured_is_shown(tmp_path: Path, invoke: Run) -> None:
     assert rows[0] == "index,spec,vectors,parameters,recall,queries/s,chosen"
     assert sum(row.endswith(",True") for row in rows) >= 1
     assert len(rows) > 3
+
+
+def test_each_command_is_shown_with_the_output_it_has(invoke: Run, tmp_path: Path) -> None:
+    words = " ".join(" ".join(question[1:]) for question in QUESTIONS)
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_text(f"number{number} {words}")
+    (tmp_path / "ids.jsonl").write_text(
+        "".join(
+            f'{{"id": "{question[1]}", "text": "{words}"}}\n'
+            for question in QUESTIONS
+            if question[0] == "related"
+        )
+    )
+    path = tmp_path / "demo.es"
+    settings = ("--vector-size", "4", "--epochs", "1", "--min-count", "1", "-q")
+    built = invoke("build", tmp_path, "-w", path, *settings)
+    assert built.returncode == 0, built.stderr
+
+    shown = invoke("demo", "-w", path)
+    assert shown.returncode == 0, shown.stderr
+    expected = ""
+    for question in QUESTIONS:
+        arguments = (*question, "-w", str(path))
+        output = invoke(*arguments).stdout
+        expected += f"\n$ embedsearch {shlex.join(arguments)}\n{output}"
+    assert shown.stdout == expected
