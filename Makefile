@@ -4,25 +4,30 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test check faults docs bench clean
+.PHONY: install demo test test-extras faults docs bench clean
 
-install: $(VENV)/.installed
+# The package alone, what tests need, and what needs torch: each adds to the one before.
+install: $(VENV)/.installed-base
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints/ci.txt
+$(VENV)/.installed-%: setup.cfg pyproject.toml constraints/ci.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints/ci.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints/ci.txt -e '.$(if $(filter base,$*),,[$*])'
 	@touch $@
 
 demo: install
 	$(BIN)/embedsearch demo
 
 # Format, lint, types, import contracts, tests, docs, wheel: what CI runs.
-test: install
+test: $(VENV)/.installed-test
 	VENV=$(VENV) bash .ci/checks
+
+# Tests of optional parts that bring gigabytes, such as torch.
+test-extras: $(VENV)/.installed-test-extras
+	$(BIN)/python -m pytest -m extras
 
 # Kills, failing disks, damaged files, readers beside a writer: many more than in the tests,
 # in about 40 minutes. The slowest are listed, and how long each takes.
-faults: install
+faults: $(VENV)/.installed-test
 	FAULTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/faults --durations=40 --durations-min=1
 
 docs: install

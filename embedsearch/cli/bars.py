@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
+    Progress as Bars,
     ProgressColumn,
+    Task as BarState,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.progress import Progress as Bars
-from rich.progress import Task as BarState
 from rich.text import Text
 
 from embedsearch._messages import per_second

@@ -1,0 +1,76 @@
+from embedsearch._errors import (
+    CorpusTooSmallError as CorpusTooSmallError,
+    DuplicateIdError as DuplicateIdError,
+    EmbedSearchError as EmbedSearchError,
+    InputError as InputError,
+    MissingExtraError as MissingExtraError,
+    NotTrainedError as NotTrainedError,
+    ParameterError as ParameterError,
+    QueryError as QueryError,
+    SourceChangedError as SourceChangedError,
+    SourceError as SourceError,
+    SourceFormatError as SourceFormatError,
+    SourceNotFoundError as SourceNotFoundError,
+    StorageError as StorageError,
+    UnknownCorpusError as UnknownCorpusError,
+    UnknownDocumentError as UnknownDocumentError,
+    UnknownKeyError as UnknownKeyError,
+    UnknownWordError as UnknownWordError,
+    VectorError as VectorError,
+    WorkspaceDamagedError as WorkspaceDamagedError,
+    WorkspaceError as WorkspaceError,
+    WorkspaceExistsError as WorkspaceExistsError,
+    WorkspaceLockedError as WorkspaceLockedError,
+    WorkspaceNotFoundError as WorkspaceNotFoundError,
+    WorkspaceReadOnlyError as WorkspaceReadOnlyError,
+    WorkspaceVersionError as WorkspaceVersionError,
+)
+from embedsearch._progress import Progress as Progress
+from embedsearch._types import (
+    Document as Document,
+    Explanation as Explanation,
+    Highlight as Highlight,
+    Hit as Hit,
+    Hits as Hits,
+    Metric as Metric,
+    Neighbor as Neighbor,
+    Neighbors as Neighbors,
+)
+from embedsearch._version import __version__ as __version__
+from embedsearch.index.base import VectorIndex as VectorIndex
+from embedsearch.search.words import Words as Words
+from embedsearch.text.corpora.catalogue import (
+    get_corpus as get_corpus,
+    list_corpora as list_corpora,
+)
+from embedsearch.text.settings import (
+    ReadSettings as ReadSettings,
+    TokenizerSettings as TokenizerSettings,
+)
+from embedsearch.training.base import (
+    EpochReport as EpochReport,
+    TrainedModel as TrainedModel,
+    TrainingReport as TrainingReport,
+)
+from embedsearch.training.conversion import (
+    from_gensim as from_gensim,
+    to_gensim as to_gensim,
+)
+from embedsearch.training.fitting import TRAINERS as TRAINERS
+from embedsearch.training.texts import train_texts as train_texts
+from embedsearch.vectors.base import Encoder as Encoder
+from embedsearch.vectors.formats.loading import load_vectors as load_vectors
+from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.vectors.formats.saving import save_vectors as save_vectors
+from embedsearch.vectors.word_vectors import WordVectors as WordVectors
+from embedsearch.workspace.building import (
+    build as build,
+    create as create,
+    import_vectors as import_vectors,
+    open as open,
+)
+from embedsearch.workspace.migrating import migrate as migrate
+from embedsearch.workspace.repairing import repair as repair
+from embedsearch.workspace.restoring import restore as restore
+from embedsearch.workspace.verifying import verify as verify
+from embedsearch.workspace.workspace import Workspace as Workspace
