@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import EpochReport, TrainedModel, TrainingReport
-    from embedsearch.training.conversion import from_gensim, to_gensim
-    from embedsearch.training.fitting import TRAINERS
+    from embedsearch.training.gensim import from_gensim, to_gensim
     from embedsearch.training.texts import train_texts
+    from embedsearch.training.trainers import TRAINERS
     from embedsearch.vectors.base import Encoder
     from embedsearch.vectors.formats.loading import load_vectors
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
@@ -95,8 +95,8 @@ _HOMES = {
     "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
     "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),
     "embedsearch.training.base": ("EpochReport", "TrainedModel", "TrainingReport"),
-    "embedsearch.training.conversion": ("from_gensim", "to_gensim"),
-    "embedsearch.training.fitting": ("TRAINERS",),
+    "embedsearch.training.gensim": ("from_gensim", "to_gensim"),
+    "embedsearch.training.trainers": ("TRAINERS",),
     "embedsearch.training.texts": ("train_texts",),
     "embedsearch.vectors.base": ("Encoder",),
     "embedsearch.vectors.formats.loading": ("load_vectors",),
