@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from embedsearch.kernels.windows import Piece, Text
     from embedsearch.kernels.word2vec import Model, Step
 
-# How many rows ahead memory is asked for.
+# How many rows ahead memory is fetched into the cache.
 _AHEAD = 8
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from embedsearch.kernels.matrices import Floats, Ids, Offsets
     from embedsearch.kernels.windows import Extent, Text, Windows
 
-# How many windows ahead memory is asked for. A window of CBOW takes less time than one of
-# skip-gram, so it must be asked earlier.
+# How many windows ahead rows are fetched into the cache. A window of CBOW takes less time than one
+# of skip-gram, so they must be asked for earlier.
 _AHEAD = 2
 _AHEAD_CBOW = 4
 # All of a window at once diverged from a window of 10 on, in texts of up to 200 words at alpha 0.1;
@@ -245,10 +245,10 @@ def _walk_cbow(model: Cbow, drawn: Windows, extent: Extent, step: Step) -> tuple
         size = context(drawn, c, window, rows)
         if size == 0:
             continue
-        share, whole = np.float32(1.0) / np.float32(size), np.float32(1.0)
-        gather(x, rows, 0, size, share if mean else whole, h, before, 0)
+        share, full = np.float32(1.0) / np.float32(size), np.float32(1.0)
+        gather(x, rows, 0, size, share if mean else full, h, before, 0)
         total += train_words(h, y, one, 0, 1, drawn.targets, c * k_out, f, step)
-        scatter(x, rows, 0, size, whole if mean else share, h, before, 0)
+        scatter(x, rows, 0, size, full if mean else share, h, before, 0)
         windows += 1
     return total, windows
 
@@ -325,7 +325,8 @@ def _fetch_rows(model: SubwordSkipGram, drawn: Windows, place: int, end: int) ->
 
 
 def _compiled(walk: Any) -> Any:
-    """Return the loop over the blocks of a piece for one way to walk."""
+    # The same loop over the blocks of a piece for each way to walk. One function that finds the way
+    # by the type of the model (numba's `overload`) takes a fifth longer to compile.
 
     @jit(fastmath=True, allocates=True)
     def train(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:

@@ -47,8 +47,8 @@ class EpochReport:
     Attributes:
         epoch: Epochs done.
         epochs: Epochs planned.
-        loss: Mean negative-sampling loss of a word and its context on text that is kept out
-            of training, in nats; None where the corpus is too small to keep any out.
+        loss: Mean negative-sampling loss of a word and its context on text that is held
+            out of training, in nats; None if the corpus is too small to hold any out.
         words_per_second: Tokens a second of wall time, since the start.
         index_to_key: The words.
         vectors: (V, d) their vectors as they are now; copy what you keep.

@@ -25,7 +25,7 @@ class Corpus:
         stream: The tokens of all documents.
         vocabulary: The words that are trained.
         rows: (types,) for each distinct token of the stream its row in the vocabulary, or -1.
-        folder: Where a trainer may put files while it works.
+        folder: For temporary files of the trainer.
     """
 
     stream: TokenStream

@@ -61,8 +61,8 @@ def to_gensim(model: TrainedModel | WordVectors, **parameters: Any) -> Any:
 
     A `TrainedModel` becomes a `Word2Vec`, and with n-grams a `FastText`; `WordVectors` become
     `KeyedVectors`, and with n-grams `FastTextKeyedVectors`. The words keep their order. Rows of
-    the table of n-grams that ours does not have are zeros in gensim's: where an unknown word has
-    such n-grams, its vector is shorter there than here, and points the same way.
+    the table of n-grams that ours does not have are zeros in gensim's: if an unknown word has such
+    n-grams, its vector is shorter there than here, and points the same way.
 
     Args:
         model: Ours. Without a context side (PPMI) gensim's begins with zeros.
@@ -70,7 +70,7 @@ def to_gensim(model: TrainedModel | WordVectors, **parameters: Any) -> Any:
 
     Raises:
         ParameterError: It is neither, or a parameter is not gensim's to choose.
-        VectorError: A word that has no UTF-8, where there are n-grams.
+        VectorError: A word that has no UTF-8, in a model with n-grams.
     """
     if isinstance(model, WordVectors):
         if parameters:
@@ -89,10 +89,10 @@ def to_gensim(model: TrainedModel | WordVectors, **parameters: Any) -> Any:
 def _to_word2vec(model: TrainedModel, parameters: dict[str, Any]) -> Any:
     from gensim.models import Word2Vec
 
-    made = Word2Vec(**_settings(model, parameters))
-    rows = _fill(made, model)
-    made.wv.vectors[rows] = model.start
-    return made
+    theirs = Word2Vec(**_settings(model, parameters))
+    rows = _fill(theirs, model)
+    theirs.wv.vectors[rows] = model.start
+    return theirs
 
 
 def _to_fasttext(model: TrainedModel, subwords: Subwords, parameters: dict[str, Any]) -> Any:
@@ -100,12 +100,12 @@ def _to_fasttext(model: TrainedModel, subwords: Subwords, parameters: dict[str, 
 
     own = own_side(model.vectors, model.inputs)
     shape = {"min_n": subwords.min_n, "max_n": subwords.max_n, "bucket": subwords.bucket}
-    made = FastText(**_settings(model, parameters), **shape)
-    rows = _fill(made, model)
-    made.wv.vectors[rows] = model.vectors.vectors
-    made.wv.vectors_vocab[rows] = own
-    made.wv.vectors_ngrams = whole_table(subwords)
-    return made
+    theirs = FastText(**_settings(model, parameters), **shape)
+    rows = _fill(theirs, model)
+    theirs.wv.vectors[rows] = model.vectors.vectors
+    theirs.wv.vectors_vocab[rows] = own
+    theirs.wv.vectors_ngrams = whole_table(subwords)
+    return theirs
 
 
 def _settings(model: TrainedModel, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -113,14 +113,14 @@ def _settings(model: TrainedModel, parameters: dict[str, Any]) -> dict[str, Any]
     return {"sg": 1, "sorted_vocab": 0, **parameters, "vector_size": size, "min_count": 1}
 
 
-def _fill(made: Any, model: TrainedModel) -> list[int]:
+def _fill(theirs: Any, model: TrainedModel) -> list[int]:
     words, counts = model.vectors.index_to_key, model.vectors.counts
     # gensim leaves out words that were never seen.
     seen = np.ones(len(words), np.int64) if counts is None else np.maximum(counts, 1)
-    made.build_vocab_from_freq(dict(zip(words, seen.tolist(), strict=True)))
-    rows = [made.wv.key_to_index[word] for word in words]
-    if model.context is not None and made.negative:
-        made.syn1neg[rows] = model.context
+    theirs.build_vocab_from_freq(dict(zip(words, seen.tolist(), strict=True)))
+    rows = [theirs.wv.key_to_index[word] for word in words]
+    if model.context is not None and theirs.negative:
+        theirs.syn1neg[rows] = model.context
     return rows
 
 

@@ -34,6 +34,7 @@ _SMALLEST_PIECE = 1_024
 _PIECES_PER_WORKER = 32
 # Workers that do not see each other drift apart on longer pieces, and analogies suffer.
 _ROUND_PIECE = 2_048
+# Many short ranges, so that the loss is of the whole corpus and not of a few documents.
 _HELD_OUT_RANGE = 500
 _MOST_HELD_OUT = 20_000
 _LEAST_HELD_OUT = 200
@@ -52,7 +53,7 @@ class Plan:
         starts: (p,) where each piece of an epoch begins.
         stops: (p,) where it ends.
         held_out: (h, 2) ranges that are never trained: about 1 % of the corpus, 20,000 words
-            at most, and none if that would be less than 200.
+            at most, and none if that would be less than 200: too few for a steady loss.
     """
 
     def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:

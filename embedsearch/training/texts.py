@@ -32,7 +32,7 @@ def train_texts(
     start: TrainedModel | None = None,
     **parameters: Any,
 ) -> TrainedModel:
-    """Train word vectors on texts; nothing is kept but the result.
+    """Train word vectors on texts; only the result stays.
 
     Args:
         texts: Documents, read once; an open text file is one document a line.

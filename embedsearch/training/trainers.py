@@ -75,7 +75,7 @@ def train_word_vectors(
         trainer: One of `TRAINERS`.
         settings: Those that are None are fitted to the corpus.
         progress: A listener.
-        folder: Where files may be put meanwhile.
+        folder: For temporary files.
         hooks: Callbacks, a model to go on from, a checkpoint.
 
     Raises:
