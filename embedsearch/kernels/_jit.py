@@ -172,3 +172,8 @@ def remove_unused(folder: Path, seconds: float = _UNUSED_SECONDS) -> None:
             ours = _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             if ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > seconds:
                 shutil.rmtree(entry.path, ignore_errors=True)
+
+
+# Now, before an update of the package can replace the sources that are being imported.
+with suppress(OSError):
+    _own_digest()

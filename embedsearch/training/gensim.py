@@ -34,6 +34,22 @@ if TYPE_CHECKING:
 
 # gensim cuts a longer line off without a word (MAX_WORDS_IN_BATCH).
 _LONGEST_LINE = 10_000
+# The settings that gensim has under the same names.
+_SHARED = (
+    "vector_size",
+    "window",
+    "epochs",
+    "sg",
+    "hs",
+    "negative",
+    "ns_exponent",
+    "cbow_mean",
+    "sample",
+    "alpha",
+    "min_alpha",
+    "workers",
+    "seed",
+)
 # What `to_gensim` takes from the model.
 _FIXED = frozenset({"vector_size", "min_count", "min_n", "max_n", "bucket"})
 
@@ -132,24 +148,6 @@ def _context(model: Any, vectors: WordVectors) -> FloatMatrix | None:
     if context.shape != vectors.vectors.shape:
         raise VectorError(f"syn1neg {context.shape} does not fit {vectors.vectors.shape} vectors")
     return context
-
-
-# The settings that gensim has under the same names.
-_SHARED = (
-    "vector_size",
-    "window",
-    "epochs",
-    "sg",
-    "hs",
-    "negative",
-    "ns_exponent",
-    "cbow_mean",
-    "sample",
-    "alpha",
-    "min_alpha",
-    "workers",
-    "seed",
-)
 
 
 class GensimTrainer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._errors import CorpusTooSmallError, ParameterError
+from embedsearch._messages import counted
 from embedsearch.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def start_from(
     x[here] = model.start[rows[here]]
     if model.context is not None:
         y[here] = model.context[rows[here]]
-    progress.note(f"going on from {len(here):,} words, {len(words) - len(here):,} are new")
+    progress.note(f"going on from {counted(len(here), 'word')}, {len(words) - len(here):,} new")
