@@ -68,6 +68,7 @@ class Checkpoint:
         if self._path is None or not self._path.exists():
             return None
         try:
+            # Damaged or of another training, it must not keep anybody from starting again.
             state = read_state(self._path)
             tensors = open_tensors(self._path)
             x, y = tensors["x"], tensors["y"]

@@ -110,6 +110,7 @@ def _held_out(total: int) -> IntVector:
     if size < _LEAST_HELD_OUT:
         return np.empty((0, 2), np.int64)
     ranges = max(1, size // _HELD_OUT_RANGE)
+    # In the middle of equal parts.
     starts = (np.arange(ranges) * 2 + 1) * total // (2 * ranges)
     return np.stack((starts, starts + size // ranges), axis=1).astype(np.int64)
 
@@ -154,6 +155,7 @@ class Hogwild:
             for future in futures:
                 future.result()
         except BaseException:
+            # The others stop after the piece that they train.
             self._last = 0
             raise
         finally:
@@ -265,6 +267,7 @@ class _Loop:
             try:
                 self._train(position, task)
             except KeyboardInterrupt:
+                # Every piece before the position was finished, as `run` waits for its threads.
                 self._save(self._crew.position)
                 raise
             finally:
@@ -287,6 +290,7 @@ class _Loop:
         size = max(1, _WORDS_PER_ROUND * len(plan.starts) // max(plan.words, 1))
         end = min(last, position + size)
         self._crew.run(position, end)
+        # Otherwise the mapped corpus counts as memory of the process.
         release(self._net.corpus.ids)
         task.advance(plan.words_before(end) - plan.words_before(position))
         if self._checkpoint.due:

@@ -81,6 +81,7 @@ class Network:
         keep = keep_table(corpus.counts, settings.sample or 0.0)
         noise = noise_table(corpus.counts, settings.ns_exponent)
         self._text = Text(corpus.ids, corpus.offsets, keep, noise)
+        # Kernels are compiled for a number of negatives: it is part of a type.
         negative = unroll(settings.negative or 1)
         self._step = Step(settings.window or 1, np.float32(0.0), False, negative)
 

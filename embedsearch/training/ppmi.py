@@ -179,13 +179,14 @@ class CountRuns:
     ) -> None:
         self.words, self._window = words, window
         self._chunk_tokens, self._buffer_pairs = chunk_tokens, buffer_pairs
+        # If a chunk is one word alone, each token has 2 * (1 + ... + window) of weight.
         heaviest = chunk_tokens * window * (window + 1)
         self._type: type[Any] = np.uint32 if heaviest < 2**32 else np.uint64
         self._files = {name: folder / f"pairs.{name}" for name in ("columns", "counts", "sizes")}
         self.totals = np.zeros(words, np.int64)
         self.pairs = np.zeros(words, np.int64)
         self._run_sizes: list[int] = []
-        # Those of a process that was killed.
+        # A process that was killed leaves its files.
         self.remove()
 
     def count(self, corpus: EncodedCorpus) -> None:
@@ -234,6 +235,7 @@ class CountRuns:
         """Yield all pairs, a few words at a time, in the order of the words."""
         if not self._run_sizes:
             return
+        # Where to read on in each run; runs lie one behind the other in the files.
         starts = [0, *np.cumsum(self._run_sizes[:-1], dtype=np.int64).tolist()]
         sizes = [self._sizes(run) for run in range(len(self._run_sizes))]
         for first, last in pairwise(self._bounds()):
@@ -254,6 +256,7 @@ class CountRuns:
     def _bounds(self) -> list[int]:
         bounds, held = [0], 0
         for word, size in enumerate(self.pairs.tolist()):
+            # A word with more pairs than the buffer is read alone.
             if held and held + size > self._buffer_pairs:
                 bounds.append(word)
                 held = 0
@@ -347,12 +350,13 @@ def factorise(
         _orthonormalise(y)
         transposed_times(m, y, z)
         times(m, z, y)
-    # Once is not exact enough for the last time.
+    # Once is not exact enough: a Gram matrix squares the errors (CholeskyQR2).
     _orthonormalise(y)
     _orthonormalise(y)
     transposed_times(m, y, z)
     squares, w = _eigenvectors(z)
     s = np.sqrt(squares[:size])
+    # Beyond the rank of M there is only noise of float32.
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > s.max(initial=0.0) * 1e-6)
     words = multiply(y, w[:, :size] * s**power, size)
     contexts = multiply(z, w[:, :size] * (inverse * s ** (1 - power)), size)

@@ -20,6 +20,7 @@ from embedsearch._errors import ParameterError
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
 
+# As in gensim, 0 or 1.
 _FLAG = Interval(0, 1, whole=True)
 _CONSTRAINTS: dict[str, Constraint] = {
     "vector_size": Optional(Interval(1, 10_000, whole=True)),
@@ -168,6 +169,7 @@ def fit_to_corpus(
     return settings, chosen
 
 
+# Fewer words in wide windows: nearly every word would be in the context of every other.
 _FEW_WORDS = 2_000
 LITTLE_TEXT = 5_000_000
 """Tokens below which training starts from counts."""

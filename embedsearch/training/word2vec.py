@@ -79,6 +79,7 @@ class FastText:
         ngrams = ngram_rows(words, settings)
         net = Network(encode(corpus), settings, ngrams)
         self.losses = train_network(net, words, settings, progress, hooks)
+        # First, as `take` uses the matrices up.
         vectors = net.compose()
         x, context = net.take()
         own, rest = x[: len(words)], x[len(words) :]
