@@ -52,11 +52,6 @@ from embedsearch.training.base import (
     TrainedModel as TrainedModel,
     TrainingReport as TrainingReport,
 )
-from embedsearch.training.conversion import (
-    from_gensim as from_gensim,
-    to_gensim as to_gensim,
-)
-from embedsearch.training.fitting import TRAINERS as TRAINERS
 from embedsearch.training.texts import train_texts as train_texts
 from embedsearch.vectors.base import Encoder as Encoder
 from embedsearch.vectors.formats.loading import load_vectors as load_vectors

@@ -48,10 +48,11 @@ class Interval:
 
     def allows(self, value: object) -> bool:
         number = as_integer(value) if self.whole else as_number(value)
-        if number is None or not math.isfinite(number):
+        if number is None:
             return False
+        # `math.isfinite` raises for integers that no float can hold.
         above = number > self.least if self.open_least else number >= self.least
-        return above and number <= self.most
+        return above and number <= self.most and abs(number) != math.inf
 
     def __str__(self) -> str:
         name = "a whole number" if self.whole else "a number"

@@ -10,8 +10,8 @@ from embedsearch._progress import SilentProgress
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import write_texts
-from embedsearch.training.fitting import train_word_vectors
 from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import train_word_vectors
 
 
 def train(job: Job) -> None:

@@ -1,7 +1,7 @@
-"""Compiled loops of `embedsearch.text.chunks`: bytes to chunk numbers to token numbers.
+"""From bytes to the numbers of chunks, and from those to the ids of tokens.
 
 Chunks are kept in an open-addressing hash table (linear probing, Fowler-Noll-Vo's FNV-1a).
-An entry of the table is 0 where it is free; otherwise its upper half is the lower half of
+An entry of the table is 0 if it is free; otherwise its upper half is the lower half of
 the chunk's hash, and its lower half the chunk's number plus 1. The spelling of chunk n is
 `arena[bounds[n]:bounds[n + 1]]`.
 """
@@ -36,7 +36,7 @@ def is_entry(
     entry: Any, value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
     arena: Any, bounds: Any,
 ) -> Any:  # fmt: skip
-    """Say whether an entry of the table is the chunk `text[first:last]` with this hash."""
+    """Compare an entry of the table with the chunk `text[first:last]` of this hash."""
     number = np.int64(entry & _LOW) - 1
     start, length = np.int64(bounds[number]), last - first
     i = 0
@@ -51,7 +51,7 @@ def slot_of(
     value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
     table: Any, arena: Any, bounds: Any,
 ) -> Any:  # fmt: skip
-    """Return where in the table a chunk is, or the free slot where it belongs."""
+    """Return the slot of a chunk in the table, or the free one for it."""
     mask = np.uint64(len(table) - 1)
     slot = (value >> _HALF) & mask
     while table[slot] != 0 and not is_entry(
@@ -131,18 +131,18 @@ def cut(
 
 @jit()
 def expand(chunks: Any, chunk_ends: Any, firsts: Any, ids: Any, out: Any, ends: Any) -> Any:
-    """Replace chunks by the numbers of their tokens, as far as there is room.
+    """Replace chunks by the ids of their tokens, as far as there is room.
 
     Args:
         chunks: Numbers of chunks.
         chunk_ends: (t,) where the chunks of each text end.
         firsts: Where the tokens of each chunk begin in `ids`; one longer than the chunks.
-        ids: Numbers of tokens.
-        out: Receives the numbers of all tokens.
+        ids: Tokens.
+        out: Receives all tokens.
         ends: (t,) receives where the tokens of each text end.
 
     Returns:
-        The number of tokens; where it is more than `out` has room for, `out` is not complete.
+        How many tokens there are; if `out` has room for fewer, it is not complete.
     """
     at = done = 0
     for place in range(len(chunk_ends)):

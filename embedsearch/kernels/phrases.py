@@ -3,10 +3,10 @@
 A candidate is a word, up to two connectors, and a word. Its key is
 `(first * types + second) * gaps + gap`, where the gap is 0, c or `c * (k + 1) + d` for
 connectors c and d of 1 to k, and `gaps` is `(k + 1) ** 2`. Tables are open-addressing hash
-tables (linear probing) of keys + 1, with 0 where they are free.
+tables (linear probing) of keys + 1; 0 is free.
 
-`kinds` says what a type is: 0 a word that can be part of a phrase, -1 another word, and c
-a connector.
+`kinds` has for each type: 0 for a word that can be part of a phrase, -1 for another word, and c
+for a connector.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PART_BITS = np.uint64(40)
 
 
 @jit()
-def mixed(key: Any) -> Any:
+def hash_of(key: Any) -> Any:
     """Return a hash of a key (the finalizer of MurmurHash3)."""
     value = np.uint64(key)
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -31,7 +31,7 @@ def mixed(key: Any) -> Any:
 
 @jit()
 def slot_of(key: Any, value: Any, keys: Any) -> Any:
-    """Return the place of a key in a table, or the free one where it belongs."""
+    """Return the place of a key in a table, or the free one for it."""
     mask = np.uint64(len(keys) - 1)
     slot = value & mask
     while keys[slot] != 0 and keys[slot] != key + 1:
@@ -41,14 +41,14 @@ def slot_of(key: Any, value: Any, keys: Any) -> Any:
 
 @jit()
 def widened(gap: int, connector: int, base: int) -> Any:
-    """Return the gap with one more connector, or -1 where there are two already."""
+    """Return the gap with one more connector, or -1 if it has two already."""
     return gap * base + connector if gap < base else -1
 
 
 @jit()
 def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
     """Count a key if it belongs to the part; return 1 if the table had not had it, else 0."""
-    value = mixed(key)
+    value = hash_of(key)
     if (value >> _PART_BITS) % np.uint64(parts) != np.uint64(part):
         return 0
     slot = slot_of(key, value, keys)
@@ -74,10 +74,10 @@ def count(
         parts: When divided by this.
         keys: The table.
         counts: How often each key of the table occurs.
-        state: The first word of the candidate under way or -1; its gap; entries of the table.
+        state: The first word of the current candidate or -1; its gap; entries of the table.
 
     Returns:
-        Whether there was room: 5 of 8 slots are filled at most.
+        False if the table is full: at most 5 of 8 slots are filled, as probing gets slow.
     """
     at, place, most = 0, 0, len(keys) * 5 // 8
     while at < len(tokens) and state[2] < most:
@@ -103,18 +103,18 @@ def count(
 def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
     """Put phrases, and the type that each becomes, into an empty table."""
     for i in range(len(phrases)):
-        slot = slot_of(phrases[i], mixed(phrases[i]), keys)
+        slot = slot_of(phrases[i], hash_of(phrases[i]), keys)
         keys[slot] = phrases[i] + 1
         joined[slot] = types[i]
 
 
 @jit()
-def found(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) -> Any:
+def phrase_slot(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) -> Any:
     """Return the place of a phrase in its table, or -1."""
     if first < 0 or kinds[token] < 0:
         return np.int64(-1)
     key = (first * len(kinds) + token) * base * base + gap
-    slot = np.int64(slot_of(key, mixed(key), keys))
+    slot = np.int64(slot_of(key, hash_of(key), keys))
     return slot if keys[slot] != 0 else np.int64(-1)
 
 
@@ -145,7 +145,7 @@ def join(tokens: Any, ends: Any, kinds: Any, base: int, keys: Any, joined: Any) 
             gap = widened(gap, kinds[token], base)
             first = first if gap >= 0 else np.int64(-1)
             continue
-        slot = found(first, token, gap, kinds, base, keys)
+        slot = phrase_slot(first, token, gap, kinds, base, keys)
         if slot >= 0:
             tokens[start] = joined[slot]
             size = start + 1

@@ -8,133 +8,80 @@ The result depends on the pieces and on the number of workers, not on who was fa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.kernels import cbow, skipgram, subword
 from embedsearch.kernels._jit import jit
 from embedsearch.kernels._simd import prefetch
 from embedsearch.kernels.matrices import aligned
 from embedsearch.kernels.sampling import draws
 from embedsearch.kernels.windows import draw, room
+from embedsearch.kernels.word2vec import SubwordSkipGram, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedsearch.kernels.matrices import Floats, Ids, Keep, Offsets, Table
+    from embedsearch.kernels.matrices import Floats, Ids, Offsets
+    from embedsearch.kernels.windows import Piece, Text
+    from embedsearch.kernels.word2vec import Model, Step
 
-_NEAR = 8
+# How many rows ahead memory is fetched into the cache.
+_AHEAD = 8
 
 
 class RoundWorker:
-    """A worker that trains skip-gram on rows of its own.
+    """A worker that trains on rows of its own.
 
     Args:
-        x: Input matrix of the model, read while training and changed by `merge_rounds` alone.
-        y: Output matrix, the same.
+        model: Its matrices are read while training, and changed by `merge_rounds` alone.
     """
 
-    def __init__(self, x: Floats, y: Floats) -> None:
-        self._inputs, self._outputs = _Copies(x), _Copies(y)
+    def __init__(self, model: Model) -> None:
+        self._model, self._x, self._y = model, _Copies(model.x), _Copies(model.y)
+        self._words = _Numbering(len(model.y))
 
-    def train(
-        self,
-        ids: Ids,
-        offsets: Offsets,
-        start: int,
-        stop: int,
-        keep: Keep,
-        table: Table,
-        window: int,
-        alpha: float,
-        key: int,
-        n_out: tuple[int, ...],
-    ) -> int:
+    def train(self, text: Text, piece: Piece, step: Step) -> int:
         """Train on a piece; the changes wait for `merge_rounds`.
 
         The piece is drawn at once, so choose pieces of some thousand tokens: memory grows with
         them, and so does what the workers do not know of each other.
 
-        Arguments are those of `skipgram.train`.
-
         Returns:
-            Pairs that were trained.
+            Over how many terms; see `word2vec.walk`.
         """
-        drawn = room(stop - start, window, len(n_out))
-        # As the first block of `skipgram.train`: a piece of one block is trained alike.
-        own = draws(int(key), 1, 1)[0]
-        n, begin, end = draw(ids, offsets, start, stop, keep, table, window, own, len(n_out), drawn)
-        self._borrow_inputs(drawn.words[begin:end])
-        self._outputs.borrow(drawn.targets[: n * len(n_out)])
-        pairs = self._walk(drawn, n, begin, end, window, alpha, n_out)
-        self._inputs.subtract()
-        self._outputs.subtract()
-        return pairs
+        start, stop, key = piece
+        n_out = len(step.n_out)
+        drawn = room(stop - start, step.window, n_out)
+        # As the first block of `word2vec.train`: a piece of one block is trained alike.
+        own = piece._replace(key=draws(int(key), 1, 1)[0])
+        extent = draw(text, own, step.window, n_out, drawn)
+        local = self._local(drawn.words[extent.begin : extent.end])
+        self._y.borrow(drawn.targets[: extent.centres * n_out])
+        _, terms = walk(local._replace(y=self._y.rows), drawn, extent, step)
+        self._x.subtract()
+        self._y.subtract()
+        return terms
 
     def merge(self, part: int, parts: int) -> None:
         """Add the changes of the last piece to the rows of one part of the model."""
-        self._inputs.merge(part, parts)
-        self._outputs.merge(part, parts)
+        self._x.merge(part, parts)
+        self._y.merge(part, parts)
 
-    def _borrow_inputs(self, words: Ids) -> None:
-        self._inputs.borrow(words)
-
-    def _walk(
-        self, drawn: Any, n: int, _begin: int, end: int, window: int, alpha: float, n_out: Any
-    ) -> int:
-        x, y = self._inputs.local, self._outputs.local
-        return int(skipgram.walk(x, y, drawn, n, end, window, alpha, False, n_out)[1])
-
-
-class CbowRoundWorker(RoundWorker):
-    """A worker that trains CBOW on rows of its own.
-
-    Args:
-        x: See `RoundWorker`.
-        y: See there.
-        cbow_mean: See `cbow.train`.
-    """
-
-    def __init__(self, x: Floats, y: Floats, cbow_mean: bool) -> None:
-        super().__init__(x, y)
-        self._mean = cbow_mean
-
-    def _walk(
-        self, drawn: Any, n: int, _begin: int, end: int, window: int, alpha: float, n_out: Any
-    ) -> int:
-        x, y, mean = self._inputs.local, self._outputs.local, self._mean
-        return int(cbow.walk(x, y, drawn, n, end, window, alpha, mean, False, n_out)[1])
-
-
-class SubwordRoundWorker(RoundWorker):
-    """A worker that trains skip-gram with n-grams on rows of its own.
-
-    Args:
-        x: See `subword.train`.
-        y: See there.
-        first: See there.
-        rows: See there.
-    """
-
-    def __init__(self, x: Floats, y: Floats, first: Offsets, rows: Ids) -> None:
-        super().__init__(x, y)
-        self._first, self._rows, self._words = first, rows, _Names(len(first) - 1)
-
-    def _borrow_inputs(self, words: Ids) -> None:
-        self._words.rename(words)
+    def _local(self, words: Ids) -> Model:
+        """Copy the input rows of the words of a piece, and replace words by those copies."""
+        if not isinstance(self._model, SubwordSkipGram):
+            self._x.borrow(words)
+            return self._model._replace(x=self._x.rows)
+        first, rows = self._model.first, self._model.rows
+        self._words.renumber(words)
         seen = self._words.seen
-        self._local_first = np.zeros(len(seen) + 1, np.int64)
-        np.cumsum(self._first[seen + 1] - self._first[seen], out=self._local_first[1:])
-        self._local_rows = np.empty(self._local_first[-1], np.int32)
-        _spell(seen, self._first, self._rows, self._local_first, self._local_rows)
-        self._inputs.borrow(self._local_rows)
-
-    def _walk(
-        self, drawn: Any, n: int, begin: int, end: int, window: int, alpha: float, n_out: Any
-    ) -> int:
-        model = (self._inputs.local, self._outputs.local, self._local_first, self._local_rows)
-        return int(subword.walk(*model, drawn, n, begin, end, window, alpha, False, n_out)[1])
+        local_first = np.zeros(len(seen) + 1, np.int64)
+        np.cumsum(first[seen + 1] - first[seen], out=local_first[1:])
+        local_rows = np.empty(local_first[-1], np.int32)
+        _copy_lists(seen, first, rows, local_first, local_rows)
+        self._x.borrow(local_rows)
+        return self._model._replace(x=self._x.rows, first=local_first, rows=local_rows)
 
 
 def merge_rounds(workers: Sequence[RoundWorker], part: int, parts: int) -> None:
@@ -151,46 +98,46 @@ def merge_rounds(workers: Sequence[RoundWorker], part: int, parts: int) -> None:
         worker.merge(part, parts)
 
 
-class _Names:
+class _Numbering:
     """Small numbers for the rows that a piece touches, in order of first sight."""
 
     def __init__(self, rows: int) -> None:
         self._number = np.full(rows, -1, np.int32)
         self.seen: Ids = np.empty(0, np.int32)
 
-    def rename(self, places: Ids) -> None:
+    def renumber(self, places: Ids) -> None:
         """Replace rows by their numbers, in place; `seen` lists the rows by number."""
         self._number[self.seen] = -1
         self.seen = np.empty(min(len(self._number), len(places)), np.int32)
-        self.seen = self.seen[: _rename(places, self._number, self.seen)]
+        self.seen = self.seen[: _renumber(places, self._number, self.seen)]
 
 
 class _Copies:
     """Private copies of the rows of a matrix that a piece touches; afterwards, their changes."""
 
     def __init__(self, matrix: Floats) -> None:
-        self._matrix, self._names = matrix, _Names(len(matrix))
-        self.local = aligned(0, matrix.shape[1])
+        self._matrix, self._numbering = matrix, _Numbering(len(matrix))
+        self.rows = aligned(0, matrix.shape[1])
 
     def borrow(self, places: Ids) -> None:
-        """Copy the rows at these places, and replace them by the rows of `local`."""
-        self._names.rename(places)
-        rows = self._names.seen
-        if len(rows) > len(self.local):
-            self.local = aligned(len(rows) * 5 // 4, self._matrix.shape[1])
-        _copy(self._matrix, rows, self.local)
+        """Copy the rows at these places, and replace the places by those of the copies."""
+        self._numbering.renumber(places)
+        seen = self._numbering.seen
+        if len(seen) > len(self.rows):
+            self.rows = aligned(len(seen) * 5 // 4, self._matrix.shape[1])
+        _copy(self._matrix, seen, self.rows)
 
     def subtract(self) -> None:
-        """Leave in `local` what has changed."""
-        _subtract(self._matrix, self._names.seen, self.local)
+        """Leave in the copies what has changed."""
+        _subtract(self._matrix, self._numbering.seen, self.rows)
 
     def merge(self, part: int, parts: int) -> None:
         """Add what has changed to the rows of one part of the matrix."""
-        _merge(self._matrix, self._names.seen, self.local, part, parts)
+        _merge(self._matrix, self._numbering.seen, self.rows, part, parts)
 
 
 @jit()
-def _rename(places: Ids, number: Ids, seen: Ids) -> int:
+def _renumber(places: Ids, number: Ids, seen: Ids) -> int:
     n = 0
     for i in range(len(places)):
         row = places[i]
@@ -203,7 +150,9 @@ def _rename(places: Ids, number: Ids, seen: Ids) -> int:
 
 
 @jit()
-def _spell(words: Ids, first: Offsets, rows: Ids, local_first: Offsets, local_rows: Ids) -> None:
+def _copy_lists(
+    words: Ids, first: Offsets, rows: Ids, local_first: Offsets, local_rows: Ids
+) -> None:
     for i in range(len(words)):
         for k in range(local_first[i + 1] - local_first[i]):
             local_rows[local_first[i] + k] = rows[first[words[i]] + k]
@@ -212,8 +161,8 @@ def _spell(words: Ids, first: Offsets, rows: Ids, local_first: Offsets, local_ro
 @jit()
 def _copy(matrix: Floats, rows: Ids, local: Floats) -> None:
     for i in range(len(rows)):
-        if i + _NEAR < len(rows):
-            prefetch(matrix, np.uint32(rows[i + _NEAR]))
+        if i + _AHEAD < len(rows):
+            prefetch(matrix, np.uint32(rows[i + _AHEAD]))
         for d in range(matrix.shape[1]):
             local[i, d] = matrix[rows[i], d]
 
@@ -221,8 +170,8 @@ def _copy(matrix: Floats, rows: Ids, local: Floats) -> None:
 @jit()
 def _subtract(matrix: Floats, rows: Ids, local: Floats) -> None:
     for i in range(len(rows)):
-        if i + _NEAR < len(rows):
-            prefetch(matrix, np.uint32(rows[i + _NEAR]))
+        if i + _AHEAD < len(rows):
+            prefetch(matrix, np.uint32(rows[i + _AHEAD]))
         for d in range(matrix.shape[1]):
             local[i, d] -= matrix[rows[i], d]
 
@@ -230,7 +179,7 @@ def _subtract(matrix: Floats, rows: Ids, local: Floats) -> None:
 @jit()
 def _merge(matrix: Floats, rows: Ids, local: Floats, part: int, parts: int) -> None:
     for i in range(len(rows)):
-        near = i + _NEAR
+        near = i + _AHEAD
         if near < len(rows) and rows[near] % parts == part:
             prefetch(matrix, np.uint32(rows[near]))
         if rows[i] % parts == part:

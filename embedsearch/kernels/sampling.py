@@ -92,7 +92,7 @@ def noise_table(counts: Offsets, ns_exponent: float = 0.75) -> Table:
 
 
 def alias_table(weights: npt.NDArray[Any]) -> Table:
-    """Return a table to draw from any distribution with one look-up, by Walker's method.
+    """Return a table to draw from any distribution with one lookup, by Walker's method.
 
     Source: Vose 1991, "A Linear Algorithm for Generating Random Numbers With a Given
     Distribution".

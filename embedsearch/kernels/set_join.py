@@ -1,7 +1,7 @@
-"""Compiled loops of `embedsearch.search.set_join`: pairs of sets that have much in common.
+"""Pairs of sets that have much in common: a join by prefixes that misses none.
 
-Sets are slices of one array, as in `embedsearch.search.shingles.Sets`, here of ranks: the rarest
-member of all sets is 0. Rows are sets in the order of their sizes.
+Sets are slices of one array of ranks: the rarest member of all sets is 0. Rows are sets in the
+order of their sizes.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def candidates(
     Arguments as for `join`.
 
     Returns:
-        How many rows were written to `touched`; of these `shared` is above 0 if it is worth
-        to look closer.
+        How many rows were written to `touched`; `shared` is above 0 for those that may be
+        similar enough.
     """
     found, size = 0, sizes[x]
     smallest = np.ceil(threshold * size - _SLACK)
@@ -140,7 +140,7 @@ def join(
         scores: (room,) filled with their similarities.
 
     Returns:
-        The row to go on with, and how many pairs there are.
+        The next row, and how many pairs there are.
     """
     pairs, ratio = 0, threshold / (1 + threshold)
     while x < end and len(scores) - pairs >= x:

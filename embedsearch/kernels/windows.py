@@ -20,6 +20,37 @@ BLOCK = 2048
 TARGET_STREAM = np.uint64(0xD1B54A32D192ED03)
 
 
+class Text(NamedTuple):
+    """What is trained on.
+
+    Attributes:
+        ids: Words as rows of the matrices, `(n,)` int32; may be a read-only memory map.
+        offsets: Where documents begin, and the end: `(documents + 1,)` int64, 0 to n.
+        keep: Of `keep_table`, `(V,)` uint32.
+        noise: Of `noise_table`, `(V,)` uint64.
+    """
+
+    ids: Ids
+    offsets: Offsets
+    keep: Keep
+    noise: Table
+
+
+class Piece(NamedTuple):
+    """A stretch of a text, and the random numbers for it.
+
+    Attributes:
+        start: The first token that is a centre.
+        stop: The first behind them that is not. If these cut a document in two, context is
+            taken from the other side of the cut as well.
+        key: Of the random numbers, uint64: see `stream_key`. Each piece needs its own.
+    """
+
+    start: int
+    stop: int
+    key: np.uint64
+
+
 class Windows(NamedTuple):
     """Room for the windows of up to `size` tokens that are kept, the centres.
 
@@ -37,6 +68,14 @@ class Windows(NamedTuple):
     targets: Ids
 
 
+class Extent(NamedTuple):
+    """How much of the room was filled: the number of centres, where words begin and end."""
+
+    centres: int
+    begin: int
+    end: int
+
+
 @jit(allocates=True)
 def room(size: int, window: int, n_out: int) -> Windows:
     """Return room for the windows of `size` tokens."""
@@ -45,48 +84,35 @@ def room(size: int, window: int, n_out: int) -> Windows:
 
 
 @jit()
-def draw(
-    ids: Ids,
-    offsets: Offsets,
-    start: int,
-    stop: int,
-    keep: Keep,
-    table: Table,
-    window: int,
-    key: int,
-    n_out: int,
-    drawn: Windows,
-) -> tuple[int, int, int]:
-    """Draw the windows of tokens `start` to `stop`, which are the centres.
+def draw(text: Text, piece: Piece, window: int, n_out: int, drawn: Windows) -> Extent:
+    """Draw the windows of the tokens of a piece, which are the centres.
 
-    Context is also taken from before `start` and behind `stop`, within the document and at most
+    Context is also taken from before and behind the piece, within the document and at most
     BLOCK tokens away, so that cutting a text into blocks loses none of it. Such a token is kept
     or not by a draw of this block, apart from the draw that decides on it as a centre.
 
     Draw t of the stream `key` serves token `start + t`: its low half decides whether the token
     is kept, its high half the size of the window, 1 to `window`.
-
-    Returns:
-        How many centres there are; where the words begin; where they end.
     """
-    document = np.searchsorted(offsets, start, side="right") - 1
-    floor = max(offsets[document], start - BLOCK)
-    begin = _look_back(ids, floor, start, keep, window, key, drawn.words)
+    start, stop, key = piece
+    document = np.searchsorted(text.offsets, start, side="right") - 1
+    floor = max(text.offsets[document], start - BLOCK)
+    begin = _look_back(text, piece, floor, window, drawn.words)
     lowest, at, end, position = begin, window, window, start
     while position < stop:
-        ceiling = offsets[document + 1]
+        ceiling = text.offsets[document + 1]
         last = min(stop, ceiling)
         first = at
-        at = _centres(ids, position, last, start, keep, window, key, drawn, at)
+        at = _centres(text, piece, position, last, window, drawn, at)
         end = at
         if last < ceiling:
             ceiling = min(ceiling, stop + BLOCK)
-            end = _look_ahead(ids, stop, ceiling, start, keep, window, key, drawn.words, at)
+            end = _look_ahead(text, piece, ceiling, window, drawn.words, at)
         _clip(drawn, first - window, at - window, window, lowest, end)
         lowest, position, document = at, last, document + 1
     n = at - window
-    _targets(drawn, n, table, window, key ^ TARGET_STREAM, n_out)
-    return n, begin, end
+    _targets(drawn, n, text.noise, window, key ^ TARGET_STREAM, n_out)
+    return Extent(n, begin, end)
 
 
 @jit()
@@ -115,37 +141,27 @@ def context(drawn: Windows, c: int, window: int, rows: Ids) -> int:
 
 
 @jit()
-def _look_back(
-    ids: Ids, floor: int, start: int, keep: Keep, window: int, key: int, words: Ids
-) -> int:
+def _look_back(text: Text, piece: Piece, floor: int, window: int, words: Ids) -> int:
     # Up to `window` words from before the first centre, to the left of it.
-    at, t = window, start
+    at, t = window, piece.start
     while t > floor and at > 0:
         t -= 1
-        word = ids[t]
-        if (mix(key + np.uint64(t - start) * GOLDEN) & LOW) <= np.uint64(keep[word]):
+        word = text.ids[t]
+        z = mix(piece.key + np.uint64(t - piece.start) * GOLDEN)
+        if (z & LOW) <= np.uint64(text.keep[word]):
             at -= 1
             words[at] = word
     return at
 
 
 @jit()
-def _look_ahead(
-    ids: Ids,
-    stop: int,
-    ceiling: int,
-    start: int,
-    keep: Keep,
-    window: int,
-    key: int,
-    words: Ids,
-    at: int,
-) -> int:
+def _look_ahead(text: Text, piece: Piece, ceiling: int, window: int, words: Ids, at: int) -> int:
     # Up to `window` words from behind the last centre, to the right of it.
-    t, end = stop, at + window
+    t, end = piece.stop, at + window
     while t < ceiling and at < end:
-        word = ids[t]
-        if (mix(key + np.uint64(t - start) * GOLDEN) & LOW) <= np.uint64(keep[word]):
+        word = text.ids[t]
+        z = mix(piece.key + np.uint64(t - piece.start) * GOLDEN)
+        if (z & LOW) <= np.uint64(text.keep[word]):
             words[at] = word
             at += 1
         t += 1
@@ -154,24 +170,16 @@ def _look_ahead(
 
 @jit()
 def _centres(
-    ids: Ids,
-    first: int,
-    last: int,
-    start: int,
-    keep: Keep,
-    window: int,
-    key: int,
-    drawn: Windows,
-    at: int,
+    text: Text, piece: Piece, first: int, last: int, window: int, drawn: Windows, at: int
 ) -> int:
     # The tokens of one document; `high` holds the reach of each for the moment.
     for t in range(first, last):
-        z = mix(key + np.uint64(t - start) * GOLDEN)
-        word = ids[t]
+        z = mix(piece.key + np.uint64(t - piece.start) * GOLDEN)
+        word = text.ids[t]
         drawn.words[at] = word
         reach = ((z >> HALF) * np.uint64(window)) >> HALF
         drawn.high[at - window] = np.int32(1) + np.int32(reach)
-        at += (z & LOW) <= np.uint64(keep[word])
+        at += (z & LOW) <= np.uint64(text.keep[word])
     return at
 
 
@@ -184,15 +192,15 @@ def _clip(drawn: Windows, first: int, last: int, window: int, lowest: int, end: 
 
 
 @jit()
-def _targets(drawn: Windows, n: int, table: Table, window: int, key: int, n_out: int) -> None:
-    # Draw i * n_out + k serves target k of centre i; a negative that is the centre is drawn anew.
+def _targets(drawn: Windows, n: int, noise: Table, window: int, key: int, n_out: int) -> None:
+    # Draw i * n_out + k serves target k of centre i; a negative that is the centre is drawn again.
     for i in range(n):
         centre = drawn.words[window + i]
         at = i * n_out
         drawn.targets[at] = centre
         for k in range(1, n_out):
             z = mix(key + np.uint64(at + k) * GOLDEN)
-            word = pick(table, z)
+            word = pick(noise, z)
             if word == centre:
-                word = pick(table, mix(z))
+                word = pick(noise, mix(z))
             drawn.targets[at + k] = word

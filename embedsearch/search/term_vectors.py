@@ -31,8 +31,8 @@ def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
     is wide, as what stands in one passage is about one thing.
     """
     from embedsearch.text.stream import write_stream
-    from embedsearch.training.fitting import train_word_vectors
     from embedsearch.training.settings import training_settings
+    from embedsearch.training.trainers import train_word_vectors
 
     vectors = np.zeros((documents.size, _SIZE), np.float32)
     settings = training_settings(

@@ -10,28 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.text.stream import TokenStream
-    from embedsearch.text.vocabulary import Vocabulary
+    from embedsearch._types import FloatMatrix
+    from embedsearch.training.corpus import Corpus
     from embedsearch.training.settings import TrainingSettings
     from embedsearch.vectors.word_vectors import WordVectors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Corpus:
-    """What a trainer reads: the stream, and the words of it that get a vector.
-
-    Attributes:
-        stream: The tokens of all documents.
-        vocabulary: The words that are trained.
-        rows: (types,) for each distinct token of the stream its row in the vocabulary, or -1.
-        folder: Where a trainer may put files while it works.
-    """
-
-    stream: TokenStream
-    vocabulary: Vocabulary
-    rows: IntVector
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +22,9 @@ class TrainedModel:
 
     Attributes:
         vectors: What queries use.
-        context: (V, d) the output side of the network, or None where there is none.
-        inputs: (V, d) the input side, where it is not `vectors.vectors` itself; the words' own
-            rows, where vectors are composed with n-grams.
+        context: (V, d) the output side of the network, or None if there is none.
+        inputs: (V, d) the input side, if it is not `vectors.vectors` itself; the words' own
+            rows, if vectors are composed with n-grams.
     """
 
     vectors: WordVectors
@@ -60,13 +42,13 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochReport:
-    """How training stands after an epoch; given to callbacks.
+    """The state of a training after an epoch; given to callbacks.
 
     Attributes:
         epoch: Epochs done.
         epochs: Epochs planned.
-        loss: Mean negative-sampling loss of a word and its context on text that is kept out
-            of training, in nats; None where the corpus is too small to keep any out.
+        loss: Mean negative-sampling loss of a word and its context on text that is held
+            out of training, in nats; None if the corpus is too small to hold any out.
         words_per_second: Tokens a second of wall time, since the start.
         index_to_key: The words.
         vectors: (V, d) their vectors as they are now; copy what you keep.
@@ -81,19 +63,19 @@ class EpochReport:
 
 
 Callback = Callable[[EpochReport], object]
-"""Called after every epoch; training stops where it returns True."""
+"""Called after every epoch; training stops if it returns True."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What a training may begin from, and whom it tells.
+    """What a training may start from, and what it calls.
 
     Attributes:
         callbacks: Called after every epoch.
-        start: A model to go on from; words it does not have begin at random.
-        checkpoint: The file in which an interrupted training can be found again.
-        seconds: At most so often is it written.
-        facts: What else must be the same for a checkpoint to fit; kept in it.
+        start: A model to go on from; words it does not have start at random.
+        checkpoint: The file that an interrupted training goes on from.
+        seconds: The file is written at most so often.
+        facts: What else must be the same for a checkpoint to fit; stored in it.
     """
 
     callbacks: Sequence[Callback] = ()
@@ -107,7 +89,7 @@ class Trainer(Protocol):
     """Turns tokens into word vectors. Settings go to the constructor, the corpus to `fit`.
 
     Attributes:
-        losses: The held-out loss after each epoch, where one was measured.
+        losses: The held-out loss after each epoch, if one was measured.
     """
 
     losses: list[float]

@@ -1,4 +1,4 @@
-"""Where an interrupted training goes on: one file, replaced as a whole.
+"""The checkpoint of a training: one file, replaced as a whole.
 
 The file is a safetensors file with the matrices `x` and `y`; its metadata has the position in
 the plan, the losses so far, and the facts that must be the same for it to fit: trainer,
@@ -36,12 +36,12 @@ class Saved:
 
 
 class Checkpoint:
-    """A file to go on from; without a path it does nothing.
+    """A file that an interrupted training goes on from; without a path it does nothing.
 
     Args:
         path: The file.
         facts: What must be the same for it to fit, as plain JSON values.
-        seconds: At most so often is it written.
+        seconds: It is written at most so often.
     """
 
     def __init__(self, path: Path | None, facts: dict[str, Any], seconds: float = 60.0) -> None:
@@ -54,13 +54,13 @@ class Checkpoint:
         return self._path is not None and time.monotonic() - self._written >= self._seconds
 
     def save(self, x: FloatMatrix, y: FloatMatrix, position: int, losses: list[float]) -> None:
-        """Replace the file: written beside it, flushed, renamed."""
+        """Replace the file by one of this state."""
         if self._path is None:
             return
         state = {"position": position, "losses": losses, "facts": self._facts}
         tensors = {"x": np.ascontiguousarray(x), "y": np.ascontiguousarray(y)}
-        with replacing(self._path, self._path.with_suffix(".new")) as beside:
-            save_tensors(beside, tensors, {"state": json.dumps(state)})
+        with replacing(self._path, self._path.with_suffix(".new")) as new:
+            save_tensors(new, tensors, {"state": json.dumps(state)})
         self._written = time.monotonic()
 
     def load(self, rows: int, words: int, progress: Progress) -> Saved | None:
@@ -68,6 +68,7 @@ class Checkpoint:
         if self._path is None or not self._path.exists():
             return None
         try:
+            # Damaged or of another training, it must not keep anybody from starting again.
             state = read_state(self._path)
             tensors = open_tensors(self._path)
             x, y = tensors["x"], tensors["y"]
@@ -86,7 +87,7 @@ class Checkpoint:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of itself: position, losses, facts.
+    """Return the position, losses and facts of a checkpoint.
 
     Raises:
         VectorError: The file is damaged.

@@ -1,121 +1,325 @@
-"""The loop of every network: epochs, held-out loss, callbacks, checkpoints, early stopping."""
+"""The loop of every network: its plan, its threads, held-out loss, checkpoints, early stopping."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from embedsearch._errors import ParameterError
+from embedsearch.kernels.rounds import merge_rounds
 from embedsearch.kernels.sampling import stream_key
 from embedsearch.text.mapped import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedsearch._progress import Progress, Task
-    from embedsearch._types import FloatMatrix
+    from embedsearch._types import IntVector
     from embedsearch.training.base import Hooks
-    from embedsearch.training.encoded import EncodedCorpus
-    from embedsearch.training.nets import Net
-    from embedsearch.training.plan import Plan
+    from embedsearch.training.corpus import EncodedCorpus
+    from embedsearch.training.network import Network
     from embedsearch.training.settings import TrainingSettings
-    from embedsearch.training.workers import Crew
 
-# Between two rounds nothing trains: progress is told, and a checkpoint can be written.
-_WORDS_A_ROUND = 2_000_000
-_HELD_OUT = 0x5EED
+_LARGEST_PIECE = 16_384
+_SMALLEST_PIECE = 1_024
+# So few words that no worker waits long for the others at the end of an epoch.
+_PIECES_PER_WORKER = 32
+# Workers that do not see each other drift apart on longer pieces, and analogies suffer.
+_ROUND_PIECE = 2_048
+# Many short ranges, so that the loss is of the whole corpus and not of a few documents.
+_HELD_OUT_RANGE = 500
+_MOST_HELD_OUT = 20_000
+_LEAST_HELD_OUT = 200
+# Between two rounds nothing trains: progress is reported, and a checkpoint can be written.
+_WORDS_PER_ROUND = 2_000_000
+_HELD_OUT_STREAM = 0x5EED
 
 
-class Loop:
-    """Runs a plan to its end, or to where it should stop.
+class Plan:
+    """A corpus of `total` words, cut into pieces that threads take one by one.
+
+    Every epoch has the same pieces in the same order; the draws of a piece depend on the seed,
+    the epoch and the place alone, so that they do not depend on who trains it.
 
     Attributes:
-        losses: The held-out loss after each epoch.
+        starts: (p,) where each piece of an epoch begins.
+        stops: (p,) where it ends.
+        held_out: (h, 2) ranges that are never trained: about 1 % of the corpus, 20,000 words
+            at most, and none if that would be less than 200: too few for a steady loss.
+    """
+
+    def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:
+        self._alpha, self._min_alpha = settings.alpha or 0.0, settings.min_alpha
+        self._seed, self.epochs = settings.seed, settings.epochs or 1
+        share = total // ((settings.workers or 1) * _PIECES_PER_WORKER)
+        size = piece or min(_LARGEST_PIECE, max(_SMALLEST_PIECE, share))
+        self.held_out = _held_out(total)
+        bounds = np.concatenate(([0], self.held_out.ravel(), [total])).reshape(-1, 2)
+        starts = [np.arange(first, last, size) for first, last in bounds]
+        stops = [
+            np.append(cut[1:], last)
+            for cut, (_, last) in zip(starts, bounds, strict=True)
+            if len(cut)
+        ]
+        self.starts = np.concatenate(starts).astype(np.int64)
+        self.stops = np.concatenate(stops).astype(np.int64) if stops else self.starts
+        self._before = np.concatenate(([0], np.cumsum(self.stops - self.starts)))
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of all epochs."""
+        return len(self.starts) * self.epochs
+
+    @property
+    def words(self) -> int:
+        """Words of one epoch."""
+        return int(self._before[-1])
+
+    def words_before(self, position: int) -> int:
+        """Words trained when the pieces before `position` are done."""
+        epoch, piece = divmod(position, max(len(self.starts), 1))
+        return epoch * self.words + int(self._before[piece])
+
+    def piece(self, position: int) -> tuple[int, int, float, int]:
+        """Return start, stop, learning rate and key of the draws of a piece.
+
+        The rate falls linearly from alpha to min_alpha, as in word2vec.
+        """
+        epoch, place = divmod(position, len(self.starts))
+        done = self.words_before(position) / max(self.words * self.epochs, 1)
+        rate = self._alpha - (self._alpha - self._min_alpha) * done
+        start = int(self.starts[place])
+        return start, int(self.stops[place]), rate, stream_key(self._seed, epoch, start)
+
+    def epoch_end(self, position: int) -> int:
+        """Return the position at which the epoch of a piece ends."""
+        return (position // len(self.starts) + 1) * len(self.starts)
+
+
+def _held_out(total: int) -> IntVector:
+    """Return evenly spaced ranges as (h, 2)."""
+    size = min(_MOST_HELD_OUT, total // 100)
+    if size < _LEAST_HELD_OUT:
+        return np.empty((0, 2), np.int64)
+    ranges = max(1, size // _HELD_OUT_RANGE)
+    # In the middle of equal parts.
+    starts = (np.arange(ranges) * 2 + 1) * total // (2 * ranges)
+    return np.stack((starts, starts + size // ranges), axis=1).astype(np.int64)
+
+
+TrainPiece = Callable[[int, int, float, int], object]
+"""Trains start .. stop at a rate, with a key for the draws; lets go of the GIL."""
+
+
+class Crew(Protocol):
+    """Threads that train pieces; between two calls of `run` nothing is being trained.
+
+    Attributes:
+        position: The first piece that is not trained yet.
+    """
+
+    position: int
+
+    def run(self, first: int, last: int) -> None:
+        """Train the pieces from `first` up to `last`."""
+
+    def close(self) -> None:
+        """End the threads."""
+
+
+class Hogwild:
+    """Threads write to the same matrices without locks.
+
+    Source: Recht et al. 2011, "Hogwild!: A Lock-Free Approach to Parallelizing Stochastic
+    Gradient Descent". With one thread the result is the same on every run.
+    """
+
+    def __init__(self, train: TrainPiece, plan: Plan, workers: int) -> None:
+        self._train, self._plan, self._workers = train, plan, workers
+        self._pool = _threads(workers)
+        self._lock, self.position, self._last = Lock(), 0, 0
+
+    def run(self, first: int, last: int) -> None:
+        """Train the pieces; an interrupt waits for those that are being trained."""
+        self.position, self._last = first, last
+        futures = [self._pool.submit(self._work) for _ in range(self._workers)]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            # The others stop after the piece that they train.
+            self._last = 0
+            raise
+        finally:
+            wait(futures)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def _work(self) -> None:
+        while (piece := self._take()) is not None:
+            self._train(*self._plan.piece(piece))
+
+    def _take(self) -> int | None:
+        with self._lock:
+            if self.position >= self._last:
+                return None
+            self.position += 1
+            return self.position - 1
+
+
+class Rounds:
+    """Each worker trains a piece against the same state; the changes are added in order.
+
+    The result depends on the number of workers, but is the same on every run.
+
+    Args:
+        train: For each worker, a function that trains a piece on rows of its own.
+        merge: Adds the changes of the first n workers, in their order; called with (part,
+            parts, n) by as many threads as there are parts.
+        plan: The pieces.
     """
 
     def __init__(
-        self,
-        net: Net,
-        corpus: EncodedCorpus,
-        plan: Plan,
-        settings: TrainingSettings,
-        words: Sequence[str],
-        hooks: Hooks,
+        self, train: Sequence[TrainPiece], merge: Callable[[int, int, int], object], plan: Plan
     ) -> None:
-        self._net, self._corpus, self._plan, self._settings = net, corpus, plan, settings
-        self._words, self._hooks = words, hooks
+        self._train, self._merge, self._plan = train, merge, plan
+        self._pool = _threads(len(train))
+        self.position = 0
+
+    def run(self, first: int, last: int) -> None:
+        """Train the pieces; an interrupt loses the round that is being trained, or comes after."""
+        self.position = first
+        workers = len(self._train)
+        while self.position < last:
+            active = min(workers, last - self.position)
+            pieces = [self._plan.piece(self.position + i) for i in range(active)]
+            work = zip(self._train, pieces, strict=False)
+            _finish([self._pool.submit(train, *piece) for train, piece in work])
+            # Once some changes are merged the round cannot be trained again.
+            self.position += active
+            parts = range(workers)
+            _finish([self._pool.submit(self._merge, part, workers, active) for part in parts])
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+def _threads(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="embedsearch-training")
+
+
+def _finish(futures: Sequence[Future[object]]) -> None:
+    """Wait for all, also when interrupted, and raise what one of them raised."""
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        wait(futures)
+
+
+def train_network(
+    net: Network,
+    words: Sequence[str],
+    settings: TrainingSettings,
+    progress: Progress,
+    hooks: Hooks,
+) -> list[float]:
+    """Train a network; return the held-out loss after each epoch.
+
+    An interrupted training writes a checkpoint, and goes on from it the next time.
+    """
+    loop = _Loop(net, words, settings, hooks)
+    loop.run(progress)
+    return loop.losses
+
+
+class _Loop:
+    def __init__(
+        self, net: Network, words: Sequence[str], settings: TrainingSettings, hooks: Hooks
+    ) -> None:
+        self._net, self._words, self._settings, self._hooks = net, words, settings, hooks
         self.losses: list[float] = []
-        facts = {**hooks.facts, "text": _digest(words, corpus)}
+        workers = settings.workers or 1
+        apart = bool(settings.deterministic) and workers > 1
+        self._plan = Plan(len(net.corpus.ids), settings, _ROUND_PIECE if apart else None)
+        self._crew: Crew = (
+            _rounds(net, self._plan, workers) if apart else Hogwild(net.train, self._plan, workers)
+        )
+        facts = {**hooks.facts, "text": _digest(words, net.corpus)}
         self._checkpoint = Checkpoint(hooks.checkpoint, facts, hooks.seconds)
 
-    def run(self, crew: Crew, progress: Progress) -> None:
-        """Train; an interrupted training writes a checkpoint and goes on from it next time."""
+    def run(self, progress: Progress) -> None:
         position = self._resume(progress)
         total = self._plan.words * self._plan.epochs
         with progress.task("training", total, "words") as task:
             task.advance(self._plan.words_before(position))
             try:
-                self._train(crew, position, task)
+                self._train(position, task)
             except KeyboardInterrupt:
-                self._save(crew.position)
+                # Every piece before the position was finished, as `run` waits for its threads.
+                self._save(self._crew.position)
                 raise
             finally:
-                crew.close()
+                self._crew.close()
         self._checkpoint.remove()
 
-    def _train(self, crew: Crew, position: int, task: Task) -> None:
+    def _train(self, position: int, task: Task) -> None:
         plan, began, start = self._plan, time.perf_counter(), position
         while position < plan.pieces:
             last = plan.epoch_end(position)
             while position < last:
-                position = self._round(crew, position, last, task)
-            rate = (plan.words_before(position) - plan.words_before(start)) / (
-                time.perf_counter() - began
-            )
+                position = self._round(position, last, task)
+            words = plan.words_before(position) - plan.words_before(start)
+            rate = words / (time.perf_counter() - began)
             if self._epoch_done(position // len(plan.starts), rate, task):
                 return
 
-    def _round(self, crew: Crew, position: int, last: int, task: Task) -> int:
-        before = self._plan.words_before(position)
-        size = max(1, _WORDS_A_ROUND * len(self._plan.starts) // max(self._plan.words, 1))
+    def _round(self, position: int, last: int, task: Task) -> int:
+        plan = self._plan
+        size = max(1, _WORDS_PER_ROUND * len(plan.starts) // max(plan.words, 1))
         end = min(last, position + size)
-        crew.run(position, end)
-        release(self._corpus.ids)
-        task.advance(self._plan.words_before(end) - before)
+        self._crew.run(position, end)
+        # Otherwise the mapped corpus counts as memory of the process.
+        release(self._net.corpus.ids)
+        task.advance(plan.words_before(end) - plan.words_before(position))
         if self._checkpoint.due:
             self._save(end)
         return end
 
     def _epoch_done(self, epoch: int, rate: float, task: Task) -> bool:
+        """Report an epoch; return whether it is the last."""
         loss = self._held_out_loss()
         if loss is not None:
             self.losses.append(loss)
         shown = "" if loss is None else f", loss {loss:.3f}"
         task.describe(f"epoch {epoch}/{self._plan.epochs}{shown}")
-        size = self._settings.vector_size
-        vectors = self._net.x[: len(self._words), :size]
-        self._check(vectors)
+        vectors = self._net.x[: len(self._words)]
+        # One number that is not finite makes the sum so.
+        if not math.isfinite(float(vectors.sum())):
+            allowed = "lower, as training diverged: vectors are no longer finite"
+            raise ParameterError("alpha", allowed, self._settings.alpha)
         report = EpochReport(epoch, self._plan.epochs, loss, rate, self._words, vectors)
         stops = [callback(report) is True for callback in self._hooks.callbacks]
         return any(stops) or self._out_of_patience()
 
     def _held_out_loss(self) -> float | None:
-        total, pairs = 0.0, 0
+        total, terms = 0.0, 0
         for place, (start, stop) in enumerate(self._plan.held_out):
-            key = stream_key(self._settings.seed, _HELD_OUT, place)
+            key = stream_key(self._settings.seed, _HELD_OUT_STREAM, place)
             part, count = self._net.loss(int(start), int(stop), key)
-            total, pairs = total + part, pairs + count
-        return total / pairs if pairs else None
-
-    def _check(self, vectors: FloatMatrix) -> None:
-        # One number that is not finite makes the sum so.
-        if not math.isfinite(float(vectors.sum())):
-            allowed = "lower, as training diverged: vectors are no longer finite"
-            raise ParameterError("alpha", allowed, self._settings.alpha)
+            total, terms = total + part, terms + count
+        return total / terms if terms else None
 
     def _out_of_patience(self) -> bool:
         patience = self._settings.patience
@@ -125,23 +329,31 @@ class Loop:
         return len(self.losses) - 1 - best >= patience
 
     def _resume(self, progress: Progress) -> int:
-        saved = self._checkpoint.load(self._net.x.shape[0], self._net.y.shape[0], progress)
+        x, y = self._net.x, self._net.y
+        saved = self._checkpoint.load(len(x), len(y), progress)
         if saved is None:
             return 0
-        size = saved.x.shape[1]
-        self._net.x[:, :size], self._net.y[:, :size] = saved.x, saved.y
+        x[:], y[:] = saved.x, saved.y
         self.losses = saved.losses
         share = saved.position / max(self._plan.pieces, 1)
         progress.note(f"going on from a checkpoint: {share:.0%} of the training was done")
         return saved.position
 
     def _save(self, position: int) -> None:
-        size = self._settings.vector_size
-        self._checkpoint.save(self._net.x[:, :size], self._net.y[:, :size], position, self.losses)
+        self._checkpoint.save(self._net.x, self._net.y, position, self.losses)
+
+
+def _rounds(net: Network, plan: Plan, count: int) -> Rounds:
+    workers = [net.round_worker() for _ in range(count)]
+
+    def merge(part: int, parts: int, active: int) -> None:
+        merge_rounds(workers[:active], part, parts)
+
+    return Rounds([partial(net.train_apart, worker) for worker in workers], merge, plan)
 
 
 def _digest(words: Sequence[str], corpus: EncodedCorpus) -> str:
-    """Digest what tells one corpus from another without reading it all again."""
+    """Digest what distinguishes one corpus from another without reading it all again."""
     digest = blake2b("\n".join(words).encode(), digest_size=16)
     digest.update(corpus.counts.tobytes())
     digest.update(corpus.offsets.tobytes())

@@ -1,4 +1,4 @@
-"""The settings of training: gensim's names and meanings, None where the corpus decides."""
+"""The settings of training: gensim's names and meanings, None if the corpus decides."""
 
 from __future__ import annotations
 
@@ -6,36 +6,43 @@ import os
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._checks import (
+    Choice,
+    Constraint,
+    Interval,
+    Optional,
+    as_number,
+    check,
+    check_fields,
+)
 from embedsearch._errors import ParameterError
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
 
-_WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
-    "vector_size": (1, 10_000),
-    "window": (1, 1_000),
-    "min_count": (1, 10**12),
-    "max_final_vocab": (2, 2**31 - 1),
-    "epochs": (1, 100_000),
-    "sg": (0, 1),
-    "hs": (0, 1),
-    "negative": (0, 1_000),
-    "cbow_mean": (0, 1),
-    "workers": (1, 1_024),
-    "deterministic": (0, 1),
-    "patience": (1, 100_000),
-    "seed": (0, 2**32 - 1),
-    "min_n": (1, 100),
-    "max_n": (1, 100),
-    "bucket": (1, 2**31 - 1),
-}
-# About ten seconds for one thread; the same bytes on every run are worth more than five.
-_SECONDS_OF_WORK = 40_000_000
-_NUMBERS: dict[str, tuple[float, float]] = {
-    "ns_exponent": (-10, 10),
-    "sample": (0, 1),
-    "alpha": (1e-9, 10),
-    "min_alpha": (0, 10),
+# As in gensim, 0 or 1.
+_FLAG = Interval(0, 1, whole=True)
+_CONSTRAINTS: dict[str, Constraint] = {
+    "vector_size": Optional(Interval(1, 10_000, whole=True)),
+    "window": Optional(Interval(1, 1_000, whole=True)),
+    "min_count": Optional(Interval(1, 10**12, whole=True)),
+    "max_final_vocab": Optional(Interval(2, 2**31 - 1, whole=True)),
+    "epochs": Optional(Interval(1, 100_000, whole=True)),
+    "sg": _FLAG,
+    "hs": _FLAG,
+    "negative": Optional(Interval(0, 1_000, whole=True)),
+    "ns_exponent": Interval(-10, 10),
+    "cbow_mean": _FLAG,
+    "sample": Optional(Interval(0, 1)),
+    "alpha": Optional(Interval(1e-9, 10)),
+    "min_alpha": Interval(0, 10),
+    "workers": Optional(Interval(1, 1_024, whole=True)),
+    "deterministic": _FLAG,
+    "patience": Optional(Interval(1, 100_000, whole=True)),
+    "seed": Interval(0, 2**32 - 1, whole=True),
+    "min_n": Interval(1, 100, whole=True),
+    "max_n": Interval(1, 100, whole=True),
+    "bucket": Optional(Interval(1, 2**31 - 1, whole=True)),
 }
 
 
@@ -45,7 +52,7 @@ class TrainingSettings:
 
     The exceptions: `sg` is 1, as skip-gram is the better of the two on corpora of the size
     that people have; and what is None is fitted to the corpus: by `fit_to_corpus`, and with
-    `trainer="auto"` by `training.auto`.
+    `trainer="auto"` by `fit_auto`.
 
     Attributes:
         vector_size: Dimensions of a vector.
@@ -93,17 +100,7 @@ class TrainingSettings:
     bucket: int | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _WHOLE_NUMBERS.items():
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and low <= value <= high):
-                raise ParameterError(name, f"a whole number from {low:,} to {high:,}", value)
-        for name, (least, most) in _NUMBERS.items():
-            value = getattr(self, name)
-            # NaN is in no range.
-            if value is not None and not (
-                isinstance(value, int | float) and least <= value <= most
-            ):
-                raise ParameterError(name, f"a number from {least:g} to {most:g}", value)
+        check_fields(self, _CONSTRAINTS)
         if self.alpha is not None and self.min_alpha > self.alpha:
             raise ParameterError("min_alpha", f"at most alpha ({self.alpha})", self.min_alpha)
         if self.min_n > self.max_n:
@@ -117,21 +114,33 @@ class TrainingSettings:
         return asdict(self)
 
 
+_NAMES = tuple(field.name for field in fields(TrainingSettings))
+
+
 def training_settings(**parameters: Any) -> TrainingSettings:
-    """Make settings of keyword parameters.
+    """Make settings of keyword parameters; a bool stands for 0 or 1, None for the default.
 
     Raises:
         ParameterError: A name is not known, or a value is out of its range.
     """
-    known = [field.name for field in fields(TrainingSettings)]
-    for name, value in parameters.items():
-        if name not in known:
-            raise ParameterError("a training parameter", f"one of {', '.join(known)}", name)
-        if isinstance(value, bool):
-            parameters[name] = int(value)
-    if parameters.get("hs") and parameters.get("negative") is None:
-        parameters["negative"] = 0
-    return TrainingSettings(**{k: v for k, v in parameters.items() if v is not None})
+    for name in parameters:
+        check("a training parameter", name, Choice(_NAMES))
+    given = {name: _plain(value) for name, value in parameters.items() if value is not None}
+    if given.get("hs"):
+        given.setdefault("negative", 0)
+    return TrainingSettings(**given)
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of numpy as Python's, which a manifest can hold."""
+    if isinstance(value, bool):
+        return int(value)
+    number = as_number(value)
+    return value if number is None else number
+
+
+# About ten seconds for one thread; the same bytes on every run are worth more than five.
+_WORDS_FOR_ONE_WORKER = 40_000_000
 
 
 def fit_to_corpus(
@@ -147,56 +156,58 @@ def fit_to_corpus(
         Complete settings, and the names of those that were fitted to the corpus here.
     """
     tokens = int(counts.sum())
-    fitted: dict[str, Any] = {
-        "vector_size": 50 if tokens < 50_000 else 100,
-        "min_count": 2 if tokens < 300_000 else 3 if tokens < 2_000_000 else 5,
-        "epochs": int(min(100, max(5, round(40 / (max(tokens, 1) / 1e6) ** 0.5)))),
-        "bucket": bucket_for(counts),
-    }
-    chosen = {name: value for name, value in fitted.items() if getattr(settings, name) is None}
-    usual: dict[str, Any] = {"window": 5, "negative": 5, "sample": 1e-3, "alpha": 0.025}
-    others = {name: value for name, value in usual.items() if getattr(settings, name) is None}
-    complete = replace(settings, **chosen, **others)
-    if complete.workers is None:
-        words = tokens * (complete.epochs or 1)
-        complete = replace(complete, workers=1 if words < _SECONDS_OF_WORK else default_workers())
-    return complete, tuple(chosen)
+    settings, chosen = _fill(
+        settings,
+        vector_size=50 if tokens < 50_000 else 100,
+        min_count=2 if tokens < 300_000 else 3 if tokens < 2_000_000 else 5,
+        epochs=int(min(100, max(5, round(40 / (max(tokens, 1) / 1e6) ** 0.5)))),
+        bucket=_bucket_for(counts),
+    )
+    settings, _ = _fill(settings, window=5, negative=5, sample=1e-3, alpha=0.025)
+    few = tokens * (settings.epochs or 1) < _WORDS_FOR_ONE_WORKER
+    settings, _ = _fill(settings, workers=1 if few else default_workers())
+    return settings, chosen
 
 
+# Fewer words in wide windows: nearly every word would be in the context of every other.
 _FEW_WORDS = 2_000
 LITTLE_TEXT = 5_000_000
-"""Tokens below which training begins from counts."""
-
-
-def choose(counts: IntVector) -> dict[str, Any]:
-    """Return the settings of `trainer="auto"` for a corpus, from the occurrences of its tokens.
-
-    Below `LITTLE_TEXT`: wide windows, ten passes of fine-tuning at a gentle rate. Above: as
-    word2vec, but frequent words thinned out tenfold and twice the rate, which beat gensim's
-    defaults on analogies and similarities alike, in less time. Where there are few words, each
-    of them is frequent and stands beside all others: then no word is thinned out that is rarer
-    than the mean, and windows stay narrow.
-    """
-    tokens = int(counts.sum())
-    little = tokens < LITTLE_TEXT
-    min_count = 2 if tokens < 1_000_000 else 3 if little else 5
-    words = max(int((counts >= min_count).sum()), 1)
-    return {
-        "vector_size": 100,
-        "min_count": min_count,
-        "window": 10 if little and words >= _FEW_WORDS else 5,
-        "epochs": 10 if little else 5,
-        "alpha": 0.025 if little else 0.05,
-        "sample": max(1e-4, 1 / words),
-        "negative": 5,
-    }
+"""Tokens below which training starts from counts."""
 
 
 def fit_auto(
     settings: TrainingSettings, counts: IntVector
 ) -> tuple[TrainingSettings, tuple[str, ...]]:
-    """Fill in what was left open; return the settings and the names of what was chosen."""
-    chosen = {n: v for n, v in choose(counts).items() if getattr(settings, n) is None}
+    """Fill in what `trainer="auto"` chooses for a corpus, from the occurrences of its tokens.
+
+    Below `LITTLE_TEXT`: wide windows, ten passes of fine-tuning at a gentle rate. Above: as
+    word2vec, but frequent words thinned out tenfold and twice the rate, which beat gensim's
+    defaults on analogies and similarities alike, in less time. If there are few words, each of
+    them is frequent and occurs near all others: then no word is thinned out that is rarer than
+    the mean, and windows stay narrow.
+
+    Returns:
+        The settings, and the names of those that were chosen.
+    """
+    tokens = int(counts.sum())
+    little = tokens < LITTLE_TEXT
+    min_count = 2 if tokens < 1_000_000 else 3 if little else 5
+    words = max(int((counts >= min_count).sum()), 1)
+    return _fill(
+        settings,
+        vector_size=100,
+        min_count=min_count,
+        window=10 if little and words >= _FEW_WORDS else 5,
+        epochs=10 if little else 5,
+        alpha=0.025 if little else 0.05,
+        sample=max(1e-4, 1 / words),
+        negative=5,
+    )
+
+
+def _fill(settings: TrainingSettings, **values: Any) -> tuple[TrainingSettings, tuple[str, ...]]:
+    """Set what is None; return the names of it, too."""
+    chosen = {name: value for name, value in values.items() if getattr(settings, name) is None}
     return replace(settings, **chosen), tuple(chosen)
 
 
@@ -207,7 +218,7 @@ def default_workers() -> int:
     return os.cpu_count() or 1
 
 
-def bucket_for(counts: IntVector) -> int:
+def _bucket_for(counts: IntVector) -> int:
     """Return rows for about one n-gram each: a word has some 20, many of them shared."""
     words = int((counts >= 2).sum())
     return min(2_000_000, max(20_000, 10 * words))

@@ -13,8 +13,8 @@ from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings, changed
 from embedsearch.text.stream import write_texts
 from embedsearch.training.base import Callback, Hooks, TrainedModel
-from embedsearch.training.fitting import train_word_vectors
 from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import train_word_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def train_texts(
     start: TrainedModel | None = None,
     **parameters: Any,
 ) -> TrainedModel:
-    """Train word vectors on texts; nothing is kept but the result.
+    """Train word vectors on texts; only the result stays.
 
     Args:
         texts: Documents, read once; an open text file is one document a line.

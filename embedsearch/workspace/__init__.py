@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from embedsearch.text.stop_words import resolve_stop_words
     from embedsearch.training.base import TrainingReport
-    from embedsearch.training.fitting import TRAINERS
+    from embedsearch.training.trainers import TRAINERS
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
     from embedsearch.workspace.backing_up import BackupReport
@@ -66,7 +66,7 @@ _HOMES = {
     ),
     "embedsearch.text.stop_words": ("resolve_stop_words",),
     "embedsearch.training.base": ("TrainingReport",),
-    "embedsearch.training.fitting": ("TRAINERS",),
+    "embedsearch.training.trainers": ("TRAINERS",),
     "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
     "embedsearch.workspace.building": (

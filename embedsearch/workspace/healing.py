@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._io import CHECKSUM, MOST_BYTES, canonical, checksum_holds, looks_like_a_checksum
-from embedsearch._io import sha256 as sha256_of
+from embedsearch._io import (
+    CHECKSUM,
+    MOST_BYTES,
+    canonical,
+    checksum_holds,
+    looks_like_a_checksum,
+    sha256 as sha256_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ from embedsearch._progress import SilentProgress
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import Hooks
-from embedsearch.training.fitting import train_word_vectors
+from embedsearch.training.trainers import train_word_vectors
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.document_part import (
     fit_documents,

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import CorpusTooSmallError
-from embedsearch.training.fitting import train_word_vectors
 from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import train_word_vectors
 from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.tokenized import TokenizedRecord

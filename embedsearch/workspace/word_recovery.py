@@ -13,8 +13,8 @@ from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
 from embedsearch.training.base import TrainingReport
-from embedsearch.training.fitting import TRAINERS
 from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import TRAINERS
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.healing import as_object, healed, read_facts
 from embedsearch.workspace.imported import IMPORTED

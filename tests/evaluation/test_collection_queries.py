@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError
 from embedsearch.evaluation.collection_queries import read_queries

@@ -8,8 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import ParameterError
 from embedsearch.evaluation.metrics import METRICS, measure_run, parse_metrics

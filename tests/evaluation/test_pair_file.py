@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from gensim.test.utils import datapath
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, SourceNotFoundError
 from embedsearch.evaluation.pair_file import JudgedPair, read_pairs

@@ -12,6 +12,7 @@ import pytest
 
 from embedsearch.kernels.matrices import Floats, aligned
 from embedsearch.kernels.sampling import keep_table, noise_table
+from embedsearch.kernels.windows import Text
 
 WORDS, TOKENS = 60, 3000
 
@@ -30,7 +31,7 @@ def twins() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def text(twins: ModuleType) -> Any:
+def text() -> Text:
     """3,000 tokens of 60 words; an empty document, and one longer than a block."""
     rng = np.random.default_rng(3)
     ids = (rng.zipf(1.3, TOKENS) % WORDS).astype(np.int32)
@@ -39,7 +40,7 @@ def text(twins: ModuleType) -> Any:
     # As a memory map is: kernels are compiled for what they are given.
     ids.flags.writeable = False
     counts = np.bincount(ids, minlength=WORDS) + 1
-    return twins.Text(ids, offsets, keep_table(counts, 0.05), noise_table(counts))
+    return Text(ids, offsets, keep_table(counts, 0.05), noise_table(counts))
 
 
 @pytest.fixture

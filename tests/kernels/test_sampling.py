@@ -1,17 +1,14 @@
-"""Random numbers, tables, start vectors and probabilities, against what is published."""
+"""Random numbers and their tables, against what is published and what gensim does."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from gensim.models import Word2Vec
+from hypothesis import given, strategies as st
 
-from embedsearch.kernels.matrices import PAD, aligned, fresh_vectors
 from embedsearch.kernels.sampling import alias_table, draws, keep_table, noise_table, stream_key
-from embedsearch.kernels.scores import pair_loss, scores, sigmoid
 
 
 def test_draws_are_those_of_splitmix64() -> None:
@@ -61,42 +58,10 @@ def test_without_sampling_every_word_is_kept() -> None:
     assert (keep_table(np.array([1, 10**9]), 0) == 2**32 - 1).all()
 
 
-@pytest.mark.parametrize("width", [1, 16, 100, 300])
-def test_rows_start_on_cache_lines_and_end_in_zeros(width: int) -> None:
-    x = fresh_vectors(7, width, seed=3)
-    assert x.shape == (7, -(-width // PAD) * PAD)
-    assert x.strides[0] % 64 == 0
-    assert x.ctypes.data % 64 == 0
-    assert not x[:, width:].any()
-    assert not aligned(7, width).any()
-
-
-def test_fresh_vectors_are_uniform_and_follow_the_seed() -> None:
-    x = fresh_vectors(5000, 20, seed=1)[:, :20]
-    assert np.abs(x).max() <= 1 / 40
-    assert x.std() == pytest.approx(1 / 40 / np.sqrt(3), rel=0.01)
-    np.testing.assert_array_equal(x[:10], fresh_vectors(10, 20, seed=1)[:, :20])
-    assert (x[:10] != fresh_vectors(10, 20, seed=2)[:, :20]).any()
-
-
-def test_a_large_matrix_begins_as_a_small_one() -> None:
-    # Both sides of where the random numbers are fetched anew.
-    x = fresh_vectors(1 << 16, 100, seed=1)
-    np.testing.assert_array_equal(x[:50_000], fresh_vectors(50_000, 100, seed=1))
-
-
-def test_the_sigmoid_is_right_to_the_fifth_digit() -> None:
-    wanted = np.linspace(-9, 9, 1001, dtype=np.float32)
-    f = scores(wanted.size)
-    f[: wanted.size] = wanted
-    sigmoid(f, wanted.size)
-    exact = 1 / (1 + np.exp(-np.clip(wanted, -6, 6).astype(float)))
-    np.testing.assert_allclose(f[: wanted.size], exact, atol=2e-5)
-
-
-@pytest.mark.parametrize("n_out", [2, 6, 64, 65, 1001])
-def test_the_loss_of_many_targets_does_not_overflow(n_out: int) -> None:
-    p = np.random.default_rng(n_out).uniform(0.0025, 0.9975, (3, n_out)).astype(np.float32)
-    exact = p.astype(float)
-    wanted = -np.log(exact[:, 0]).sum() - np.log(1 - exact[:, 1:]).sum()
-    assert pair_loss(p.ravel(), 3, n_out) == pytest.approx(wanted, rel=1e-5)
+def test_words_are_thinned_out_as_in_gensim() -> None:
+    counts = {"a": 5000, "b": 300, "c": 40, "d": 7}
+    model = Word2Vec(vector_size=2, min_count=1, sample=1e-2)
+    model.build_vocab_from_freq(counts)
+    wanted = [model.wv.get_vecattr(word, "sample_int") for word in counts]
+    got = keep_table(np.array(list(counts.values())), 1e-2)
+    np.testing.assert_allclose(got, np.array(wanted, np.float64), rtol=1e-6)

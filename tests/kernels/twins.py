@@ -12,22 +12,13 @@ import numpy.typing as npt
 
 from embedsearch.kernels._simd import group_size
 from embedsearch.kernels.sampling import GOLDEN, draws
-from embedsearch.kernels.skipgram import TOGETHER
-from embedsearch.kernels.subword import LIFE
+from embedsearch.kernels.windows import Text
+from embedsearch.kernels.word2vec import LIFE, TOGETHER
 
 Floats = npt.NDArray[np.float32]
 BLOCK = 2048
 _TARGET_STREAM = 0xD1B54A32D192ED03
 _MASK = 2**32 - 1
-
-
-class Text(NamedTuple):
-    """What is trained on: tokens, documents, and the tables that draws are looked up in."""
-
-    ids: npt.NDArray[np.int32]
-    offsets: npt.NDArray[np.int64]
-    keep: npt.NDArray[np.uint32]
-    table: npt.NDArray[np.uint64]
 
 
 class Token(NamedTuple):
@@ -87,8 +78,8 @@ def windows(
 
 
 def _other(text: Text, centre: int, z: int) -> int:
-    word = pick(text.table, z)
-    return pick(text.table, next_key((z - int(GOLDEN)) % 2**64)) if word == centre else word
+    word = pick(text.noise, z)
+    return pick(text.noise, next_key((z - int(GOLDEN)) % 2**64)) if word == centre else word
 
 
 def _tokens(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import QueryError
 from embedsearch.search.analogy import cosmul_scores, parse_expression

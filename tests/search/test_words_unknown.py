@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gensim.models import FastText
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import QueryError, UnknownWordError
 from embedsearch.index.base import VectorIndex

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch._types import Document
 from embedsearch.store.metadata import BrokenRowError, metadata_json, parse_many, parse_metadata

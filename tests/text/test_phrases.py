@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from gensim.models.phrases import Phrases
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch import ParameterError, VectorError
 from embedsearch._progress import SilentProgress

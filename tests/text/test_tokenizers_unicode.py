@@ -6,8 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch.text.tokenizers import UnicodeTokenizer
 from embedsearch.text.tokenizers.folding import fold

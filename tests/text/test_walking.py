@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import ParameterError, SourceError, SourceNotFoundError
 from embedsearch._progress import SilentProgress

@@ -12,8 +12,8 @@ from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import TokenStream, write_stream
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
-from embedsearch.training.fitting import train_word_vectors
 from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import train_word_vectors
 
 Train = Callable[..., tuple[TrainedModel, TrainingReport]]
 

@@ -9,9 +9,13 @@ import numpy as np
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora.planted import PlantedCorpus
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
-from embedsearch.training.settings import LITTLE_TEXT, choose, training_settings
+from embedsearch.training.settings import LITTLE_TEXT, TrainingSettings, fit_auto
 
 Train = Callable[..., tuple[TrainedModel, TrainingReport]]
+
+
+def chosen(counts: np.ndarray) -> TrainingSettings:
+    return fit_auto(TrainingSettings(), counts)[0]
 
 
 def zipfian(tokens: int, words: int = 20_000) -> np.ndarray:
@@ -50,18 +54,16 @@ def test_what_is_given_is_kept(train: Train) -> None:
 
 
 def test_larger_corpora_get_fewer_passes_and_higher_counts() -> None:
-    choices = [choose(zipfian(n)) for n in (50_000, 500_000, 2_000_000, 19_000_000)]
+    choices = [chosen(zipfian(n)) for n in (50_000, 500_000, 2_000_000, 19_000_000)]
     for name, rising in (("epochs", False), ("min_count", True), ("alpha", True)):
-        values = [choice[name] for choice in choices]
+        values = [getattr(choice, name) for choice in choices]
         assert values == sorted(values, reverse=not rising), name
-    assert choose(zipfian(LITTLE_TEXT * 2))["epochs"] == 5
-    for choice in choices:
-        training_settings(**choice)
+    assert chosen(zipfian(LITTLE_TEXT * 2)).epochs == 5
 
 
 def test_no_word_of_a_small_vocabulary_is_thinned_out_that_is_rarer_than_the_mean() -> None:
-    assert choose(np.full(100, 1000))["sample"] == 1 / 100
-    assert choose(zipfian(2_000_000))["sample"] == 1e-4
+    assert chosen(np.full(100, 1000)).sample == 1 / 100
+    assert chosen(zipfian(2_000_000)).sample == 1e-4
 
 
 def test_inputs_and_context_are_kept_to_go_on_from(train: Train) -> None:

@@ -23,13 +23,21 @@ from embedsearch.training.settings import TrainingSettings, fit_to_corpus, train
         ("sg", 2),
         ("workers", 0),
         ("seed", -1),
+        ("epochs", 10**400),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_allowed(name: str, value: object) -> None:
-    with pytest.raises(ParameterError, match=f"{name} must be a .*number from") as caught:
+    with pytest.raises(ParameterError, match=f"{name} must be a .*number") as caught:
         training_settings(**{name: value})
     assert caught.value.name == name
     assert caught.value.got is value
+
+
+def test_numbers_of_numpy_become_those_that_a_manifest_can_hold() -> None:
+    settings = training_settings(epochs=np.int64(3), alpha=np.float32(0.25), sg=np.int8(0))
+    assert settings == TrainingSettings(epochs=3, alpha=0.25, sg=0)
+    assert {type(settings.epochs), type(settings.sg)} == {int}
+    assert type(settings.alpha) is float
 
 
 def test_an_unknown_parameter_lists_the_known_ones() -> None:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from gensim.models import FastText
 from gensim.models.fasttext_inner import compute_ngrams_bytes, ft_hash_bytes
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.vectors.subwords import Subwords, ngram_hash

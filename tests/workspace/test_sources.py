@@ -18,8 +18,7 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
-from embedsearch.store import connection as connection_module
-from embedsearch.store import schema
+from embedsearch.store import connection as connection_module, schema
 from embedsearch.store.checking import record_faults
 from embedsearch.store.origins import Origin
 from embedsearch.store.salvaging import salvage

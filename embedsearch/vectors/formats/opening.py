@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import SourceError, SourceFormatError, SourceNotFoundError
 from embedsearch.text.reading.byte_streams import read_up_to
-from embedsearch.text.reading.compression import HEAD as COMPRESSION_HEAD
-from embedsearch.text.reading.compression import compression_of, decompressed
+from embedsearch.text.reading.compression import (
+    HEAD as COMPRESSION_HEAD,
+    compression_of,
+    decompressed,
+)
 from embedsearch.text.reading.walking import unreadable
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex

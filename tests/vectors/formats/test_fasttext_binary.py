@@ -19,8 +19,7 @@ from gensim.models.fasttext import (
     load_facebook_vectors,
     save_facebook_model,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, VectorError
 from embedsearch._progress import SilentProgress

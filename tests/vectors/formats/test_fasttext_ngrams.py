@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gensim.models.fasttext_inner import compute_ngrams_bytes, ft_hash_bytes
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import VectorError
 from embedsearch.vectors.formats.fasttext_ngrams import (

@@ -1,4 +1,4 @@
-"""The corpus as the kernels read it: rows of the vocabulary alone, and where documents end."""
+"""The corpus as trainers read it, a stream and its vocabulary, and as kernels do: rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from embedsearch._types import IntVector
-    from embedsearch.training.base import Corpus
+    from embedsearch.text.stream import TokenStream
+    from embedsearch.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """What a trainer reads: the stream, and the words of it that get a vector.
+
+    Attributes:
+        stream: The tokens of all documents.
+        vocabulary: The words that are trained.
+        rows: (types,) for each distinct token of the stream its row in the vocabulary, or -1.
+        folder: For temporary files of the trainer.
+    """
+
+    stream: TokenStream
+    vocabulary: Vocabulary
+    rows: IntVector
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +48,6 @@ class EncodedCorpus:
     offsets: IntVector
     counts: IntVector
 
-    @property
-    def total(self) -> int:
-        """Words in the corpus."""
-        return len(self.ids)
-
 
 def encode(corpus: Corpus) -> EncodedCorpus:
     """Write the rows of all known words into the corpus's folder, and map them."""
@@ -47,5 +62,6 @@ def encode(corpus: Corpus) -> EncodedCorpus:
             ends = np.concatenate(([0], np.cumsum(known)))[bounds]
             lengths.append(np.diff(ends))
     offsets = np.cumsum(np.concatenate(lengths))
+    # An empty file cannot be mapped.
     ids = np.memmap(path, dtype=np.int32, mode="r") if offsets[-1] else np.empty(0, np.int32)
     return EncodedCorpus(ids, offsets, corpus.vocabulary.counts)

@@ -1,4 +1,4 @@
-"""Going on from a model that was trained before."""
+"""Warm starts: training that goes on from a model, perhaps with more words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._errors import CorpusTooSmallError, ParameterError
+from embedsearch._messages import counted
 from embedsearch.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.word_vectors import WordVectors
 
 
-def grown(
+def extend_vocabulary(
     vectors: WordVectors, types: Sequence[str], counts: IntVector, min_count: int
 ) -> tuple[Vocabulary, IntVector]:
     """Add the words of more text to a vocabulary.
@@ -48,22 +49,14 @@ def grown(
         raise CorpusTooSmallError("the new text has no known word, and no new one often enough")
     np.add.at(totals, where[where >= 0], counts[where >= 0])
     order = np.argsort(-totals, kind="stable")
+    # One row more than words, for the types whose place is -1.
     rows = np.full(len(words) + 1, -1)
     rows[order] = np.arange(len(words))
     return Vocabulary([words[i] for i in order], totals[order]), rows[where]
 
 
-def _used(x: FloatMatrix) -> int:
-    """Return the dimensions of vectors, without the columns that pad their rows."""
-    return int(np.flatnonzero(x.any(axis=0)).max(initial=-1)) + 1
-
-
-def begin_from(
-    model: TrainedModel,
-    words: Sequence[str],
-    x: FloatMatrix,
-    y: FloatMatrix,
-    progress: Progress,
+def start_from(
+    model: TrainedModel, words: Sequence[str], x: FloatMatrix, y: FloatMatrix, progress: Progress
 ) -> None:
     """Copy the rows of the words that the model knows into both sides of a network.
 
@@ -71,12 +64,12 @@ def begin_from(
         ParameterError: The model has vectors of another size.
     """
     size = model.start.shape[1]
-    if size > x.shape[1] or x[:, size:].any():
-        raise ParameterError("vector_size", f"{size}, as in the model gone on from", _used(x))
+    if size != x.shape[1]:
+        raise ParameterError("vector_size", f"{size}, as in the model gone on from", x.shape[1])
     known = model.vectors.key_to_index
     rows = np.fromiter((known.get(word, -1) for word in words), np.int64, len(words))
     here = np.flatnonzero(rows >= 0)
-    x[here, :size] = model.start[rows[here]]
+    x[here] = model.start[rows[here]]
     if model.context is not None:
-        y[here, :size] = model.context[rows[here]]
-    progress.note(f"going on from {len(here):,} words, {len(words) - len(here):,} are new")
+        y[here] = model.context[rows[here]]
+    progress.note(f"going on from {counted(len(here), 'word')}, {len(words) - len(here):,} new")

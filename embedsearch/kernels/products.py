@@ -1,4 +1,7 @@
-"""Products of tall matrices with small ones, the same to the last bit on any number of cores."""
+"""Products of matrices with few columns, the same to the last bit on any number of cores.
+
+BLAS divides its sums by the number of threads; these loops do not, and keep to the cache.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,18 @@ import numpy as np
 from embedsearch.kernels._jit import jit
 
 if TYPE_CHECKING:
-    from embedsearch._types import FloatMatrix
+    from embedsearch.kernels.cooccurrence import Sparse
+    from embedsearch.kernels.matrices import Floats
 
 
-def gram(a: FloatMatrix) -> Any:
+def gram(a: Floats) -> Any:
     """Return the (k, k) float64 products of all columns of `a` (n, k)."""
     total = np.zeros((a.shape[1], a.shape[1]))
     _gram(a, np.empty(a.shape[1]), total)
     return total
 
 
-def multiply(a: FloatMatrix, b: Any, size: int) -> FloatMatrix:
+def multiply(a: Floats, b: Any, size: int) -> Floats:
     """Return `a` (n, k) times `b` (k, at most `size`) with zero columns up to `size`.
 
     It takes the memory of `a`, which is overwritten, if `size` is at most k.
@@ -31,6 +35,12 @@ def multiply(a: FloatMatrix, b: Any, size: int) -> FloatMatrix:
     padded[:, : b.shape[1]] = b
     _multiply(a, padded, np.empty(size, np.float32), out.reshape(n, size))
     return out.reshape(n, size)
+
+
+def transposed_times(m: Sparse, q: Floats, out: Floats) -> None:
+    """Write the product of M transposed and `q` to `out`; both are (V, k)."""
+    out[:] = 0
+    _transposed_times(m, q, out)
 
 
 @jit()
@@ -56,3 +66,26 @@ def _multiply(a: Any, b: Any, one: Any, out: Any) -> None:
                 one[k] += value * b[i, k]
         for k in range(one.size):
             out[row, k] = one[k]
+
+
+@jit(fastmath=True)
+def times(m: Sparse, q: Floats, out: Floats) -> None:
+    """Write M q to `out`; `q` and `out` are (V, k)."""
+    for row in range(m.starts.size - 1):
+        target = out[row]
+        for k in range(target.size):
+            target[k] = 0
+        for i in range(m.starts[row], m.starts[row + 1]):
+            source, value = q[m.columns[i]], m.values[i]
+            for k in range(target.size):
+                target[k] += value * source[k]
+
+
+@jit(fastmath=True)
+def _transposed_times(m: Sparse, q: Floats, out: Floats) -> None:
+    for row in range(m.starts.size - 1):
+        source = q[row]
+        for i in range(m.starts[row], m.starts[row + 1]):
+            target, value = out[m.columns[i]], m.values[i]
+            for k in range(source.size):
+                target[k] += value * source[k]

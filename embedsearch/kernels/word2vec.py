@@ -1,0 +1,402 @@
+"""Skip-gram, CBOW and skip-gram with n-grams, with negative sampling: one step, three walks.
+
+The negatives of a centre are shared by its window. A model is a tuple of its matrices; `train`
+is compiled for the type of model it is given.
+
+Sources: Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space"
+(CBOW) and "Distributed Representations of Words and Phrases and their Compositionality"
+(skip-gram); Ji et al. 2016, "Parallelizing Word2Vec in Shared and Distributed Memory" (shared
+negatives); Rengasamy et al. 2017, "Optimizing Word2Vec Performance on Multicore Systems" (context
+combining); Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information" (n-grams).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedsearch.kernels._jit import jit
+from embedsearch.kernels._simd import dots, gather, prefetch, scatter, update
+from embedsearch.kernels.sampling import GOLDEN, mix
+from embedsearch.kernels.windows import (
+    BLOCK,
+    Piece,
+    context,
+    draw,
+    fetch_targets,
+    fetch_word,
+    room,
+)
+
+if TYPE_CHECKING:
+    from embedsearch.kernels.matrices import Floats, Ids, Offsets
+    from embedsearch.kernels.windows import Extent, Text, Windows
+
+# How many windows ahead rows are fetched into the cache. A window of CBOW takes less time than one
+# of skip-gram, so they must be asked for earlier.
+_AHEAD = 2
+_AHEAD_CBOW = 4
+# All of a window at once diverged from a window of 10 on, in texts of up to 200 words at alpha 0.1;
+# six at once only in one of two words. It takes a tenth more time than ten.
+TOGETHER = 6
+# Places that stay for long do not know what the others do to the n-grams that they share: without
+# this, windows of 50 diverged on real text at alpha 0.1.
+LIFE = 16
+
+
+class SkipGram(NamedTuple):
+    """Each word of a window predicts the centre.
+
+    Attributes:
+        x: Input matrix, of `fresh_vectors`: `(V, width)` float32.
+        y: Output matrix, of `aligned`: `(V, width)` float32.
+    """
+
+    x: Floats
+    y: Floats
+
+
+class Cbow(NamedTuple):
+    """The words of a window together predict the centre; gradients are gensim's and word2vec's.
+
+    Attributes:
+        x: Input matrix.
+        y: Output matrix.
+        mean: gensim's `cbow_mean`: True averages the vectors of the context and gives the whole
+            gradient of the average to each of them; False sums them, and gives each its share.
+    """
+
+    x: Floats
+    y: Floats
+    mean: bool
+
+
+class SubwordSkipGram(NamedTuple):
+    """Skip-gram whose input vector is the mean of a word's row and the rows of its n-grams.
+
+    Attributes:
+        x: Input matrix, of words and n-grams: `(V + n-grams, width)` float32.
+        y: Output matrix, of words: `(V, width)` float32.
+        first: Where the rows of each word begin in `rows`, and the end: `(V + 1,)` int64.
+        rows: Rows of x, `(first[V],)` int32: for each word its own, then those of its n-grams.
+    """
+
+    x: Floats
+    y: Floats
+    first: Offsets
+    rows: Ids
+
+
+Model = SkipGram | Cbow | SubwordSkipGram
+
+
+class Step(NamedTuple):
+    """How a model is trained.
+
+    Attributes:
+        window: The largest distance between a word and its context, 1 or more.
+        alpha: The learning rate, float32.
+        loss: Whether to sum the loss, measured while training; see `loss` for one that compares.
+        n_out: `unroll(negative)`, for one negative or more.
+    """
+
+    window: int
+    alpha: np.float32
+    loss: bool
+    n_out: tuple[int, ...]
+
+
+_VECTOR = 16
+# 1 - p is at least 0.0025, so a product of so many is far above the smallest float64.
+_FACTORS = 64
+
+
+@jit(allocates=True)
+def scores(n: int) -> Floats:
+    """Return zeros, room for n scores and for what vector code may write behind them."""
+    return np.zeros(n + 2 * _VECTOR, np.float32)
+
+
+@jit(fastmath=True)
+def sigmoid(f: Floats, n: int) -> None:
+    """Replace `f[:n]` by `1 / (1 + exp(-f))`, f clipped at ±6 as in word2vec.
+
+    By tanh(f / 2), Lambert's continued fraction cut after the seventh term: the error is below
+    1e-5. n is rounded up to 16; the inner loop has a fixed length so that it becomes one vector.
+    """
+    for start in range(0, n, _VECTOR):
+        for lane in range(_VECTOR):
+            i = np.uint64(start + lane)
+            x = max(np.float32(-3.0), min(np.float32(3.0), f[i] * np.float32(0.5)))
+            s = x * x
+            p = np.float32(135135) + s * (np.float32(17325) + s * (np.float32(378) + s))
+            q = np.float32(135135) + s * (
+                np.float32(62370) + s * (np.float32(3150) + s * np.float32(28))
+            )
+            f[i] = np.float32(0.5) + np.float32(0.5) * x * p / q
+
+
+@jit()
+def pair_loss(p: Floats, n_rows: int, n_out: int) -> float:
+    """Sum -log of the probability of the truth, in nats: p of positives, 1 - p of negatives.
+
+    Args:
+        p: Probabilities, `(at least n_rows * n_out,)`, the positive of a row first.
+        n_rows: Context words.
+        n_out: Targets of each: one positive, and the negatives.
+    """
+    total = 0.0
+    for c in range(n_rows):
+        product = np.float64(p[c * n_out])
+        for k in range(1, n_out):
+            product *= np.float64(1.0) - p[c * n_out + k]
+            # One logarithm for many factors.
+            if k % _FACTORS == 0:
+                total -= np.log(product)
+                product = 1.0
+        total -= np.log(product)
+    return total
+
+
+@jit(fastmath=True)
+def train_words(
+    x: Floats,
+    y: Floats,
+    rows: Ids,
+    begin: int,
+    n: int,
+    targets: Ids,
+    at: int,
+    f: Floats,
+    step: Step,
+) -> float:
+    """Train context words at once: all gradients from the vectors as they were, then the updates.
+
+    Args:
+        x: Input matrix.
+        y: Output matrix.
+        rows: Rows of x, the context.
+        begin: Where those to train begin.
+        n: How many they are.
+        targets: Rows of y: from `at` the centre, then its negatives.
+        at: See targets.
+        f: Room for `n * len(step.n_out)` scores.
+        step: How.
+
+    Returns:
+        Their summed loss, or 0.
+    """
+    alpha, k_out = step.alpha, np.int64(len(step.n_out))
+    for c in range(n):
+        dots(x, np.uint32(rows[begin + c]), y, targets, at, f, c * k_out, step.n_out)
+    sigmoid(f, n * k_out)
+    total = pair_loss(f, n, k_out) if step.loss else 0.0
+    for j in range(n * k_out):
+        f[j] *= -alpha
+    for c in range(n):
+        f[c * k_out] += alpha
+    update(x, rows, begin, n, y, targets, at, f, step.n_out)
+    return total
+
+
+@jit(fastmath=True)
+def train_window(
+    x: Floats, y: Floats, rows: Ids, size: int, targets: Ids, at: int, f: Floats, step: Step
+) -> float:
+    """Train one window, `rows[:size]`, in equal portions of TOGETHER words at most.
+
+    Gradients of many words at once overshoot, the more so the more often a word is among them.
+    Arguments and result are those of `train_words`.
+    """
+    total, count = 0.0, -(-size // TOGETHER)
+    for i in range(count):
+        begin, end = i * size // count, (i + 1) * size // count
+        total += train_words(x, y, rows, begin, end - begin, targets, at, f, step)
+    return total
+
+
+@jit(fastmath=True, allocates=True)
+def _walk_skipgram(
+    model: SkipGram, drawn: Windows, extent: Extent, step: Step
+) -> tuple[float, int]:
+    (x, y), window, k_out = model, step.window, np.int64(len(step.n_out))
+    rows, f = np.empty(2 * window + 1, np.int32), scores(2 * window * k_out)
+    total, pairs = 0.0, 0
+    for c in range(extent.centres):
+        fetch_targets(y, drawn, c + _AHEAD, extent.centres, k_out)
+        fetch_word(x, drawn, c + _AHEAD + 2 * window, extent.end)
+        size = context(drawn, c, window, rows)
+        total += train_window(x, y, rows, size, drawn.targets, c * k_out, f, step)
+        pairs += size
+    return total, pairs
+
+
+@jit(fastmath=True, allocates=True)
+def _walk_cbow(model: Cbow, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
+    (x, y, mean), window, k_out = model, step.window, np.int64(len(step.n_out))
+    rows, f = np.empty(2 * window + 1, np.int32), scores(k_out)
+    h, one = np.zeros((1, x.shape[1]), np.float32), np.zeros(1, np.int32)
+    before = np.zeros_like(h)
+    total, windows = 0.0, 0
+    for c in range(extent.centres):
+        fetch_targets(y, drawn, c + _AHEAD_CBOW, extent.centres, k_out)
+        fetch_word(x, drawn, c + _AHEAD_CBOW + 2 * window, extent.end)
+        size = context(drawn, c, window, rows)
+        if size == 0:
+            continue
+        share, full = np.float32(1.0) / np.float32(size), np.float32(1.0)
+        gather(x, rows, 0, size, share if mean else full, h, before, 0)
+        total += train_words(h, y, one, 0, 1, drawn.targets, c * k_out, f, step)
+        scatter(x, rows, 0, size, full if mean else share, h, before, 0)
+        windows += 1
+    return total, windows
+
+
+@jit(fastmath=True, allocates=True)
+def _walk_subword(
+    model: SubwordSkipGram, drawn: Windows, extent: Extent, step: Step
+) -> tuple[float, int]:
+    """Train windows whose places are composed once, in a ring buffer.
+
+    A place of the text is composed when it enters the window, and trained through all the
+    windows that it belongs to. Its change is given in full to each of its rows when it leaves,
+    or after LIFE windows, when it is composed again. gensim's FastText does the same after every
+    pair: the mean then moves by that change.
+    """
+    y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
+    n, begin, end = extent
+    ring = 2 * window + 1
+    slots, f = np.empty(ring, np.int32), scores(2 * window * k_out)
+    h = np.zeros((ring, y.shape[1]), np.float32)
+    before = np.zeros_like(h)
+    total, pairs, oldest, next_in = 0.0, 0, begin, begin
+    for c in range(n):
+        fetch_targets(y, drawn, c + _AHEAD, n, k_out)
+        _fetch_rows(model, drawn, c + 1 + 2 * window, end)
+        for place in range(oldest, c):
+            _leave(model, drawn.words[place], h, before, place % ring)
+        oldest = max(oldest, c)
+        for place in range(next_in, min(end, c + 2 * window + 1)):
+            _mean(model, drawn.words[place], h, before, place % ring)
+            next_in = place + 1
+        for place in range(c + 2 * window - LIFE, oldest - 1, -LIFE):
+            if place < next_in:
+                _leave(model, drawn.words[place], h, before, place % ring)
+                _mean(model, drawn.words[place], h, before, place % ring)
+        size = _slots(drawn, c, window, ring, slots)
+        total += train_window(h, y, slots, size, drawn.targets, c * k_out, f, step)
+        pairs += size
+    for place in range(oldest, next_in):
+        _leave(model, drawn.words[place], h, before, place % ring)
+    return total, pairs
+
+
+@jit(fastmath=True)
+def _mean(model: SubwordSkipGram, word: int, h: Floats, copy: Floats, slot: int) -> None:
+    begin = model.first[word]
+    size = model.first[word + 1] - begin
+    share = np.float32(1.0) / np.float32(size)
+    gather(model.x, model.rows, begin, size, share, h, copy, slot)
+
+
+@jit(fastmath=True)
+def _leave(model: SubwordSkipGram, word: int, h: Floats, before: Floats, slot: int) -> None:
+    begin = model.first[word]
+    size = model.first[word + 1] - begin
+    scatter(model.x, model.rows, begin, size, np.float32(1.0), h, before, slot)
+
+
+@jit()
+def _slots(drawn: Windows, c: int, window: int, ring: int, slots: Ids) -> int:
+    size = 0
+    for j in range(drawn.low[c], drawn.high[c]):
+        slots[size] = j % ring
+        size += j != c + window
+    return size
+
+
+@jit()
+def _fetch_rows(model: SubwordSkipGram, drawn: Windows, place: int, end: int) -> None:
+    if place < end:
+        word = drawn.words[place]
+        for r in range(model.first[word], model.first[word + 1]):
+            prefetch(model.x, np.uint32(model.rows[r]))
+
+
+def _compiled(walk: Any) -> Any:
+    # The same loop over the blocks of a piece for each way to walk. One function that finds the way
+    # by the type of the model (numba's `overload`) takes a fifth longer to compile.
+
+    @jit(fastmath=True, allocates=True)
+    def train(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
+        start, stop, key = piece
+        k_out = np.int64(len(step.n_out))
+        drawn = room(min(BLOCK, stop - start), step.window, k_out)
+        total, terms = 0.0, 0
+        for first in range(start, stop, BLOCK):
+            key = mix(key + GOLDEN)
+            block = Piece(first, min(stop, first + BLOCK), key)
+            extent = draw(text, block, step.window, k_out, drawn)
+            part, count = walk(model, drawn, extent, step)
+            total += part
+            terms += count
+        return total, terms
+
+    return train
+
+
+_WALKS: dict[type[Model], Any] = {
+    SkipGram: _walk_skipgram,
+    Cbow: _walk_cbow,
+    SubwordSkipGram: _walk_subword,
+}
+_TRAIN: dict[type[Model], Any] = {model: _compiled(walk) for model, walk in _WALKS.items()}
+
+
+def walk(model: Model, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
+    """Train the windows that were drawn, in place.
+
+    Returns:
+        Summed loss or 0, and over how many terms: pairs of context word and centre, or with
+        CBOW windows that have a context.
+    """
+    trained: tuple[float, int] = _WALKS[type(model)](model, drawn, extent, step)
+    return trained
+
+
+def train(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
+    """Train on a piece of text, in place.
+
+    Nothing is checked: an id of a word that has no row is an access outside the matrix. Several
+    threads may train different pieces of one text at once (Hogwild); one alone gives the same
+    bytes every time.
+
+    Returns:
+        Summed loss in nats, or 0 without `step.loss`, and over how many terms (see `walk`).
+    """
+    trained: tuple[float, int] = _TRAIN[type(model)](model, text, piece, step)
+    return trained
+
+
+def loss(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
+    """Measure the loss on text that was kept out of training; arguments are those of `train`.
+
+    It is the loss that training itself sums, with a learning rate of zero: one code, one meaning.
+    The same key gives the same windows and negatives, so that two models, or two moments of one,
+    are compared on the same sample. Vectors do not change, but they are written, so nobody else
+    may train at the time.
+
+    Returns:
+        Summed loss in nats, and over how many terms; 0 if subsampling left none.
+    """
+    still = step._replace(alpha=np.float32(0.0), loss=True)
+    measured: tuple[float, int] = train(model, text, piece, still)
+    return measured
+
+
+@jit(fastmath=True)
+def compose(model: SubwordSkipGram, out: Floats) -> None:
+    """Write the vector of every word to `out`, `(words, width)`: the mean of its rows."""
+    for word in range(len(model.first) - 1):
+        _mean(model, word, out, out, word)

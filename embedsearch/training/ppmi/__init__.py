@@ -1,1 +1,0 @@
-"""Word vectors from counts: positive pointwise mutual information, factorised."""
