@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     )
     from embedsearch.index.base import VectorIndex
     from embedsearch.search.words import Words
-    from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
+    from embedsearch.text.corpora import get_corpus, list_corpora
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import EpochReport, TrainedModel, TrainingReport
     from embedsearch.training.conversion import from_gensim, to_gensim
@@ -92,7 +92,7 @@ _HOMES = {
     ),
     "embedsearch.index.base": ("VectorIndex",),
     "embedsearch.search.words": ("Words",),
-    "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
+    "embedsearch.text.corpora": ("get_corpus", "list_corpora"),
     "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),
     "embedsearch.training.base": ("EpochReport", "TrainedModel", "TrainingReport"),
     "embedsearch.training.conversion": ("from_gensim", "to_gensim"),

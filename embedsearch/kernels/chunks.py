@@ -1,4 +1,4 @@
-"""Compiled loops of `embedsearch.text.chunks`: bytes to chunk numbers to token numbers.
+"""Compiled loops of `embedsearch.text.stream_writer`: bytes to chunk numbers to token numbers.
 
 Chunks are kept in an open-addressing hash table (linear probing, Fowler-Noll-Vo's FNV-1a).
 An entry of the table is 0 where it is free; otherwise its upper half is the lower half of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError
 from embedsearch.kernels.sampling import stream_key
-from embedsearch.text.mapped import release
+from embedsearch.text.stream import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedsearch import CorpusTooSmallError, VectorError
-from embedsearch.text.stream import write_stream
+from embedsearch.text.stream_writer import write_stream
 from embedsearch.text.vocabulary import Vocabulary, select
 
 corpora = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), max_size=12)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embedsearch._errors import ParameterError
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.ppmi.vectors import ppmi_vectors
