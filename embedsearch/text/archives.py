@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 PARTS_LIMIT = 100_000
 """Files in one ZIP file; the list of them is held in memory, half a kilobyte each."""
 
+UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
+"""An archive may unpack to a gibibyte, or to 200 times its size, whichever is more."""
+
+# Headers are read at once; those with long names and times have some hundred bytes.
+_HEADER_LIMIT = 2**20
 # Word puts a document with a password into a file of the old kind, under the new name.
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# The end of the central directory (APPNOTE 4.3.16), behind which only a comment may follow.
 _END = struct.Struct("<4s4H2LH")
 _LONGEST_COMMENT = 2**16
 # What zipfile and its decompressors raise for damaged files; a password is a RuntimeError.
@@ -38,11 +44,7 @@ ZIP_ERRORS = (
 
 
 def open_zip(name: str, file: IO[bytes]) -> zipfile.ZipFile:
-    """Open a ZIP file.
-
-    Raises:
-        SourceFormatError: It is damaged, or has more parts than `PARTS_LIMIT`.
-    """
+    """Open a ZIP file."""
     if (count := _count(file)) > PARTS_LIMIT:
         raise SourceFormatError(name, f"has {count:,} files in it, more than {PARTS_LIMIT:,}")
     if file.read(len(_OLD_OFFICE)) == _OLD_OFFICE:
@@ -65,15 +67,7 @@ def zip_errors(name: str) -> Iterator[None]:
 
 
 class ZipParts:
-    """The parts of a ZIP file, by their names.
-
-    Args:
-        name: What messages call the file.
-        file: Its bytes.
-
-    Raises:
-        SourceFormatError: It is damaged, or has more parts than `PARTS_LIMIT`.
-    """
+    """The parts of a ZIP file, by their names."""
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self._name = name
@@ -84,12 +78,7 @@ class ZipParts:
         return part in self._zip.NameToInfo
 
     def data(self, part: str) -> bytes:
-        """Return a part, without compression.
-
-        Raises:
-            SourceFormatError: It is missing, damaged, needs a password or has more bytes than
-                `TREE_LIMIT`; or all that were read together are too many.
-        """
+        """Return a part, without compression."""
         if part not in self:
             reason = f"{part} is missing in it; the file is damaged, write it again"
             raise SourceFormatError(self._name, reason)
@@ -102,11 +91,7 @@ class ZipParts:
         return data
 
     def tree(self, part: str) -> Element:
-        """Return the root of a part that is XML.
-
-        Raises:
-            SourceFormatError: As for `data`; or the XML is broken, too deep or too large.
-        """
+        """Return the root of a part that is XML."""
         return xml_tree(f"{self._name}, {part}", self.data(part))
 
 
@@ -131,11 +116,6 @@ def _count(file: IO[bytes]) -> int:
     return count if count != 0xFFFF else min(length, size) // 46
 
 
-UNPACKED_LIMIT, RATIO_LIMIT = 2**30, 200
-"""An archive may unpack to a gibibyte, or to 200 times its size, whichever is more."""
-
-# Headers are read at once; those with long names and times have some hundred bytes.
-_HEADER_LIMIT = 2**20
 _PACKING_ERRORS = (*ZIP_ERRORS, tarfile.TarError, IndexError, RecursionError)
 
 
@@ -156,15 +136,6 @@ def members(source: SourceStream, kind: str, limit: int = UNPACKED_LIMIT) -> Ite
 
     Names are only names: nothing is written, and those with `..` are read like the others.
     Hidden files are skipped, as in folders.
-
-    Args:
-        source: The archive.
-        kind: "zip" or "tar".
-        limit: Bytes that it may unpack to, whatever its own size.
-
-    Raises:
-        SourceFormatError: The archive is damaged, cut short, or unpacks to much more than any
-            archive of texts.
     """
     opened = _zip_members(source, limit) if kind == "zip" else _tar_members(source, limit)
     seen: set[str] = set()

@@ -15,6 +15,7 @@ from embedsearch._errors import SourceFormatError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# So large that a call of Python for each block costs next to nothing.
 _BLOCK = 2**18
 
 
@@ -126,14 +127,9 @@ def without_suffix(name: str) -> str:
 
 
 def compression_of(name: str, head: bytes) -> str | None:
-    """Return "gzip", "bzip2", "xz", "zstd" or None, by the first bytes.
+    """Return "gzip", "bzip2", "xz", "zstd" or None, by the first `HEAD` bytes.
 
-    Args:
-        name: The file, whose suffix has to keep what it promises.
-        head: Its first `HEAD` bytes.
-
-    Raises:
-        SourceFormatError: The name promises a compression that the bytes do not have.
+    A name that promises a compression which the bytes do not have is a `SourceFormatError`.
     """
     found = next((kind for kind, magic in _MAGIC.items() if magic.match(head)), None)
     promised = next((k for suffix, k in SUFFIXES.items() if name.lower().endswith(suffix)), None)
@@ -146,14 +142,12 @@ def compression_of(name: str, head: bytes) -> str | None:
 def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
     """Return the plain bytes of a compressed stream.
 
-    However much a few bytes stand for, only a bounded part of it is in memory at a time.
-
-    Raises:
-        SourceFormatError: While reading, where the data are damaged or cut short, or need more
-            memory than `WINDOW_LIMIT` allows.
+    However much a few bytes stand for, only a bounded part of it is in memory at a time. Damage
+    is a `SourceFormatError` while reading.
     """
     # zstd is unpacked in steps of 512 bytes, so a file is better read in larger blocks.
-    plain = _OPENERS[kind](buffered(stream.read))
+    packed = stream if isinstance(stream, io.BufferedReader) else buffered(stream.read)
+    plain = _OPENERS[kind](packed)
 
     def pull(size: int) -> bytes:
         try:
@@ -181,7 +175,7 @@ class _Unpacker(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What was given and lies behind the frame."""
+        """What was given, and is behind the end of the frame."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Return up to `max_length` of what `data`, and what was given before, unpack to."""

@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
 
 
+T = TypeVar("T")
 FOLDER_VARIABLE = "EMBEDSEARCH_CORPORA"
+# Of each document of the planted corpus.
+TOPIC_SENTENCES, TOPIC_WORDS, RELATION_SENTENCES = 3, 5, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a corpus is to be looked for.
+    """Where a corpus is looked for.
 
     Attributes:
         kind: "files" (in the folder of the catalogue), "gensim" (in gensim's test data), "nltk"
@@ -130,12 +133,6 @@ def _all_in(folder: Path, place: Place, advice: str) -> list[Path]:
         if not path.is_file():
             raise SourceNotFoundError(path, f"not found; {advice}")
     return paths
-
-
-T = TypeVar("T")
-TOPIC_SENTENCES = 3
-TOPIC_WORDS = 5
-RELATION_SENTENCES = 5
 
 
 class PlantedCorpus:
@@ -271,7 +268,7 @@ class CorpusEntry:
         language: A code such as "en".
         size: How many `documents`, `tokens` and `bytes` it has, as far as this is known, in
             round numbers for what changes; the tokens are those of the default tokenizer, the
-            bytes those of the files as they lie.
+            bytes those of the files as they are stored.
         read_settings: How its files are read.
         place: Where they are looked for.
         sha256: The checksum of each file, by its name; empty for what changes over time.

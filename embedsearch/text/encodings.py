@@ -24,14 +24,17 @@ _BOMS = (
 )
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _WIDE_SAMPLE, _LEAST = 2**12, 4
+# Controls, and what Unicode has not assigned, left to private use, or made half a character.
 _NOT_IN_TEXT = ("Cc", "Cn", "Co", "Cs")
+# Codecs of Python that turn text into other text.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"}
-# charset-normalizer takes a tenth of a second for so many bytes, and knows no better by more.
+# charset-normalizer decides by five samples of 512 bytes, and decodes the rest with each codec.
 _EVIDENCE = 2**16
 
 _SEQUENCES = re.compile(
     rb"([\xc2-\xdf][\x80-\xbf])|([\xe1-\xef][\x80-\xbf]{2})|([\xf0-\xf4][\x80-\xbf]{3})"
 )
+# Three bytes in a row are a word of another encoding, not a letter that was pasted.
 _BAD_RUN = re.compile(rb"[\x80-\xff]{3}")
 _HIGH = bytes(range(128, 256))
 # What is left out is rare, and taken for the others when texts are short: fewer candidates, fewer
@@ -43,12 +46,15 @@ _CANDIDATES = [
 ]  # fmt: skip
 # A letter of Latin-1 between ASCII characters, and nothing else beyond ASCII.
 _NOT_LATIN_1 = re.compile(rb"[\x80-\xbf\xd7\xf7]|[\x80-\xff]{2}")
+# Of so few a detector can tell nothing, and such texts are mostly Western.
 _FEW_LETTERS = 8
 # A Polish "leży" read as windows-1252 is "le¿y". A middle dot or a soft hyphen may stand there.
 _SIGN_IN_WORD = re.compile(r"[^\W\d_][¡-¬®-¶¸-¿][^\W\d_]")
 
+# Bounded, so that a file of nothing but such bytes is not held as one run.
 _LONGEST_RUN = 64
 _ESCAPED = re.compile(f"[\udc80-\udcff]{{1,{_LONGEST_RUN}}}")
+# The least byte that begins a character of several bytes in UTF-8.
 _LEAD = 0xC2
 # Four bytes in a row are hardly windows-1252, but a word of another script.
 _WORD, _MOST_WORDS = 4, 10
@@ -138,9 +144,6 @@ def detect_encoding(sample: bytes, whole: bool, name: str) -> str:
         sample: The first bytes of the text.
         whole: Whether these are all its bytes, so that none is the first half of a character.
         name: The file, for the error.
-
-    Raises:
-        SourceFormatError: No encoding fits.
     """
     known = bom_encoding(sample) or wide_encoding(sample)
     return known or ("utf-8" if _is_utf8(sample, whole) else _guess(sample, name))
@@ -213,9 +216,6 @@ def decoded(
         name: The file, for the error.
         repairs: Repairs bytes that are not UTF-8, if that is the encoding; None allows none.
         first_line: The line on which the bytes begin.
-
-    Raises:
-        SourceFormatError: A byte does not belong to the encoding; names its line and place.
     """
     if repairs is not None and encoding.startswith("utf-8"):
         return _repaired(blocks, encoding, repairs)
@@ -274,11 +274,7 @@ class Repairs:
         self._shown: list[str] = []
 
     def repair(self, text: str, *, final: bool) -> str:
-        """Return text without lone surrogates, which stand for bytes; may keep back its end.
-
-        Raises:
-            SourceFormatError: Whole words are not UTF-8.
-        """
+        """Return text without lone surrogates, which stand for bytes; may keep back its end."""
         text = self._pending + text
         end = len(text) if final else _before_escaped(text)
         text, self._pending = text[:end], text[end:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import PurePath
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
@@ -26,30 +25,26 @@ from embedsearch.text.readers.plain import read_plain
 from embedsearch.text.readers.xml import read_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from embedsearch.text.source_stream import Reader, SourceStream
 
-READERS: Mapping[str, Reader] = MappingProxyType(
-    {
-        "text": read_plain,
-        "jsonl": read_json,
-        "csv": read_csv,
-        "tsv": read_tsv,
-        "markdown": read_markdown,
-        "html": read_html,
-        "pdf": read_pdf,
-        "parquet": read_parquet,
-        "mediawiki": read_mediawiki,
-        "xml": read_xml,
-        "docx": read_docx,
-        "odt": read_odt,
-        "epub": read_epub,
-        "eml": read_eml,
-        "mbox": read_mbox,
-        "notebook": read_notebook,
-    }
-)
+READERS: dict[str, Reader] = {
+    "text": read_plain,
+    "jsonl": read_json,
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "markdown": read_markdown,
+    "html": read_html,
+    "pdf": read_pdf,
+    "parquet": read_parquet,
+    "mediawiki": read_mediawiki,
+    "xml": read_xml,
+    "docx": read_docx,
+    "odt": read_odt,
+    "epub": read_epub,
+    "eml": read_eml,
+    "mbox": read_mbox,
+    "notebook": read_notebook,
+}
 
 _SUFFIXES = {
     "text": (".txt", ".text"),
@@ -107,19 +102,17 @@ _MAGIC = (
     (b"\x93NUMPY", "a NumPy array"),
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b") | {127})
+# Some texts have a few stray controls; of random bytes one in ten is one.
 _CONTROL_SHARE = 0.02
 _HEADERS = 2**16
+# Headers that hardly anything but a mail has.
 _OF_MAIL = frozenset({b"message-id", b"mime-version", b"received", b"return-path"})
 # All that a letter in plain text may have and lose nothing if it is read as a mail.
 _READ_HEADERS = frozenset({b"from", b"to", b"cc", b"date", b"subject"})
 
 
 def format_of(source: SourceStream) -> str:
-    """Return the format of a source, one of `FORMATS`, never "auto".
-
-    Raises:
-        SourceFormatError: The bytes are of no format that can be read.
-    """
+    """Return the format of a source, one of `FORMATS`, never "auto"."""
     suffix = PurePath(without_suffix(source.name)).suffix.lower()
     return _BY_SUFFIX.get(suffix) or _sniffed(source, suffix)
 
@@ -166,7 +159,7 @@ def _markup(start: bytes) -> str:
 
 
 def _zipped(source: SourceStream) -> str:
-    """Tell documents that are ZIP files by the names and types of their first parts."""
+    """Return the format of a document that is a ZIP file, by the first parts in it."""
     sample = source.sample
     if _TYPED.match(sample):
         kind = sample[38:100]
@@ -179,7 +172,7 @@ def _zipped(source: SourceStream) -> str:
 
 
 def _is_mail(start: bytes) -> bool:
-    """Tell a mail from other text by its headers."""
+    """Return whether a text is a mail, by its headers."""
     head = start.replace(b"\r\n", b"\n").partition(b"\n\n")[0].lower()
     lines = head.split(b"\n")
     if not all(re.match(rb"[\w-]+:|[ \t]", line) for line in lines[:-1]):
@@ -201,21 +194,13 @@ def _is_json_line(start: bytes, source: SourceStream) -> bool:
 
 
 def check_is_text(source: SourceStream, format_name: str, encoding: str | None) -> None:
-    """Refuse binary bytes that would be read as a text format.
-
-    Args:
-        source: The source.
-        format_name: What it is about to be read as; binary formats are let through.
-        encoding: What the user says that it is in; UTF-16 has NUL bytes in its text.
-
-    Raises:
-        SourceFormatError: The bytes are not text; says what they seem to be.
-    """
+    """Refuse binary bytes that would be read as a text format."""
     if format_name in _BYTES:
         return
     for magic, what in _MAGIC:
         if source.sample.startswith(magic):
             raise SourceFormatError(source.name, f"is {what}, not text; leave it out")
+    # Text in UTF-16 has NUL bytes.
     known = encoding or bom_encoding(source.sample) or wide_encoding(source.sample)
     if known not in (None, "utf-8-sig"):
         return

@@ -61,9 +61,6 @@ class PhraseTable:
 
     Each pass goes through a document from the left and joins what it finds; what is joined
     takes no more part in that pass. It is what gensim's `FrozenPhrases` does.
-
-    Args:
-        passes: The phrases of each pass.
     """
 
     def __init__(self, passes: Iterable[Iterable[Phrase]] = ()) -> None:

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from embedsearch._errors import SourceFormatError
+from embedsearch._messages import first_few, quoted
 from embedsearch._types import METADATA_DEPTH, Document, MetadataValue
 from embedsearch.text.settings import NO_ID_COLUMN
 from embedsearch.text.source_stream import ReadDocument
@@ -34,6 +35,9 @@ TEXT_NAMES = (
 # Columns are chosen by so many records, or fewer if these are long: they are held in memory.
 _SAMPLE_RECORDS = 100
 _SAMPLE_CHARACTERS = 2**20
+# A table may have thousands of columns.
+_SHOWN_COLUMNS = 50
+# Of digits as many as 64 bits may need; `007` is a name, and stays a string.
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-]?[0-9]+)?")
 _INT64 = 2**63
@@ -207,7 +211,8 @@ def missing_column(
     source: str, problem: str, names: Sequence[str], line: int | None = None
 ) -> SourceFormatError:
     """Return the error that names the columns that exist."""
-    there = f"its columns are {', '.join(map(repr, names))}" if names else "it has no columns"
+    columns = first_few(map(quoted, names), _SHOWN_COLUMNS)
+    there = f"its columns are {columns}" if names else "it has no columns"
     return SourceFormatError(source, f"{problem}; {there}", line)
 
 
@@ -262,17 +267,7 @@ def read_records(
     kind: RecordKind,
     settings: ReadSettings,
 ) -> Iterator[ReadDocument]:
-    """Yield a document for each record that has an id, a title or a text.
-
-    Args:
-        source: Where the records are from.
-        records: `(number, record)`, the number counted from 1.
-        kind: What the records are.
-        settings: Which columns to use.
-
-    Raises:
-        SourceFormatError: A column is missing, or a text or an id is an object.
-    """
+    """Yield a document for each record that has an id, a title or a text."""
     stream = iter(records)
     sample, fault = _sample(stream)
     if not sample and fault is not None:

@@ -225,11 +225,7 @@ class TokenizerSettings:
 
     @property
     def phrase_settings(self) -> PhraseSettings | None:
-        """How phrases are found, or None.
-
-        Raises:
-            ParameterError: A setting of phrases is out of its range.
-        """
+        """How phrases are found, or None."""
         if self.phrases is None:
             return None
         return PhraseSettings(
@@ -310,13 +306,7 @@ def apply_options(
 def extract_settings(
     kind: Any, given: Any, options: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """Return settings, those given or else made of the options for them, and the other options.
-
-    Args:
-        kind: `ReadSettings` or `TokenizerSettings`.
-        given: Such settings, or None.
-        options: By name.
-    """
+    """Return settings, those given or else made of the options for them, and the other options."""
     own, rest = _split(kind, options)
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"

@@ -27,6 +27,9 @@ STREAM = "-"
 CORPUS = "corpus:"
 """What the path of a corpus begins with."""
 
+# As long as a path may be on Linux.
+_LONGEST_GLOB = 4_096
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -171,11 +174,6 @@ def find_files(sources: Sequence[str | Path], glob: str, *, skip_errors: bool = 
         glob: Which files of folders to take; a pattern without `/` is matched against the name
             of a file at any depth, one with `/` against its path below the folder.
         skip_errors: Leave out sources that cannot be listed.
-
-    Raises:
-        ParameterError: There are no sources.
-        SourceNotFoundError: One does not exist.
-        SourceError: One cannot be listed, or has no matching file.
     """
     if not sources:
         raise ParameterError("sources", "one file or folder or more, or - for standard input", [])
@@ -331,9 +329,6 @@ def _regular_size(path: Path) -> int | None:
     return info.st_size if stat.S_ISREG(info.st_mode) else None
 
 
-_LONGEST_GLOB = 4_096
-
-
 class Glob:
     """A pattern of paths: `*` and `?` stay within a name, `**/` is any number of folders.
 
@@ -342,9 +337,6 @@ class Glob:
 
     Args:
         glob: The pattern; without a `/` it is one of names, in any folder.
-
-    Raises:
-        ParameterError: It is too long, or a range within brackets is backwards.
     """
 
     def __init__(self, glob: str) -> None:

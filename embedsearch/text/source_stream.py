@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
 
 
+SAMPLE = 2**20
+"""Bytes by which formats and encodings are detected."""
+
+DOCUMENT_LIMIT = 100_000_000
+"""Characters that one line or one document may have; the store takes no longer text."""
+
+TREE_LIMIT = 2**24
+"""Characters that are parsed as a whole, which takes up to fifty times their memory."""
+
+COPY_LIMIT = 2**32
+"""Bytes that are copied to a temporary file, of what is packed or comes from a pipe."""
+
 FEW = 3
 """Files that are named before the rest are only counted."""
 
@@ -80,13 +92,13 @@ class Notices:
         self.left_out: list[LeftOut] = []
 
     def once(self, name: str, message: str) -> None:
-        """Note `message` for the first file that it is true of."""
+        """Pass on `message` for the first file that it is true of."""
         if message not in self._seen:
             self._seen.add(message)
             self._progress.note(f"{name}: {message}")
 
     def few(self, kind: str, name: str, message: str) -> None:
-        """Note `message` for the first few files of one kind; `close` counts the rest."""
+        """Pass on `message` for the first few files of one kind; `close` counts the rest."""
         self._kinds[kind] += 1
         if self._kinds[kind] <= FEW:
             self._progress.note(f"{name}: {message}")
@@ -100,7 +112,7 @@ class Notices:
         self.left_out.append(left_out)
 
     def close(self) -> None:
-        """Note what was only counted so far, and what was left out."""
+        """Pass on what was only counted so far, and what was left out."""
         for kind, count in self._kinds.items():
             if count > FEW:
                 self._progress.note(f"{counted(count - FEW, 'more file')} {kind}")
@@ -124,19 +136,6 @@ def _more(left_out: list[LeftOut]) -> str:
     return f"{counted(rest, 'more file')} (all: --report FILE, or --json)" if rest > 0 else ""
 
 
-SAMPLE = 2**20
-"""Bytes by which formats and encodings are detected."""
-
-DOCUMENT_LIMIT = 100_000_000
-"""Characters that one line or one document may have; the store takes no longer text."""
-
-TREE_LIMIT = 2**24
-"""Characters that are parsed as a whole, which takes up to fifty times their memory."""
-
-COPY_LIMIT = 2**32
-"""Bytes that are copied to a temporary file, of what is packed or comes from a pipe."""
-
-
 class SourceStream:
     """A source that is being read, once, from its start to its end.
 
@@ -149,7 +148,7 @@ class SourceStream:
 
     Attributes:
         sample: The first bytes, without compression (`SAMPLE`, or all there are).
-        whole: Whether `sample` is all there is.
+        is_complete: Whether `sample` is all of it.
 
     Raises:
         SourceFormatError: Its compression is damaged, or is not what the name says.
@@ -169,7 +168,7 @@ class SourceStream:
         if kind:
             self._plain = PeekableStream(decompressed(kind, self._stored, name))
         self.sample = self._plain.peek(SAMPLE)
-        self.whole = len(self.sample) < SAMPLE
+        self.is_complete = len(self.sample) < SAMPLE
         self._path = None if kind else path
         self._encoding: str | None = None
 
@@ -185,7 +184,7 @@ class SourceStream:
     def encoding(self, wanted: str | None) -> str:
         """Return `wanted`, or the detected encoding; reports one that is not UTF-8."""
         if wanted is None and self._encoding is None:
-            self._detect(self.sample, self.whole)
+            self._detect(self.sample, self.is_complete)
         return wanted or self._encoding or "utf-8"
 
     def _detect(self, sample: bytes, whole: bool) -> None:
@@ -208,18 +207,10 @@ class SourceStream:
             yield block
 
     def chunks(self, encoding: str | None = None) -> Iterator[str]:
-        r"""Yield the text in pieces of about a megabyte; every line end is `\n`.
-
-        Args:
-            encoding: What to read it as; None detects, and repairs single bytes that are not
-                UTF-8.
-
-        Raises:
-            SourceFormatError: A byte does not belong to the encoding; names its line and place.
-        """
+        r"""Yield the text in pieces of about a megabyte; every line end is `\n`."""
         if encoding is not None:
             return decoded(self.blocks(), encoding, self.name)
-        if self.encoding(None) == "utf-8" and self.sample.isascii() and not self.whole:
+        if self.encoding(None) == "utf-8" and self.sample.isascii() and not self.is_complete:
             return self._chunks_after_ascii()
         return decoded(self.blocks(), self.encoding(None), self.name, self.repairs())
 
@@ -248,11 +239,7 @@ class SourceStream:
     def lines(
         self, encoding: str | None = None, limit: int = DOCUMENT_LIMIT
     ) -> Iterator[tuple[int, str]]:
-        """Yield `(number, line)`, counted from 1, without line ends.
-
-        Raises:
-            SourceFormatError: A line has more than `limit` characters.
-        """
+        """Yield `(number, line)`, counted from 1, without line ends."""
         number, rest = 1, _TextBuffer(self.name, limit)
         for chunk in self.chunks(encoding):
             first, *others = chunk.split("\n")
@@ -266,22 +253,14 @@ class SourceStream:
             yield number, last
 
     def text(self, encoding: str | None = None, limit: int = DOCUMENT_LIMIT) -> str:
-        """Return all of the text.
-
-        Raises:
-            SourceFormatError: It has more than `limit` characters.
-        """
+        """Return all of the text."""
         text = _TextBuffer(self.name, limit)
         for chunk in self.chunks(encoding):
             text.add(chunk)
         return text.take()
 
     def data(self, limit: int = DOCUMENT_LIMIT) -> bytes:
-        """Return all of the bytes.
-
-        Raises:
-            SourceFormatError: There are more than `limit`.
-        """
+        """Return all of the bytes."""
         data = read_up_to(self._plain, limit + 1)
         if len(data) > limit:
             raise too_long(self.name, limit, "bytes")
@@ -298,11 +277,7 @@ class SourceStream:
 
     @contextmanager
     def seekable(self, limit: int = COPY_LIMIT) -> Iterator[IO[bytes]]:
-        """Open the bytes for formats that are read from their end; may use a temporary file.
-
-        Raises:
-            SourceFormatError: They have to be copied, and are more than `limit`.
-        """
+        """Open the bytes for formats that are read from their end; may use a temporary file."""
         if self._path is not None:
             with self._path.open("rb") as file:
                 yield file

@@ -127,9 +127,6 @@ class SourceReader:
 
         They are if their file was read to its end, or no longer exists. What could not be read,
         or was skipped, is not gone.
-
-        Args:
-            path: The real path of the file, as it was remembered.
         """
         if path in self._read:
             return True

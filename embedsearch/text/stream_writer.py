@@ -39,7 +39,9 @@ MAX_TYPES = 2_000_000
 PIECE = 1 << 18
 """Characters of a long text that are tokenized at a time, and of short ones together."""
 
+# The more are left, the better are the counts, and the sooner it is time to prune again.
 _LEFT_AFTER_PRUNING = 0.75
+# 38 MB of memory.
 _CHUNKS = 1 << 20
 _REWRITTEN = 1 << 20
 

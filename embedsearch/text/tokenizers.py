@@ -28,11 +28,7 @@ class Tokenizer(Protocol):
 
 
 def make_tokenizer(settings: TokenizerSettings) -> Tokenizer:
-    """Return the tokenizer that `settings` name; all but the default import a package.
-
-    Raises:
-        ParameterError: NLTK refuses the pattern, or a plug-in cannot be loaded.
-    """
+    """Return the tokenizer that `settings` name; all but the default import a package."""
     name = settings.tokenizer
     if name == "unicode":
         return UnicodeTokenizer()
@@ -43,7 +39,9 @@ def make_tokenizer(settings: TokenizerSettings) -> Tokenizer:
 
 # Hyphen, apostrophe, the middle dot of Catalan, geresh and gershayim of Hebrew.
 _JOINER = "[-'\u00b7\u05f3\u05f4]"
+# A flag is two regional indicators.
 _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u26ff\u2702-\u27b0\U0001f300-\U0001faff]"
+# Nearly no text has these, and the pattern with them takes twice the time.
 _BEYOND = re.compile("[\u2600-\u27bf\U00010000-\U0001ffff]")
 
 
@@ -72,7 +70,7 @@ class UnicodeTokenizer:
     - A word is a run of letters, marks and digits. Hyphens, apostrophes and underscores inside
       it are part of it (`mother-in-law`, `don't`, `new_york`), those around it are not.
     - A number keeps its inner points, commas and colons (`3.14`, `1,000`, `10:30`); so do single
-      letters that are parted by points, without the last one (`U.S.A`, `e.g`).
+      letters with points between them, without the last one (`U.S.A`, `e.g`).
     - `C++` and `C#`, a letter with that sign behind it, are words; `.NET` is `NET`.
     - Addresses and tags are cut like other text: `jane@example.com` is `jane`, `example`, `com`.
     - An emoji is a token, and so is a flag; joined sequences give their parts.
@@ -209,11 +207,7 @@ class NltkTokenizer:
         self._cut, self._too_slow, self._split = cut, too_slow, split
 
     def tokenize(self, text: str) -> list[str]:
-        """Return the tokens in order.
-
-        Raises:
-            InputError: It took longer than NLTK's time limit.
-        """
+        """Return the tokens in order."""
         try:
             return [token for part in self._split(text) for token in self._cut(part)]
         except TimeoutError as error:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument
 
+# A longer cell is data, not the name of a column.
 _LONG_NAME = 80
 _SAMPLE = 2**18
+# A cell of up to four lines is common. Of a longer one, so many lines are compared with rows.
 _FEW_LINES, _LINES_COMPARED = 4, 100
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")
 _DELIMITER_NAMES = {
@@ -47,12 +49,14 @@ _DELIMITERS = ",;\t|"
 _NO_DELIMITER = "\U0010ffff"
 
 _SAMPLE_ROWS = 500
+# What Excel writes and reads before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
 _BLANK = re.compile(r'[\s,;|"]*')
 _BACKSLASH = re.compile(r'\\(["\\]?)')
 _PADDED_QUOTE = re.compile(r'[,;|\t] +"|" +(?:[,;|\t\n]|\Z)')
 # Whole numbers and decimals with point or comma, dates, times, and words without spaces.
 _TYPED = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|\d+(?:[-/.:]\d+)+(?:[T ][\d:.]+Z?)?|[\w.@+-]+|")
+# In prose a space follows each of these marks; in a table it rarely does.
 _PROSE_COMMA = re.compile(r"[,;|]\s")
 
 
@@ -95,7 +99,7 @@ def _read(
 def _layout(source: SourceStream, settings: ReadSettings, default: str | None) -> Layout:
     head = source.head(settings.encoding).lstrip("\ufeff")
     lines = re.split("\r\n?|\n", head[:_SAMPLE])
-    whole = source.whole and len(head) <= _SAMPLE
+    whole = source.is_complete and len(head) <= _SAMPLE
     if not whole and len(lines) > 1:
         lines.pop()
     return detect_layout(
@@ -237,15 +241,7 @@ class Dialect:
     padded: bool = False
 
     def rows(self, lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
-        """Yield the cells of each row; the rows of blank lines are empty.
-
-        Args:
-            lines: Without line ends.
-            strict: Whether text behind a closing quotation mark is an error.
-
-        Raises:
-            csv.Error: Quotation marks do not match.
-        """
+        """Yield the cells of each row, none for a blank line; may raise `csv.Error`."""
         if self.backslash:
             lines = (_BACKSLASH.sub(_only_quotes_escaped, line) for line in lines)
         if self.padded:

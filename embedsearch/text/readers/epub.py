@@ -35,9 +35,6 @@ def read_epub(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
     The title is that of the book and that of the chapter, `Book: Chapter`; author, language and
     other facts of the book are metadata of each chapter. A chapter that is missing or damaged is
     left out.
-
-    Raises:
-        SourceFormatError: The file is damaged, or its text is encrypted.
     """
     with zip_parts(source) as parts:
         place = _package_place(source.name, parts)

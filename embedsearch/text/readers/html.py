@@ -55,21 +55,25 @@ _TAG_TO_ITS_END = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)([^<>]*)")
 _LONG_REFERENCE = re.compile(r"&#[0-9]{9,};?")
 _CLOSING = re.compile(rf"</({'|'.join(sorted(_UNSEEN | {'h1', 'pre'}))})(?![\w-])", re.IGNORECASE)
 _VALUE = re.compile("=\\s?([\"'])")
+# A quotation mark that is never closed must not hide the rest of the page.
 _LONGEST_VALUE = 2**12
 
 _VOID = frozenset({
     "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input",
     "keygen", "link", "meta", "param", "source", "track", "wbr",
 })  # fmt: skip
+# WHATWG HTML, 13.2.4.3: after a block, a parser opens these again.
 _FORMATTING = frozenset({
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
 })  # fmt: skip
+# WHATWG HTML, 13.1.2.4: elements whose closing tag may be left out.
 _CLOSED_BY_PARENT = frozenset({
     "dd", "dt", "li", "optgroup", "option", "p", "rp", "rt", "tbody", "td", "tfoot", "th", "thead",
     "tr",
 })  # fmt: skip
 _CLOSED_BY_NEXT = frozenset({"dd", "dt", "li", "p"})
 _NEVER_CLOSED = frozenset({"html", "body"})
+# No tags are looked for within these.
 _RAW = frozenset({"script", "style", "iframe", "noembed", "noframes", "xmp", "textarea", "title"})
 _IN_HEAD = frozenset({"base", "link", "meta", "noscript", "script", "style", "template", "title"})
 
@@ -137,18 +141,13 @@ def title_and_text(html: str) -> tuple[str, str]:
         # In HTML `<title/>` begins a title, which all that follows is then in.
         html = _SELF_CLOSED.sub(_closed, html)
     flat = len(html) > _TREE_LIMIT or is_costly(html)
-    title, text = map(tidy, flat_title_and_text(html) if flat else _of_tree(html))
+    title, text = map(tidy, _FlatPage(html).title_and_text() if flat else _of_tree(html))
     return title.replace("\n", " "), text
 
 
 def _closed(tag: re.Match[str]) -> str:
     name = tag[1]
     return tag[0] if name.lower() in _VOID else f"<{name}{tag[2]}></{name}>"
-
-
-def flat_title_and_text(html: str) -> tuple[str, str]:
-    """Return the title of a page and its text, not yet tidy, without building a tree."""
-    return _FlatPage(html).title_and_text()
 
 
 def _of_tree(html: str) -> tuple[str, str]:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument, SourceStream
 
+# A list or object takes two bytes of JSON, and 56 or more of memory.
 _MOST_PARTS = 1_000_000
 _SPACE = re.compile(r"[\ufeff \t\r\n]*")
 # Files of settings have these keys, too: a package describes itself in a line.
 _WEAK = {"description", "message", "comment", "summary", "review", "sentence"}
 _STRONG = set(TEXT_NAMES) - _WEAK
 _TITLES = set(TITLE_NAMES) - {"name"}
+# Five words and forty characters are a sentence; 200 characters are a text without words, too.
 _WORDS = 5
 _LONG, _VERY_LONG = 40, 200
 
@@ -102,11 +104,8 @@ def check_holds_texts(source: SourceStream) -> None:
 
     An object has one if a key says so (`text`, `body`, `abstract`, ...), if it is flat and has
     a title, a description or some words, or if it has a long string.
-
-    Raises:
-        SourceFormatError: No object of the file has a text; or it holds something else.
     """
-    if not source.whole:
+    if not source.is_complete:
         return
     try:
         value = json.loads(source.sample.decode("utf-8-sig"))
@@ -151,17 +150,7 @@ def _is_text(string: str) -> bool:
 def json_values(
     name: str, chunks: Iterable[str], decoder: json.JSONDecoder, limit: int = DOCUMENT_LIMIT
 ) -> Iterator[tuple[int, object]]:
-    """Yield `(line, value)` for each value of a stream, or of the list that it is.
-
-    Args:
-        name: The file, for the error.
-        chunks: The text, cut anywhere.
-        decoder: Decodes one value.
-        limit: Characters that one value may have.
-
-    Raises:
-        SourceFormatError: The JSON is broken or ends too early; names the line.
-    """
+    """Yield `(line, value)` for each value of a stream, or of the list that it is."""
     values = _Values(name, chunks, decoder, limit)
     return values.of_list() if values.skip("[") else values.of_stream()
 

@@ -45,6 +45,7 @@ _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
 _BOUNDARY = re.compile(rb"boundary\s*\*?=", re.IGNORECASE)
+# What a program that writes mailboxes has put before such a line of a mail, to be taken away.
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What email's parser, its decoders and codecs raise for what is no mail.
 _PARSER_ERRORS = (
@@ -86,9 +87,6 @@ def read_mbox(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
     """Yield each mail of a mailbox, one at a time; see `read_eml`.
 
     The id is the Message-ID, since the number of a mail changes when an earlier one is deleted.
-
-    Raises:
-        SourceFormatError: The file does not begin with a mail.
     """
     for number, data in _split(source):
         mail = _parsed(data)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PART = 2**18
 _LONGEST_PART = 2**20
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+# What a link is called, which may be defined anywhere in the page (CommonMark 4.7).
 _DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n]{1,999}\]:.*$", re.MULTILINE)
 _FRONT_LIMIT = 2**16
 """Characters that front matter may have; what is longer is text."""
@@ -33,8 +34,10 @@ _FRONT_LIMIT = 2**16
 _ENDS = {"---": ("---", "..."), "+++": ("+++",)}
 _NAME = re.compile(r"[^\W\d][\w.:/-]*(?: [\w.:/-]+){0,3}")
 _TABLE = re.compile(r"\[([\w.-]+)\]")
+# Line ends stay, or become spaces; the other marks say what happens to the last of them.
 _BLOCK_STYLES = ("|", ">", "|-", ">-", "|+", ">+")
 _WORDS = {"true": True, "false": False, "null": None, "~": None}
+# Objects within objects are read by recursion.
 _DEEPEST = 8
 
 

@@ -35,22 +35,27 @@ _OPENING = re.compile(rf"<({_DROPPED}|gallery)\b[^<>]*>", re.IGNORECASE)
 _CLOSING = re.compile(rf"</({_DROPPED}|gallery)\s*>", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|hr|p|div|li|tr|/p|/div|/li|/tr)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+# Categories and links to other languages: on a line of their own, and with a namespace.
 _LONE_LINK = re.compile(r"^[ \t]*(?:\[\[[^\[\]|:\n]+:[^\[\]\n]*\]\][ \t]*)+$", re.MULTILINE)
 _OUTSIDE_LINK = re.compile(r"\[(?:[a-z]{2,9}:)?//[^\s\[\]]+([^\[\]\n]*)\]", re.IGNORECASE)
+# By their suffix, since the namespace has another name in each language.
 _MEDIA = re.compile(
     r"[^\[\]|\n]+\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gvag]|web[mp]|pdf|djvu|mp[34]|wav|flac|midi?)\s*",
     re.IGNORECASE,
 )
+# Of pictures: what is no caption.
 _OPTION = re.compile(
     r"\s*(?:thumb(?:nail)?|frame(?:d|less)?|border|left|right|center|none|baseline|middle|sub|"
     r"super|top|bottom|text-top|text-bottom|upright.*|(?:x?\d+|\d+x\d+)\s*px|"
     r"(?:alt|link|page|lang|class|thumbtime|start|end)\s*=.*)\s*",
     re.IGNORECASE | re.DOTALL,
 )
+# Attributes before the text of a cell, or in place of it.
 _CELL_STYLE = re.compile(r"^[^|\[\]]*\||^\s*(?:\w+\s*=\s*\"[^\"]*\"\s*)+$")
 
 # Each branch begins with a character of its own, which is several times faster than a `\b`.
 _MARKS = re.compile(r"''+|\[\[|\]\]|__[A-Z]+__|http(?<=\bhttp)s?://\S+")
+# Parentheses whose text was in a template.
 _HOLLOW = re.compile(r"\([\s,;:/–-]*\)")
 _HOLLOW_START = re.compile(r"\([\s,;:]+(?=\S)")
 # A lone space, which most are, is no match.
@@ -69,10 +74,6 @@ def read_mediawiki(source: SourceStream, settings: ReadSettings) -> Iterator[Rea
     The id is that of the page, the text that of its first revision: of a dump of all revisions
     the others are not held. Nothing outside the file is read, and a file that declares entities
     is refused.
-
-    Raises:
-        SourceFormatError: The XML is broken or cut short, a page is too long, or there is
-            something that no dump has; names the line.
     """
     filter_ = _PageFilter(source.name)
     chunks = xml_chunks(source, settings.encoding)
@@ -88,7 +89,7 @@ def read_mediawiki(source: SourceStream, settings: ReadSettings) -> Iterator[Rea
 
 
 class _PageFilter:
-    """Says which elements of a dump are kept; of revisions the first of each page."""
+    """Chooses the elements of a dump that are read; of revisions the first of each page."""
 
     def __init__(self, name: str) -> None:
         self._name, self._has_revision = name, False
@@ -112,9 +113,6 @@ def plain_text(wikitext: str) -> str:
     References, formulas, source code and templates are removed; of `lang`, `nowrap` and
     `convert` templates the words are kept. Pictures leave their captions, links their labels,
     and a row of a table becomes a line.
-
-    Args:
-        wikitext: The page as its authors wrote it.
     """
     text = _without_elements(wikitext)
     text = _replace_balanced(text, "{{", "}}", _template)

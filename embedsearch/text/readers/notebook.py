@@ -26,9 +26,6 @@ def read_notebook(source: SourceStream, settings: ReadSettings) -> Iterator[Read
     """Yield the notebook as one document: Markdown as text, code as it is, in order.
 
     The title is the first heading. Notebooks of the formats 3 and 4 are read.
-
-    Raises:
-        SourceFormatError: The file is not a notebook.
     """
     notebook = _parsed(source, settings)
     title, texts = "", list[str]()

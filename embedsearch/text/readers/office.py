@@ -64,9 +64,6 @@ def read_docx(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
     The title is the paragraph of the style "Title", else that of the properties, else the
     first heading; a title that is a paragraph is left out of the text. Deleted and hidden text,
     comments, and headers and footers of pages are no text.
-
-    Raises:
-        SourceFormatError: The file is damaged or needs a password.
     """
     with zip_parts(source) as parts:
         main = _main_part(parts)
@@ -86,11 +83,7 @@ def read_docx(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
 
 
 def read_odt(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-    """Yield the document; its title is that of its properties, else its first heading.
-
-    Raises:
-        SourceFormatError: The file is damaged or needs a password.
-    """
+    """Yield the document; its title is that of its properties, else its first heading."""
     with zip_parts(source) as parts:
         body = parts.tree("content.xml")
         title, facts = _properties(parts, "meta.xml", _OPEN_FACTS)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument
 
+# Rows; all their values are Python objects at once.
 _BATCH = 512
 # Batches of more bytes are turned into values row by row.
 _AT_ONCE = 2**24
@@ -23,12 +24,7 @@ _PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 
 
 def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-    """Yield a document for each row; rows are read in batches.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        SourceFormatError: The file is damaged.
-    """
+    """Yield a document for each row; rows are read in batches."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -19,17 +19,12 @@ if TYPE_CHECKING:
 
 # Viewers look no further for the header.
 _HEADER, _HEADER_WITHIN = b"%PDF-", 1024
+# A word cut at the end of a line; after a digit the mark is a dash or a minus.
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 
 
 def read_pdf(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:  # noqa: ARG001
-    """Yield the file as one document: the text of its pages, words cut at line ends joined.
-
-    Raises:
-        MissingExtraError: pypdf is not installed.
-        SourceFormatError: The file is damaged, needs a password, or takes too much time or
-            memory.
-    """
+    """Yield the file as one document: the text of its pages, words cut at line ends joined."""
     if importlib.util.find_spec("pypdf") is None:
         raise MissingExtraError("reading PDF", "pdf")
     if _HEADER not in source.sample[:_HEADER_WITHIN]:

@@ -31,18 +31,7 @@ _PARSER_ERRORS = (
 def title_and_text(
     file: IO[bytes], size: int, limit: int, memory: int = MEMORY_LIMIT, seconds: int = CPU_LIMIT
 ) -> tuple[str, str]:
-    """Return the title of a PDF and the text of its pages, each on lines of its own.
-
-    Args:
-        file: The PDF, a file of the system.
-        size: Its bytes.
-        limit: Characters that the text may have.
-        memory: See `MEMORY_LIMIT`.
-        seconds: See `CPU_LIMIT`.
-
-    Raises:
-        ValueError: There is no text to be had; says why.
-    """
+    """Return the title and the text of a PDF; a `ValueError` says why there is none."""
     seconds += size // _BYTES_A_SECOND
     done = run_apart(f"{__name__}:main", limit, memory, seconds, stdin=file)
     head, end, text = done.stdout.partition(b"\n")

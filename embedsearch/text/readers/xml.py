@@ -43,8 +43,10 @@ DEPTH_LIMIT = 500
 _ASCII_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _NONCHARACTERS = "\ufffe\uffff"
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# XML 1.0, production 2.
 _CHARACTER = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});)+")
+# A run of references to halves of characters is repaired as a whole, if it is not too long.
 _OF_REFERENCES = "&#x;0123456789abcdefABCDEF"
 _LONGEST_REFERENCES = 1_000
 # An internal subset has a few; those of DocBook and JATS, which are not fetched, some thousands.
@@ -52,6 +54,7 @@ _DECLARATIONS = 5_000
 
 # An element costs about 60 bytes even when it has no text.
 _ELEMENT = 20
+# A reference to another entity, or to a parameter entity.
 _ENTITY = re.compile(r"&[^#]|%")
 
 
@@ -72,13 +75,7 @@ class Placed(NamedTuple):
 
 
 def xml_chunks(source: SourceStream, encoding: str | None) -> Iterator[str]:
-    """Yield the text of an XML source, in the encoding that it declares.
-
-    Args:
-        source: The source.
-        encoding: What to read it as; None goes by a byte order mark, the declaration, then by
-            detection.
-    """
+    """Yield the text of an XML source, in the encoding that it declares."""
     if encoding is None and not bom_encoding(source.sample):
         encoding = declared_xml_encoding(source.sample)
     return source.chunks(encoding)
@@ -100,10 +97,6 @@ def elements(
         wanted: Whether the element at a path is wanted; not asked within one that is.
         inner: Whether an element within a wanted one is kept; None keeps all.
         declarations: How many entities and attributes the file may declare.
-
-    Raises:
-        SourceFormatError: The XML is broken, too deep, declares too much, or an element has more
-            than `TREE_LIMIT` characters; names the line.
     """
     parser = _Parser(name, wanted, inner, declarations)
     for chunk in _well_formed(chunks):
@@ -112,11 +105,7 @@ def elements(
 
 
 def xml_tree(name: str, data: bytes) -> Element:
-    """Return the root of a small XML file.
-
-    Raises:
-        SourceFormatError: The XML is broken, too deep or too large.
-    """
+    """Return the root of a small XML file."""
     encoding = bom_encoding(data) or declared_xml_encoding(data) or "utf-8"
     for placed in elements(name, [data.decode(encoding, "replace")], lambda _: True):
         return placed.element
@@ -337,7 +326,7 @@ def _marks(parent: Element, rules: Flattening) -> Iterator[tuple[Element, str]]:
 
 
 def is_mixed(element: Element) -> bool:
-    """Return whether an element has text beside the elements in it."""
+    """Return whether an element has text between the elements in it."""
     between = (element.text, *(child.tail for child in element))
     return any((text or "").strip() for text in between)
 
@@ -358,7 +347,9 @@ _RULES = {
 _TITLES = ("article-title", "title", "ArticleTitle", "head", "heading")
 # Of more elements than these that have no text, the next is not tried.
 _TRIED = 10
+# What is longer is a text that its writers put into a heading.
 _LONGEST_TITLE = 10_000
+# Of PubMed, TREC, RSS and OAI-PMH among others.
 _IDS = (
     "id", "identifier", "MedlineCitation/PMID", "PMID", "docno", "DOCNO", "guid",
     "header/identifier",
@@ -404,10 +395,6 @@ def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocum
     other names among them are records, too; texts between them are left out, and reported. If
     their fields have no fields of their own, fields and attributes are columns, as of a table.
     All else is read as text, with its first title as the title.
-
-    Raises:
-        SourceFormatError: The XML is broken or cut short, too deep, or declares entities in
-            entities; names the line.
     """
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
