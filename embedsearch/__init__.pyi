@@ -39,10 +39,6 @@ from embedsearch._types import (
 from embedsearch._version import __version__ as __version__
 from embedsearch.index.base import VectorIndex as VectorIndex
 from embedsearch.search.words import Words as Words
-from embedsearch.text.corpora.catalogue import (
-    get_corpus as get_corpus,
-    list_corpora as list_corpora,
-)
 from embedsearch.text.settings import (
     ReadSettings as ReadSettings,
     TokenizerSettings as TokenizerSettings,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, SourceError, SourceNotFoundError
-from embedsearch.text.reading.compression import SUFFIXES, without_suffix
-from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.walking import unreadable
+from embedsearch.text.byte_streams import SUFFIXES, without_suffix
+from embedsearch.text.source_files import unreadable
+from embedsearch.text.source_stream import SourceStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ _FEW = 5
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path) -> Iterator[SourceStream]:
     """Open a file, compressed or not.
 
     Raises:
@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[Opened]:
     """
     with _open(path) as raw:
         try:
-            yield Opened(str(path), raw, path)
+            yield SourceStream(str(path), raw, path)
         except SourceError:
             raise
         except OSError as error:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.evaluation.collection_files import ENCODING, named, opened
-from embedsearch.text.readers.json_values import json_values
-from embedsearch.text.reading.columns import missing_column
-from embedsearch.text.reading.values import sound, text_value
+from embedsearch.text.readers.json import json_values
+from embedsearch.text.records import missing_column, replace_surrogates, text_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from embedsearch.text.reading.opening import Opened
+    from embedsearch.text.source_stream import SourceStream
 
 _ID_NAMES = ("_id", "id", "qid", "query_id", "query-id")
 _TEXT_NAMES = ("text", "query", "question", "title")
@@ -57,12 +56,12 @@ def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
     return queries, notes
 
 
-def _entries(source: Opened) -> Iterator[tuple[int, str, str]]:
+def _entries(source: SourceStream) -> Iterator[tuple[int, str, str]]:
     head = source.head(ENCODING).lstrip("\ufeff \t\r\n")
     return _of_json(source) if head.startswith(("{", "[")) else _of_lines(source)
 
 
-def _of_json(source: Opened) -> Iterator[tuple[int, str, str]]:
+def _of_json(source: SourceStream) -> Iterator[tuple[int, str, str]]:
     for line, value in json_values(source.name, source.chunks(ENCODING), json.JSONDecoder()):
         if not isinstance(value, Mapping):
             raise SourceFormatError(source.name, "holds JSON that is no object", line)
@@ -72,17 +71,19 @@ def _of_json(source: Opened) -> Iterator[tuple[int, str, str]]:
             raise SourceFormatError(source.name, "the id must be a string or a number", line)
         if text is None:
             raise SourceFormatError(source.name, "the text of the query is not a string", line)
-        yield line, sound(str(id_)), text
+        yield line, replace_surrogates(str(id_)), text
 
 
-def _field(source: Opened, line: int, record: Mapping[str, object], names: Sequence[str]) -> object:
+def _field(
+    source: SourceStream, line: int, record: Mapping[str, object], names: Sequence[str]
+) -> object:
     for name in names:
         if name in record:
             return record[name]
     raise missing_column(source.name, f"has no {names[0]!r}", list(record), line)
 
 
-def _of_lines(source: Opened) -> Iterator[tuple[int, str, str]]:
+def _of_lines(source: SourceStream) -> Iterator[tuple[int, str, str]]:
     for number, line in source.lines(ENCODING):
         if not line.strip():
             continue

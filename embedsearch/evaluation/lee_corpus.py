@@ -9,7 +9,7 @@ import numpy as np
 
 from embedsearch._errors import SourceFormatError, VectorError
 from embedsearch.evaluation.base import Report, number
-from embedsearch.text.corpora.locating import Place, locate
+from embedsearch.text.corpora import Place, locate
 from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceError
-from embedsearch.text.reading.encodings import check_encoding
-from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.walking import unreadable
+from embedsearch.text.encodings import check_encoding
+from embedsearch.text.source_files import unreadable
+from embedsearch.text.source_stream import SourceStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def numbered_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[
     codec = "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
     try:
         with Path(path).open("rb") as stream:
-            for number, line in Opened(str(path), stream).lines(codec, _LONGEST):
+            for number, line in SourceStream(str(path), stream).lines(codec, _LONGEST):
                 if line.strip():
                     yield number, line
     except SourceError:

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedsearch._types import Highlight
 from embedsearch.search.sentences import in_lower_case
-from embedsearch.text.tokenizers.folding import fold_aligned
+from embedsearch.text.folding import fold_aligned
 from embedsearch.vectors.latent import unit
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def highlights(
     """
     found = list[Highlight]()
     # Terms are spelled as in the folded text, which may be shorter or longer.
-    folded, places = fold_aligned(text, analyzer.settings.folding)
+    folded, places = fold_aligned(text)
     for term, first in _located(folded, analyzer.terms(folded)):
         match = matches.get(term.text)
         if match is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from embedsearch.text.settings import FOLDING
-from embedsearch.text.tokenizers.folding import fold
+from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +69,6 @@ def promising(
     text: str,
     needles: Mapping[str, float],
     near: Mapping[str, float] | None = None,
-    folding: int = FOLDING,
 ) -> list[list[str]]:
     """Return parts of a text that may answer a query, as sentences; all of it if it is short.
 
@@ -82,11 +80,10 @@ def promising(
         text: The text.
         needles: Beginnings of the words looked for, in lower case, with weights.
         near: The same of words near in meaning.
-        folding: The version of `fold` that the words were spelled by.
     """
     if len(text) <= SHORT:
         return [list(sentences(text))]
-    folded = fold(text, folding)
+    folded = fold(text)
     starts = _densest(folded, needles, near or {})
     if len(folded) != len(text):
         # A window has room for what it is off by.

@@ -114,10 +114,10 @@ class SnippetFinder:
     def _cut(self, texts: Sequence[str]) -> _Passages:
         long = any(len(text) > SHORT for text in texts)
         needles, near = (self._needles(), self._near()) if long else ({}, {})
-        fields, folding = self._model.analyzer.fields, self._model.analyzer.settings.folding
+        fields = self._model.analyzer.fields
         found = _Passages([], [], [], [0])
         for text in texts:
-            for part in promising(text, needles, near, folding):
+            for part in promising(text, needles, near):
                 first = len(found.texts)
                 found.texts.extend(part)
                 found.terms.extend(Counter(fields(piece).words.split(" ")) for piece in part)

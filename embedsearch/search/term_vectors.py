@@ -30,7 +30,7 @@ def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
     Every term gets one, however rare, as rare words are what queries are about; and the window
     is wide, as what stands in one passage is about one thing.
     """
-    from embedsearch.text.stream import write_stream
+    from embedsearch.text.stream_writer import write_stream
     from embedsearch.training.settings import training_settings
     from embedsearch.training.trainers import train_word_vectors
 

@@ -11,7 +11,7 @@ from embedsearch._errors import NotTrainedError, ParameterError
 from embedsearch._progress import SilentProgress
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.processing import TextProcessor
-from embedsearch.text.settings import TokenizerSettings, changed
+from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -102,4 +102,4 @@ def _of_workspace(path: Path) -> Learned:
 def _tokenizer(options: Mapping[str, Any]) -> tuple[TokenizerSettings, dict[str, Any]]:
     """Return the settings of tokenizing that `options` make, and the other options."""
     own = {name: value for name, value in options.items() if value is not None}
-    return changed(own.pop("tokenizer", "unicode"), own, TokenizerSettings())
+    return apply_options(own.pop("tokenizer", "unicode"), own, TokenizerSettings())

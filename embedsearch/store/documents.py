@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Document, IntVector
     from embedsearch.store.where.filtering import Filters
-    from embedsearch.text.reading.notices import LeftOut
+    from embedsearch.text.source_stream import LeftOut
 
 _FIELDS = "id, title, text, metadata"
 _BATCH = 500

@@ -12,12 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from embedsearch._errors import DuplicateIdError, InputError
+from embedsearch._messages import counted
 from embedsearch.store.documents import Changes
 from embedsearch.store.origins import Known, shown
 from embedsearch.store.schema import to_row
-from embedsearch.text.reading.naming import CORPUS, STREAM
-from embedsearch.text.reading.notices import counted
-from embedsearch.text.reading.walking import is_file
+from embedsearch.text.source_files import CORPUS, STREAM, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.store.documents import DocumentStore
     from embedsearch.store.schema import Row
-    from embedsearch.text.reading.naming import Arrival, Source
-    from embedsearch.text.reading.notices import LeftOut
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_files import Source, SourcedDocument
+    from embedsearch.text.source_stream import LeftOut
 
 _NAMED = 3
 _PIECE = 1 << 15
@@ -35,9 +34,9 @@ _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replac
 
 
 class Arriving(Protocol):
-    """What is read of sources; see `embedsearch.text.reading.sources.Reading`."""
+    """What is read of sources; see `embedsearch.text.sources.SourceReader`."""
 
-    def __iter__(self) -> Iterator[Arrival]:
+    def __iter__(self) -> Iterator[SourcedDocument]:
         """Yield the documents."""
 
     def refuse(self, error: InputError) -> None:
@@ -109,7 +108,7 @@ class _Ingestion:
         # Kept only if an error will name them: they take 160 bytes each.
         self._places: dict[int, str] = {}
 
-    def take(self, arrival: Arrival) -> InputError | None:
+    def take(self, arrival: SourcedDocument) -> InputError | None:
         """Add a document, or update it, or find that it is there.
 
         Returns:
@@ -128,7 +127,7 @@ class _Ingestion:
             self.counts["empty"] += 1
         # Nothing of a new source is known by its origin, unless it came in this call: then its
         # id is taken.
-        if self._is_new and not (self._origins.since and arrival.former_id()):
+        if self._is_new:
             number = self._inserted(row)
             if number is not None:
                 self._put_origin(arrival, arrival.key, row[0], number)
@@ -165,7 +164,7 @@ class _Ingestion:
         self._is_new = number is None or source.is_stream
         self._number = self._origins.add_source(source.path) if number is None else number
 
-    def _known(self, arrival: Arrival, row: Row) -> tuple[Known | None, str]:
+    def _known(self, arrival: SourcedDocument, row: Row) -> tuple[Known | None, str]:
         """Find a document by its origin.
 
         Returns:
@@ -186,7 +185,7 @@ class _Ingestion:
         repeated = f"~{self._turn(f'{self._number} {arrival.key}')}"
         return self._origins.find(self._number, arrival.key + repeated), repeated
 
-    def _renew(self, arrival: Arrival, row: Row, known: Known, repeated: str) -> None:
+    def _renew(self, arrival: SourcedDocument, row: Row, known: Known, repeated: str) -> None:
         """Give a document that is known by its origin its present content."""
         self._meet(known.origin)
         if known.digest == row[4]:
@@ -199,10 +198,8 @@ class _Ingestion:
             self._origins.forget(known.origin)
             self._admit(arrival, row, repeated)
 
-    def _admit(self, arrival: Arrival, row: Row, repeated: str) -> None:
+    def _admit(self, arrival: SourcedDocument, row: Row, repeated: str) -> None:
         """Add a document that is not known by its origin, under an id that is free."""
-        if not repeated and self._is_adopted(arrival, row):
-            return
         key, taken = arrival.key + repeated, row[0] if repeated else ""
         for id in self._ids(arrival, repeated):
             found = self._store.find(id)
@@ -218,15 +215,9 @@ class _Ingestion:
                 return
             taken = taken or id
 
-    def _is_adopted(self, arrival: Arrival, row: Row) -> bool:
-        """Find the document under the id that earlier versions gave it."""
-        former = arrival.former_id() if self._origins.since else ""
-        found = self._store.find(former) if former else None
-        if found is None or not self._is_former(found[0]):
-            return False
-        return self._is_same(arrival, (former, *row[1:]), arrival.key, found)
-
-    def _is_same(self, arrival: Arrival, row: Row, key: str, found: tuple[int, bytes]) -> bool:
+    def _is_same(
+        self, arrival: SourcedDocument, row: Row, key: str, found: tuple[int, bytes]
+    ) -> bool:
         """Tell whether a document that has the id is this one; then remember that it is."""
         number, same = found[0], found[1] == row[4]
         former = self._is_former(number)
@@ -242,14 +233,14 @@ class _Ingestion:
             self._update(arrival, row, number)
         return True
 
-    def _is_again(self, arrival: Arrival, id: str, same: bool) -> bool:
+    def _is_again(self, arrival: SourcedDocument, id: str, same: bool) -> bool:
         """Tell whether a text without an id came through this stream before, word for word."""
         if not (same and arrival.source.is_stream) or arrival.document.id:
             return False
         known = self._origins.find(self._number, id)
         return known is not None and self._was_met(known.origin)
 
-    def _take_place(self, arrival: Arrival, row: Row, key: str, number: int) -> None:
+    def _take_place(self, arrival: SourcedDocument, row: Row, key: str, number: int) -> None:
         if self._policy == "error":
             raise self._duplicate(row[0], number, arrival)
         self._origins.forget_all(number)
@@ -257,7 +248,7 @@ class _Ingestion:
         self._update(arrival, row, number)
         self.counts["replaced"] += 1
 
-    def _insert(self, arrival: Arrival, row: Row, key: str, taken: str) -> None:
+    def _insert(self, arrival: SourcedDocument, row: Row, key: str, taken: str) -> None:
         number = self._inserted(row)
         if number is not None:
             self._put_origin(arrival, key, row[0], number)
@@ -274,23 +265,23 @@ class _Ingestion:
             self.counts["added"] += 1
         return number
 
-    def _update(self, arrival: Arrival, row: Row, number: int) -> None:
+    def _update(self, arrival: SourcedDocument, row: Row, number: int) -> None:
         self.change += 1
         self._store.update(number, row, self.change)
         self._done("updated", arrival, number)
 
-    def _done(self, outcome: str, arrival: Arrival, number: int) -> None:
+    def _done(self, outcome: str, arrival: SourcedDocument, number: int) -> None:
         if outcome:
             self.counts[outcome] += 1
         if self._policy == "error":
             self._places[number] = arrival.place
 
-    def _put_origin(self, arrival: Arrival, key: str, id: str, number: int) -> None:
+    def _put_origin(self, arrival: SourcedDocument, key: str, id: str, number: int) -> None:
         # A stream does not come again, so that nothing is found by what it calls its documents.
         key = id if arrival.source.is_stream else key
         self._meet(self._origins.put(self._number, key, number))
 
-    def _ids(self, arrival: Arrival, repeated: str) -> Iterator[str]:
+    def _ids(self, arrival: SourcedDocument, repeated: str) -> Iterator[str]:
         ids = [self._prefix + id for id in arrival.ids(repeated)]
         yield from ids
         made = ids[1] if arrival.document.id and not repeated else ids[0]
@@ -322,7 +313,7 @@ class _Ingestion:
         others = [each for each in self._origins.of(known.number) if each.origin != known.origin]
         return any(_is_there(each.path) for each in others)
 
-    def _duplicate(self, id: str, number: int, arrival: Arrival) -> DuplicateIdError:
+    def _duplicate(self, id: str, number: int, arrival: SourcedDocument) -> DuplicateIdError:
         first = self._places.get(number)
         if first is None:
             origins = self._origins.of(number)

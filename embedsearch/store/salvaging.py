@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from embedsearch._messages import counted
 from embedsearch.store.connection import connect, guarded
 from embedsearch.store.log import has_lost
 from embedsearch.store.mending import LARGEST, Mender
 from embedsearch.store.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, BrokenText, Pages
 from embedsearch.store.schema import content_digest
-from embedsearch.text.reading.notices import counted
 
 if TYPE_CHECKING:
     import sqlite3

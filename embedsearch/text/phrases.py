@@ -1,23 +1,39 @@
-"""Collocations such as `new_york`: a table of them, applied to tokens and to streams."""
+"""Collocations such as `new_york`: found in a corpus, and joined in texts and token streams."""
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.text.phrase_settings import MOST_CONNECTORS
+from embedsearch._messages import counted
+from embedsearch.text.settings import MOST_CONNECTORS
+from embedsearch.text.stream import TokenArray, TokenStream, tokens_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from embedsearch.text.stream import TokenStream
+    from numpy.typing import NDArray
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import IntVector
+    from embedsearch.text.settings import PhraseSettings
 
 DELIMITER = "_"
 MOST_BETWEEN = 2
+"""Connectors between two words; the keys of the kernel have room for so many."""
 _HEADER = "pass\tphrase\tcount\tscore"
+STRETCH = 1 << 20
+"""Tokens that are looked at together."""
+# Slots have 12 bytes each; five of eight are filled at most.
+_MOST_SLOTS = 1 << 23
+_LEAST_SLOTS = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class Phrase:
     Attributes:
         words: The first, up to two connectors, and the last.
         count: How often they follow each other in the corpus.
-        score: See `embedsearch.text.phrase_settings`.
+        score: See `PhraseSettings`.
     """
 
     words: tuple[str, ...]
@@ -45,9 +61,6 @@ class PhraseTable:
 
     Each pass goes through a document from the left and joins what it finds; what is joined
     takes no more part in that pass. It is what gensim's `FrozenPhrases` does.
-
-    Args:
-        passes: The phrases of each pass.
     """
 
     def __init__(self, passes: Iterable[Iterable[Phrase]] = ()) -> None:
@@ -59,31 +72,13 @@ class PhraseTable:
     def apply(self, tokens: Sequence[str]) -> list[str]:
         """Return the tokens of one document with phrases joined."""
         joined = list(tokens)
-        for pairs in self._pairs:
-            joined = pairs.apply(joined)
+        for joiner in self._joiners:
+            joined = joiner.join(joined)
         return joined
 
-    def rewrite(self, stream: TokenStream, folder: Path) -> TokenStream:
-        """Write the stream with phrases joined into another folder, and return it, mapped.
-
-        Types keep their numbers; the phrases come after them. Counts are those of the new
-        stream, so a word may be left with none.
-        """
-        from embedsearch.text.phrase_rewriting import rewrite
-
-        return rewrite(self, stream, folder)
-
-    @staticmethod
-    def parsed(line: bytes) -> tuple[int, Phrase] | None:
-        """Read a line that `save` wrote: the pass and the phrase; None for any other."""
-        try:
-            return _parsed(line.decode("utf-8"), "")
-        except (VectorError, UnicodeDecodeError):
-            return None
-
     @cached_property
-    def _pairs(self) -> tuple[_Pairs, ...]:
-        return tuple(map(_Pairs, self.passes))
+    def _joiners(self) -> tuple[_WordJoiner, ...]:
+        return tuple(map(_WordJoiner, self.passes))
 
     def save(self, path: Path) -> None:
         """Write a heading, then a line for each phrase: pass, words, count and score."""
@@ -113,20 +108,41 @@ class PhraseTable:
                 raise VectorError(f"{path}, line {row}: pass {number} is out of order")
             passes[-1].append(phrase)
         table = cls(passes)
-        if any(len(pairs.connectors) > MOST_CONNECTORS for pairs in table._pairs):
+        if any(len(joiner.connectors) > MOST_CONNECTORS for joiner in table._joiners):
             raise VectorError(f"{path}: more than {MOST_CONNECTORS} words inside phrases")
         return table
 
+    @staticmethod
+    def parsed(line: bytes) -> tuple[int, Phrase] | None:
+        """Read a line that `save` wrote: the pass and the phrase; None for any other."""
+        try:
+            return _parsed(line.decode("utf-8"), "")
+        except (VectorError, UnicodeDecodeError):
+            return None
 
-class _Pairs:
-    """The phrases of one pass, to be looked up."""
+
+def _parsed(line: str, place: str) -> tuple[int, Phrase]:
+    fields = line.split("\t")
+    try:
+        number, words, count, score = fields
+        phrase = Phrase(tuple(words.split(" ")), int(count), float(score))
+        valid = 2 <= len(phrase.words) <= 2 + MOST_BETWEEN and all(phrase.words)
+        if valid and phrase.count > 0:
+            return int(number), phrase
+    except ValueError:
+        pass
+    raise VectorError(f"{place}: not pass, words, count and score of a phrase")
+
+
+class _WordJoiner:
+    """Joins the phrases of one pass in lists of words."""
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:
         self.joined = {phrase.words: phrase.joined for phrase in phrases}
         self.connectors = {word for words in self.joined for word in words[1:-1]}
         self._firsts = {words[0] for words in self.joined}
 
-    def apply(self, tokens: list[str]) -> list[str]:
+    def join(self, tokens: list[str]) -> list[str]:
         if self._firsts.isdisjoint(tokens):
             return tokens
         out: list[str] = []
@@ -143,14 +159,246 @@ class _Pairs:
         return out
 
 
-def _parsed(line: str, place: str) -> tuple[int, Phrase]:
-    fields = line.split("\t")
-    try:
-        number, words, count, score = fields
-        phrase = Phrase(tuple(words.split(" ")), int(count), float(score))
-        valid = 2 <= len(phrase.words) <= 2 + MOST_BETWEEN and all(phrase.words)
-        if valid and phrase.count > 0:
-            return int(number), phrase
-    except ValueError:
-        pass
-    raise VectorError(f"{place}: not pass, words, count and score of a phrase")
+def find_phrases(
+    stream: TokenStream,
+    settings: PhraseSettings,
+    progress: Progress | None = None,
+    *,
+    slots: int = _MOST_SLOTS,
+    stretch: int = STRETCH,
+) -> PhraseTable:
+    """Find the collocations of a corpus.
+
+    Pairs are counted exactly. If there are more than the table of counts can hold, they are
+    counted in parts, each in a reading of the stream of its own.
+
+    Args:
+        stream: The corpus; no phrase crosses the end of a document.
+        settings: What makes a phrase.
+        progress: Receives a note of how many were found.
+        slots: Places in the table of counts, at most; a power of 2.
+        stretch: Tokens that are looked at together.
+
+    Returns:
+        The phrases of each pass, the most frequent first; passes without any are left out.
+    """
+    table = PhraseTable()
+    for _ in range(settings.passes):
+        phrases = _Search(_StreamJoiner(table, stream, stretch), settings, slots).run()
+        if not phrases:
+            break
+        table = PhraseTable((*table.passes, phrases))
+    if progress is not None:
+        progress.note(_described(table))
+    return table
+
+
+def _described(table: PhraseTable) -> str:
+    if not table:
+        return "no phrases were found"
+    examples = ", ".join(phrase.joined for phrase in table.passes[0][:3])
+    return f"{counted(len(table), 'phrase')} found, such as {examples}"
+
+
+def with_phrases(
+    stream: TokenStream, settings: PhraseSettings, folder: Path, progress: Progress
+) -> tuple[TokenStream, PhraseTable]:
+    """Find the phrases of a stream, and write it with them joined into a folder of `folder`."""
+    table = find_phrases(stream, settings, progress)
+    joined = folder / "phrases"
+    joined.mkdir()
+    return rewrite(table, stream, joined), table
+
+
+def rewrite(
+    table: PhraseTable, stream: TokenStream, folder: Path, *, stretch: int = STRETCH
+) -> TokenStream:
+    """Write a stream with phrases joined into another folder, and return it, mapped.
+
+    Types keep their ids; the phrases come after them. Counts are those of the new stream, so a
+    word may be left with none.
+    """
+    joiner = _StreamJoiner(table, stream, stretch)
+    counts = np.zeros(len(joiner.types), np.int64)
+    ends, total = array("q"), 0
+    with tokens_path(folder).open("wb") as file:
+        for tokens, places in joiner.stretches():
+            file.write(tokens.astype("<i4", copy=False).data)
+            joiner.add_counts(counts, tokens)
+            ends.frombytes((places + total).astype(np.int64).tobytes())
+            total += len(tokens)
+    documents = np.stack((stream.numbers, np.asarray(ends, np.int64)), axis=1)
+    return TokenStream(folder, joiner.types, counts, documents)
+
+
+class _StreamJoiner:
+    """Joins the phrases of a table in a stream, stretch by stretch, with ids in place of words.
+
+    Attributes:
+        types: Those of the stream, and the phrases behind them.
+    """
+
+    def __init__(self, table: PhraseTable, stream: TokenStream, stretch: int) -> None:
+        self._stream, self._stretch = stream, stretch
+        ids = {token: number for number, token in enumerate(stream.types) if token}
+        types = list(stream.types)
+        for phrase in chain.from_iterable(table.passes):
+            if phrase.joined not in ids:
+                ids[phrase.joined] = len(types)
+                types.append(phrase.joined)
+        self.types: Sequence[str] = types
+        self._is_known = np.fromiter(map(bool, types), bool, len(types))
+        self._passes = [_IdJoiner(phrases, ids, len(types)) for phrases in table.passes]
+        self._in_no_phrase = np.ones(len(types), bool)
+        for joiner in self._passes:
+            self._in_no_phrase &= joiner.kinds < 0
+
+    def stretches(self) -> Iterator[tuple[TokenArray, IntVector]]:
+        """Yield the joined tokens of each stretch, and where documents end in it."""
+        ends, start, first = self._stream.ends, 0, 0
+        while start < self._stream.total or first < len(ends):
+            stop = self._border(start)
+            last = int(np.searchsorted(ends, stop, side="right"))
+            tokens, places = np.array(self._stream.tokens[start:stop]), ends[first:last] - start
+            for joiner in self._passes:
+                tokens = joiner.join(tokens, places)
+            yield tokens, places
+            start, first = stop, last
+
+    def add_counts(self, counts: IntVector, tokens: TokenArray) -> None:
+        """Add the tokens of a stretch to `counts`; those that were forgotten count nothing."""
+        found = np.bincount(tokens, minlength=len(counts))
+        counts += np.where(self._is_known, found, 0)
+
+    def _border(self, start: int) -> int:
+        """Return where a stretch may end: at a document's end, or after a word of no phrase."""
+        stream = self._stream
+        stop = start + self._stretch
+        while stop < stream.total:
+            outside = np.flatnonzero(self._in_no_phrase[stream.tokens[start:stop]])
+            place = int(np.searchsorted(stream.ends, stop, side="right"))
+            end = int(stream.ends[place - 1]) if place else 0
+            border = max(end, start + int(outside[-1]) + 1 if len(outside) else 0)
+            if border > start:
+                return border
+            stop += self._stretch
+        return stream.total
+
+
+class _IdJoiner:
+    """Joins the phrases of one pass in arrays of ids."""
+
+    def __init__(self, phrases: Sequence[Phrase], ids: dict[str, int], types: int) -> None:
+        known = [p for p in phrases if all(word in ids for word in p.words)]
+        between = sorted({word for phrase in known for word in phrase.words[1:-1]})
+        connectors = {word: place for place, word in enumerate(between, start=1)}
+        self.base = len(connectors) + 1
+        # -1 for words of no phrase, 0 for those that begin or end one, else which connector.
+        self.kinds = np.full(types, -1, np.int16)
+        for phrase in known:
+            self.kinds[[ids[phrase.words[0]], ids[phrase.words[-1]]]] = 0
+        for word, place in connectors.items():
+            self.kinds[ids[word]] = place
+        keys = [self._key(phrase, ids, connectors) for phrase in known]
+        self._fill(np.asarray(keys, np.int64), [ids[phrase.joined] for phrase in known])
+
+    def _key(self, phrase: Phrase, ids: dict[str, int], connectors: dict[str, int]) -> int:
+        gap = 0
+        for word in phrase.words[1:-1]:
+            gap = gap * self.base + connectors[word]
+        first, second = ids[phrase.words[0]], ids[phrase.words[-1]]
+        return (first * len(self.kinds) + second) * self.base**2 + gap
+
+    def _fill(self, keys: IntVector, joined: Sequence[int]) -> None:
+        from embedsearch.kernels.phrases import fill
+
+        size = 1 << (2 * len(keys) + 1).bit_length()
+        self._keys, self._types = np.zeros(size, np.int64), np.zeros(size, np.int32)
+        fill(keys, np.asarray(joined, np.int32), self._keys, self._types)
+
+    def join(self, tokens: TokenArray, ends: IntVector) -> TokenArray:
+        """Join phrases in place; `ends` moves along."""
+        from embedsearch.kernels.phrases import join
+
+        size = join(tokens, ends, self.kinds, self.base, self._keys, self._types)
+        return tokens[:size]
+
+
+class _Candidates(NamedTuple):
+    """Pairs of words, with what may stand between them, and how often they occur."""
+
+    keys: IntVector
+    counts: IntVector
+
+
+class _Search:
+    """One pass: candidates are counted, scored and chosen."""
+
+    def __init__(self, joiner: _StreamJoiner, settings: PhraseSettings, slots: int) -> None:
+        self._joiner, self._settings = joiner, settings
+        self._counts = np.zeros(len(joiner.types), np.int64)
+        self._total = 0
+        for tokens, _ in joiner.stretches():
+            joiner.add_counts(self._counts, tokens)
+            self._total += len(tokens)
+        self._slots = min(max(1 << (2 * self._total).bit_length(), _LEAST_SLOTS), slots)
+        ids = {token: number for number, token in enumerate(joiner.types)}
+        self._connectors = sorted(word for word in set(settings.connectors) if word in ids)
+        self._base = len(self._connectors) + 1
+        self._kinds = np.where(self._counts >= settings.min_count, 0, -1).astype(np.int16)
+        for place, word in enumerate(self._connectors, start=1):
+            self._kinds[ids[word]] = place
+
+    def run(self) -> list[Phrase]:
+        """Return the phrases, the most frequent first."""
+        chosen: list[Phrase] = []
+        parts = [(0, 1)]
+        while parts:
+            part, of = parts.pop()
+            candidates = self._count(part, of)
+            if candidates is None:
+                parts += [(part, 2 * of), (part + of, 2 * of)]
+            else:
+                chosen += self._chosen(candidates)
+        return sorted(chosen, key=lambda phrase: (-phrase.count, phrase.words))
+
+    def _count(self, part: int, parts: int) -> _Candidates | None:
+        """Return the frequent pairs of a part, or None if it does not fit into the table."""
+        from embedsearch.kernels.phrases import count
+
+        keys, counts = np.zeros(self._slots, np.int64), np.zeros(self._slots, np.int32)
+        state = np.array([-1, 0, 0])
+        for tokens, ends in self._joiner.stretches():
+            if not count(tokens, ends, self._kinds, self._base, part, parts, keys, counts, state):
+                return None
+        frequent = np.flatnonzero(counts >= self._settings.min_count)
+        return _Candidates(keys[frequent] - 1, counts[frequent].astype(np.int64))
+
+    def _chosen(self, candidates: _Candidates) -> list[Phrase]:
+        words, gaps = np.divmod(candidates.keys, self._base**2)
+        firsts, seconds = np.divmod(words, len(self._kinds))
+        scores = self._scores(self._counts[firsts], self._counts[seconds], candidates.counts)
+        passing = np.flatnonzero(scores > self._settings.least_score)
+        types = self._joiner.types
+        return [
+            Phrase((types[a], *self._between(gap), types[b]), n, score)
+            for a, b, gap, n, score in zip(
+                firsts[passing].tolist(),
+                seconds[passing].tolist(),
+                gaps[passing].tolist(),
+                candidates.counts[passing].tolist(),
+                scores[passing].tolist(),
+                strict=True,
+            )
+        ]
+
+    def _between(self, gap: int) -> Sequence[str]:
+        places = [place for place in divmod(gap, self._base) if place]
+        return [self._connectors[place - 1] for place in places]
+
+    def _scores(self, a: IntVector, b: IntVector, ab: IntVector) -> NDArray[np.float64]:
+        pa, pb, pab = a / self._total, b / self._total, ab / self._total
+        if self._settings.scoring == "default":
+            return (ab - self._settings.min_count) / self._total / (pa * pb)
+        scores: NDArray[np.float64] = np.log(pab / (pa * pb)) / -np.log(pab)
+        return scores

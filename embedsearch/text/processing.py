@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedsearch._errors import ParameterError
-from embedsearch.text.tokenizers.folding import compose, fold, strip_accents, without_dots
+from embedsearch._errors import ParameterError, SourceFormatError, SourceNotFoundError
+from embedsearch.text.folding import compose, fold, strip_accents, without_dots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from embedsearch.text.base import Tokenizer
     from embedsearch.text.phrases import PhraseTable
     from embedsearch.text.settings import TokenizerSettings
-    from embedsearch.text.tokenizers.unicode import Edges
+    from embedsearch.text.tokenizers import Edges, Tokenizer
 
 CACHED_TYPES = 1 << 18
+"""Distinct tokens whose form is remembered; about 200 bytes each."""
 _DIGIT = re.compile(r"\d")
 
 
 class TextProcessor:
     """Turns text into tokens, the same way for a corpus and for queries.
 
-    A token goes through these steps, each only where the settings ask for it: fold what looks
-    alike (`embedsearch.text.tokenizers.folding`), white space inside to `_`, lower case,
-    accents, stop words, digits, stem. Stop words are thus compared before stemming, without
-    accents where these are stripped, and always without regard to case.
+    A token goes through these steps, each only if the settings ask for it: fold what looks
+    alike (`embedsearch.text.folding`), white space inside to `_`, lower case, accents, stop
+    words, digits, stem. Stop words are thus compared before stemming, without accents if these
+    are stripped, and always without regard to case.
 
     Stems are PyStemmer's, which loads in milliseconds where NLTK takes seconds. It follows newer
     Snowball rules: of the words of the Lee corpus 0.2 % have another stem in NLTK
@@ -36,17 +37,24 @@ class TextProcessor:
     Args:
         settings: What to do.
         phrases: Pairs of tokens that become one, after all other steps.
+        cached_types: Distinct tokens whose form is remembered at a time.
 
     Raises:
         ParameterError: There is no Snowball stemmer of this name. What is wrong with a
             tokenizer shows on the first text.
     """
 
-    def __init__(self, settings: TokenizerSettings, phrases: PhraseTable | None = None) -> None:
+    def __init__(
+        self,
+        settings: TokenizerSettings,
+        phrases: PhraseTable | None = None,
+        *,
+        cached_types: int = CACHED_TYPES,
+    ) -> None:
         self.settings, self.phrases = settings, phrases
         self._stop_words = frozenset(self._spelling(word).lower() for word in settings.stop_words)
         self._stem = _stemmer(settings.stem) if settings.stem else None
-        self._types = _Types(self.normalize)
+        self._types = _Types(self.normalize, cached_types)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -57,16 +65,16 @@ class TextProcessor:
 
     @property
     def edges(self) -> Edges | None:
-        """Where a text may be cut without changing what `process` gives, if that is known."""
+        """Where a text may be cut without changing the result of `process`, if that is known."""
         if self.settings.tokenizer != "unicode" or self.phrases:
             return None
-        from embedsearch.text.tokenizers.unicode import EDGES
+        from embedsearch.text.tokenizers import EDGES
 
         return EDGES
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` as the tokenizer cuts them, not yet normalised."""
-        return self.tokenizer.tokenize(fold(text, self.settings.folding))
+        return self.tokenizer.tokenize(fold(text))
 
     def process(self, text: str) -> list[str]:
         """Return the tokens to train on: `tokenize`, then `normalize`, without those dropped.
@@ -77,7 +85,7 @@ class TextProcessor:
         return self.phrases.apply(tokens) if self.phrases else tokens
 
     def word(self, word: str) -> str | None:
-        """Return what `normalize` does, faster, for a word of ASCII letters and digits."""
+        """Do what `normalize` does, faster, for a word of ASCII letters and digits."""
         if self.settings.lowercase:
             word = word.lower()
         return self._types[word] if self._does_more else word
@@ -85,9 +93,9 @@ class TextProcessor:
     def _process(self, text: str) -> list[str]:
         if self.settings.tokenizer != "unicode":
             return self._normalized(self.tokenize(text))
-        from embedsearch.text.tokenizers.unicode import cut_words
+        from embedsearch.text.tokenizers import cut_words
 
-        folded = fold(text, self.settings.folding)
+        folded = fold(text)
         if not self.settings.lowercase:
             words = cut_words(folded)
         elif (lowered := _lowered(folded)) is not None:
@@ -97,7 +105,7 @@ class TextProcessor:
         return self._normalized(words) if self._does_more else words
 
     def normalize(self, word: str) -> str | None:
-        """Return what a token becomes in the corpus, or None where it is dropped.
+        """Return what a token becomes in the corpus, or None if it is dropped.
 
         Without a stem, doing it twice changes nothing more; a stem may have a stem of its own.
         """
@@ -123,29 +131,28 @@ class TextProcessor:
     def _spelling(self, word: str) -> str:
         if word.isascii() and word.isalnum():
             return word.lower() if self.settings.lowercase else word
-        version = self.settings.folding
-        word = "_".join(fold(word, version).split())
+        word = "_".join(fold(word).split())
         if self.settings.lowercase:
-            word = compose(word.lower() if version == 1 else without_dots(word.lower()))
+            word = compose(without_dots(word.lower()))
         return strip_accents(word) if self.settings.accents == "strip" else word
 
 
 class _Types(dict[str, "str | None"]):
-    """Remembers what each type became; starts anew when it holds `CACHED_TYPES`."""
+    """Remembers the form of each token; forgets all when it is full."""
 
-    def __init__(self, normalize: Callable[[str], str | None]) -> None:
+    def __init__(self, normalize: Callable[[str], str | None], limit: int) -> None:
         super().__init__()
-        self._normalize = normalize
+        self._normalize, self._limit = normalize, limit
 
     def __missing__(self, token: str) -> str | None:
-        if len(self) >= CACHED_TYPES:
+        if len(self) >= self._limit:
             self.clear()
-        became = self[token] = self._normalize(token)
-        return became
+        form = self[token] = self._normalize(token)
+        return form
 
 
 def _lowered(folded: str) -> str | None:
-    """Return the text in lower case, or None where its words must be lowered one by one."""
+    """Return the text in lower case, or None if its words must be lowered one by one."""
     # The lower case of a final sigma depends on what follows; dots above i and j go; and a
     # capital may compose with its mark only when it is small.
     if not folded.isascii() and any(mark in folded for mark in "\u03a3\u0130\u0307"):
@@ -165,3 +172,48 @@ def _stemmer(language: str) -> Callable[[str], str]:
         raise ParameterError("stem", f"one of {', '.join(Stemmer.algorithms())}", language)
     stem: Callable[[str], str] = Stemmer.Stemmer(language, 0).stemWord
     return stem
+
+
+def resolve_stop_words(spec: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the words that `spec` means, folded, in lower case and sorted.
+
+    Args:
+        spec: A language by its name or code ("english", "en"), from the stop-words package;
+            "@FILE", a UTF-8 file with a word on each line; the words themselves; or None for
+            no words.
+
+    Raises:
+        ParameterError: There is no list for this language.
+        SourceNotFoundError: The file does not exist or cannot be opened.
+        SourceFormatError: The file is not text in UTF-8.
+    """
+    if spec is None:
+        return ()
+    words = _named(spec) if isinstance(spec, str) else spec
+    folded = (fold(word).strip().lower() for word in words)
+    return tuple(sorted({word for word in folded if word}))
+
+
+def _named(spec: str) -> list[str]:
+    return _from_file(Path(spec[1:])) if spec.startswith("@") else _of_language(spec)
+
+
+def _from_file(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SourceFormatError(path, "stop words must be text in UTF-8") from error
+    except OSError as error:
+        reason = f"the file of stop words cannot be opened ({error.strerror})"
+        raise SourceNotFoundError(path, reason) from error
+
+
+def _of_language(language: str) -> list[str]:
+    from stop_words import LANGUAGE_MAPPING, StopWordError, get_stop_words
+
+    try:
+        return list(get_stop_words(language.lower()))
+    except StopWordError as error:
+        known = ", ".join(sorted(LANGUAGE_MAPPING.values()))
+        allowed = f"@FILE, a list of words, or one of {known}"
+        raise ParameterError("stop_words", allowed, language) from error

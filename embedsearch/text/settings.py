@@ -1,40 +1,60 @@
-"""The settings of reading and of tokenizing, checked where they enter."""
+"""The settings of reading, of tokenizing and of phrases, checked where they enter."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from embedsearch._checks import (
+    STRING,
+    Choice,
+    Interval,
+    Optional,
+    as_integer,
+    check,
+    check_fields,
+)
 from embedsearch._errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embedsearch.text.phrase_settings import PhraseSettings
+    from embedsearch._checks import Constraint
 
 FORMATS = (
     "auto", "text", "jsonl", "csv", "tsv", "markdown", "html", "xml", "mediawiki", "pdf", "docx",
     "odt", "epub", "eml", "mbox", "notebook", "parquet",
 )  # fmt: skip
 SPLITS = ("file", "line", "paragraph")
-TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
-ACCENTS = ("keep", "strip")
-DIGITS = ("keep", "zero", "drop")
-FOLDING = 2
-"""The version of `fold` that new workspaces are made with."""
-_DELIMITERS = {
-    "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
-}  # fmt: skip
 CONFLICTS = ("rename", "error", "replace")
 NO_ID_COLUMN = "none"
 """In place of a column: ids are made, whatever the source gives."""
 
+TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
+PLUGIN_GROUP = "embedsearch.tokenizers"
+"""The group of entry points by which other packages offer tokenizers."""
+ACCENTS = ("keep", "strip")
+DIGITS = ("keep", "zero", "drop")
+FOLDING = 2
+"""The version of `embedsearch.text.folding.fold`; a workspace says by which one it was made."""
 
-def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raise `ParameterError` unless `value` is one of `allowed`."""
-    if value not in allowed:
-        raise ParameterError(name, f"one of {', '.join(allowed)}", value)
+SCORINGS = ("default", "npmi")
+MOST_CONNECTORS = 50
+"""Few enough that two words and two connectors between them are one 64-bit key."""
+CONNECTORS = {
+    "english": (
+        *("a", "an", "and", "as", "at", "by", "for", "from"),
+        *("in", "of", "on", "or", "the", "to", "with"),
+    ),
+}
+"""Lists of connectors that have a name."""
+_MOST_PASSES = 5  # phrases of up to 32 words
+_THRESHOLDS = {"default": 200.0, "npmi": 0.6}
+_SCORES = {"default": Interval(0, 1e18), "npmi": Interval(-1, 1)}
+_DELIMITERS = {
+    "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +72,27 @@ class ReadSettings:
         text_column: The same for the text; None guesses (text, body, content, abstract, ...).
         metadata_columns: Columns to keep as metadata; None keeps all that are left.
         encoding: Of text files; None reads UTF-8 and detects anything else.
-        delimiter: What stands between the cells of a table: a character, or "comma",
-            "semicolon", "tab" (also `\t`), "pipe" or "space"; becomes the character. None
-            detects it, and is a tab in `.tsv`.
-        id_prefix: Put before the ids of all documents that are new, given ones and made ones.
+        delimiter: What separates the cells of a table: a character, or "comma", "semicolon",
+            "tab" (also `\t`), "pipe" or "space"; becomes the character. None detects it, and is
+            a tab in `.tsv`.
+        id_prefix: Put before the ids of all new documents, given ones and made ones.
         on_conflict: What happens to a document whose id belongs to another source: "rename"
-            gives it another id, "error" adds nothing at all, "replace" puts it in the place of
-            the other.
+            gives it another id, "error" adds nothing at all, "replace" replaces the other one.
         skip_errors: Leave out sources that were named and cannot be read, as files of folders.
-        strict: Nothing may be left out: if any file cannot be read, that is an error.
+        strict: Nothing may be left out: a file that cannot be read is an error.
     """
+
+    _CONSTRAINTS: ClassVar[Mapping[str, Constraint]] = {
+        "format": Choice(FORMATS),
+        "split": Choice(SPLITS),
+        "glob": STRING,
+        "id_column": Optional(STRING),
+        "title_column": Optional(STRING),
+        "text_column": Optional(STRING),
+        "encoding": Optional(STRING),
+        "on_conflict": Choice(CONFLICTS),
+        "id_prefix": STRING,
+    }
 
     format: str = "auto"
     split: str = "file"
@@ -78,20 +109,16 @@ class ReadSettings:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("format", self.format, FORMATS)
-        check_choice("split", self.split, SPLITS)
+        check_fields(self, self._CONSTRAINTS)
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
-        check_choice("on_conflict", self.on_conflict, CONFLICTS)
-        if not isinstance(self.id_prefix, str):
-            raise ParameterError("id_prefix", "a string", self.id_prefix)
         if self.strict and self.skip_errors:
             raise ParameterError("strict", "given without skip_errors", self.strict)
 
 
 def _delimiter(given: object) -> str:
     mark = _DELIMITERS.get(given.lower(), given) if isinstance(given, str) else ""
-    # What stands in words, around cells or between lines cannot stand between cells too.
+    # What is part of words, around cells or between lines cannot separate cells too.
     in_rows = mark.isalnum() or (mark.isspace() and mark not in "\t ") or mark in "\0\"'\\"
     if len(mark) != 1 or in_rows:
         allowed = "one character that is no letter, digit, line end or quotation mark"
@@ -101,12 +128,56 @@ def _delimiter(given: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhraseSettings:
+    """How collocations are found.
+
+    The default score is word2phrase's (Mikolov et al. 2013, "Distributed Representations of
+    Words and Phrases and their Compositionality"):
+    `(count(ab) - min_count) / (count(a) * count(b)) * total`. gensim multiplies by the number
+    of its distinct words and pairs in place of all tokens, so its thresholds are lower.
+    The other is normalised pointwise mutual information (Bouma 2009, "Normalized (Pointwise)
+    Mutual Information in Collocation Extraction"), from -1 to 1.
+
+    Attributes:
+        scoring: "default" or "npmi".
+        min_count: Rarer pairs are no phrases; neither are pairs of rarer words.
+        threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for npmi.
+        passes: After each, phrases are words: two passes give phrases of up to four.
+        connectors: Words that may stand inside a phrase, up to two at a place, but neither
+            begin nor end it: with `of` and `the`, `lord of the rings` is scored as a pair.
+            `CONNECTORS` has a list.
+    """
+
+    scoring: str = "default"
+    min_count: int = 10
+    threshold: float | None = None
+    passes: int = 1
+    connectors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Errors use the names of `TokenizerSettings`, which are those that users give.
+        check("phrases", self.scoring, Choice(SCORINGS))
+        # Counts are 32-bit in the kernel.
+        check("phrase_min_count", self.min_count, Interval(1, 2**31 - 1, whole=True))
+        check("phrase_passes", self.passes, Interval(1, _MOST_PASSES, whole=True))
+        check("phrase_threshold", self.threshold, Optional(_SCORES[self.scoring]))
+        if len(set(self.connectors)) > MOST_CONNECTORS:
+            allowed = f"at most {MOST_CONNECTORS} words"
+            raise ParameterError("phrase_connectors", allowed, len(set(self.connectors)))
+
+    @property
+    def least_score(self) -> float:
+        """The threshold in use."""
+        return _THRESHOLDS[self.scoring] if self.threshold is None else self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerSettings:
-    """How text becomes tokens; recorded with the workspace, so queries are treated alike.
+    """How text becomes tokens; saved with the workspace, so that queries are treated alike.
 
     Attributes:
         tokenizer: One of `TOKENIZERS`, of which all but the first are NLTK's, or the name of
-            an installed plug-in (`embedsearch.text.tokenizers.plugins`).
+            an installed plug-in (`embedsearch.text.tokenizers.load_plugin`).
         pattern: The regular expression of a token, for `tokenizer="regexp"` alone; without
             capturing groups, and not one that matches nothing at all. Repeats inside repeats
             can take time without end: it is run as it is given.
@@ -115,14 +186,14 @@ class TokenizerSettings:
         digits: "keep", "zero" (2026 becomes 0000) or "drop" tokens with digits and no letters.
         stop_words: Words left out, already resolved to a sorted tuple of words.
         stem: A Snowball language such as "english", or None.
-        phrases: "default" or "npmi" joins words that often stand together (`new_york`), by
-            that score; None joins none. See `embedsearch.text.phrase_settings`.
+        phrases: "default" or "npmi" joins words that often follow each other (`new_york`), by
+            that score; None joins none. See `PhraseSettings`.
         phrase_min_count: Rarer pairs are no phrases.
         phrase_threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for
             "npmi".
         phrase_passes: Two passes give phrases of up to four words.
-        folding: The version of `fold`, which makes alike what looks alike; 1 is that of
-            workspaces that were made before there were two.
+        folding: The version of the spelling rules (`embedsearch.text.folding.fold`); there is
+            one.
     """
 
     tokenizer: str = "unicode"
@@ -139,29 +210,22 @@ class TokenizerSettings:
     folding: int = FOLDING
 
     def __post_init__(self) -> None:
-        _check_tokenizer(self.tokenizer)
-        check_choice("accents", self.accents, ACCENTS)
-        check_choice("digits", self.digits, DIGITS)
-        if self.folding not in range(1, FOLDING + 1) or isinstance(self.folding, bool):
-            raise ParameterError("folding", f"a version from 1 to {FOLDING}", self.folding)
+        if self.tokenizer not in TOKENIZERS:
+            check("tokenizer", self.tokenizer, Choice(TOKENIZERS + plugin_names()))
+        check_fields(self, {"accents": Choice(ACCENTS), "digits": Choice(DIGITS)})
+        if as_integer(self.folding) != FOLDING:
+            raise ParameterError("folding", f"{FOLDING}, the only version", self.folding)
         if (self.pattern is not None) != (self.tokenizer == "regexp"):
             raise ParameterError(
                 "pattern", 'given with tokenizer="regexp" and only then', self.pattern
             )
         if self.pattern is not None:
             _check_pattern(self.pattern)
-        if self.phrases is not None:
-            _ = self.phrase_settings
+        _ = self.phrase_settings
 
     @property
     def phrase_settings(self) -> PhraseSettings | None:
-        """How phrases are found, or None.
-
-        Raises:
-            ParameterError: A setting of phrases is out of its range.
-        """
-        from embedsearch.text.phrase_settings import PhraseSettings
-
+        """How phrases are found, or None."""
         if self.phrases is None:
             return None
         return PhraseSettings(
@@ -173,9 +237,9 @@ class TokenizerSettings:
 
     def describe(self) -> str:
         """Return one line for people, such as `unicode words, lower case, 174 stop words`."""
-        cut = f"pattern {self.pattern}" if self.pattern else f"{self.tokenizer} words"
+        words = f"pattern {self.pattern}" if self.pattern else f"{self.tokenizer} words"
         case = "lower case" if self.lowercase else "case kept"
-        said = {
+        steps = {
             "accents stripped": self.accents == "strip",
             "digits as 0": self.digits == "zero",
             "numbers dropped": self.digits == "drop",
@@ -183,35 +247,35 @@ class TokenizerSettings:
             f"{self.stem} stems": self.stem is not None,
             "phrases": self.phrases is not None,
         }
-        return ", ".join([cut, case, *(words for words, holds in said.items() if holds)])
+        return ", ".join([words, case, *(step for step, is_done in steps.items() if is_done)])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a manifest."""
-        values = {**asdict(self), "stop_words": list(self.stop_words)}
-        if self.folding == 1:
-            # As the first version was written, so that what was made with it still compares equal.
-            del values["folding"]
-        return values
+        return {**asdict(self), "stop_words": list(self.stop_words)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TokenizerSettings:
-        """Read what `to_json` wrote, in earlier versions too; names of later ones are an error."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ParameterError: A name is unknown, as those of later versions are, or a value wrong.
+        """
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))
-        stop_words = tuple(values.get("stop_words", ()))
-        return cls(**{"folding": 1, **values, "stop_words": stop_words})
+        return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
 
 
-def _check_tokenizer(name: str) -> None:
-    if name in TOKENIZERS:
-        return
-    from embedsearch.text.tokenizers.plugins import plugin_names
+def plugin_names() -> tuple[str, ...]:
+    """Return the names of tokenizers that installed packages offer, sorted."""
+    # Importing it takes 20 ms, and only plug-ins need it.
+    from importlib.metadata import entry_points
 
-    check_choice("tokenizer", name, TOKENIZERS + plugin_names())
+    return tuple(sorted(entry_points(group=PLUGIN_GROUP).names))
 
 
 def _check_pattern(pattern: str) -> None:
+    # NLTK compiles it with these flags.
     try:
         compiled = re.compile(pattern, re.MULTILINE | re.DOTALL)
     except (re.error, RecursionError, OverflowError) as error:
@@ -222,10 +286,10 @@ def _check_pattern(pattern: str) -> None:
         raise ParameterError("pattern", "one that matches no empty text: + in place of *", pattern)
 
 
-def changed(
+def apply_options(
     settings: TokenizerSettings | str, options: Mapping[str, Any], default: TokenizerSettings
 ) -> tuple[TokenizerSettings, dict[str, Any]]:
-    """Apply the options that belong to tokenizing; return the settings and the other options.
+    """Return settings with the options that belong to them applied, and the other options.
 
     Args:
         settings: What to change; the name of a tokenizer alone changes `default`.
@@ -239,17 +303,10 @@ def changed(
     return replace(settings, **given), rest
 
 
-def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Take the options that belong to a kind of settings out of others.
-
-    Args:
-        kind: `ReadSettings` or `TokenizerSettings`.
-        given: Such settings, or None; then they are made of the options.
-        options: By name.
-
-    Returns:
-        The settings, and the other options.
-    """
+def extract_settings(
+    kind: Any, given: Any, options: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return settings, those given or else made of the options for them, and the other options."""
     own, rest = _split(kind, options)
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"
@@ -258,7 +315,6 @@ def taken_out(kind: Any, given: Any, options: Mapping[str, Any]) -> tuple[Any, d
 
 
 def _split(kind: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options that are settings of a kind, and the others."""
     names = {field.name for field in fields(kind)}
     own = {name: value for name, value in options.items() if name in names}
     return own, {name: value for name, value in options.items() if name not in names}

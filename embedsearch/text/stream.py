@@ -1,32 +1,25 @@
 """A corpus as integers on disk: tokenized once, read by every epoch and every encoder.
 
-`tokens.i32` holds one little-endian int32 for each token, the number that its word got when
-it was first seen. The documents and the words stay in memory.
+`tokens.i32` holds one little-endian int32 for each token: its place among the distinct tokens
+(`TokenStream.types`). The bounds of the documents and the types stay in memory.
 """
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedsearch.text.chunks import ChunkEncoder, TokenEncoder
-from embedsearch.text.mapped import release
-from embedsearch.text.numbering import MOST_TYPES, Numbering
-from embedsearch.text.pieces import in_pieces
-from embedsearch.text.stream_writer import StreamWriter
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.text.processing import TextProcessor
 
 TokenArray = NDArray[np.int32]
-_CHUNK = 1 << 18
+_BLOCK = 1 << 18
 
 
 class TokenStream:
@@ -34,9 +27,9 @@ class TokenStream:
 
     Attributes:
         types: Distinct tokens in the order of their first appearance; an empty string, of
-            count 0, stands for tokens that were too rare to be remembered.
+            count 0, is the type of tokens that were too rare to be remembered.
         counts: (len(types),) how often each occurs.
-        numbers: (n,) the record's number of each document.
+        numbers: (n,) the id of each document inside the store.
         ends: (n,) where the tokens of each document end.
         tokens: (total,) int32 indexes into `types`, mapped from disk.
     """
@@ -61,7 +54,7 @@ class TokenStream:
         start = self.ends[place - 1] if place else 0
         return self.tokens[start : self.ends[place]]
 
-    def blocks(self, size: int = _CHUNK) -> Iterator[tuple[slice, TokenArray, IntVector]]:
+    def blocks(self, size: int = _BLOCK) -> Iterator[tuple[slice, TokenArray, IntVector]]:
         """Yield runs of whole documents of about `size` tokens.
 
         Yields:
@@ -77,62 +70,23 @@ class TokenStream:
             first, start = last, int(bounds[-1])
 
 
-def write_texts(
-    folder: Path,
-    documents: Iterable[tuple[int, str]],
-    processor: TextProcessor,
-    progress: Progress | None = None,
-    *,
-    most_types: int = MOST_TYPES,
-) -> TokenStream:
-    """Tokenize (number, text) pairs into `folder` and return the stream, mapped.
-
-    Memory does not grow with the length of the text: distinct tokens are forgotten where there
-    are too many (`embedsearch.text.numbering`), and their places in the stream then have a
-    type that is an empty string. About 200 bytes are needed for a distinct token.
-
-    Args:
-        folder: Where the stream is written.
-        documents: Read once. A long one is taken in pieces where the tokenizer allows it.
-        processor: How text becomes tokens.
-        progress: Is told where tokens were forgotten.
-        most_types: Distinct tokens that are remembered at a time.
-    """
-    numbering, edges = Numbering(most_types), processor.edges
-    if edges is None:
-        writer = StreamWriter(tokens_path(folder), TokenEncoder(processor.process, numbering))
-        writer.write((number, (text,)) for number, text in documents)
-    else:
-        writer = StreamWriter(tokens_path(folder), ChunkEncoder(processor, edges, numbering))
-        writer.write((number, in_pieces(text, edges)) for number, text in documents)
-    if progress is not None and numbering.threshold:
-        progress.note(
-            f"more than {most_types:,} distinct words: on the way, those with a count of up to "
-            f"{numbering.threshold:,} were forgotten"
-        )
-    return _opened(folder, writer)
-
-
-def write_stream(folder: Path, documents: Iterable[tuple[int, list[str]]]) -> TokenStream:
-    """Write (number, tokens) pairs into `folder` and return the stream, mapped."""
-    encoder: TokenEncoder[list[str]] = TokenEncoder(list, Numbering())
-    writer = StreamWriter(tokens_path(folder), encoder)
-    writer.write((number, (tokens,)) for number, tokens in documents)
-    return _opened(folder, writer)
-
-
-def _opened(folder: Path, writer: StreamWriter[Any]) -> TokenStream:
-    numbering = writer.encoder.numbering
-    types = numbering.types()
-    return TokenStream(folder, types, numbering.counts[: len(types)], writer.documents)
-
-
 def tokens_path(folder: Path) -> Path:
     """Return where the tokens of a stream are."""
     return folder / "tokens.i32"
 
 
+def release(array: NDArray[Any]) -> None:
+    """Free the pages of a mapped file that were read; a later read loads them again.
+
+    Otherwise a process holds as much of a file as memory allows, and looks as large.
+    """
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def _mapped(path: Path) -> TokenArray:
+    # An empty file cannot be mapped.
     if path.stat().st_size == 0:
         return np.empty(0, dtype=np.int32)
     return np.memmap(path, dtype="<i4", mode="r")

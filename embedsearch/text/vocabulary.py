@@ -73,13 +73,13 @@ def _bad_line(text: str) -> int:
 def select(
     tokens: Sequence[str], counts: IntVector, min_count: int, max_final_vocab: int | None = None
 ) -> tuple[Vocabulary, IntVector]:
-    """Keep the frequent words and say where each token goes.
+    """Keep the frequent words, and return which row each token has.
 
     Args:
         tokens: Distinct tokens in the order of their first appearance.
         counts: (len(tokens),) their occurrences.
         min_count: Rarer words are left out.
-        max_final_vocab: At most so many words are kept, the most frequent.
+        max_final_vocab: The most words that are kept, the most frequent ones.
 
     Returns:
         The vocabulary, and for each token its row in it, or -1.

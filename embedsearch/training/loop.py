@@ -16,7 +16,7 @@ import numpy as np
 from embedsearch._errors import ParameterError
 from embedsearch.kernels.rounds import merge_rounds
 from embedsearch.kernels.sampling import stream_key
-from embedsearch.text.mapped import release
+from embedsearch.text.stream import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
 

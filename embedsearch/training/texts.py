@@ -7,11 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.text.phrase_learning import with_phrases
-from embedsearch.text.phrases import PhraseTable
+from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.processing import TextProcessor
-from embedsearch.text.settings import TokenizerSettings, changed
-from embedsearch.text.stream import write_texts
+from embedsearch.text.settings import TokenizerSettings, apply_options
+from embedsearch.text.stream_writer import write_texts
 from embedsearch.training.base import Callback, Hooks, TrainedModel
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import train_word_vectors
@@ -47,7 +46,7 @@ def train_texts(
         CorpusTooSmallError: Fewer than two words are frequent enough.
         ParameterError: A parameter is unknown or out of range.
     """
-    cutting, options = changed(tokenizer or "unicode", parameters, TokenizerSettings())
+    cutting, options = apply_options(tokenizer or "unicode", parameters, TokenizerSettings())
     hooks = Hooks(callbacks=callbacks, start=start)
     listener = progress or SilentProgress()
     return learn_texts(texts, trainer, cutting, training_settings(**options), listener, hooks)[0]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.evaluation.base import Report
     from embedsearch.store.documents import Changes
-    from embedsearch.text.corpora.catalogue import CorpusEntry, get_corpus, list_corpora
-    from embedsearch.text.reading.notices import LeftOut
+    from embedsearch.text.corpora import CorpusEntry, get_corpus, list_corpora
+    from embedsearch.text.processing import resolve_stop_words
     from embedsearch.text.settings import (
         ACCENTS,
         CONFLICTS,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ReadSettings,
         TokenizerSettings,
     )
-    from embedsearch.text.stop_words import resolve_stop_words
+    from embedsearch.text.source_stream import LeftOut
     from embedsearch.training.base import TrainingReport
     from embedsearch.training.trainers import TRAINERS
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
@@ -52,8 +52,8 @@ _HOMES = {
     "embedsearch._progress": ("Progress",),
     "embedsearch.evaluation.base": ("Report",),
     "embedsearch.store.documents": ("Changes",),
-    "embedsearch.text.corpora.catalogue": ("CorpusEntry", "get_corpus", "list_corpora"),
-    "embedsearch.text.reading.notices": ("LeftOut",),
+    "embedsearch.text.corpora": ("CorpusEntry", "get_corpus", "list_corpora"),
+    "embedsearch.text.source_stream": ("LeftOut",),
     "embedsearch.text.settings": (
         "ACCENTS",
         "CONFLICTS",
@@ -64,7 +64,7 @@ _HOMES = {
         "ReadSettings",
         "TokenizerSettings",
     ),
-    "embedsearch.text.stop_words": ("resolve_stop_words",),
+    "embedsearch.text.processing": ("resolve_stop_words",),
     "embedsearch.training.base": ("TrainingReport",),
     "embedsearch.training.trainers": ("TRAINERS",),
     "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),

@@ -16,7 +16,7 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import Changes, DocumentStore
 from embedsearch.store.ingesting import ingest
-from embedsearch.text.settings import ReadSettings, TokenizerSettings, taken_out
+from embedsearch.text.settings import ReadSettings, TokenizerSettings, extract_settings
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.sources import Sources
@@ -99,7 +99,7 @@ def build(
     from embedsearch.workspace.requests import check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
-    read, options = taken_out(ReadSettings, read, options)
+    read, options = extract_settings(ReadSettings, read, options)
     tokenizer, options = tokenizer_settings(tokenizer, options)
     check_options(trainer, tokenizer, options)
     reading, changes = Sources(sources, read, listener, stdin), list[Changes]()
@@ -345,4 +345,4 @@ def tokenizer_settings(
     """Complete the settings of tokenizing by options; return them and the other options."""
     if isinstance(given, str):
         given, options = None, {**options, "tokenizer": given}
-    return taken_out(TokenizerSettings, given, options)
+    return extract_settings(TokenizerSettings, given, options)

@@ -23,7 +23,7 @@ from embedsearch.search.term_vectors import TermVectors, known_vectors, trained_
 from embedsearch.search.terms import StreamTerms
 from embedsearch.search.trial import learn_fusion
 from embedsearch.text.processing import TextProcessor
-from embedsearch.text.stream import write_texts
+from embedsearch.text.stream_writer import write_texts
 from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import ParameterError
 from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.text.settings import TokenizerSettings, changed
+from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
@@ -51,7 +51,7 @@ def take_vectors(
     fitting = fitting_tokenizer(imported.model.vectors)
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
-    settings, _ = changed(tokenizer or fitting, cutting, fitting)
+    settings, _ = apply_options(tokenizer or fitting, cutting, fitting)
     number = import_generation(layout, store, imported, settings, search, index, progress)
     return number, settings
 
@@ -63,7 +63,7 @@ def _divided(
     names = {field.name for field in fields(LoadOptions)}
     reading = LoadOptions(**{name: value for name, value in options.items() if name in names})
     cutting = {name: value for name, value in options.items() if name not in names}
-    settings, unknown = changed(tokenizer or "unicode", cutting, TokenizerSettings())
+    settings, unknown = apply_options(tokenizer or "unicode", cutting, TokenizerSettings())
     if unknown:
         raise ParameterError("options", "those of LoadOptions and TokenizerSettings", unknown)
     if settings.phrases is not None:

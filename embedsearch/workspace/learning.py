@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import StorageError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.search.settings import SearchSettings, changed_search
-from embedsearch.text.settings import FOLDING, changed
+from embedsearch.text.settings import FOLDING, apply_options
 from embedsearch.vectors.encoders.absent import check_present
 from embedsearch.workspace.indexing import IndexSettings, changed_index, index_options
 from embedsearch.workspace.state import State
@@ -200,7 +200,7 @@ class LearningWorkspace(VectorWorkspace):
 
         # An update goes on from words that were folded as they were.
         before = self.tokenizer if update else replace(self.tokenizer, folding=FOLDING)
-        tokenizer, options = changed(tokenizer or before, parameters, before)
+        tokenizer, options = apply_options(tokenizer or before, parameters, before)
         search, options = search_options(options, self._search_settings)
         index, options = index_options(options, self._index_settings)
         request = training_request(

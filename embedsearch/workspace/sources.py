@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from embedsearch._errors import ParameterError
-from embedsearch.text.base import Found
-from embedsearch.text.corpora.catalogue import get_corpus
-from embedsearch.text.reading.naming import CORPUS, Arrival, Source
-from embedsearch.text.reading.sources import Reading
+from embedsearch.text.corpora import get_corpus
+from embedsearch.text.source_files import CORPUS, Source, SourcedDocument
+from embedsearch.text.source_stream import ReadDocument
+from embedsearch.text.sources import SourceReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from embedsearch._errors import InputError
     from embedsearch._progress import Progress
-    from embedsearch.text.reading.notices import LeftOut
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import LeftOut
 
 
 class Sources:
     """All that the user names in one call; `corpus:NAME` is read as the catalogue says.
 
-    Iterate it once; see `embedsearch.text.reading.sources.Reading`.
+    Iterate it once; see `embedsearch.text.sources.SourceReader`.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Sources:
         self._corpora = [str(each) for each in named if str(each).startswith(CORPUS)]
         plain = [each for each in named if not str(each).startswith(CORPUS)]
         self._progress = progress
-        self._reading = Reading(plain, read, progress, stdin) if plain else None
+        self._reading = SourceReader(plain, read, progress, stdin) if plain else None
         self._of_corpus = False
 
-    def __iter__(self) -> Iterator[Arrival]:
+    def __iter__(self) -> Iterator[SourcedDocument]:
         """Yield each document with the source that it is from."""
         self._of_corpus = True
         for path in dict.fromkeys(self._corpora):
             name = path[len(CORPUS) :]
             source = Source(path, path, name)
             for document in get_corpus(name).documents(self._progress):
-                yield Arrival(Found(document), source)
+                yield SourcedDocument(ReadDocument(document), source)
         self._of_corpus = False
         if self._reading is not None:
             yield from self._reading

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch.search.encoding import full_text
-from embedsearch.text.phrase_learning import with_phrases
-from embedsearch.text.phrases import PhraseTable
+from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.processing import TextProcessor
-from embedsearch.text.stream import TokenStream, write_texts
+from embedsearch.text.stream_writer import write_texts
 from embedsearch.workspace.publishing import temporary_folder
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.text.stream import TokenStream
     from embedsearch.workspace.layout import Layout
 
 

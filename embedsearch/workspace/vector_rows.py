@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import ParameterError, SourceError, SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.readers.json_values import broken_json
-from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.values import lifted, plain_value, sound, text_value
-from embedsearch.text.reading.walking import unreadable
+from embedsearch.text.readers.json import broken_json
+from embedsearch.text.records import flatten_metadata, plain_value, replace_surrogates, text_value
+from embedsearch.text.source_files import unreadable
+from embedsearch.text.source_stream import SourceStream
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -88,7 +88,7 @@ def _of_file(path: Path, first: int) -> Iterator[Row]:
 
 
 def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Row]:
-    source = Opened(name, file, path)
+    source = SourceStream(name, file, path)
     lines = ((number, line) for number, line in source.lines() if line.strip())
     for row, (number, line) in enumerate(lines, first):
         record = _record(name, number, line)
@@ -96,7 +96,11 @@ def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Ro
         document = Document(
             _text(name, number, "id", id_).strip(),
             _text(name, number, "text", record.get("text")),
-            {sound(key): plain_value(record[key]) for key in record if key not in _OWN},
+            {
+                replace_surrogates(key): plain_value(record[key])
+                for key in record
+                if key not in _OWN
+            },
             _text(name, number, "title", record.get("title")).strip(),
         )
         yield Row(document, f"line {number}", set(record) <= set(_IDS))
@@ -112,7 +116,7 @@ def _record(name: str, number: int, line: str) -> Mapping[str, Any]:
         raise SourceFormatError(name, f"JSON beyond limits: {error}", number) from error
     if not isinstance(value, Mapping):
         raise SourceFormatError(name, 'is no JSON object, such as {"id": "a"}', number)
-    return lifted(value)
+    return flatten_metadata(value)
 
 
 def _text(name: str, number: int, field: str, value: object) -> str:

@@ -211,11 +211,11 @@ class Workspace(KeptWorkspace):
             DuplicateIdError: An id is taken, and `on_conflict` is "error".
         """
         from embedsearch.store.ingesting import ingest
-        from embedsearch.text.settings import ReadSettings, taken_out
+        from embedsearch.text.settings import ReadSettings, extract_settings
         from embedsearch.workspace.sources import Sources
 
         self._check_writable()
-        read, rest = taken_out(ReadSettings, read, settings)
+        read, rest = extract_settings(ReadSettings, read, settings)
         if rest:
             raise ParameterError("settings", "those of ReadSettings", sorted(rest))
         listener = progress or SilentProgress()

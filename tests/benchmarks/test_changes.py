@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import embedsearch as es
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,7 +21,7 @@ from embedsearch.search.passages import all_pieces, split
 from embedsearch.search.space import Spreads, fit_space
 from embedsearch.search.term_vectors import known_vectors
 from embedsearch.search.terms import TermDocuments, Terms
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.vectors.encoders.checked import CheckedEncoder
 from embedsearch.vectors.sparse import TermStatistics
 

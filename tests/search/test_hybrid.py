@@ -15,7 +15,7 @@ from embedsearch.index.lexical import LexicalIndex, LexicalQuery
 from embedsearch.search.fusion import PLAIN, Fusion
 from embedsearch.search.hybrid import HybridSearch, Ranking
 from embedsearch.search.latent_index import LatentIndex
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 MODES = ("auto", "hybrid", "latent")
 EVERY = (*MODES, "rrf")

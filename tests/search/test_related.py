@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import embedsearch as es
 from embedsearch.search import related
 from embedsearch.search.related import UNLIKE, likeness
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 
 @pytest.fixture(scope="module")

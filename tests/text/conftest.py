@@ -12,8 +12,8 @@ import pytest
 
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
-from embedsearch.text.reading.sources import read_sources
 from embedsearch.text.settings import ReadSettings
+from embedsearch.text.sources import read_sources
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 from embedsearch._errors import EmbedSearchError
 from embedsearch._progress import SilentProgress
-from embedsearch.text.reading.sources import read_sources
+from embedsearch.text.sources import read_sources
 from embedsearch.text.settings import ReadSettings
 
 def read(path):

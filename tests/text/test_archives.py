@@ -13,11 +13,11 @@ import pytest
 import embedsearch as es
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
-from embedsearch.text.reading.archives import members
-from embedsearch.text.reading.byte_streams import read_up_to
-from embedsearch.text.reading.opening import Opened
-from embedsearch.text.reading.sources import Reading
+from embedsearch.text.archives import members
+from embedsearch.text.byte_streams import read_up_to
 from embedsearch.text.settings import ReadSettings
+from embedsearch.text.source_stream import SourceStream
+from embedsearch.text.sources import SourceReader
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -64,13 +64,13 @@ PACKED = {
 }
 
 
-def opened(data: bytes) -> Opened:
-    return Opened("x", io.BytesIO(data))
+def opened(data: bytes) -> SourceStream:
+    return SourceStream("x", io.BytesIO(data))
 
 
 def left_out(path: Path, **settings: object) -> tuple[list[str], list[str]]:
     """Return the texts of a source, and what was left out of it."""
-    reading = Reading([path], ReadSettings(**settings), SilentProgress())  # type: ignore[arg-type]
+    reading = SourceReader([path], ReadSettings(**settings), SilentProgress())  # type: ignore[arg-type]
     texts = [arrival.document.text for arrival in reading]
     return texts, [f"{each.file}: {each.reason}" for each in reading.left_out]
 

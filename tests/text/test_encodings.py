@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
-from embedsearch.text.reading.encodings import Repairs, decoded, detect_encoding
+from embedsearch.text.encodings import Repairs, decoded, detect_encoding
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]

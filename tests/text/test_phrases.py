@@ -13,14 +13,12 @@ from hypothesis import given, settings, strategies as st
 
 from embedsearch import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
-from embedsearch.text import phrase_rewriting
-from embedsearch.text.corpora.catalogue import get_corpus
-from embedsearch.text.phrase_learning import find_phrases
-from embedsearch.text.phrase_settings import CONNECTORS, PhraseSettings
-from embedsearch.text.phrases import Phrase, PhraseTable
+from embedsearch.text.corpora import get_corpus
+from embedsearch.text.phrases import Phrase, PhraseTable, find_phrases, rewrite
 from embedsearch.text.processing import TextProcessor
-from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.stream import TokenStream, write_stream, write_texts
+from embedsearch.text.settings import CONNECTORS, PhraseSettings, TokenizerSettings
+from embedsearch.text.stream import TokenStream
+from embedsearch.text.stream_writer import write_stream, write_texts
 
 Corpus = list[list[str]]
 OF_THE = ("of", "the")
@@ -70,7 +68,7 @@ def test_scores_and_joined_text_are_gensims(
     assert all(phrase.count == rival.vocab[phrase.joined] for phrase in table.passes[0])
     joined = [rival[words] for words in articles]
     (tmp_path / "joined").mkdir()
-    assert read(table.rewrite(stream, tmp_path / "joined")) == joined
+    assert read(rewrite(table, stream, tmp_path / "joined")) == joined
     assert [table.apply(words) for words in articles] == joined
 
 
@@ -108,19 +106,15 @@ def test_a_stream_and_a_list_are_joined_alike(
         passes=2,
         connectors=connectors,
     )
-    usual, phrase_rewriting.STRETCH = phrase_rewriting.STRETCH, size
-    try:
-        with TemporaryDirectory() as first, TemporaryDirectory() as second:
-            stream = write_stream(Path(first), ((9 + i, d) for i, d in enumerate(corpus)))
-            table = find_phrases(stream, wanted)
-            joined = table.rewrite(stream, Path(second))
-            expected = [table.apply(words) for words in corpus]
-            assert read(joined) == expected
-            counts = {w: c for w, c in zip(joined.types, joined.counts.tolist()) if c}
-            assert counts == Counter(chain(*expected))
-            assert joined.numbers.tolist() == stream.numbers.tolist()
-    finally:
-        phrase_rewriting.STRETCH = usual
+    with TemporaryDirectory() as first, TemporaryDirectory() as second:
+        stream = write_stream(Path(first), ((9 + i, d) for i, d in enumerate(corpus)))
+        table = find_phrases(stream, wanted, stretch=size)
+        joined = rewrite(table, stream, Path(second), stretch=size)
+        expected = [table.apply(words) for words in corpus]
+        assert read(joined) == expected
+        counts = {w: c for w, c in zip(joined.types, joined.counts.tolist()) if c}
+        assert counts == Counter(chain(*expected))
+        assert joined.numbers.tolist() == stream.numbers.tolist()
 
 
 def test_phrases_do_not_span_documents(tmp_path: Path) -> None:
@@ -218,10 +212,10 @@ def test_forgotten_words_are_in_no_phrase(tmp_path: Path) -> None:
     texts = [(i, f"rare{i} new york other{i} new york") for i in range(50_000)]
     (tmp_path / "joined").mkdir()
     processor = TextProcessor(TokenizerSettings())
-    stream = write_texts(tmp_path, texts, processor, most_types=30_000)
+    stream = write_texts(tmp_path, texts, processor, max_types=30_000)
     assert "" in stream.types
     table = find_phrases(stream, PhraseSettings(min_count=1, threshold=0.0))
-    joined = table.rewrite(stream, tmp_path / "joined")
+    joined = rewrite(table, stream, tmp_path / "joined")
     assert all(all(phrase.words) for phrase in table.passes[0])
     assert "new_york" in {phrase.joined for phrase in table.passes[0]}
     assert joined.counts[[not word for word in joined.types]].sum() == 0

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 from nltk.stem.snowball import SnowballStemmer
 
-from embedsearch._errors import ParameterError
+from embedsearch._errors import ParameterError, SourceFormatError, SourceNotFoundError
 from embedsearch._progress import SilentProgress
-from embedsearch.text import processing
-from embedsearch.text.corpora.catalogue import get_corpus
-from embedsearch.text.processing import TextProcessor
+from embedsearch.text.corpora import get_corpus
+from embedsearch.text.processing import TextProcessor, resolve_stop_words
 from embedsearch.text.settings import ACCENTS, DIGITS, TokenizerSettings
-from embedsearch.text.stop_words import resolve_stop_words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 SETTINGS = st.builds(
     TokenizerSettings,
@@ -112,9 +115,8 @@ def test_an_unknown_stem_lists_the_languages() -> None:
         TextProcessor(TokenizerSettings(stem="klingon"))
 
 
-def test_more_types_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processing, "CACHED_TYPES", 3)
-    processor = TextProcessor(TokenizerSettings(stem="english"))
+def test_more_types_than_are_remembered_change_nothing() -> None:
+    processor = TextProcessor(TokenizerSettings(stem="english"), cached_types=3)
     assert processor.process("cats dogs birds bees cats") == ["cat", "dog", "bird", "bee", "cat"]
 
 
@@ -146,3 +148,34 @@ def test_a_query_word_is_normalised_without_importing_anything_heavy() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_language_is_known_by_name_and_by_code() -> None:
+    words = resolve_stop_words("English")
+    assert words == resolve_stop_words("en")
+    assert {"the", "and", "don't"} <= set(words)
+    assert {"der", "und"} <= set(resolve_stop_words("german"))
+
+
+def test_words_are_folded_sorted_and_unique() -> None:
+    assert resolve_stop_words(["The", "a", " don\u2019t ", "the", ""]) == ("a", "don't", "the")
+    assert resolve_stop_words(None) == ()
+
+
+def test_a_file_has_a_word_on_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "stop.txt"
+    path.write_text("\ufeffThe\n\nund\r\n", encoding="utf-8")
+    assert resolve_stop_words(f"@{path}") == ("the", "und")
+
+
+def test_an_unknown_language_lists_the_known_ones() -> None:
+    with pytest.raises(ParameterError, match=r"@FILE.*english.*got 'klingon'"):
+        resolve_stop_words("klingon")
+
+
+def test_a_missing_or_a_binary_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFoundError, match=r"gone\.txt"):
+        resolve_stop_words(f"@{tmp_path / 'gone.txt'}")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(SourceFormatError, match="UTF-8"):
+        resolve_stop_words(f"@{tmp_path / 'binary.txt'}")

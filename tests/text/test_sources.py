@@ -21,8 +21,8 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import SilentProgress, Task
 from embedsearch._types import Document
-from embedsearch.text.reading.sources import Reading, read_sources
 from embedsearch.text.settings import FORMATS, ReadSettings
+from embedsearch.text.sources import SourceReader, read_sources
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -263,7 +263,7 @@ def test_a_file_of_a_folder_that_changes_or_goes_away_is_left_out(put: Put, tmp_
     put("docs/a.txt", "text")
     late = put("docs/b.txt", "text")
     growing, progress = put("docs/c.txt", "one\ntwo\n"), SilentProgress()
-    reading = Reading([tmp_path / "docs"], ReadSettings(split="line"), progress)
+    reading = SourceReader([tmp_path / "docs"], ReadSettings(split="line"), progress)
     documents = iter(reading)
     assert next(documents).first_id() == "docs/a.txt:1"
     late.unlink()

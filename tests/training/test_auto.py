@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from embedsearch._progress import SilentProgress
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.settings import LITTLE_TEXT, TrainingSettings, fit_auto
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedsearch.text.stream import write_stream
+from embedsearch.text.stream_writer import write_stream
 from embedsearch.text.vocabulary import select
 from embedsearch.training.corpus import Corpus, EncodedCorpus, encode
 

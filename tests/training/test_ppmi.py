@@ -15,7 +15,7 @@ import pytest
 from embedsearch._errors import ParameterError
 from embedsearch.kernels.cooccurrence import Sparse
 from embedsearch.kernels.products import times, transposed_times
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import TokenStream

@@ -14,7 +14,7 @@ from gensim.models import Word2Vec as GensimWord2Vec
 
 import embedsearch as es
 from embedsearch._progress import SilentProgress
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.training.base import EpochReport, Hooks, TrainedModel, TrainingReport
 
 Train = Callable[..., tuple[TrainedModel, TrainingReport]]

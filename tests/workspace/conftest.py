@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 # Read once, when the client of the hub is imported by whichever test comes first.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -12,7 +12,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 # Before 0.10 model2vec leaves files open.
 pytestmark = pytest.mark.filterwarnings(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 TEXTS: dict[str, Callable[[int], str]] = {
     "distinct words": lambda n: "galaxy " + " ".join(f"q{n}w{i}" for i in range(n)),

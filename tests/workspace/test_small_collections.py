@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import embedsearch as es
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 

@@ -351,39 +351,6 @@ def test_what_could_not_be_read_is_not_gone(
     assert add("docs", prune=True).endswith("4 vanished, 4 pruned, 2 left_out")
 
 
-def test_an_older_workspace_knows_its_documents_again(
-    put: Put, tmp_path: Path, notes: list[str]
-) -> None:
-    path = tmp_path / "old.es"
-    old = {"notes.txt": "bridges", "sub/rows.csv:1": "row", "1": "one", "-:1": "line", "x": "own"}
-    with es.create(path) as ws:
-        ws.add([Document(id, text) for id, text in old.items()])
-    with closing(sqlite3.connect(path / "documents.sqlite")) as connection:
-        for table in ("sources", "origins", "origins_since"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.commit()
-    assert record_faults(path / "documents.sqlite") == []
-    with es.open(path) as ws:
-        assert ws.documents.source("1") is None
-    put("A/notes.txt", "longer bridges")
-    put("A/sub/rows.csv", "text\nrow\nnew\n")
-    put("ids.csv", "id,text\n1,one\n")
-    with es.open(path, "w") as ws:
-        progress = SilentProgress()
-        changes = ws.add_sources(["A", "ids.csv"], progress=progress)
-        assert (changes.added, changes.updated, changes.unchanged) == (1, 1, 2)
-        assert any("1 document of an earlier version" in note for note in progress.notes)
-        for text, added in (("line\n", 0), ("other\n", 1)):
-            read = es.ReadSettings(split="line")
-            stdin = io.BytesIO(text.encode())
-            assert ws.add_sources("-", read=read, stdin=stdin).added == added
-        put("B/notes.txt", "tunnels")
-        assert ws.add_sources("B").added == 1
-        assert {"notes.txt", "A/sub/rows.csv:2", "B/notes.txt"} <= set(ws.documents)
-        assert {**old, "notes.txt": "longer bridges"}.items() <= texts(ws).items()
-    assert record_faults(path / "documents.sqlite") == []
-
-
 def test_names_that_are_no_utf_8_are_two_files(ws: es.Workspace, put: Put, add: Add) -> None:
     folder = os.fsencode(put("docs/a.txt", "plain").parent)
     for name in (b"\xff.txt", b"\xfe.txt", b"\\xff.txt"):

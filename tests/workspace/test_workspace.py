@@ -9,7 +9,7 @@ import pytest
 from gensim.models import KeyedVectors
 
 import embedsearch as es
-from embedsearch.text.corpora.planted import PlantedCorpus
+from embedsearch.text.corpora import PlantedCorpus
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,9 @@ from embedsearch.index.lexical.languages import (
     snowball_language,
     stop_word_languages,
 )
-from embedsearch.text.processing import CACHED_TYPES, TextProcessor
+from embedsearch.text.folding import strip_accents
+from embedsearch.text.processing import CACHED_TYPES, TextProcessor, resolve_stop_words
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.stop_words import resolve_stop_words
-from embedsearch.text.tokenizers.folding import strip_accents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from embedsearch.text.stop_words import resolve_stop_words
+from embedsearch.text.processing import resolve_stop_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def snowball_language(language: str) -> str | None:
 
 
 def _sample(texts: Iterable[str]) -> Counter[str]:
-    from embedsearch.text.tokenizers.unicode import UnicodeTokenizer
+    from embedsearch.text.tokenizers import UnicodeTokenizer
 
     tokenize = UnicodeTokenizer().tokenize
     counts: Counter[str] = Counter()

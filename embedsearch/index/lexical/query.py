@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import HOLE
-from embedsearch.text.tokenizers.folding import fold
+from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
         QueryError: There is no word in it, or there are only excluded ones.
     """
     reading = _Reading(analyzer)
-    plain = _MARKED.sub(reading.take, fold(text, analyzer.settings.folding).translate(_QUOTES))
+    plain = _MARKED.sub(reading.take, fold(text).translate(_QUOTES))
     reading.take_words(plain)
     if not (reading.words or reading.phrases or reading.stops):
         raise QueryError(_complaint(text, bool(reading.excluded)))

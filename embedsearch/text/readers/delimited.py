@@ -1,46 +1,71 @@
-"""CSV and TSV tables, whose first row names the columns."""
+"""CSV and TSV tables, whose first row names the columns, however they are written.
+
+Delimiter and quotation marks are detected in the first rows. Every way of writing that the sample
+may be in is tried. It is as good as the rows under it fit the header, and then as their cells look
+like something by themselves: numbers, dates, names, nothing that still has quotation marks around
+it (after van den Burg, Nazábal and Sutton 2019, "Wrangling messy CSV files by detecting row and
+type patterns").
+"""
 
 from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.readers.dialects import (
-    NO_DELIMITER,
-    Dialect,
-    Layout,
-    detect_layout,
-    trimmed,
+from embedsearch._messages import counted
+from embedsearch.text.records import (
+    ID_NAMES,
+    TEXT_NAMES,
+    TITLE_NAMES,
+    Record,
+    RecordKind,
+    cell_value,
+    read_records,
 )
-from embedsearch.text.reading.columns import ID_NAMES, TEXT_NAMES, TITLE_NAMES
-from embedsearch.text.reading.notices import counted
-from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened
-from embedsearch.text.reading.records import Record, RecordKind, found_in_records
-from embedsearch.text.reading.values import cell_value
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from embedsearch.text.base import Found
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import ReadDocument
 
+# A longer cell is data, not the name of a column.
 _LONG_NAME = 80
-_LOOKED_AT = 2**18
-_FEW_LINES, _LINES_LOOKED_AT = 4, 100
+_SAMPLE = 2**18
+# A cell of up to four lines is common. Of a longer one, so many lines are compared with rows.
+_FEW_LINES, _LINES_COMPARED = 4, 100
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")
-_SPOKEN = {
+_DELIMITER_NAMES = {
     ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"
 }  # fmt: skip
 
+_DELIMITERS = ",;\t|"
+# A noncharacter: no text holds it, so that every line is one cell.
+_NO_DELIMITER = "\U0010ffff"
 
-def read_csv(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+_SAMPLE_ROWS = 500
+# What Excel writes and reads before the header.
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
+_BLANK = re.compile(r'[\s,;|"]*')
+_BACKSLASH = re.compile(r'\\(["\\]?)')
+_PADDED_QUOTE = re.compile(r'[,;|\t] +"|" +(?:[,;|\t\n]|\Z)')
+# Whole numbers and decimals with point or comma, dates, times, and words without spaces.
+_TYPED = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|\d+(?:[-/.:]\d+)+(?:[T ][\d:.]+Z?)?|[\w.@+-]+|")
+# In prose a space follows each of these marks; in a table it rarely does.
+_PROSE_COMMA = re.compile(r"[,;|]\s")
+
+
+def read_csv(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield a document for each row; the delimiter is that of the settings, or is detected."""
     return _read(source, settings, None, ",")
 
 
-def read_tsv(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_tsv(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield a document for each row; cells are separated by tabs, or as the settings say.
 
     Quotation marks around cells are removed if they are used as in CSV, and are text if not.
@@ -49,8 +74,8 @@ def read_tsv(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 
 
 def _read(
-    source: Opened, settings: ReadSettings, default: str | None, usual: str
-) -> Iterator[Found]:
+    source: SourceStream, settings: ReadSettings, default: str | None, usual: str
+) -> Iterator[ReadDocument]:
     # The limit is one for the whole process; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), DOCUMENT_LIMIT))
     layout = _layout(source, settings, default)
@@ -62,19 +87,19 @@ def _read(
     if not _header_rank(cells, settings):
         reason = "its first row does not name columns; add such a row"
         raise SourceFormatError(source.name, reason, line)
-    _say(source, layout, usual)
+    _report(source, layout, usual)
     names = _unique(cells)
     # A spreadsheet's empty columns at the end are columns only if there is something in them.
     shown = names[: max(len(trimmed(cells)), min(layout.width, len(names)))]
     records = enumerate(_records(source, names, len(shown), rows), 1)
     kind = RecordKind("row", cell_value, shown)
-    yield from found_in_records(source, records, kind, settings)
+    yield from read_records(source, records, kind, settings)
 
 
-def _layout(source: Opened, settings: ReadSettings, default: str | None) -> Layout:
+def _layout(source: SourceStream, settings: ReadSettings, default: str | None) -> Layout:
     head = source.head(settings.encoding).lstrip("\ufeff")
-    lines = re.split("\r\n?|\n", head[:_LOOKED_AT])
-    whole = source.whole and len(head) <= _LOOKED_AT
+    lines = re.split("\r\n?|\n", head[:_SAMPLE])
+    whole = source.is_complete and len(head) <= _SAMPLE
     if not whole and len(lines) > 1:
         lines.pop()
     return detect_layout(
@@ -86,68 +111,70 @@ def _layout(source: Opened, settings: ReadSettings, default: str | None) -> Layo
     )
 
 
-def _say(source: Opened, layout: Layout, usual: str) -> None:
+def _report(source: SourceStream, layout: Layout, usual: str) -> None:
     delimiter = layout.dialect.delimiter
-    if delimiter not in (usual, NO_DELIMITER):
-        spoken = _SPOKEN.get(delimiter, repr(delimiter))
+    if delimiter not in (usual, _NO_DELIMITER):
+        separators = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
         kind = "with another delimiter than usual"
-        source.notices.few(kind, source.name, f"cells are separated by {spoken}")
+        source.notices.few(kind, source.name, f"cells are separated by {separators}")
     if layout.comments:
         what = counted(layout.comments, "comment line")
-        message = f"passed over {what} before the header"
+        message = f"skipped {what} before the header"
         source.notices.few("with comments before the header", source.name, message)
 
 
 def _rows(
-    source: Opened, settings: ReadSettings, layout: Layout
+    source: SourceStream, settings: ReadSettings, layout: Layout
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield `(line, cells)` of each row that is not empty, by the line on which it begins."""
-    held: list[str] = []
-    lines = _lines(source, settings.encoding, layout.skipped, held)
+    lines_of_row: list[str] = []
+    lines = _lines(source, settings.encoding, layout.skipped, lines_of_row)
     line = layout.skipped + 1
     try:
         for cells in layout.dialect.rows(lines):
             if cells:
                 yield line, cells
-            if len(held) > _FEW_LINES:
-                _doubt(source, layout, line, held)
-            line += len(held)
-            held.clear()
+            if len(lines_of_row) > _FEW_LINES:
+                _doubt(source, layout, line, lines_of_row)
+            line += len(lines_of_row)
+            lines_of_row.clear()
     except csv.Error as error:
-        raise _broken(source, layout.dialect, str(error), line, held) from error
+        raise _broken(source, layout.dialect, str(error), line, lines_of_row) from error
 
 
-def _doubt(source: Opened, layout: Layout, line: int, held: list[str]) -> None:
-    """Note a row whose lines are each a row of its own: a quotation mark may not be closed."""
-    inner = held[1:-1][:_LINES_LOOKED_AT]
+def _doubt(source: SourceStream, layout: Layout, line: int, lines: list[str]) -> None:
+    """Report a row whose lines look like rows: a quotation mark may not be closed."""
+    inner = lines[1:-1][:_LINES_COMPARED]
     widths = {len(next(layout.dialect.rows([text], strict=False), [])) for text in inner}
     if layout.width > 1 and widths == {layout.width}:
-        what = f"lines {line} to {line + len(held) - 1} are one row"
+        what = f"lines {line} to {line + len(lines) - 1} are one row"
         message = f"{what}; is a quotation mark not closed there?"
         source.notices.few("with rows inside a cell", source.name, message)
 
 
-def _lines(source: Opened, encoding: str | None, skipped: int, held: list[str]) -> Iterator[str]:
-    """Yield the lines of a table; those of the row that is being read are also in `held`."""
+def _lines(
+    source: SourceStream, encoding: str | None, skipped: int, row: list[str]
+) -> Iterator[str]:
+    """Yield the lines of a table, and add them to `row`, which has those of the present row."""
     for number, line in source.lines(encoding):
         if number <= skipped:
             continue
         if "\0" in line:
             reason = "holds a NUL character; name the encoding if it is UTF-16, or repair the file"
             raise SourceFormatError(source.name, reason, number)
-        held.append(line)
+        row.append(line)
         yield line
 
 
 def _broken(
-    source: Opened, dialect: Dialect, error: str, line: int, held: list[str]
+    source: SourceStream, dialect: Dialect, error: str, line: int, lines: list[str]
 ) -> SourceFormatError:
     """Return the error for a row that cannot be read, by the line where its open cell begins."""
     if "field limit" in error:
         reason = f"a cell of the row that begins here has more than {DOCUMENT_LIMIT:,} characters"
         return SourceFormatError(source.name, f"{reason}; close its quotation marks", line)
     at_end = "unexpected end" in error
-    before = held if at_end else held[:-1]
+    before = lines if at_end else lines[:-1]
     for cells in dialect.rows(before, strict=False):
         # The last cell goes on to the last of these lines.
         line += len(before) - cells[-1].count("\n") if before else 0
@@ -160,7 +187,7 @@ def _broken(
 
 
 def _records(
-    source: Opened, names: tuple[str, ...], shown: int, rows: Iterator[tuple[int, list[str]]]
+    source: SourceStream, names: tuple[str, ...], shown: int, rows: Iterator[tuple[int, list[str]]]
 ) -> Iterator[Record]:
     for line, row in rows:
         cells = trimmed(row)
@@ -174,7 +201,7 @@ def _records(
 
 
 def _header_rank(cells: list[str], settings: ReadSettings) -> int:
-    """Return 2 where a cell is the known name of a column, 1 where all may be names, else 0."""
+    """Return 2 if a cell is the known name of a column, 1 if all may be names, else 0."""
     known = (*ID_NAMES, *TITLE_NAMES, *TEXT_NAMES, settings.text_column, settings.id_column)
     if any(cell.strip().lower() in known or cell in known for cell in cells):
         return 2
@@ -194,3 +221,244 @@ def _unique(cells: list[str]) -> tuple[str, ...]:
             name = f"{name}.{number}"
         names[name] = None
     return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    r"""How the rows of a table are written.
+
+    Attributes:
+        delimiter: Stands between cells; `_NO_DELIMITER` if each row is one cell.
+        quote: Stands around cells that hold delimiters or line ends; None if such marks are part
+            of the text.
+        backslash: Whether `\"` is a quotation mark inside a cell, as `""` is.
+        padded: Whether spaces may stand around the quotation marks of a cell.
+    """
+
+    delimiter: str
+    quote: str | None = '"'
+    backslash: bool = False
+    padded: bool = False
+
+    def rows(self, lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
+        """Yield the cells of each row, none for a blank line; may raise `csv.Error`."""
+        if self.backslash:
+            lines = (_BACKSLASH.sub(_only_quotes_escaped, line) for line in lines)
+        if self.padded:
+            behind = re.compile(rf'" +(?={re.escape(self.delimiter)}|\Z)')
+            lines = (behind.sub('"', line) for line in lines)
+        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE}
+        if self.quote is not None:
+            options = {"quotechar": self.quote, "escapechar": "\\" if self.backslash else None}
+        return csv.reader(
+            (f"{line}\n" for line in lines),
+            delimiter=self.delimiter,
+            skipinitialspace=self.padded,
+            strict=strict,
+            **options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The parts of a table.
+
+    Attributes:
+        dialect: How its rows are written.
+        skipped: Lines before the first row: a line `sep=;`, blank ones and comments.
+        comments: How many of them are comments.
+        header: The header, if it is the last of the comments (`#id,text`).
+        width: Cells in the longest row of the sample, without empty ones at its end.
+    """
+
+    dialect: Dialect
+    skipped: int = 0
+    comments: int = 0
+    header: list[str] | None = None
+    width: int = 0
+
+
+def detect_layout(
+    lines: Sequence[str],
+    header_rank: Callable[[list[str]], int],
+    delimiter: str | None = None,
+    usual: str | None = None,
+    *,
+    whole: bool = True,
+) -> Layout:
+    """Return how a table is written.
+
+    Args:
+        lines: The first lines, without line ends.
+        header_rank: How much cells look like the names of columns.
+        delimiter: The delimiter, if it is known.
+        usual: What it is unless the table itself says otherwise; None tries all.
+        whole: Whether these are all lines; if not, the last row may be cut.
+    """
+    stated, skipped, comments = _before_the_header(lines)
+    sample, known = lines[skipped:], delimiter or stated or usual
+    best = _best_trial(sample, header_rank, known, whole)
+    dialect, rows = best.dialect, best.rows
+    header = _commented_header(dialect, comments, rows, header_rank)
+    width = max((len(trimmed(row)) for row in rows), default=0)
+    return Layout(dialect, skipped, len(comments) - (header is not None), header, width)
+
+
+def trimmed(cells: list[str]) -> list[str]:
+    """Return cells without the empty ones at their end, as spreadsheets leave them there."""
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+def _before_the_header(lines: Sequence[str]) -> tuple[str | None, int, list[str]]:
+    """Return the delimiter of a line `sep=`, the number of lines before the header, comments."""
+    stated, skipped = None, 0
+    comments: list[str] = []
+    for line in lines:
+        separator = _SEPARATOR_LINE.fullmatch(line) if stated is None and not comments else None
+        if separator:
+            stated = separator[1]
+        elif line.startswith("#"):
+            comments.append(line)
+        elif not _BLANK.fullmatch(line):
+            return stated, skipped, comments
+        skipped += 1
+    return stated, skipped, comments
+
+
+def _commented_header(
+    dialect: Dialect,
+    comments: list[str],
+    rows: list[list[str]],
+    header_rank: Callable[[list[str]], int],
+) -> list[str] | None:
+    """Return the cells of the last comment if they rather than the first row are names."""
+    if not comments or not rows or len(rows[0]) == 1:
+        return None
+    line = comments[-1]
+    bare = line if line[1:2] == dialect.delimiter else line[1:].lstrip(" ")
+    cells = next(dialect.rows([bare], strict=False), [])
+    fits = len(cells) == len(rows[0]) and header_rank(cells) > header_rank(rows[0])
+    return cells if fits else None
+
+
+def _best_trial(
+    lines: Sequence[str],
+    header_rank: Callable[[list[str]], int],
+    delimiter: str | None,
+    whole: bool,
+) -> _Trial:
+    text = "\n".join(lines)
+    delimiters = [delimiter] if delimiter else [mark for mark in _DELIMITERS if mark in text]
+    trials = _trials(delimiters, lines, text, whole)
+    split = [trial for trial in trials if delimiter or len(trial.header) > 1]
+    if not split:
+        # A lone word above a table is a title, not the name of one column of lines.
+        split = [trial for trial in trials if trial.is_titled_table(header_rank)]
+    # The first of equals: the more usual delimiter, the more usual quotation marks.
+    split = split or _trials([_NO_DELIMITER], lines, text, whole)
+    return max(split, key=lambda trial: (trial.fit(), header_rank(trial.header), trial.form()))
+
+
+def _trials(delimiters: list[str], lines: Sequence[str], text: str, whole: bool) -> list[_Trial]:
+    ways = (dialect for delimiter in delimiters for dialect in _ways(delimiter, text))
+    trials = [_Trial(dialect, lines, whole) for dialect in ways]
+    return [trial for trial in trials if not trial.cuts_quotes]
+
+
+def _ways(delimiter: str, text: str) -> list[Dialect]:
+    """Return the dialects with a delimiter that are worth a trial, the usual one first."""
+    ways = [Dialect(delimiter)]
+    if '"' in text:
+        if _PADDED_QUOTE.search(text):
+            ways.append(Dialect(delimiter, padded=True))
+        if '\\"' in text:
+            ways.append(Dialect(delimiter, backslash=True))
+        ways.append(Dialect(delimiter, None))
+    elif "'" in text:
+        ways.append(Dialect(delimiter, "'"))
+    return ways
+
+
+class _Trial:
+    """A sample read in some dialect."""
+
+    def __init__(self, dialect: Dialect, lines: Sequence[str], whole: bool) -> None:
+        self.dialect = dialect
+        self.rows, self._broken = _sample_rows(dialect, lines, whole)
+        self.header = self.rows[0] if self.rows else []
+
+    @property
+    def cuts_quotes(self) -> bool:
+        """Whether marks that are around cells would become part of the text.
+
+        In TSV alone they often are: there a mark that is never closed is text.
+        """
+        if self.dialect.quote is not None or self.dialect.delimiter == "\t":
+            return False
+        if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in self.header):
+            return True
+        return any(_is_unclosed(cell) for row in self.rows for cell in row)
+
+    def is_titled_table(self, header_rank: Callable[[list[str]], int]) -> bool:
+        """Return whether a header, or rows more regular than prose, follow the first row."""
+        widths = {len(row) for row in self.rows[1:]}
+        if len(widths) != 1 or 1 in widths:
+            return False
+        is_regular = len(self.rows) > 3 and 2 not in widths
+        is_prose = any(_PROSE_COMMA.search(cell) for cell in self.rows[1])
+        return header_rank(self.rows[1]) > 1 or (is_regular and not is_prose)
+
+    def fit(self) -> float:
+        """Return how well the rows fit the header, to a tenth: a few odd rows decide nothing."""
+        if not self.header:
+            return -3.0
+        fits = [_fit(row, len(self.header)) for row in self.rows[1:]]
+        return round((sum(fits) / len(fits) if fits else 1.0) - self._broken, 1)
+
+    def form(self) -> float:
+        """Return how well-formed the cells are."""
+        cells = [cell for row in self.rows for cell in row]
+        return sum(map(_form, cells)) / max(1, len(cells))
+
+
+def _sample_rows(
+    dialect: Dialect, lines: Sequence[str], whole: bool
+) -> tuple[list[list[str]], bool]:
+    """Return the first rows, and whether quotation marks among them do not match."""
+    rows: list[list[str]] = []
+    left = iter(lines)
+    try:
+        rows += (row for row in islice(dialect.rows(left), _SAMPLE_ROWS) if row)
+    except csv.Error:
+        # A cell may be open at the end of a sample that is only the beginning.
+        return rows, whole or next(left, None) is not None
+    return rows, False
+
+
+def _fit(row: list[str], width: int) -> float:
+    if len(row) == width or len(trimmed(row)) <= width < len(row):
+        return 1.0
+    if len(row) > width:
+        return -1.0
+    return 0.5 if len(row) > 1 else 0.0
+
+
+def _form(cell: str) -> float:
+    bare = cell.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
+        return 0.0
+    if _TYPED.fullmatch(bare):
+        return 1.0
+    return 0.5 if cell[:1] != " " else 0.25
+
+
+def _is_unclosed(cell: str) -> bool:
+    return cell.startswith('"') and cell.count('"') % 2 == 1
+
+
+def _only_quotes_escaped(escape: re.Match[str]) -> str:
+    # The csv module drops every backslash that escapes something; those of paths are text.
+    return escape[0] if escape[1] else "\\\\"

@@ -8,21 +8,19 @@ from urllib.parse import unquote
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.readers.html import decode_html
-from embedsearch.text.reading.columns import chosen_metadata
-from embedsearch.text.reading.markup import title_and_text
-from embedsearch.text.reading.notices import LeftOut
-from embedsearch.text.reading.zip_parts import zip_parts
+from embedsearch.text.archives import zip_parts
+from embedsearch.text.readers.html import decode_html, title_and_text
+from embedsearch.text.records import select_metadata
+from embedsearch.text.source_stream import LeftOut, ReadDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.reading.opening import Opened
-    from embedsearch.text.reading.zip_parts import ZipParts
+    from embedsearch.text.archives import ZipParts
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import SourceStream
 
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _FACTS = {
@@ -31,15 +29,12 @@ _FACTS = {
 }  # fmt: skip
 
 
-def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_epub(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield each part of the book in reading order; its number is its place there.
 
     The title is that of the book and that of the chapter, `Book: Chapter`; author, language and
     other facts of the book are metadata of each chapter. A chapter that is missing or damaged is
     left out.
-
-    Raises:
-        SourceFormatError: The file is damaged, or its text is encrypted.
     """
     with zip_parts(source) as parts:
         place = _package_place(source.name, parts)
@@ -58,7 +53,9 @@ def read_epub(source: Opened, settings: ReadSettings) -> Iterator[Found]:
                 continue
             title, text = title_and_text(page)
             if text:
-                yield Found(Document("", text, facts, _joined(book, title)), "chapter", number)
+                yield ReadDocument(
+                    Document("", text, facts, _joined(book, title)), "chapter", number
+                )
             else:
                 source.notices.empty("chapter")
 
@@ -79,7 +76,7 @@ def _facts(package: Element, settings: ReadSettings) -> tuple[str, dict[str, Met
     facts: dict[str, MetadataValue] = {
         name: "; ".join(found[tag]) for tag, name in _FACTS.items() if tag in found
     }
-    return found.get("title", [""])[0], chosen_metadata(facts, settings)
+    return found.get("title", [""])[0], select_metadata(facts, settings)
 
 
 def _spine(package: Element, folder: str) -> Iterator[str]:

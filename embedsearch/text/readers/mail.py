@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.byte_streams import buffered
-from embedsearch.text.reading.columns import chosen_metadata, given_id
-from embedsearch.text.reading.encodings import browsers_codec, known_codec
-from embedsearch.text.reading.formats import MAIL_BEGINS
-from embedsearch.text.reading.markup import html_text
-from embedsearch.text.reading.notices import LeftOut
-from embedsearch.text.reading.values import sound
+from embedsearch.text.byte_streams import buffered
+from embedsearch.text.encodings import browsers_codec, known_codec
+from embedsearch.text.readers.html import html_text
+from embedsearch.text.records import given_id, replace_surrogates, select_metadata
+from embedsearch.text.source_stream import LeftOut, ReadDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import SourceStream
+
+MAIL_BEGINS = re.compile(rb"From (?:-|\S+@\S+|[^\r\n]*\d:\d\d[^\r\n]*)?[ \t]*\r?(?:\n|\Z)")
+"""The line before a mail in a mailbox (RFC 4155): from whom, and when; Thunderbird leaves out one
+or both."""
 
 MAIL_LIMIT = 2**26
 """Bytes of one mail, with its attachments."""
@@ -44,6 +45,7 @@ _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
 _BOUNDARY = re.compile(rb"boundary\s*\*?=", re.IGNORECASE)
+# What a program that writes mailboxes has put before such a line of a mail, to be taken away.
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What email's parser, its decoders and codecs raise for what is no mail.
 _PARSER_ERRORS = (
@@ -68,7 +70,7 @@ class _Mail(NamedTuple):
     facts: dict[str, MetadataValue]
 
 
-def read_eml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_eml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield the mail: its subject is the title, its plain text (else its HTML) the text.
 
     Metadata are `from`, `to`, `cc`, `date` (ISO 8601), `message_id`, and `attachments`: the names
@@ -76,28 +78,27 @@ def read_eml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     """
     mail = _parsed(source.data(MAIL_LIMIT))
     if mail.text or mail.title:
-        yield Found(Document("", mail.text, chosen_metadata(mail.facts, settings), mail.title))
+        yield ReadDocument(
+            Document("", mail.text, select_metadata(mail.facts, settings), mail.title)
+        )
 
 
-def read_mbox(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_mbox(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield each mail of a mailbox, one at a time; see `read_eml`.
 
     The id is the Message-ID, since the number of a mail changes when an earlier one is deleted.
-
-    Raises:
-        SourceFormatError: The file does not begin with a mail.
     """
     for number, data in _split(source):
         mail = _parsed(data)
         id = given_id(str(mail.facts.get("message_id", "")), settings)
         if mail.text or mail.title:
-            facts = chosen_metadata(mail.facts, settings)
-            yield Found(Document(id, mail.text, facts, mail.title), "mail", number)
+            facts = select_metadata(mail.facts, settings)
+            yield ReadDocument(Document(id, mail.text, facts, mail.title), "mail", number)
         else:
             source.notices.empty("mail")
 
 
-def _split(source: Opened) -> Iterator[tuple[int, bytes]]:
+def _split(source: SourceStream) -> Iterator[tuple[int, bytes]]:
     """Yield number and bytes of each mail.
 
     One begins with a line `From ` after an empty line (RFC 4155). Within a mail such lines have a
@@ -156,7 +157,7 @@ def _header(message: Message, name: str) -> str:
     """Return a header as text, its encoded words decoded (RFC 2047)."""
     value = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
     if "=?" not in value:
-        return sound(" ".join(_unescaped(value[:_KEPT]).split()))
+        return replace_surrogates(" ".join(_unescaped(value[:_KEPT]).split()))
     value = value[:_HEADER_LIMIT]
     try:
         parts = decode_header(value)
@@ -166,7 +167,7 @@ def _header(message: Message, name: str) -> str:
         _unescaped(part) if isinstance(part, str) else _decoded(part, charset)
         for part, charset in parts
     ]
-    return sound(" ".join("".join(pieces).split()))
+    return replace_surrogates(" ".join("".join(pieces).split()))
 
 
 def _unescaped(value: str) -> str:
@@ -218,7 +219,7 @@ def _text(part: Message) -> str:
 
 def _file_name(part: Message) -> str:
     name = part.get_filename() or "without a name"
-    return sound(" ".join(str(name)[:_HEADER_LIMIT].split()))
+    return replace_surrogates(" ".join(str(name)[:_HEADER_LIMIT].split()))
 
 
 def _decoded(data: bytes, charset: str | None) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.columns import chosen_metadata
-from embedsearch.text.reading.front_matter import front_matter
-from embedsearch.text.reading.markup import html_text
-from embedsearch.text.reading.values import plain_value
+from embedsearch.text.readers.html import html_text
+from embedsearch.text.records import cell_value, plain_value, select_metadata
+from embedsearch.text.source_stream import ReadDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping, Sequence
@@ -19,17 +19,29 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import SourceStream
 
 # The parts of a page take a few hundred times their length in memory while they are parsed.
 _PART = 2**18
 _LONGEST_PART = 2**20
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+# What a link is called, which may be defined anywhere in the page (CommonMark 4.7).
 _DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n]{1,999}\]:.*$", re.MULTILINE)
+_FRONT_LIMIT = 2**16
+"""Characters that front matter may have; what is longer is text."""
+
+_ENDS = {"---": ("---", "..."), "+++": ("+++",)}
+_NAME = re.compile(r"[^\W\d][\w.:/-]*(?: [\w.:/-]+){0,3}")
+_TABLE = re.compile(r"\[([\w.-]+)\]")
+# Line ends stay, or become spaces; the other marks say what happens to the last of them.
+_BLOCK_STYLES = ("|", ">", "|-", ">-", "|+", ">+")
+_WORDS = {"true": True, "false": False, "null": None, "~": None}
+# Objects within objects are read by recursion.
+_DEEPEST = 8
 
 
-def read_markdown(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_markdown(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield the file as one document.
 
     The title is that of the front matter, else the first heading, which is then left out of the
@@ -47,9 +59,11 @@ def read_markdown(source: Opened, settings: ReadSettings) -> Iterator[Found]:
         if blocks:
             texts.append("\n".join(text for _, text in blocks))
     if texts or title:
-        kept = chosen_metadata(facts, settings)
+        kept = select_metadata(facts, settings)
         metadata = {key: plain_value(value) for key, value in kept.items()}
-        yield Found(Document("", "\n".join(texts), metadata, "" if title is None else str(title)))
+        yield ReadDocument(
+            Document("", "\n".join(texts), metadata, "" if title is None else str(title))
+        )
 
 
 def markdown_blocks(text: str) -> Iterator[list[tuple[bool, str]]]:
@@ -95,7 +109,7 @@ class _Cutter:
         self._fence, self._comment, self._blank = "", False, True
 
     def is_border(self, line: str) -> bool:
-        """Take the next line; tell whether it begins a block that has nothing to do with others."""
+        """Take the next line, and return whether it begins a block that no other reaches into."""
         border = self._blank and not (self._fence or self._comment or line[:1].isspace())
         self._blank = not line.strip()
         if self._fence:
@@ -125,3 +139,141 @@ def _inline_text(tokens: Sequence[Token]) -> str:
         "" if token.type == "html_inline" else token.content
         for token in tokens
     )  # fmt: skip
+
+
+def front_matter(text: str) -> tuple[dict[str, object], str]:
+    """Return the facts at the top of a text, and the text below them.
+
+    Front matter has at least one key, and each of its lines is a key with its value, an item or
+    a line that continues a value, a comment or blank. Anything else between two `---` is text,
+    and the lines are rules. Of YAML and TOML only what people write there is understood: strings,
+    numbers, truth values, lists, and objects by indentation; everything else stays a string.
+    """
+    start = text.removeprefix("\ufeff")
+    lines = start[:_FRONT_LIMIT].split("\n")
+    if len(start) > _FRONT_LIMIT:
+        lines.pop()  # it may be cut
+    mark = lines[0].rstrip() if lines else ""
+    stops = (i for i, line in enumerate(lines) if i and line.rstrip() in _ENDS.get(mark, ()))
+    stop = next(stops, None)
+    if stop is None:
+        return {}, text
+    facts = (_yaml if mark == "---" else _toml)(lines[1:stop])
+    if not facts:
+        return {}, text
+    return facts, start[sum(len(line) + 1 for line in lines[: stop + 1]) :]
+
+
+def _yaml(lines: Sequence[str], depth: int = 0) -> dict[str, object] | None:
+    """Return the facts of `key: value` lines; None if a line is none of front matter's."""
+    entries: list[tuple[str, str, list[str]]] = []
+    for line in lines:
+        if key_value := _key_and_value(line):
+            entries.append((*key_value, []))
+        elif entries and _continues(line, entries[-1][1]):
+            entries[-1][2].append(line)
+        elif not _is_blank(line):
+            return None
+    return {key: _value(value, below, depth) for key, value, below in entries}
+
+
+def _key_and_value(line: str) -> tuple[str, str] | None:
+    key, colon, value = f"{line.rstrip()} ".partition(": ")
+    key = key.strip("\"'") if key[:1] in ("'", '"') else key
+    return (key.rstrip(), value.strip()) if colon and _NAME.fullmatch(key.rstrip()) else None
+
+
+def _continues(line: str, value: str) -> bool:
+    return line[:1] in ("", " ", "\t") or (not value and _is_item(line))
+
+
+def _is_item(line: str) -> bool:
+    return f"{line} ".startswith("- ")
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _value(value: str, below: list[str], depth: int) -> object:
+    if value in _BLOCK_STYLES:
+        return ("\n" if value[0] == "|" else " ").join(dedent("\n".join(below)).split("\n")).strip()
+    below = [line for line in below if not _is_blank(line)]
+    if value or not below:
+        return _scalar(" ".join([value, *map(str.strip, below)]))
+    inner = dedent("\n".join(below)).split("\n")
+    if _is_item(inner[0]):
+        return [_scalar(item) for item in _items(inner)]
+    nested = _yaml(inner, depth + 1) if depth < _DEEPEST else None
+    return nested or " ".join(map(str.strip, inner))
+
+
+def _items(lines: list[str]) -> Iterator[str]:
+    item: list[str] = []
+    for line in lines:
+        if _is_item(line):
+            if item:
+                yield " ".join(item)
+            item = []
+        item.append(line.removeprefix("-").strip())
+    yield " ".join(item)
+
+
+def _scalar(value: str) -> object:
+    value = value.strip()
+    if value[:1] in ('"', "'") and len(value) > 1 and value[-1] == value[0]:
+        return _unquoted(value)
+    if value.startswith("[") and value.endswith("]"):
+        items = _flow_items(value[1:-1])
+        return value if items is None else [_scalar(item) for item in items]
+    return _WORDS[value] if value in _WORDS else cell_value(value)
+
+
+def _unquoted(value: str) -> str:
+    if value[0] == "'":
+        return value[1:-1].replace("''", "'")
+    try:
+        text = json.loads(value)
+    except ValueError:
+        return value[1:-1]
+    return str(text)
+
+
+def _flow_items(inside: str) -> list[str] | None:
+    """Split `a, "b, c"` at its commas; None if there are lists or objects in it."""
+    items, item, quote = list[str](), list[str](), ""
+    for letter in inside:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "[]{}":
+            return None
+        elif letter in "\"'" and not item:
+            quote = letter
+        elif letter == ",":
+            items.append("".join(item))
+            item = []
+            continue
+        if item or not letter.isspace():
+            item.append(letter)
+    return [item for item in (*items, "".join(item)) if item.strip()]
+
+
+def _toml(lines: Sequence[str]) -> dict[str, object] | None:
+    """Return the facts of `key = value` lines; None if a line is anything else."""
+    facts: dict[str, object] = {}
+    table = ""
+    for line in lines:
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if found := _TABLE.fullmatch(line.strip()):
+            table = f"{found[1]}."
+        elif equals and _NAME.fullmatch(key) and (read := _toml_value(value)):
+            facts[table + key] = read[0]
+        elif not _is_blank(line):
+            return None
+    return facts
+
+
+def _toml_value(value: str) -> tuple[object] | None:
+    if value.startswith("[") != value.endswith("]") or value[:1] in ("", "{") or '"""' in value:
+        return None
+    return (_scalar(value),)

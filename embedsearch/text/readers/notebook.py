@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.readers.json_values import check_parts
+from embedsearch.text.readers.json import check_parts
 from embedsearch.text.readers.markdown import markdown_blocks
-from embedsearch.text.reading.columns import chosen_metadata
+from embedsearch.text.records import select_metadata
+from embedsearch.text.source_stream import ReadDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import SourceStream
 
 
-def read_notebook(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_notebook(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield the notebook as one document: Markdown as text, code as it is, in order.
 
     The title is the first heading. Notebooks of the formats 3 and 4 are read.
-
-    Raises:
-        SourceFormatError: The file is not a notebook.
     """
     notebook = _parsed(source, settings)
     title, texts = "", list[str]()
@@ -43,10 +40,10 @@ def read_notebook(source: Opened, settings: ReadSettings) -> Iterator[Found]:
                 texts.append(block)
     text = "\n".join(filter(None, texts))
     if title or text:
-        yield Found(Document("", text, _facts(notebook, settings), title))
+        yield ReadDocument(Document("", text, _facts(notebook, settings), title))
 
 
-def _parsed(source: Opened, settings: ReadSettings) -> Mapping[str, object]:
+def _parsed(source: SourceStream, settings: ReadSettings) -> Mapping[str, object]:
     # Most of a large one are pictures, each a single string.
     text = source.text(settings.encoding or "utf-8-sig")
     check_parts(source.name, text, 1)
@@ -61,7 +58,7 @@ def _parsed(source: Opened, settings: ReadSettings) -> Mapping[str, object]:
     return notebook
 
 
-def _cells(source: Opened, notebook: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _cells(source: SourceStream, notebook: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield kind and text of each cell; before format 4 cells were in worksheets."""
     sheets = notebook.get("worksheets", [notebook])
     for sheet in sheets if isinstance(sheets, list) else ():
@@ -83,8 +80,8 @@ def _facts(notebook: Mapping[str, object], settings: ReadSettings) -> dict[str, 
     kernel = about.get("kernelspec") if isinstance(about, Mapping) else None
     language = kernel.get("language") if isinstance(kernel, Mapping) else None
     facts: dict[str, MetadataValue] = {"language": language} if isinstance(language, str) else {}
-    return chosen_metadata(facts, settings)
+    return select_metadata(facts, settings)
 
 
-def _no_notebook(source: Opened) -> SourceFormatError:
+def _no_notebook(source: SourceStream) -> SourceFormatError:
     return SourceFormatError(source.name, "is not a Jupyter notebook: it has no list of cells")

@@ -7,18 +7,18 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.columns import chosen_metadata
-from embedsearch.text.reading.xml_tree import Flattening, flat_text
-from embedsearch.text.reading.zip_parts import ZipParts, zip_parts
+from embedsearch.text.archives import ZipParts, zip_parts
+from embedsearch.text.readers.xml import Flattening, flat_text
+from embedsearch.text.records import select_metadata
+from embedsearch.text.source_stream import ReadDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.reading.opening import Opened
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import SourceStream
 
 # ECMA-376, part 1, 17: what was deleted, or stands for something that is computed, is no text.
 # Of a drawing, `Fallback` repeats what `Choice` says.
@@ -58,15 +58,12 @@ _OPEN_FACTS = {
 }  # fmt: skip
 
 
-def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_docx(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield the document: its text with tables, text boxes, footnotes and endnotes.
 
     The title is the paragraph of the style "Title", else that of the properties, else the
     first heading; a title that is a paragraph is left out of the text. Deleted and hidden text,
     comments, and headers and footers of pages are no text.
-
-    Raises:
-        SourceFormatError: The file is damaged or needs a password.
     """
     with zip_parts(source) as parts:
         main = _main_part(parts)
@@ -77,20 +74,16 @@ def read_docx(source: Opened, settings: ReadSettings) -> Iterator[Found]:
             for name in ("footnotes", "endnotes")
             if (part := f"{folder}/{name}.xml") in parts
         ]
-        said, facts = _properties(parts, "docProps/core.xml", _WORD_FACTS)
+        title, facts = _properties(parts, "docProps/core.xml", _WORD_FACTS)
     for tree in (body, *notes):
         _mark_hidden(tree)
-    title = _styled(body, _TITLES) or said or _styled(body, _HEADINGS)
+    title = _styled(body, _TITLES) or title or _styled(body, _HEADINGS)
     text = "\n".join(filter(None, (flat_text(tree, _WORD) for tree in (body, *notes))))
     yield from _found(title, text, facts, settings)
 
 
-def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
-    """Yield the document; its title is that of its properties, else its first heading.
-
-    Raises:
-        SourceFormatError: The file is damaged or needs a password.
-    """
+def read_odt(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
+    """Yield the document; its title is that of its properties, else its first heading."""
     with zip_parts(source) as parts:
         body = parts.tree("content.xml")
         title, facts = _properties(parts, "meta.xml", _OPEN_FACTS)
@@ -105,10 +98,10 @@ def read_odt(source: Opened, settings: ReadSettings) -> Iterator[Found]:
 
 def _found(
     title: str, text: str, facts: dict[str, MetadataValue], settings: ReadSettings
-) -> Iterator[Found]:
+) -> Iterator[ReadDocument]:
     if title or text:
-        metadata = chosen_metadata(facts, settings)
-        yield Found(Document("", text, metadata, title.replace("\n", " ")))
+        metadata = select_metadata(facts, settings)
+        yield ReadDocument(Document("", text, metadata, title.replace("\n", " ")))
 
 
 def _main_part(parts: ZipParts) -> str:
@@ -123,7 +116,7 @@ def _main_part(parts: ZipParts) -> str:
 def _properties(
     parts: ZipParts, part: str, wanted: dict[str, str]
 ) -> tuple[str, dict[str, MetadataValue]]:
-    """Return the title and the facts that the properties of a document say."""
+    """Return the title and the facts among the properties of a document."""
     if part not in parts:
         return "", {}
     title, facts = "", dict[str, "MetadataValue"]()
@@ -137,7 +130,7 @@ def _properties(
 
 
 def _mark_hidden(tree: Element) -> None:
-    """Have runs of hidden text left out."""
+    """Rename runs of hidden text, so that they are left out."""
     for run in tree.iter("r"):
         vanish = run.find("rPr/vanish")
         if vanish is not None and vanish.get("val", "true") not in ("0", "false", "off"):
@@ -145,7 +138,7 @@ def _mark_hidden(tree: Element) -> None:
 
 
 def _styled(body: Element, styles: tuple[str, ...]) -> str:
-    """Take the first paragraph of a style out of the text, and return what it says."""
+    """Remove the first paragraph of a style from the text, and return its own."""
     styled = (paragraph for paragraph in body.iter("p") if _has_style(paragraph, styles))
     for paragraph in islice(styled, _TRIED):
         if title := flat_text(paragraph, _WORD):

@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import MissingExtraError, SourceError, SourceFormatError
-from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened, too_long
-from embedsearch.text.reading.records import Record, RecordKind, found_in_records
+from embedsearch.text.records import Record, RecordKind, read_records
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from embedsearch.text.base import Found
     from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import ReadDocument
 
+# Rows; all their values are Python objects at once.
 _BATCH = 512
 # Batches of more bytes are turned into values row by row.
 _AT_ONCE = 2**24
 _ROW_LIMIT = 4 * DOCUMENT_LIMIT
-# Beside its own errors: names that are not UTF-8, dates that Python does not have.
+# Apart from its own errors: names that are not UTF-8, dates that Python does not have.
 _PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 
 
-def read_parquet(source: Opened, settings: ReadSettings) -> Iterator[Found]:
-    """Yield a document for each row; rows are read in batches.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        SourceFormatError: The file is damaged.
-    """
+def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
+    """Yield a document for each row; rows are read in batches."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -47,9 +43,9 @@ def read_parquet(source: Opened, settings: ReadSettings) -> Iterator[Found]:
             raise SourceFormatError(source.name, reason) from error
 
 
-def _read(source: Opened, settings: ReadSettings, table: Any) -> Iterator[Found]:
+def _read(source: SourceStream, settings: ReadSettings, table: Any) -> Iterator[ReadDocument]:
     kind = RecordKind("row", names=tuple(table.schema_arrow.names))
-    yield from found_in_records(source, enumerate(_rows(source.name, table), 1), kind, settings)
+    yield from read_records(source, enumerate(_rows(source.name, table), 1), kind, settings)
 
 
 def _rows(name: str, table: Any) -> Iterator[Record]:

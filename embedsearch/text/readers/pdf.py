@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import MissingExtraError, SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened
-from embedsearch.text.reading.pdf_text import title_and_text
+from embedsearch.text.readers.pdf_text import title_and_text
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, ReadDocument, SourceStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +19,12 @@ if TYPE_CHECKING:
 
 # Viewers look no further for the header.
 _HEADER, _HEADER_WITHIN = b"%PDF-", 1024
+# A word cut at the end of a line; after a digit the mark is a dash or a minus.
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 
 
-def read_pdf(source: Opened, settings: ReadSettings) -> Iterator[Found]:  # noqa: ARG001
-    """Yield the file as one document: the text of its pages, words cut at line ends joined.
-
-    Raises:
-        MissingExtraError: pypdf is not installed.
-        SourceFormatError: The file is damaged, needs a password, or takes too much time or
-            memory.
-    """
+def read_pdf(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:  # noqa: ARG001
+    """Yield the file as one document: the text of its pages, words cut at line ends joined."""
     if importlib.util.find_spec("pypdf") is None:
         raise MissingExtraError("reading PDF", "pdf")
     if _HEADER not in source.sample[:_HEADER_WITHIN]:
@@ -43,9 +37,9 @@ def read_pdf(source: Opened, settings: ReadSettings) -> Iterator[Found]:  # noqa
         except ValueError as error:
             raise _unreadable(source, str(error)) from error
     if text.strip():
-        yield Found(Document("", _HYPHEN.sub("", text), {}, title))
+        yield ReadDocument(Document("", _HYPHEN.sub("", text), {}, title))
 
 
-def _unreadable(source: Opened, reason: str) -> SourceFormatError:
+def _unreadable(source: SourceStream, reason: str) -> SourceFormatError:
     advice = "leave it out, or print it to a new PDF"
     return SourceFormatError(source.name, f"the PDF cannot be read: {reason}; {advice}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.opening import DOCUMENT_LIMIT, Opened, too_long
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, ReadDocument, SourceStream, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,11 +13,11 @@ if TYPE_CHECKING:
     from embedsearch.text.settings import ReadSettings
 
 
-def read_plain(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_plain(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield the file, its lines or its paragraphs, as `settings.split` says.
 
-    Paragraphs are parted by lines without text. Empty lines are no documents, but are counted,
-    so that a document's number is its line.
+    Paragraphs end with lines without text. Empty lines are no documents, but are counted, so that
+    a document's number is its line.
     """
     if settings.split == "line":
         return _lines(source, settings)
@@ -27,19 +26,19 @@ def read_plain(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     return _file(source, settings)
 
 
-def _file(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def _file(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     text = source.text(settings.encoding)
     if text.strip():
-        yield Found(Document("", text))
+        yield ReadDocument(Document("", text))
 
 
-def _lines(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def _lines(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     for number, line in source.lines(settings.encoding):
         if text := line.strip():
-            yield Found(Document("", text), "line", number)
+            yield ReadDocument(Document("", text), "line", number)
 
 
-def _paragraphs(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def _paragraphs(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     number, lines, length = 0, list[str](), 0
     for place, line in source.lines(settings.encoding):
         if line.strip():
@@ -49,7 +48,7 @@ def _paragraphs(source: Opened, settings: ReadSettings) -> Iterator[Found]:
                 raise too_long(source.name, DOCUMENT_LIMIT, "characters", place)
         elif lines:
             number += 1
-            yield Found(Document("", "\n".join(lines)), "paragraph", number)
+            yield ReadDocument(Document("", "\n".join(lines)), "paragraph", number)
             lines, length = [], 0
     if lines:
-        yield Found(Document("", "\n".join(lines)), "paragraph", number + 1)
+        yield ReadDocument(Document("", "\n".join(lines)), "paragraph", number + 1)

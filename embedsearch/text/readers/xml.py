@@ -1,37 +1,334 @@
-"""XML of any vocabulary: a document for each repeated element, or for the whole file."""
+"""XML of any vocabulary: a document for each repeated element, or for the whole file.
+
+It is parsed within bounds: no entities that grow, nothing fetched, no depth without end.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field as dataclass_field, replace
+from html import escape, unescape
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
 
 from embedsearch._errors import SourceFormatError
+from embedsearch._messages import quoted
 from embedsearch._types import Document
-from embedsearch.text.base import Found
-from embedsearch.text.reading.columns import given_id
-from embedsearch.text.reading.markup import html_text
-from embedsearch.text.reading.records import Record, RecordKind, found_in_records
-from embedsearch.text.reading.values import cell_value
-from embedsearch.text.reading.xml_tree import (
-    INLINE,
-    Flattening,
-    elements,
-    flat_text,
-    is_mixed,
-    xml_chunks,
+from embedsearch.text.encodings import bom_encoding, declared_xml_encoding
+from embedsearch.text.readers.html import html_text, tidy
+from embedsearch.text.records import (
+    Record,
+    RecordKind,
+    cell_value,
+    given_id,
+    read_records,
+    replace_surrogates,
 )
+from embedsearch.text.source_stream import TREE_LIMIT, ReadDocument, SourceStream, too_long
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from xml.etree.ElementTree import Element
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from embedsearch.text.reading.opening import Opened
-    from embedsearch.text.reading.xml_tree import Placed
     from embedsearch.text.settings import ReadSettings
+
+
+DEPTH_LIMIT = 500
+"""Elements within elements; DocBook, TEI and JATS stay below 50."""
+
+_ASCII_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
+_NONCHARACTERS = "\ufffe\uffff"
+_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# XML 1.0, production 2.
+_CHARACTER = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});)+")
+# A run of references to halves of characters is repaired as a whole, if it is not too long.
+_OF_REFERENCES = "&#x;0123456789abcdefABCDEF"
+_LONGEST_REFERENCES = 1_000
+# An internal subset has a few; those of DocBook and JATS, which are not fetched, some thousands.
+_DECLARATIONS = 5_000
+
+# An element costs about 60 bytes even when it has no text.
+_ELEMENT = 20
+# A reference to another entity, or to a parameter entity.
+_ENTITY = re.compile(r"&[^#]|%")
+
+
+Path = tuple[str, ...]
+"""The tags of the elements that an element is in, from the root, and its own."""
+
+
+class Placed(NamedTuple):
+    """An element that has ended.
+
+    Attributes:
+        element: The element; tags and names of attributes are without their namespaces.
+        path: Where it is.
+    """
+
+    element: Element
+    path: Path
+
+
+def xml_chunks(source: SourceStream, encoding: str | None) -> Iterator[str]:
+    """Yield the text of an XML source, in the encoding that it declares."""
+    if encoding is None and not bom_encoding(source.sample):
+        encoding = declared_xml_encoding(source.sample)
+    return source.chunks(encoding)
+
+
+def elements(
+    name: str,
+    chunks: Iterable[str],
+    wanted: Callable[[Path], bool],
+    inner: Callable[[Path], bool] | None = None,
+    *,
+    declarations: int = _DECLARATIONS,
+) -> Iterator[Placed]:
+    """Yield each wanted element when it ends, with all that is in it; forget the others.
+
+    Args:
+        name: What messages call the file.
+        chunks: Its text, cut anywhere.
+        wanted: Whether the element at a path is wanted; not asked within one that is.
+        inner: Whether an element within a wanted one is kept; None keeps all.
+        declarations: How many entities and attributes the file may declare.
+    """
+    parser = _Parser(name, wanted, inner, declarations)
+    for chunk in _well_formed(chunks):
+        yield from parser.feed(chunk)
+    yield from parser.feed("", final=True)
+
+
+def xml_tree(name: str, data: bytes) -> Element:
+    """Return the root of a small XML file."""
+    encoding = bom_encoding(data) or declared_xml_encoding(data) or "utf-8"
+    for placed in elements(name, [data.decode(encoding, "replace")], lambda _: True):
+        return placed.element
+    raise SourceFormatError(name, "is empty; the file is damaged, write it again")
+
+
+def _well_formed(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield XML without what many programs write although XML does not allow it.
+
+    That is blanks before the declaration, control characters, and characters written as two
+    halves of a surrogate pair.
+    """
+    rest = ""
+    for number, chunk in enumerate(chunks):
+        text = rest + (chunk if number else chunk.lstrip("\ufeff \t\r\n"))
+        # What may be a part of references stays together.
+        end = len(text.rstrip(_OF_REFERENCES))
+        if len(text) - end > _LONGEST_REFERENCES:
+            end = len(text)
+        rest = text[end:]
+        yield _repaired(text[:end])
+    yield _repaired(rest)
+
+
+def _repaired(text: str) -> str:
+    # Most files have neither; looking for a string takes a fraction of the time of a pattern.
+    data = text.encode("utf-8", "replace")
+    if len(data.translate(None, _ASCII_CONTROLS)) < len(data) or any(
+        mark in text for mark in _NONCHARACTERS
+    ):
+        text = _CONTROLS.sub(" ", text)
+    return _REFERENCES.sub(_repaired_references, text) if "&#" in text else text
+
+
+def _repaired_references(run: re.Match[str]) -> str:
+    digits = run[0].removeprefix("&#").removesuffix(";").split(";&#")
+    codes = [int(each[1:], 16) if each[0] == "x" else int(each) for each in digits]
+    if all(_CHARACTER.match(chr(min(code, 0x10FFFF))) for code in codes):
+        return run[0]
+    text = replace_surrogates("".join(chr(min(code, 0x10FFFF)) for code in codes))
+    return escape(_CONTROLS.sub(" ", text))
+
+
+class _Parser:
+    """Builds trees of wanted elements alone."""
+
+    def __init__(
+        self,
+        name: str,
+        wanted: Callable[[Path], bool],
+        inner: Callable[[Path], bool] | None,
+        declarations: int,
+    ) -> None:
+        self._name, self._wanted, self._inner = name, wanted, inner
+        self._path: list[str] = []
+        self._builder: TreeBuilder | None = None
+        # The depth of the wanted element, and of one within it that is left out.
+        self._depth = self._left_out = 0
+        self._size = self._fed = 0
+        self._declarations_left = declarations
+        self._done: list[Placed] = []
+        self._expat = expat.ParserCreate("utf-8")
+        self._expat.buffer_text = True
+        self._expat.specified_attributes = True
+        # Entities that are declared nowhere are handed to us.
+        self._expat.UseForeignDTD(True)
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._data
+        self._expat.EntityDeclHandler = self._entity
+        self._expat.AttlistDeclHandler = self._declare
+        self._expat.SkippedEntityHandler = self._skipped
+
+    def feed(self, chunk: str, *, final: bool = False) -> Iterator[Placed]:
+        data = chunk.encode("utf-8", "replace")
+        self._fed += len(data)
+        try:
+            self._expat.Parse(data, final)
+        except expat.ExpatError as error:
+            # What came before the fault is sound.
+            yield from self._done
+            reason = f"broken XML: {expat.ErrorString(error.code)}; repair the file"
+            raise SourceFormatError(self._name, reason, error.lineno) from error
+        yield from self._done
+        self._done.clear()
+        # A tag that has not ended is held, and looked through again with each chunk.
+        if not final and self._fed - self._expat.CurrentByteIndex > TREE_LIMIT:
+            reason = f"one tag or comment has more than {TREE_LIMIT:,} bytes; repair the file"
+            raise self._error(reason)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._path.append(_local(tag))
+        if len(self._path) > DEPTH_LIMIT:
+            reason = f"has more than {DEPTH_LIMIT} elements within each other; leave it out"
+            raise self._error(reason)
+        if self._left_out:
+            return
+        if self._builder is None:
+            if not self._wanted(tuple(self._path)):
+                return
+            self._builder, self._depth, self._size = TreeBuilder(), len(self._path), 0
+        elif self._inner is not None and not self._inner(tuple(self._path)):
+            self._left_out = len(self._path)
+            return
+        self._grow(_ELEMENT + sum(map(len, attributes.values())))
+        names = {_local(k): v for k, v in attributes.items() if not k.startswith("xmlns")}
+        self._builder.start(self._path[-1], names)
+
+    def _end(self, _: str) -> None:
+        if self._left_out:
+            self._left_out = 0 if self._left_out == len(self._path) else self._left_out
+        elif self._builder is not None:
+            self._builder.end(self._path[-1])
+            if len(self._path) == self._depth:
+                self._done.append(Placed(self._builder.close(), tuple(self._path)))
+                self._builder = None
+        self._path.pop()
+
+    def _data(self, data: str) -> None:
+        if self._builder is not None and not self._left_out:
+            self._grow(len(data))
+            self._builder.data(data)
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > TREE_LIMIT:
+            raise too_long(self._name, TREE_LIMIT, "characters", self._expat.CurrentLineNumber)
+
+    def _entity(self, name: str, _: bool, value: str | None, *__: object) -> None:
+        self._declare()
+        # One that holds others can grow a thousand times with each.
+        if _ENTITY.search(value or ""):
+            raise self._error(f"its entity {quoted(name)} holds other entities; leave it out")
+
+    def _declare(self, *_: object) -> None:
+        # Expat keeps declarations, and looks through those of attributes at every tag.
+        self._declarations_left -= 1
+        if self._declarations_left < 0:
+            raise self._error("declares more entities and attributes than it may; leave it out")
+
+    def _skipped(self, name: str, _: bool) -> None:
+        # Its DTD is elsewhere and is not fetched; most such entities are those of HTML.
+        known = unescape(f"&{name};")
+        self._data(" " if known.startswith("&") else known)
+
+    def _error(self, reason: str) -> SourceFormatError:
+        return SourceFormatError(self._name, reason, self._expat.CurrentLineNumber)
+
+
+def _local(tag: str) -> str:
+    # Prefixes that are declared nowhere are no error: namespaces are not looked at.
+    return tag.rpartition(":")[2] or tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flattening:
+    """How a tree becomes text.
+
+    Attributes:
+        blocks: Elements that begin and end a line; None, for vocabularies that are not known,
+            takes all that are not within a line of text.
+        cells: Elements that are followed by a space.
+        unseen: Elements that are left out with all that is in them.
+        signs: Elements that stand for a piece of text.
+        texts: Elements whose own text counts; None counts that of all, and what is between.
+        attributes: Attributes that are text, too; in lower case.
+    """
+
+    blocks: frozenset[str] | None = None
+    cells: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
+    signs: Mapping[str, str] = dataclass_field(default_factory=dict)
+    texts: frozenset[str] | None = None
+    attributes: frozenset[str] = frozenset()
+
+
+INLINE = frozenset({
+    "a", "abbr", "b", "bold", "em", "emph", "emphasis", "ext-link", "foreign", "hi", "i",
+    "italic", "q", "s", "sc", "small", "span", "strong", "sub", "subscript", "sup",
+    "superscript", "term", "tt", "u", "underline", "xref",
+})  # fmt: skip
+
+
+def flat_text(root: Element, rules: Flattening) -> str:
+    """Return the text of a tree, tidied; without recursion."""
+    pieces: list[str] = []
+    stack: list[tuple[Element, str, bool]] = [(root, "\n", False)]
+    while stack:
+        element, mark, ended = stack.pop()
+        if not ended and element.tag not in rules.unseen:
+            pieces += mark, rules.signs.get(element.tag, "")
+            if rules.attributes:
+                pieces += _attribute_texts(element, rules)
+            if rules.texts is None or element.tag in rules.texts:
+                pieces.append(element.text or "")
+            stack.append((element, mark, True))
+            stack.extend(reversed([(child, mark, False) for child, mark in _marks(element, rules)]))
+            continue
+        if ended:
+            pieces += mark, " " if element.tag in rules.cells else ""
+        if element is not root and rules.texts is None:
+            pieces.append(element.tail or "")
+    return tidy("".join(pieces))
+
+
+def _attribute_texts(element: Element, rules: Flattening) -> list[str]:
+    return [f"{value}\n" for name, value in element.items() if name.lower() in rules.attributes]
+
+
+def _marks(parent: Element, rules: Flattening) -> Iterator[tuple[Element, str]]:
+    """Yield each child with what stands before and after it."""
+    if rules.blocks is not None:
+        yield from ((child, "\n" if child.tag in rules.blocks else "") for child in parent)
+        return
+    is_line = is_mixed(parent)
+    for child in parent:
+        yield child, "" if is_line or child.tag in INLINE else "\n"
+
+
+def is_mixed(element: Element) -> bool:
+    """Return whether an element has text between the elements in it."""
+    between = (element.text, *(child.tail for child in element))
+    return any((text or "").strip() for text in between)
+
 
 # What outlines, mind maps and exports of messages call their texts.
 _TEXT_ATTRIBUTES = frozenset({"text", "body"})
@@ -49,7 +346,9 @@ _RULES = {
 _TITLES = ("article-title", "title", "ArticleTitle", "head", "heading")
 # Of more elements than these that have no text, the next is not tried.
 _TRIED = 10
+# What is longer is a text that its writers put into a heading.
 _LONGEST_TITLE = 10_000
+# Of PubMed, TREC, RSS and OAI-PMH among others.
 _IDS = (
     "id", "identifier", "MedlineCitation/PMID", "PMID", "docno", "DOCNO", "guid",
     "header/identifier",
@@ -67,38 +366,34 @@ _HTML = re.compile(r"<(?:p|div|br|a|b|i|em|strong|span|ul|ol|h[1-6]|img|table|en
 class _Records:
     """Where the records of a file are, and whether they are rows of a table.
 
-    Others than those of the path, beside them, are records too if they have elements in them.
+    Elements next to those of the path are records too if they have elements in them.
     """
 
-    path: tuple[str, ...]
+    path: Path
     are_rows: bool
 
-    def wants(self, path: tuple[str, ...]) -> bool:
-        """Tell whether an element is a record or beside them: all but what they are in."""
+    def wants(self, path: Path) -> bool:
+        """Return whether an element is a record or next to them: all but what they are in."""
         parent = self.path[:-1]
         return path != parent[: len(path)]
 
     def has(self, placed: Placed) -> bool:
-        """Tell whether an element is a record."""
+        """Return whether an element is a record."""
         element, path = placed
         if path == self.path:
             return True
-        is_beside = path[:-1] == self.path[:-1] and self.path not in _FEEDS
-        return is_beside and _has_fields(element)
+        is_next = path[:-1] == self.path[:-1] and self.path not in _FEEDS
+        return is_next and _has_fields(element)
 
 
-def read_xml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
+def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield a document for each record of a file of records, else the file as one document.
 
     Records are elements with elements in them, two or more of one name, that are most of what
     is just below the root, or (as the items of a feed) below the only element there. Elements of
-    other names among them are records, too; texts beside them are left out, and named. Where
+    other names among them are records, too; texts between them are left out, and reported. If
     their fields have no fields of their own, fields and attributes are columns, as of a table.
     All else is read as text, with its first title as the title.
-
-    Raises:
-        SourceFormatError: The XML is broken or cut short, too deep, or declares entities in
-            entities; names the line.
     """
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
@@ -108,37 +403,37 @@ def read_xml(source: Opened, settings: ReadSettings) -> Iterator[Found]:
     if not records.are_rows:
         return _documents(source, settings, found)
     rows = ((number, _row(element)) for number, element in found)
-    return found_in_records(source, rows, RecordKind("record", value=cell_value), settings)
+    return read_records(source, rows, RecordKind("record", value=cell_value), settings)
 
 
-def _each(source: Opened, chunks: Iterable[str], records: _Records) -> Iterator[Element]:
-    """Yield the records, and note what has text beside them."""
-    beside: dict[str, None] = {}
+def _each(source: SourceStream, chunks: Iterable[str], records: _Records) -> Iterator[Element]:
+    """Yield the records, and report what has text between them."""
+    others: dict[str, None] = {}
     for placed in elements(source.name, chunks, records.wants):
         if records.has(placed):
             yield _without_marks(placed.element)
-        elif len(beside) < _TRIED and flat_text(placed.element, _ANY):
-            beside[placed.element.tag] = None
-    if beside:
-        names = ", ".join(f"<{name}>" for name in beside)
-        kind = "with texts beside their records, which were left out"
-        source.notices.few(kind, source.name, f"left out what is beside its records: {names}")
+        elif len(others) < _TRIED and flat_text(placed.element, _ANY):
+            others[placed.element.tag] = None
+    if others:
+        names = ", ".join(f"<{name}>" for name in others)
+        kind = "with texts between their records, which were left out"
+        source.notices.few(kind, source.name, f"left out what is between its records: {names}")
 
 
-def _whole(source: Opened, chunks: Iterable[str]) -> Iterator[Found]:
+def _whole(source: SourceStream, chunks: Iterable[str]) -> Iterator[ReadDocument]:
     for element, _ in elements(source.name, chunks, lambda _: True):
         title, rules = _take(element, _TITLES), _RULES.get(element.tag, _ANY)
         if (text := flat_text(element, rules)) or title:
-            yield Found(Document("", text, {}, title))
+            yield ReadDocument(Document("", text, {}, title))
 
 
 def _documents(
-    source: Opened, settings: ReadSettings, records: Iterable[tuple[int, Element]]
-) -> Iterator[Found]:
+    source: SourceStream, settings: ReadSettings, records: Iterable[tuple[int, Element]]
+) -> Iterator[ReadDocument]:
     for number, element in records:
         title, id_ = _take(element, _TITLES), given_id(_own_id(element), settings)
         if (text := flat_text(element, _ANY)) or title:
-            yield Found(Document(id_, text, {}, title), "record", number)
+            yield ReadDocument(Document(id_, text, {}, title), "record", number)
         else:
             source.notices.empty("record")
 
@@ -205,7 +500,7 @@ def _without_marks(record: Element) -> Element:
     return record
 
 
-def _records(source: Opened, settings: ReadSettings) -> _Records | None:
+def _records(source: SourceStream, settings: ReadSettings) -> _Records | None:
     """Look for records in the sample."""
     below_root = _children(source, settings, 2)
     if len(below_root) <= 1:
@@ -222,7 +517,7 @@ def _records(source: Opened, settings: ReadSettings) -> _Records | None:
     return _Records(path, are_rows=path[-1] not in _PROSE and all(map(_is_row, same)))
 
 
-def _children(source: Opened, settings: ReadSettings, depth: int) -> list[Placed]:
+def _children(source: SourceStream, settings: ReadSettings, depth: int) -> list[Placed]:
     found: list[Placed] = []
     head = [source.head(settings.encoding)]
     # The sample may end in the middle of the file.

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import SourceError, SourceFormatError, SourceNotFoundError
-from embedsearch.text.reading.byte_streams import read_up_to
-from embedsearch.text.reading.compression import (
+from embedsearch.text.byte_streams import (
     HEAD as COMPRESSION_HEAD,
     compression_of,
     decompressed,
+    read_up_to,
 )
-from embedsearch.text.reading.walking import unreadable
+from embedsearch.text.source_files import unreadable
 
 if TYPE_CHECKING:
     import io

@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError, SourceNotFoundError
-from embedsearch.text.reading.compression import without_suffix
+from embedsearch.text.byte_streams import without_suffix
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
 from embedsearch.vectors.formats.rows import RowChecker, without_rows

@@ -53,7 +53,7 @@ def detect(path: Path) -> VectorFormat:
         SourceFormatError: It is of none of the formats.
     """
     # The command line wants the names alone, at every start.
-    from embedsearch.text.reading.compression import without_suffix
+    from embedsearch.text.byte_streams import without_suffix
     from embedsearch.vectors.formats.opening import head_of
 
     head = head_of(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from embedsearch._errors import ParameterError, StorageError
 from embedsearch._io import flush_file, flush_folder
 from embedsearch._progress import SilentProgress
-from embedsearch.text.reading.compression import without_suffix
+from embedsearch.text.byte_streams import without_suffix
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS, by_suffix, vector_format
 
 if TYPE_CHECKING:

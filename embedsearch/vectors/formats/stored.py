@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.mapped import release
+from embedsearch.text.stream import release
 from embedsearch.vectors.formats.opening import LONGEST_VECTOR
 from embedsearch.vectors.formats.rows import RowChecker, row_slices, without_rows
 

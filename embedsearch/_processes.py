@@ -1,0 +1,68 @@
+"""Work in a process of its own, for what may take too much time or memory, or crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import IO
+
+_START = (
+    "import json, sys; from importlib import import_module; sys.path[:] = json.loads(sys.argv[1]); "
+    "module, _, name = sys.argv[2].partition(':'); "
+    "sys.exit(getattr(import_module(module), name)(*sys.argv[3:]))"
+)
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def run_apart(
+    function: str,
+    *arguments: object,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Call a function in a Python process of its own; what it prints is `stdout` of the result.
+
+    Args:
+        function: `module:name`; what it returns is the exit status.
+        arguments: Given to the function as strings.
+        stdin: A file of the system, for its standard input.
+        timeout: Seconds of wall time.
+
+    Raises:
+        OSError: No process can be started.
+        subprocess.TimeoutExpired: It took longer.
+    """
+    # Isolated (-I), Python finds no modules in the current folder.
+    command = [sys.executable or "python", "-I", "-c", _START, json.dumps(sys.path), function]
+    return subprocess.run(  # noqa: S603 - this Python, with a function of the package
+        [*command, *map(str, arguments)],
+        env={**os.environ, **_ONE_THREAD},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def limit_resources(**limits: int) -> None:
+    """Limit what this process may take, where the system can.
+
+    Args:
+        limits: By the names of `resource.RLIMIT_*`: bytes of address space (`AS`), seconds of
+            CPU time (`CPU`), bytes of a core file (`CORE`), open files (`NOFILE`).
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    for name, most in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        try:
+            resource.setrlimit(kind, (most, most))
+        except (OSError, ValueError):
+            continue  # macOS refuses some of them

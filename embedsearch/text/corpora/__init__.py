@@ -1,1 +1,0 @@
-"""The catalogue of corpora, and the one that is generated."""
