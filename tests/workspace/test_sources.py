@@ -18,11 +18,9 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
-from embedsearch.store import connection as connection_module
-from embedsearch.store import schema
-from embedsearch.store.checking import record_faults
 from embedsearch.store.origins import Origin
-from embedsearch.store.salvaging import salvage
+from embedsearch.store.recovery.check import database_faults
+from embedsearch.store.recovery.salvage import salvage
 
 Put = Callable[[str, str], Path]
 Add = Callable[..., str]
@@ -352,18 +350,17 @@ def test_what_could_not_be_read_is_not_gone(
     assert add("docs", prune=True).endswith("4 vanished, 4 pruned, 2 left_out")
 
 
-def test_an_older_workspace_knows_its_documents_again(
-    put: Put, tmp_path: Path, notes: list[str]
+def test_documents_that_have_lost_their_origins_are_known_by_their_ids(
+    put: Put, tmp_path: Path
 ) -> None:
     path = tmp_path / "old.es"
-    old = {"notes.txt": "bridges", "sub/rows.csv:1": "row", "1": "one", "-:1": "line", "x": "own"}
+    old = {"A/notes.txt": "bridges", "A/sub/rows.csv:1": "row", "1": "one", "x": "own"}
     with es.create(path) as ws:
         ws.add([Document(id, text) for id, text in old.items()])
     with closing(sqlite3.connect(path / "documents.sqlite")) as connection:
-        for table in ("sources", "origins", "origins_since"):
-            connection.execute(f"DROP TABLE {table}")
+        # As a repair does that finds no origins.
+        connection.execute("UPDATE origins_since SET number = (SELECT max(number) FROM documents)")
         connection.commit()
-    assert record_faults(path / "documents.sqlite") == []
     with es.open(path) as ws:
         assert ws.documents.source("1") is None
     put("A/notes.txt", "longer bridges")
@@ -373,16 +370,12 @@ def test_an_older_workspace_knows_its_documents_again(
         progress = SilentProgress()
         changes = ws.add_sources(["A", "ids.csv"], progress=progress)
         assert (changes.added, changes.updated, changes.unchanged) == (1, 1, 2)
-        assert any("1 document of an earlier version" in note for note in progress.notes)
-        for text, added in (("line\n", 0), ("other\n", 1)):
-            read = es.ReadSettings(split="line")
-            stdin = io.BytesIO(text.encode())
-            assert ws.add_sources("-", read=read, stdin=stdin).added == added
+        assert any("1 document whose sources a repair has lost" in n for n in progress.notes)
         put("B/notes.txt", "tunnels")
         assert ws.add_sources("B").added == 1
-        assert {"notes.txt", "A/sub/rows.csv:2", "B/notes.txt"} <= set(ws.documents)
-        assert {**old, "notes.txt": "longer bridges"}.items() <= texts(ws).items()
-    assert record_faults(path / "documents.sqlite") == []
+        assert {"A/notes.txt", "A/sub/rows.csv:2", "B/notes.txt"} <= set(ws.documents)
+        assert {**old, "A/notes.txt": "longer bridges"}.items() <= texts(ws).items()
+    assert database_faults(path / "documents.sqlite") == []
 
 
 def test_names_that_are_no_utf_8_are_two_files(ws: es.Workspace, put: Put, add: Add) -> None:
@@ -455,7 +448,7 @@ def test_a_salvaged_record_still_knows_where_documents_are_from(
     ws.close()
     new = tmp_path / "new.sqlite"
     salvage(tmp_path / "w.es" / "documents.sqlite", new)
-    assert record_faults(new) == []
+    assert database_faults(new) == []
     new.replace(tmp_path / "w.es" / "documents.sqlite")
     put("docs/r.jsonl", rows({"id": "1", "text": "eins"}, {"id": "2", "text": "two"}))
     with es.open(tmp_path / "w.es", "w") as again:
@@ -477,7 +470,7 @@ def test_origins_that_cannot_have_been_written_do_no_harm(
         connection.execute("INSERT INTO sources VALUES (3, x'00ff')")
         connection.execute("UPDATE origins_since SET number = 'x'")
         connection.commit()
-    assert any("lead nowhere" in fault for fault in record_faults(record))
+    assert any("lead nowhere" in fault for fault in database_faults(record))
     with es.open(tmp_path / "w.es", "w") as again:
         put("docs/a.txt", "changed")
         changes = again.add_sources("docs", prune=True)
@@ -528,22 +521,6 @@ def test_origins_of_a_path_that_is_not_utf8_are_salvaged(ws: es.Workspace, tmp_p
     with closing(sqlite3.connect(new)) as connection:
         found = connection.execute("SELECT path, key, number FROM origins JOIN sources")
         assert found.fetchall() == [(b"/\xff", "1", 1)]
-
-
-def test_a_file_of_an_older_version_gets_the_tables_as_one(
-    ws: es.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ws.close()
-    record = tmp_path / "w.es" / "documents.sqlite"
-    with closing(sqlite3.connect(record)) as connection:
-        for table in ("sources", "origins", "origins_since"):
-            connection.execute(f"DROP TABLE {table}")
-    monkeypatch.setattr(connection_module, "SCHEMA", schema.SCHEMA + "SELECT x FROM nowhere;")
-    with pytest.raises(es.WorkspaceError):
-        es.open(tmp_path / "w.es", "w")
-    assert record_faults(record) == []
-    with closing(sqlite3.connect(record)) as connection:
-        assert not schema.has_origins(connection)
 
 
 def test_corpora_are_sources_too(ws: es.Workspace, add: Add) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,10 +14,7 @@ from hypothesis import strategies as st
 
 from embedsearch import Document, QueryError
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.where.dates import Calendar, Period, period_of
-from embedsearch.store.where.paths import ABSENT, FieldPath
-from embedsearch.store.where.tree import Among, Field
-from embedsearch.store.where.values import predicate_for
+from embedsearch.store.where.columns import ABSENT, FieldPath
 
 DOCUMENTS = [
     Document(
@@ -181,76 +177,6 @@ def found(value: Any, parts: list[str]) -> list[Any]:
 def test_a_path_leads_where_trying_every_key_does(metadata: dict[str, Any], name: str) -> None:
     value = FieldPath(name).value(metadata)
     assert ([] if value is ABSENT else [value]) == found(metadata, name.split("."))
-
-
-@given(
-    st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1)),
-    st.none() | st.integers(-23 * 60, 23 * 60),
-    st.sampled_from(["days", "hours", "minutes", "seconds", "milliseconds", "microseconds"]),
-)
-def test_a_moment_is_where_the_clock_of_python_puts_it(
-    moment: dt.datetime, minutes: int | None, unit: str
-) -> None:
-    zone = None if minutes is None else dt.timezone(dt.timedelta(minutes=minutes))
-    spec = "auto" if unit == "days" else unit
-    text = moment.replace(tzinfo=zone).isoformat(timespec=spec)
-    text = text[:10] if unit == "days" else text
-    period = period_of(text)
-    assert period is not None
-    start = dt.datetime.fromisoformat(text)
-    start = start.replace(tzinfo=start.tzinfo or dt.timezone.utc)
-    since = start - dt.datetime(1, 1, 1, tzinfo=dt.timezone.utc)
-    day = 86_400 * 10**9
-    assert period.start == since // dt.timedelta(microseconds=1) * 1_000 + day
-    length = dt.timedelta(**{unit: 1}) // dt.timedelta(microseconds=1) * 1_000
-    assert period.stop - period.start == length
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2020-13", "2020-00", "2020-02-30", "0000-01-01", "2020-1-1", "20200101", "2020-W01",
-        "2020-01-01T24:00", "2020-01-01T10:60", "2020-01-01T10:00:60", "2020-01-01T10:00+24:00",
-        "2020-01-01Z", "2020-01-01T", "2020-01-01T10:00:00.", "٢٠٢٠-٠١-٠١", "2020-01-01x", "",
-        "20205", "202", "-2020", "2020-",
-    ],
-)  # fmt: skip
-def test_what_is_no_date_is_none(text: str) -> None:
-    assert period_of(text) is None
-
-
-def test_the_last_day_of_all_has_an_end() -> None:
-    for text in ("9999", "9999-12", "9999-12-31", "9999-12-31T23:59:59-23:59"):
-        period = period_of(text)
-        assert period is not None
-        assert period.start < period.stop
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9))),
-    st.tuples(st.integers(0, 20), st.integers(1, 9)),
-)
-def test_a_calendar_agrees_with_looking_at_each(
-    drawn: list[tuple[int, int]], tried: tuple[int, int]
-) -> None:
-    periods = [Period(start, start + length) for start, length in drawn]
-    one = Period(tried[0], sum(tried))
-    expected = any(each.start <= one.start and one.stop <= each.stop for each in periods)
-    assert Calendar(periods).has(one) == expected
-
-
-def test_many_dates_are_compared_in_the_logarithm_of_their_number(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls = []
-    real = period_of
-    monkeypatch.setattr(
-        "embedsearch.store.where.values.period_of", lambda value: calls.append(1) or real(value)
-    )
-    days = [(dt.date(2000, 1, 1) + dt.timedelta(k)).isoformat() for k in range(3_000)]
-    passes = predicate_for(Among(Field("day"), tuple(f"{day}T10" for day in days)))
-    assert not any(map(passes, days))
-    assert len(calls) == 6_000
 
 
 def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The frames of SQLite's write-ahead log, read without SQLite.
 
-SQLite stops at the first frame whose checksum is wrong, and drops all after it without a word:
-after a crash that is a transaction that was never finished, after damage it is one that was.
+SQLite stops at the first frame whose checksum is wrong, and silently drops all after it: after
+a crash that is a transaction that was never finished, after damage it is one that was.
 Source: "The WAL File Format", https://www.sqlite.org/fileformat2.html, section 4.
 """
 
@@ -43,7 +43,7 @@ class Frame:
 
 
 def log_page_size(path: Path) -> int | None:
-    """Return the bytes of a page; None without a log, or where its header is damaged."""
+    """Return the bytes of a page; None if the header of the log is damaged."""
     with path.open("rb") as file:
         header = file.read(_HEADER)
     words = np.frombuffer(header[: len(header) // 4 * 4], ">u4")
@@ -54,7 +54,7 @@ def log_page_size(path: Path) -> int | None:
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """Yield all whole frames in the file, those that are left from before among them."""
+    """Yield all whole frames in the file, including those that are left from before."""
     size = log_page_size(path)
     if size is None:
         return
@@ -75,7 +75,7 @@ def frames(path: Path) -> Iterator[Frame]:
 
 
 def has_lost(path: Path) -> bool:
-    """Tell whether SQLite would drop a transaction that was finished.
+    """Whether SQLite would drop a transaction that was finished.
 
     What was never finished, or was undone, may be left in the file and is no loss.
     """

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from embedsearch import Document
-from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.salvaging import salvage
+from embedsearch.store.recovery.check import database_faults
+from embedsearch.store.recovery.salvage import salvage
 
 PAGE = 4096
 
@@ -42,7 +42,7 @@ def record(made: Path, tmp_path: Path) -> Path:
 
 
 def read(path: Path) -> dict[str, Document]:
-    assert record_faults(path) == []
+    assert database_faults(path) == []
     store = DocumentStore(path, writable=False)
     found = {id: store.get(id) for id in store.ids()}
     store.close()
@@ -138,7 +138,7 @@ def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
         assert read(new) == {d.id: d for d in documents()}, name
         assert (result.kept, result.lost, result.doubtful) == (120, [], [])
         (note,) = result.notes
-        assert note.startswith("the log beside the record is that of another"), name
+        assert note.startswith("the log of the database is that of another"), name
 
 
 def test_the_log_of_the_record_itself_is_read_with_its_deletions(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from embedsearch.store.log import last_images, log_page_size
+from embedsearch.store.connection import wal_path
+from embedsearch.store.recovery.wal import last_images, log_page_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,16 +23,17 @@ Value = int | float | str | bytes | None
 TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR, TABLE_INTERIOR = 13, 10, 2, 5
 _CELLS_AT = {TABLE_LEAF: 8, INDEX_LEAF: 8, INDEX_INTERIOR: 12, TABLE_INTERIOR: 12}
 _MAGIC = b"SQLite format 3\0"
-_USUAL_SIZE, _FILE_HEADER = 4096, 100
+_DEFAULT_SIZE, _FILE_HEADER = 4096, 100
+# Of values of the kinds 0 to 9, in bytes (section 2.1 of the format).
 _SIZES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
 
 class BrokenText(bytes):
-    """A text that is not valid UTF-8, as it is."""
+    """A text that is not valid UTF-8, as it was stored."""
 
 
 class BrokenCellError(Exception):
-    """A cell does not hold a row; never leaves this stage."""
+    """A cell does not hold a row. Never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ class Pages:
 
     Args:
         path: The file of the database; it need not be sound.
-        logged: Whether its log is read, too.
+        use_log: Whether its log is read, too.
     """
 
-    def __init__(self, path: Path, *, logged: bool = True) -> None:
-        log = path.with_name(f"{path.name}-wal")
-        self._log = log if logged and log.exists() else None
+    def __init__(self, path: Path, *, use_log: bool = True) -> None:
+        log = wal_path(path)
+        self._log = log if use_log and log.exists() else None
         self._file = path.open("rb") if path.exists() else None
         self._log_file = self._log.open("rb") if self._log is not None else None
         self._head = self._read(self._file, 0, _FILE_HEADER)
@@ -71,12 +73,12 @@ class Pages:
         self._usable = self.size - reserved
 
     @property
-    def logged(self) -> bool:
+    def has_log(self) -> bool:
         """Whether pages of a log are laid over those of the file."""
         return bool(self._images)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for file in (self._file, self._log_file):
             if file is not None:
                 file.close()
@@ -90,7 +92,7 @@ class Pages:
         return found.ljust(self.size, b"\0")
 
     def write_to(self, path: Path) -> None:
-        """Write all pages to a new file, which says the same without a log."""
+        """Write all pages to a new file, which needs no log."""
         with path.open("xb") as file:
             for number in range(1, self.count + 1):
                 file.write(self[number])
@@ -110,7 +112,7 @@ class Pages:
         return found
 
     def cells(self) -> Iterator[Cell]:
-        """Yield what can be read on all pages in use but those inside the tables' trees."""
+        """Yield the rows and index entries that can be read on all pages in use."""
         for number in range(1, self.count + 1):
             if number not in self.free:
                 yield from self._cells_of(number)
@@ -132,13 +134,13 @@ class Pages:
                     whole = whole and not any(isinstance(v, BrokenText) for v in cell.values)
                     yield cell
         elif kind != TABLE_INTERIOR:
-            # Pages that texts run on to begin with the number of the next one.
+            # Overflow pages begin with the number of the next one.
             whole = int.from_bytes(page[:4], "big") <= self.count
         if not whole:
             yield from self._any_cells(page, start)
 
     def _any_cells(self, page: bytes, start: int) -> Iterator[Cell]:
-        """Try every place of a page that is not what it should be."""
+        """Try every place of a damaged page."""
         found = (self._cell_at(page, TABLE_LEAF, at) for at in range(start, self.size - 4))
         yield from (cell for cell in found if cell is not None)
 
@@ -163,7 +165,7 @@ class Pages:
         if at + here > self.size:
             raise BrokenCellError
         found = [page[at : at + here]]
-        # What is read on other pages should be worth the reading.
+        # Before pages are read that only a flipped bit points to.
         _check_lengths(found[0], length)
         if here < length:
             following = int.from_bytes(page[at + here : at + here + 4], "big")
@@ -171,7 +173,7 @@ class Pages:
         return b"".join(found)
 
     def _local(self, kind: int, length: int) -> int:
-        """Return how much of a row is on its own page."""
+        """Return how many bytes of a row are on its own page (section 1.6 of the format)."""
         usable = self._usable
         least = (usable - 12) * 32 // 255 - 23
         most = usable - 35 if kind == TABLE_LEAF else (usable - 12) * 64 // 255 - 23
@@ -201,7 +203,7 @@ class Pages:
         if self._is_sound and size >= 512 and not size & (size - 1):
             return size
         found = log_page_size(self._log) if self._log is not None else None
-        return found or _USUAL_SIZE
+        return found or _DEFAULT_SIZE
 
     @staticmethod
     def _read(file: BinaryIO | None, start: int, length: int) -> bytes:
@@ -264,7 +266,7 @@ def _value(kind: int, content: bytes) -> Value:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Read a number of one to nine bytes; return it and where the next thing begins."""
+    """Read a number of one to nine bytes; return it and where it ends."""
     value = 0
     for place in range(at, min(at + 9, len(content))):
         byte = content[place]

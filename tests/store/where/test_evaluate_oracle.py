@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from embedsearch import Document
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.where.tree import Field, Like
-from embedsearch.store.where.values import predicate_for
+from embedsearch.store.where.evaluate import predicate_for
+from embedsearch.store.where.parse import Field, Like
 
 NAMES = [
     "year",

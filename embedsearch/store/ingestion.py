@@ -1,7 +1,7 @@
-"""Documents that were read of sources, on their way into the record.
+"""Documents that were read from sources, on their way into the store.
 
 A document is known by its origin: the source, and what it is called there. So the same file
-read again, by whatever name, updates the documents that it made before, under the ids that
+read again, by whatever name, updates the documents that it brought before, under the ids that
 they have; and a document of one source never silently takes the place of another's.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from embedsearch._errors import DuplicateIdError, InputError
+from embedsearch._messages import counted
 from embedsearch.store.documents import Changes
-from embedsearch.store.origins import Known, shown
-from embedsearch.store.schema import to_row
+from embedsearch.store.origins import KnownDocument, shown_path
+from embedsearch.store.rows import to_row
 from embedsearch.text.reading.naming import CORPUS, STREAM
-from embedsearch.text.reading.notices import counted
 from embedsearch.text.reading.walking import is_file
 
 if TYPE_CHECKING:
@@ -24,27 +24,26 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.store.schema import Row
+    from embedsearch.store.rows import Row
     from embedsearch.text.reading.naming import Arrival, Source
     from embedsearch.text.reading.notices import LeftOut
     from embedsearch.text.settings import ReadSettings
 
 _NAMED = 3
-_PIECE = 1 << 15
 _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replace"
 
 
 class Arriving(Protocol):
-    """What is read of sources; see `embedsearch.text.reading.sources.Reading`."""
+    """What is read from sources: `embedsearch.text.reading.sources.Reading`."""
 
     def __iter__(self) -> Iterator[Arrival]:
         """Yield the documents."""
 
     def refuse(self, error: InputError) -> None:
-        """Say that the document that was yielded last cannot be kept."""
+        """Say that the document that was yielded last cannot be stored."""
 
     def may_have_lost(self, path: str | bytes) -> bool:
-        """Tell whether documents of a file that were not met are gone."""
+        """Whether documents of a file that were not met are gone."""
 
     @property
     def named(self) -> Sequence[str | bytes]:
@@ -63,14 +62,14 @@ def ingest(
     *,
     prune: bool = False,
 ) -> Changes:
-    """Add what is read of sources, and update what came from the same places before.
+    """Add what is read from sources, and update what came from the same places before.
 
-    All are kept, or, when reading or the disk fails, none.
+    All documents are kept, or, when reading or the disk fails, none.
 
     Args:
-        store: The record.
+        store: Where they go.
         reading: The documents, with the places that they are from.
-        settings: What ids they get, and what happens where one is taken.
+        settings: Which ids they get, and what happens if one is taken.
         progress: A listener; notes which documents got other ids.
         prune: Delete documents whose files or rows are gone.
 
@@ -83,7 +82,7 @@ def ingest(
             if (refusal := ingestion.take(arrival)) is not None:
                 reading.refuse(refusal)
         ingestion.finish(reading, progress, prune)
-        store.reach(ingestion.change)
+        store.set_change(ingestion.change)
     return Changes(**ingestion.counts, left_out=tuple(reading.left_out))
 
 
@@ -99,24 +98,23 @@ class _Ingestion:
         self._store, self._origins = store, store.origins()
         self._prefix, self._policy = settings.id_prefix, settings.on_conflict
         self.change, self.counts = store.change, Counter[str]()
-        # A bit for each origin, in pieces: whether it was met in this call.
-        self._met: dict[int, bytearray] = {}
+        self._met = _BitSet()
         self._source: Source | None = None
-        self._number, self._is_new = 0, False
-        self._turns: dict[str, int] = {}
+        self._source_number, self._is_new_source = 0, False
+        self._repetitions = Counter[str]()
         self._renamed: list[str] = []
-        self._adopted = 0
-        # Kept only if an error will name them: they take 160 bytes each.
+        self._recognized = 0
+        # By numbers of documents, and only if an error will name them: they take 160 bytes each.
         self._places: dict[int, str] = {}
 
     def take(self, arrival: Arrival) -> InputError | None:
-        """Add a document, or update it, or find that it is there.
+        """Add a document, or update it, or find that it is stored as it is.
 
         Returns:
-            Why the record cannot hold it, or None.
+            Why it cannot be stored, or None.
 
         Raises:
-            DuplicateIdError: Its id is taken, and that was to be an error.
+            DuplicateIdError: Its id is taken, and that is to be an error.
         """
         document, first = arrival.document, self._prefix + arrival.first_id()
         try:
@@ -126,19 +124,16 @@ class _Ingestion:
         self._enter(arrival.source)
         if not row[2].strip():
             self.counts["empty"] += 1
-        # Nothing of a new source is known by its origin, unless it came in this call: then its
-        # id is taken.
-        if self._is_new and not (self._origins.since and arrival.former_id()):
-            number = self._inserted(row)
-            if number is not None:
-                self._put_origin(arrival, arrival.key, row[0], number)
-                self._done("", arrival, number)
-                return None
-        known, repeated = self._known(arrival, row)
+        # No document of a new source is known by its origin, unless it came in this call: then
+        # its id is taken.
+        if self._is_new_source and (number := self._insert(arrival, row, arrival.key)):
+            self._done("added", arrival, number)
+            return None
+        known, repetition = self._known(arrival, row)
         if known is None:
-            self._admit(arrival, row, repeated)
+            self._admit(arrival, row, repetition)
         else:
-            self._renew(arrival, row, known, repeated)
+            self._renew(arrival, row, known, repetition)
         return None
 
     def finish(self, reading: Arriving, progress: Progress, prune: bool) -> None:
@@ -151,7 +146,7 @@ class _Ingestion:
                 self.change += 1
                 self._store.remove(number, self.change)
             for origin in gone:
-                self._origins.forget(origin)
+                self._origins.remove(origin)
             self.counts["pruned"] = len(numbers)
         for note in self._notes():
             progress.note(note)
@@ -162,10 +157,10 @@ class _Ingestion:
         self._source = source
         number = self._origins.source(source.path)
         # Whatever came through a stream before, this is another one.
-        self._is_new = number is None or source.is_stream
-        self._number = self._origins.add_source(source.path) if number is None else number
+        self._is_new_source = number is None or source.is_stream
+        self._source_number = self._origins.add_source(source.path) if number is None else number
 
-    def _known(self, arrival: Arrival, row: Row) -> tuple[Known | None, str]:
+    def _known(self, arrival: Arrival, row: Row) -> tuple[KnownDocument | None, str]:
         """Find a document by its origin.
 
         Returns:
@@ -174,104 +169,90 @@ class _Ingestion:
         """
         if arrival.source.is_stream:
             return None, ""
-        known = self._origins.find(self._number, arrival.key)
+        known = self._origins.find(self._source_number, arrival.key)
         # The same row twice is one document.
-        if known is None or not self._was_met(known.origin) or known.digest == row[4]:
+        if known is None or known.origin not in self._met or known.digest == row[4]:
             return known, ""
         if self._policy == "error":
             raise self._duplicate(row[0], known.number, arrival)
         if self._policy == "replace":
             self.counts["replaced"] += 1
             return known, ""
-        repeated = f"~{self._turn(f'{self._number} {arrival.key}')}"
-        return self._origins.find(self._number, arrival.key + repeated), repeated
+        repetition = f"~{self._next_repetition(f'{self._source_number} {arrival.key}')}"
+        return self._origins.find(self._source_number, arrival.key + repetition), repetition
 
-    def _renew(self, arrival: Arrival, row: Row, known: Known, repeated: str) -> None:
+    def _renew(self, arrival: Arrival, row: Row, known: KnownDocument, repetition: str) -> None:
         """Give a document that is known by its origin its present content."""
-        self._meet(known.origin)
+        self._met.add(known.origin)
         if known.digest == row[4]:
             self._done("unchanged", arrival, known.number)
         elif not self._has_others(known):
             self._update(arrival, row, known.number)
         elif self._policy != "rename":
-            self._take_place(arrival, row, arrival.key + repeated, known.number)
+            self._take_place(arrival, row, arrival.key + repetition, known.number)
         else:
-            self._origins.forget(known.origin)
-            self._admit(arrival, row, repeated)
+            self._origins.remove(known.origin)
+            self._admit(arrival, row, repetition)
 
-    def _admit(self, arrival: Arrival, row: Row, repeated: str) -> None:
+    def _admit(self, arrival: Arrival, row: Row, repetition: str) -> None:
         """Add a document that is not known by its origin, under an id that is free."""
-        if not repeated and self._is_adopted(arrival, row):
-            return
-        key, taken = arrival.key + repeated, row[0] if repeated else ""
-        for id in self._ids(arrival, repeated):
+        key, taken = arrival.key + repetition, row[0] if repetition else ""
+        for id in self._ids(arrival, repetition):
+            row = (id, *row[1:])
             found = self._store.find(id)
             if found is None:
-                self._insert(arrival, (id, *row[1:]), key, taken)
+                if number := self._insert(arrival, row, key):
+                    self._done("added", arrival, number)
+                if taken:
+                    self._note_renamed(taken, id)
                 return
-            if self._is_again(arrival, id, row[4] == found[1]):
+            if self._is_repeated_text(arrival, id, row[4] == found[1]):
                 continue
-            if self._is_same(arrival, (id, *row[1:]), key, found):
+            if self._is_same(arrival, row, key, found):
                 return
             if not taken and self._policy != "rename":
-                self._take_place(arrival, (id, *row[1:]), key, found[0])
+                self._take_place(arrival, row, key, found[0])
                 return
             taken = taken or id
 
-    def _is_adopted(self, arrival: Arrival, row: Row) -> bool:
-        """Find the document under the id that earlier versions gave it."""
-        former = arrival.former_id() if self._origins.since else ""
-        found = self._store.find(former) if former else None
-        if found is None or not self._is_former(found[0]):
-            return False
-        return self._is_same(arrival, (former, *row[1:]), arrival.key, found)
-
     def _is_same(self, arrival: Arrival, row: Row, key: str, found: tuple[int, bytes]) -> bool:
-        """Tell whether a document that has the id is this one; then remember that it is."""
+        """Whether the document that has the id is this one; if so, that is remembered."""
         number, same = found[0], found[1] == row[4]
-        former = self._is_former(number)
-        if not same and (arrival.source.is_stream or not former):
+        origins = self._origins.of_document(number)
+        # Only a repair loses origins.
+        is_lost = number <= self._origins.since and not origins
+        if not same and (arrival.source.is_stream or not is_lost):
             return False
         # One that was added without a source stays so: what it becomes is not the file's to say.
-        if former or self._origins.of(number):
+        if is_lost or origins:
             self._put_origin(arrival, key, row[0], number)
         if same:
             self._done("unchanged", arrival, number)
         else:
-            self._adopted += 1
+            self._recognized += 1
             self._update(arrival, row, number)
         return True
 
-    def _is_again(self, arrival: Arrival, id: str, same: bool) -> bool:
-        """Tell whether a text without an id came through this stream before, word for word."""
+    def _is_repeated_text(self, arrival: Arrival, id: str, same: bool) -> bool:
+        """Whether a text without an id came through this stream before, word for word."""
         if not (same and arrival.source.is_stream) or arrival.document.id:
             return False
-        known = self._origins.find(self._number, id)
-        return known is not None and self._was_met(known.origin)
+        known = self._origins.find(self._source_number, id)
+        return known is not None and known.origin in self._met
 
     def _take_place(self, arrival: Arrival, row: Row, key: str, number: int) -> None:
         if self._policy == "error":
             raise self._duplicate(row[0], number, arrival)
-        self._origins.forget_all(number)
+        self._origins.remove_all(number)
         self._put_origin(arrival, key, row[0], number)
         self._update(arrival, row, number)
         self.counts["replaced"] += 1
 
-    def _insert(self, arrival: Arrival, row: Row, key: str, taken: str) -> None:
-        number = self._inserted(row)
-        if number is not None:
-            self._put_origin(arrival, key, row[0], number)
-            self._done("", arrival, number)
-        if taken:
-            self.counts["renamed"] += 1
-            if len(self._renamed) < _NAMED:
-                self._renamed.append(f"{taken!r} → {row[0]!r}")
-
-    def _inserted(self, row: Row) -> int | None:
+    def _insert(self, arrival: Arrival, row: Row, key: str) -> int | None:
         number = self._store.insert(row, self.change + 1)
         if number is not None:
             self.change += 1
-            self.counts["added"] += 1
+            self._put_origin(arrival, key, row[0], number)
         return number
 
     def _update(self, arrival: Arrival, row: Row, number: int) -> None:
@@ -280,53 +261,42 @@ class _Ingestion:
         self._done("updated", arrival, number)
 
     def _done(self, outcome: str, arrival: Arrival, number: int) -> None:
-        if outcome:
-            self.counts[outcome] += 1
+        self.counts[outcome] += 1
         if self._policy == "error":
             self._places[number] = arrival.place
+
+    def _note_renamed(self, taken: str, id: str) -> None:
+        self.counts["renamed"] += 1
+        if len(self._renamed) < _NAMED:
+            self._renamed.append(f"{taken!r} → {id!r}")
 
     def _put_origin(self, arrival: Arrival, key: str, id: str, number: int) -> None:
         # A stream does not come again, so that nothing is found by what it calls its documents.
         key = id if arrival.source.is_stream else key
-        self._meet(self._origins.put(self._number, key, number))
+        self._met.add(self._origins.put(self._source_number, key, number))
 
-    def _ids(self, arrival: Arrival, repeated: str) -> Iterator[str]:
-        ids = [self._prefix + id for id in arrival.ids(repeated)]
+    def _ids(self, arrival: Arrival, repetition: str) -> Iterator[str]:
+        ids = [self._prefix + id for id in arrival.ids(repetition)]
         yield from ids
-        made = ids[1] if arrival.document.id and not repeated else ids[0]
+        made = ids[1] if arrival.document.id and not repetition else ids[0]
         while True:
-            yield f"{made}~{self._turn(made)}"
+            yield f"{made}~{self._next_repetition(made)}"
 
-    def _turn(self, id: str) -> int:
+    def _next_repetition(self, id: str) -> int:
         """Count from 2; it goes on counting, so that many of one id cost no more than each."""
-        self._turns[id] = turn = self._turns.get(id, 1) + 1
-        return turn
+        self._repetitions[id] += 1
+        return self._repetitions[id] + 1
 
-    def _meet(self, origin: int) -> None:
-        piece, bit = divmod(origin, _PIECE)
-        bits = self._met.get(piece)
-        if bits is None:
-            bits = self._met[piece] = bytearray(_PIECE // 8)
-        bits[bit >> 3] |= 1 << (bit & 7)
-
-    def _was_met(self, origin: int) -> bool:
-        piece, bit = divmod(origin, _PIECE)
-        bits = self._met.get(piece)
-        return bits is not None and bool(bits[bit >> 3] >> (bit & 7) & 1)
-
-    def _is_former(self, number: int) -> bool:
-        return number <= self._origins.since and not self._origins.of(number)
-
-    def _has_others(self, known: Known) -> bool:
-        """Tell whether another source that is still there has the document, too."""
-        others = [each for each in self._origins.of(known.number) if each.origin != known.origin]
-        return any(_is_there(each.path) for each in others)
+    def _has_others(self, known: KnownDocument) -> bool:
+        """Whether another source that still exists has the document, too."""
+        origins = self._origins.of_document(known.number)
+        return any(_may_exist(path) for origin, path in origins.items() if origin != known.origin)
 
     def _duplicate(self, id: str, number: int, arrival: Arrival) -> DuplicateIdError:
         first = self._places.get(number)
         if first is None:
-            origins = self._origins.of(number)
-            first = shown(origins[0].path) if origins else "a document that was added by itself"
+            paths = map(shown_path, self._origins.of_document(number).values())
+            first = next(paths, "a document that was added by itself")
         return DuplicateIdError(id, first, arrival.place, _ADVICE)
 
     def _gone(self, reading: Arriving) -> dict[int, int]:
@@ -338,18 +308,15 @@ class _Ingestion:
         gone: dict[int, int] = {}
         for named in reading.named:
             for source, path in self._origins.below(named).items():
-                if source <= self._origins.latest_source and reading.may_have_lost(path):
+                if source <= self._origins.last_source and reading.may_have_lost(path):
                     found = self._origins.of_source(source)
-                    gone.update((each, number) for each, number in found if not self._was_met(each))
+                    gone.update(each for each in found if each[0] not in self._met)
         return gone
 
     def _orphaned(self, gone: dict[int, int]) -> list[int]:
         """List the documents that no source has any more."""
-        return [
-            number
-            for number in sorted(set(gone.values()))
-            if all(each.origin in gone for each in self._origins.of(number))
-        ]
+        numbers = sorted(set(gone.values()))
+        return [n for n in numbers if self._origins.of_document(n).keys() <= gone.keys()]
 
     def _notes(self) -> Iterator[str]:
         counts = self.counts
@@ -361,24 +328,42 @@ class _Ingestion:
             )
         if counts["replaced"]:
             yield f"{_documents(counts['replaced'])} took the place of one with the same id"
-        if self._adopted:
+        if self._recognized:
             yield (
-                f"{_documents(self._adopted)} of an earlier version, whose sources were not kept, "
-                "took what is in the files of the same names"
+                f"{_documents(self._recognized)} whose sources a repair has lost took what is in "
+                "the files of the same names"
             )
         if counts["empty"]:
             yield f"{_documents(counts['empty'])} without a text"
-        if counts["vanished"] and not counts["pruned"]:
-            come = (
-                "comes from a file or row that is"
-                if counts["vanished"] == 1
-                else ("come from files or rows that are")
-            )
-            said = f"{_documents(counts['vanished'])} {come} gone"
-            yield f"{said}; --prune removes {'it' if counts['vanished'] == 1 else 'them'}"
+        if (vanished := counts["vanished"]) and not counts["pruned"]:
+            come, it = ("comes from a file or row that is", "it")
+            if vanished > 1:
+                come, it = ("come from files or rows that are", "them")
+            yield f"{_documents(vanished)} {come} gone; --prune removes {it}"
 
 
-def _is_there(path: str | bytes) -> bool:
+class _BitSet:
+    """A set of numbers that are dense in places: a bit each, in pieces that are made on demand."""
+
+    _PIECE = 1 << 15
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, bytearray] = {}
+
+    def add(self, number: int) -> None:
+        piece, bit = divmod(number, self._PIECE)
+        bits = self._pieces.get(piece)
+        if bits is None:
+            bits = self._pieces[piece] = bytearray(self._PIECE // 8)
+        bits[bit >> 3] |= 1 << (bit & 7)
+
+    def __contains__(self, number: int) -> bool:
+        piece, bit = divmod(number, self._PIECE)
+        bits = self._pieces.get(piece)
+        return bits is not None and bool(bits[bit >> 3] >> (bit & 7) & 1)
+
+
+def _may_exist(path: str | bytes) -> bool:
     if isinstance(path, str) and (path == STREAM or path.startswith(CORPUS)):
         return True
     return is_file(path)

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedsearch import ParameterError, QueryError
-from embedsearch.store.where.parsing import parse_where
-from embedsearch.store.where.tree import Among, And, Contains, Field, Like, Not, Or, Ordered
+from embedsearch.store.where.parse import (
+    Among,
+    And,
+    Contains,
+    Field,
+    Like,
+    Not,
+    Or,
+    Ordered,
+    parse_where,
+)
 
 
 def test_and_binds_before_or_and_not_before_both() -> None:

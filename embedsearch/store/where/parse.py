@@ -1,36 +1,240 @@
-"""Filters as they are written, read into a tree."""
+"""A filter as it is written, read into a tree: tokens, grammar, limits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, cast
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
 
 from embedsearch._errors import ParameterError, QueryError
-from embedsearch.store.where.dates import Date, period_of
-from embedsearch.store.where.numerals import number_of
-from embedsearch.store.where.tokens import Kind, Token, fail, tokenize
-from embedsearch.store.where.tree import (
-    Among,
-    And,
-    Between,
-    Bound,
-    Condition,
-    Contains,
-    Field,
-    Like,
-    Not,
-    Or,
-    Order,
-    Ordered,
-    Value,
-)
+from embedsearch._messages import cut
+from embedsearch.store.where.literals import NUMERAL, UNQUOTED_DATE, Date, number_of, period_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from embedsearch._types import MetadataScalar
+
+Order = Literal["<", "<=", ">", ">="]
+Bound: TypeAlias = "str | int | float | Date"
+Value: TypeAlias = "MetadataScalar | Date"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the metadata, or the `id` or `title` of the document.
+
+    Attributes:
+        name: A key of the metadata, or the way to one in a nested object: `meta.agent`.
+        place: Where it is in the filter, counted from 0.
+    """
+
+    name: str
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The field equals one of the values; None stands for a field that does not exist."""
+
+    field: Field
+    values: tuple[Value, ...]
+
+    @property
+    def is_of_existence(self) -> bool:
+        """Whether it only asks if the field exists."""
+        return self.values == (None,)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The field is below or above a value."""
+
+    field: Field
+    order: Order
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The field is from one value to another, both included."""
+
+    field: Field
+    lowest: Bound
+    highest: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """The field matches a pattern, in which `%` is any text and `_` any character."""
+
+    field: Field
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The field contains a text."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part is false."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All parts are true."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one part is true."""
+
+    parts: tuple[Condition, ...]
+
+
+Comparison = Among | Ordered | Between | Like | Contains
+Condition = Comparison | Not | And | Or
+
+
+def comparisons_of(condition: Condition) -> Iterator[Comparison]:
+    """Yield the comparisons in a condition, from left to right."""
+    if isinstance(condition, Not):
+        yield from comparisons_of(condition.part)
+    elif isinstance(condition, And | Or):
+        for part in condition.parts:
+            yield from comparisons_of(part)
+    else:
+        yield condition
+
+
+_MOST_CHARACTERS = 100_000
+
+_SPACE = re.compile(r"\s*")
+_TOKEN = re.compile(
+    rf"(?P<date>{UNQUOTED_DATE})(?![\w.:+\-])"
+    rf"|(?P<number>{NUMERAL})(?P<tail>[\w.\-]*)"
+    r"|(?P<name>[^\W\d][\w.\-]*)"
+    r"|(?P<sign>==|!=|<>|<=|>=|[=<>(),])"
+    r"""|(?P<quote>['"`])"""
+)
+_INSIDE = {
+    mark: re.compile(rf"(?:[^{mark}\\]|{mark}{mark}|\\.)*", re.DOTALL) for mark in ("'", '"', "`")
+}
+_ADVICE = {
+    "&": "write and",
+    "|": "write or",
+    "!": "write not",
+    "≠": "write !=",
+    "≤": "write <=",
+    "≥": "write >=",
+    **dict.fromkeys("‘’“”„«»", "text goes in straight quotes, ' or \""),
+}
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    NAME = "name"
+    QUOTED = "quoted"
+    DATE = "date"
+    NUMBER = "number"
+    SIGN = "sign"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, a number, a date, a quoted text or a sign.
+
+    Attributes:
+        kind: What it is.
+        text: As written, without quotes.
+        place: Where it begins, counted from 0.
+        mark: The quote around it, if there is one.
+    """
+
+    kind: Kind
+    text: str
+    place: int
+    mark: str = ""
+
+
+def tokenize(where: str) -> list[Token]:
+    """Cut a filter into tokens; the last is the end.
+
+    Raises:
+        QueryError: It is too long, a quote is not closed, or a character has no meaning.
+    """
+    _check_text(where)
+    tokens: list[Token] = []
+    place = _end_of_space(where, 0)
+    while place < len(where):
+        token, place = _read(where, place)
+        tokens.append(token)
+        place = _end_of_space(where, place)
+    return [*tokens, Token(Kind.END, "", place)]
+
+
+def filter_error(where: str, place: int, reason: str) -> QueryError:
+    """Return the error that shows a filter and points at a place in it."""
+    return QueryError.at(where, place, f"the filter, at character {place + 1}: {reason}")
+
+
+def _check_text(where: str) -> None:
+    if len(where) > _MOST_CHARACTERS:
+        raise QueryError(
+            f"the filter has {len(where):,} characters; at most {_MOST_CHARACTERS:,} are read"
+        )
+    try:
+        where.encode()
+    except UnicodeEncodeError as error:
+        # The command line gives halves of surrogate pairs for bytes that are not UTF-8.
+        reason = "this character is broken; write the filter in UTF-8"
+        raise filter_error(where, error.start, reason) from error
+
+
+def _end_of_space(where: str, place: int) -> int:
+    found = _SPACE.match(where, place)
+    return found.end() if found else place
+
+
+def _read(where: str, place: int) -> tuple[Token, int]:
+    found = _TOKEN.match(where, place)
+    if not found:
+        other = f"{where[place]!r} has no meaning here; put names that hold it in quotes"
+        raise filter_error(where, place, _ADVICE.get(where[place], other))
+    if found["tail"]:
+        reason = f"this is no number and no date; as text it goes in quotes: '{cut(found[0])}'"
+        raise filter_error(where, place, reason)
+    if found["quote"]:
+        return _read_quoted(where, place, found["quote"])
+    kind = Kind(next(kind for kind in ("date", "number", "name", "sign") if found[kind]))
+    return Token(kind, found[0], place), found.end()
+
+
+def _read_quoted(where: str, place: int, mark: str) -> tuple[Token, int]:
+    inside = _INSIDE[mark].match(where, place + 1)
+    end = inside.end() if inside else len(where)
+    if inside is None or end == len(where):
+        raise filter_error(where, place, "the quote is not closed")
+    text = re.sub(rf"{mark}{mark}|\\([{mark}\\])", lambda found: found[1] or mark, inside[0])
+    return Token(Kind.QUOTED, text, place, mark), end + 1
+
 
 _MOST_NESTED = 50
 _MOST_COMPARISONS = 100
 _MOST_VALUES = 5_000
-# Looking for one with `_` takes its length times that of the text.
+# Characters of pieces with `_`: looking for one takes its length times that of the text.
 _MOST_GAPPED = 1_000
 
 _CONSTANTS: dict[str, MetadataScalar] = {"true": True, "false": False, "null": None}
@@ -50,15 +254,15 @@ def parse_where(where: str) -> Condition:
     - `in (a, b)`, `between a and b`, `like 'pat%'`, `contains 'text'`, each with `not` before it
     - `is null`, `is not null`, `exists` (before or after the field)
 
-    But of a list, `'value' in field` is the same as `field = 'value'`.
+    For lists, `'value' in field` is the same as `field = 'value'`.
 
     These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
     of the language may be in any case.
 
     Args:
         where: The filter: at most 100,000 characters, 100 comparisons, 5,000 values, 50
-            parentheses or `not` within each other, and 1,000 characters in all of what has a `_`
-            between two `%`.
+            parentheses or `not` within each other, and 1,000 characters in all pieces of patterns
+            that have a `_` and lie between two `%`.
 
     Returns:
         Its tree.
@@ -71,17 +275,17 @@ def parse_where(where: str) -> Condition:
         raise ParameterError("where", "a string such as \"year > 1990 and lang = 'en'\"", where)
     if not where.strip():
         raise QueryError("the filter is empty; write for example: year > 1990 and lang = 'en'")
-    return _Parser(where).whole()
+    return _Parser(where).parse()
 
 
 class _Parser:
-    """Reads by recursive descent, one method for each rule of the grammar."""
+    """A parser by recursive descent: one method for each rule of the grammar."""
 
     def __init__(self, where: str) -> None:
         self._where, self._tokens = where, tokenize(where)
         self._next = self._nested = self._comparisons = self._values = self._gapped = 0
 
-    def whole(self) -> Condition:
+    def parse(self) -> Condition:
         condition = self._any_of()
         if self._token.kind is not Kind.END:
             self._fail("expected `and`, `or` or the end")
@@ -207,14 +411,14 @@ class _Parser:
         place = self._token.place
         value = self._value()
         if value is None or isinstance(value, bool):
-            fail(self._where, place, "true, false and null have no order; use = or !=")
+            self._fail("true, false and null have no order; use = or !=", place)
         return value
 
     def _text(self, word: str) -> str:
         place = self._token.place
         value = self._value()
         if not isinstance(value, str):
-            fail(self._where, place, f"`{word}` needs a text in quotes")
+            self._fail(f"`{word}` needs a text in quotes", place)
         return value
 
     def _pattern(self) -> str:
@@ -223,7 +427,7 @@ class _Parser:
         self._gapped += sum(len(piece) for piece in pattern.split("%")[1:-1] if "_" in piece)
         if self._gapped > _MOST_GAPPED:
             reason = f"more than {_MOST_GAPPED:,} characters of patterns with `_` between two `%`"
-            fail(self._where, place, reason)
+            self._fail(reason, place)
         return pattern
 
     def _value(self) -> Value:
@@ -272,8 +476,8 @@ class _Parser:
         if not self._take(word):
             self._fail(f"expected `{word}`")
 
-    def _fail(self, reason: str) -> NoReturn:
-        fail(self._where, self._token.place, reason)
+    def _fail(self, reason: str, place: int | None = None) -> NoReturn:
+        raise filter_error(self._where, self._token.place if place is None else place, reason)
 
     def _fail_for_operator(self) -> NoReturn:
         self._fail("expected a comparison: = != < <= > >= in between like contains is exists")

@@ -1,28 +1,42 @@
-"""Dates and times as ISO 8601 spells them, in filters and in strings of the metadata."""
+"""Numbers and dates as they are spelled, in filters and in texts of the metadata."""
 
 from __future__ import annotations
 
+import math
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+NUMERAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+# More digits make a number that no float reaches; and Python refuses thousands of them.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,308}")
+_NUMERAL = re.compile(NUMERAL)
+
+
+def number_of(text: str) -> int | float | None:
+    """Return the number that a text spells, whole numbers exactly; None for none, or infinity."""
+    text = text.strip()
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if not _NUMERAL.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
 
 _TIME = (
     r"([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})"
     r"(?:[.,]([0-9]{1,9}))?)?)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 _ISO = re.compile(rf"([0-9]{{4}})(?:-([0-9]{{2}})(?:-([0-9]{{2}})(?:[Tt ]{_TIME})?)?)?")
-UNQUOTED = (
+UNQUOTED_DATE = (
     r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[Tt][0-9]{2}"
     r"(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?"
 )
-"""How a date is written in a filter where it is not in quotes: a month at least, and no space."""
+"""A date in a filter without quotes: at least a month, and no space."""
 
 _LONGEST = len("2020-06-15T10:30:00.123456789+02:00")
 _SECOND = 10**9
@@ -46,22 +60,14 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A date in a filter that is not in quotes.
-
-    Attributes:
-        text: As written.
-        period: What it names.
-    """
+    """A date in a filter that is not in quotes: as written, and the time that it names."""
 
     text: str
     period: Period
 
 
 def period_of(value: object) -> Period | None:
-    """Return what a text, a date or the number of a year names; None where that is no date.
-
-    What has no time zone is taken for UTC.
-    """
+    """Return what a text, a date or the number of a year names, in UTC; None for no date."""
     if isinstance(value, Date):
         return value.period
     if isinstance(value, str):
@@ -76,7 +82,7 @@ def _of_text(text: str) -> Period | None:
     return _parsed(text)
 
 
-# The dates of a field are the same for each filter on it.
+# Each filter on a field asks for the same dates; most fields have fewer distinct ones.
 @lru_cache(maxsize=1 << 17)
 def _parsed(text: str) -> Period | None:
     found = _ISO.fullmatch(text)
@@ -119,7 +125,7 @@ def _first_of_next_month(day: date) -> int:
 def _time_of_day(
     hour: str, minute: str | None, second: str | None, fraction: str | None
 ) -> tuple[int, int]:
-    """Return the moment since midnight, and how long what is written goes on."""
+    """Return the moment since midnight, and how long the time goes on that is written."""
     hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
     if hours > 23 or minutes > 59 or seconds > 59:
         raise ValueError(hour, minute, second)
@@ -131,28 +137,10 @@ def _time_of_day(
 
 
 def _offset(zone: str) -> int:
-    """Return what a time zone is ahead of UTC."""
+    """Return how far a time zone is ahead of UTC."""
     if zone in "Zz":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
     if hours > 23 or minutes > 59:
         raise ValueError(zone)
     return (hours * _HOUR + minutes * _MINUTE) * (-1 if zone[0] == "-" else 1)
-
-
-class Calendar:
-    """Periods that a value may lie in, found in the logarithm of their number.
-
-    Args:
-        periods: Those that are looked for.
-    """
-
-    def __init__(self, periods: Iterable[Period]) -> None:
-        ordered = sorted(periods)
-        self._starts = [period.start for period in ordered]
-        self._stops = list(accumulate((period.stop for period in ordered), max))
-
-    def has(self, period: Period) -> bool:
-        """Whether it lies within one of them."""
-        place = bisect_right(self._starts, period.start)
-        return place > 0 and self._stops[place - 1] >= period.stop

@@ -13,10 +13,9 @@ import pytest
 
 from embedsearch import Document
 from embedsearch._errors import WorkspaceError
-from embedsearch.store.checking import content_digest, record_faults, unexpected_tables
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.log import frames, has_lost
-from embedsearch.store.schema import to_row
+from embedsearch.store.recovery.check import database_faults
+from embedsearch.store.recovery.wal import frames, has_lost
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +64,14 @@ def flip(path: Path, bit: int) -> None:
 
 
 def test_a_sound_record_has_no_faults(record: Path, tmp_path: Path) -> None:
-    assert record_faults(record) == []
-    assert record_faults(record, quick=True) == []
-    assert record_faults(tmp_path / "none.sqlite") == ["it is missing"]
+    assert database_faults(record) == []
+    assert database_faults(record, quick=True) == []
+    assert database_faults(tmp_path / "none.sqlite") == ["it is missing"]
 
 
 def test_a_record_with_transactions_in_its_log_is_sound(log: Path) -> None:
     assert all(frame.intact and frame.current for frame in frames(log))
-    assert record_faults(log.with_name("record.sqlite")) == []
+    assert database_faults(log.with_name("record.sqlite")) == []
 
 
 def test_a_flipped_bit_is_noticed_or_changes_nothing(record: Path) -> None:
@@ -81,7 +80,7 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(record: Path) -> None:
     for _ in range(60):
         record.write_bytes(sound)
         flip(record, choose.randrange(8 * len(sound)))
-        if record_faults(record):
+        if database_faults(record):
             noticed += 1
         else:
             assert content(record) == expected
@@ -95,13 +94,13 @@ def test_every_flipped_bit_in_the_log_is_noticed(log: Path) -> None:
         log.write_bytes(sound)
         flip(log, choose.randrange(8 * len(sound)))
         assert has_lost(log)
-        assert record_faults(log.with_name("record.sqlite"))
+        assert database_faults(log.with_name("record.sqlite"))
 
 
 def test_a_transaction_that_was_never_finished_is_no_loss(log: Path) -> None:
     log.write_bytes(log.read_bytes()[:-5000])
     assert not has_lost(log)
-    assert record_faults(log.with_name("record.sqlite")) == []
+    assert database_faults(log.with_name("record.sqlite")) == []
 
 
 def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> None:
@@ -149,19 +148,8 @@ def test_what_sqlite_finds_sound_is_compared_too(record: Path, change: str, told
     connection.execute(change)
     connection.commit()
     connection.close()
-    (fault,) = record_faults(record)
+    (fault,) = database_faults(record)
     assert re.search(told, fault)
-
-
-def test_the_digest_is_that_of_the_rows() -> None:
-    row = to_row(Document("ä", "text\0of it", {"b": 1, "a": "ü"}, "title"))
-    assert content_digest(*(part.encode() for part in row[1:4])) == row[4]
-
-
-def test_the_tables_that_were_made_are_expected(record: Path) -> None:
-    connection = sqlite3.connect(record)
-    assert unexpected_tables(connection) == []
-    connection.close()
 
 
 def scramble_schema(path: Path) -> None:
@@ -178,4 +166,4 @@ def test_a_damaged_schema_is_told_as_damage(record: Path, damage: Callable[[Path
     damage(record)
     with pytest.raises(WorkspaceError, match="damaged"):
         DocumentStore(record, writable=False)
-    assert record_faults(record)
+    assert database_faults(record)
