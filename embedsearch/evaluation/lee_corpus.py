@@ -27,7 +27,7 @@ class LeeReport(Report):
     """How well the cosines of document vectors agree with human judgements.
 
     Attributes:
-        pearson: Pearson's correlation over all pairs; None where all cosines are the same.
+        pearson: Pearson's correlation over all pairs; None if all cosines are the same.
         spearman: The same of their ranks.
         documents: How many documents there are.
         pairs: How many pairs.

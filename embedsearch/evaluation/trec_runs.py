@@ -1,8 +1,8 @@
 """Run files, in which the field passes on what a search found: TREC's layout.
 
 A line is `query Q0 document rank score tag`. Only the score counts for trec_eval: it reads it
-with the precision of float32, takes no notice of the rank, and puts the documents of one score
-in descending order of their ids. So a file is written with scores that are different as float32,
+with the precision of float32, ignores the rank, and puts the documents of one score in
+descending order of their ids. So a file is written with scores that are different as float32,
 and read in that order.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, StorageError
 from embedsearch._io import output
-from embedsearch.evaluation.lines import numbered_lines
+from embedsearch.evaluation.files import numbered_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,14 +76,14 @@ def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
 
     Raises:
         SourceNotFoundError: There is no such file.
-        SourceFormatError: A line is malformed, a score is not a number, a document stands twice
+        SourceFormatError: A line is malformed, a score is not a number, a document is there twice
             for a query, or the file is empty.
     """
     scores: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for number, line in numbered_lines(path):
         query, document, score = _entry(path, number, line)
         if document in scores[query]:
-            reason = f"document {document!r} stands twice for query {query!r}; remove one of them"
+            reason = f"document {document!r} is there twice for query {query!r}; remove one of them"
             raise SourceFormatError(path, reason, number)
         scores[query][document] = score
     if not scores:

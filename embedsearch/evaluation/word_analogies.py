@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from embedsearch._errors import ParameterError
+from embedsearch._checks import Choice, check
+from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
-from embedsearch.evaluation.analogy_file import read_analogies
 from embedsearch.evaluation.analogy_scoring import METHODS, right_answers
 from embedsearch.evaluation.base import Report
-from embedsearch.evaluation.known_words import KnownWords
+from embedsearch.evaluation.files import numbered_lines
+from embedsearch.evaluation.word_sets import RestrictedVocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,13 +21,69 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.evaluation.analogy_file import Section
     from embedsearch.vectors.word_vectors import WordVectors
+
+
+Question = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Questions of one relation: a is to b as c is to d.
+
+    Attributes:
+        name: What follows the colon.
+        questions: Their words a, b, c, d.
+    """
+
+    name: str
+    questions: list[Question] = field(default_factory=list)
+
+
+def read_analogies(path: str | Path, encoding: str = "utf-8") -> list[Section]:
+    """Read a file of analogies: `: name` begins a section, a question is four words on a line.
+
+    Source of the layout: Mikolov et al., "Efficient Estimation of Word Representations in Vector
+    Space", 2013.
+
+    Args:
+        path: The file, which may be compressed.
+        encoding: Of its text.
+
+    Returns:
+        The sections in order. A name that is there twice makes two sections.
+
+    Raises:
+        SourceError: The file is missing, is not text in the encoding, has a line of another
+            layout or has no question.
+        ParameterError: No such encoding.
+    """
+    sections: list[Section] = []
+    for number, line in numbered_lines(path, encoding):
+        if line.startswith(":"):
+            sections.append(Section(line.lstrip(": ").strip()))
+        elif not sections:
+            reason = "a question comes before the first section; begin the file with `: a name`"
+            raise SourceFormatError(path, reason, number)
+        else:
+            sections[-1].questions.append(_question(line, path, number))
+    if not any(section.questions for section in sections):
+        raise SourceFormatError(path, "holds no questions; a line has four words, `a b c d`")
+    return sections
+
+
+def _question(line: str, path: str | Path, number: int) -> Question:
+    words = line.split()
+    if len(words) != 4:
+        reason = f"a question has four words, here are {len(words)}; correct the line, or remove it"
+        raise SourceFormatError(path, reason, number)
+    one, two, three, four = words
+    return one, two, three, four
 
 
 @dataclass(frozen=True, slots=True)
 class AnalogyScore:
-    """What became of the questions of a section, or of several together.
+    """The outcome of the questions of a section, or of several together.
 
     Attributes:
         name: The section.
@@ -42,12 +99,12 @@ class AnalogyScore:
 
     @property
     def accuracy(self) -> float | None:
-        """The share of right answers among the questions asked; None where none was."""
+        """The share of right answers among the questions asked; None if none was."""
         return self.right / self.asked if self.asked else None
 
     @property
     def coverage(self) -> float | None:
-        """The share of questions asked; None where there are none."""
+        """The share of questions asked; None if there are none."""
         questions = self.asked + self.left_out
         return self.asked / questions if questions else None
 
@@ -67,7 +124,7 @@ class AnalogyReport(Report):
         sections: The outcome of each section, in the order of the file.
         restrict_vocab: How many of the first words could be answers.
         case_insensitive: Whether words that differ only in case were the same.
-        notes: See `Report`.
+        notes: What was left out or assumed, a line each.
     """
 
     kind: ClassVar[str] = "analogies"
@@ -95,11 +152,11 @@ class AnalogyReport(Report):
 
     @property
     def accuracy(self) -> float | None:
-        """The share of right answers among the questions asked; None where none was."""
+        """The share of right answers among the questions asked; None if none was."""
         return self.total.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """See `Report.to_json`."""
+        """Return plain values."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -114,7 +171,7 @@ class AnalogyReport(Report):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """See `Report.rows`: a line for each section, then the totals."""
+        """Return a line for each section, then the totals."""
         lines = (*self.sections, self.semantic, self.syntactic, self.total)
         return [{"section": one.name, **one.to_json()} for one in lines]
 
@@ -142,37 +199,36 @@ def analogies(
         method: "3cosadd", the cosine with `b - a + c`, or "3cosmul", the product of cosines (Levy
             and Goldberg, "Linguistic Regularities in Sparse and Explicit Word Representations",
             2014, equation 4).
-        restrict_vocab: Know only so many of the first words; None knows all. Questions with
+        restrict_vocab: Use only so many of the first words; None uses all. Questions with
             another word are left out.
         case_insensitive: Take words that differ only in case for the same, the first of them.
         encoding: Of the file.
-        progress: Hears of questions answered.
+        progress: A listener.
 
     Raises:
         ParameterError: A setting out of range.
         SourceError: The file is missing, cannot be read or is not in the layout; names the line.
     """
-    if method not in METHODS:
-        raise ParameterError("method", f"one of {', '.join(METHODS)}", method)
-    known = KnownWords(vectors, restrict_vocab, case_insensitive)
+    check("method", method, Choice(METHODS))
+    vocabulary = RestrictedVocabulary(vectors, restrict_vocab, case_insensitive)
     sections = read_analogies(path, encoding)
-    rows = [_known_rows(known, section) for section in sections]
+    rows = [question_rows(vocabulary, section) for section in sections]
     questions = np.concatenate(rows)
     with (progress or SilentProgress()).task("analogies", len(questions), "questions") as task:
-        right = right_answers(vectors.vectors, known, questions, method, task)
+        right = right_answers(vectors.vectors, vocabulary, questions, method, task)
     counts = [len(part) for part in rows]
     parts = np.split(right, np.cumsum(counts)[:-1])
     scores = tuple(
         AnalogyScore(section.name, int(part.sum()), count, len(section.questions) - count)
         for section, part, count in zip(sections, parts, counts, strict=True)
     )
-    notes = _notes(_sum("total", scores), known.limit)
-    return AnalogyReport(str(path), method, scores, known.limit, case_insensitive, notes)
+    notes = _notes(_sum("total", scores), vocabulary.limit)
+    return AnalogyReport(str(path), method, scores, vocabulary.limit, case_insensitive, notes)
 
 
-def _known_rows(known: KnownWords, section: Section) -> IntVector:
-    """Return the rows of the words of all questions that are known, `(n, 4)`."""
-    found = [[known.row(word) for word in question] for question in section.questions]
+def question_rows(vocabulary: RestrictedVocabulary, section: Section) -> IntVector:
+    """Return the rows of the words of those questions whose words are all known, `(n, 4)`."""
+    found = [[vocabulary.row(word) for word in question] for question in section.questions]
     return np.array([rows for rows in found if None not in rows], np.int64).reshape(-1, 4)
 
 

@@ -1,29 +1,56 @@
-"""Which words of a test set the vectors know."""
+"""Test sets of words: the standard ones, and which of their words the vectors know."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.index.base import as_count
+from embedsearch._checks import as_count
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
     from embedsearch.vectors.word_vectors import WordVectors
 
 
-class KnownWords:
+_FILES = {
+    "google": "questions-words.txt",
+    "wordsim353": "wordsim353.tsv",
+    "simlex999": "simlex999.txt",
+}
+STANDARD_SETS = tuple(_FILES)
+"""Names of test sets that gensim ships."""
+
+
+def resolve_set(path: str | Path) -> Path:
+    """Return the file that a path or the name of a standard set stands for.
+
+    Args:
+        path: A file; or "google" (Mikolov et al. 2013, analogies), "wordsim353" (Finkelstein
+            et al. 2002) or "simlex999" (Hill et al. 2015), unless a file has that name.
+    """
+    if str(path) not in _FILES or Path(path).exists():
+        return Path(path)
+    from importlib.util import find_spec
+
+    # Importing gensim's own helper would import all of gensim.
+    spec = find_spec("gensim")
+    folders = spec.submodule_search_locations if spec else None
+    return Path((folders or ["."])[0]) / "test" / "test_data" / _FILES[str(path)]
+
+
+class RestrictedVocabulary:
     """Finds words as gensim's evaluations do: in capitals, and the first of equals is taken.
 
     Args:
         vectors: The vocabulary, most frequent words first.
-        restrict_vocab: Know only so many of its first words; None knows all.
+        restrict_vocab: Use only so many of its first words; None uses all.
         case_insensitive: Whether words that differ only in case are the same.
 
     Attributes:
-        limit: How many rows of the vocabulary are known.
+        limit: How many rows of the vocabulary are used.
 
     Raises:
         ParameterError: `restrict_vocab` is not a whole number of 1 or more.
@@ -41,11 +68,11 @@ class KnownWords:
         self._row_of = {form: row for row, form in reversed(list(enumerate(self._forms)))}
 
     def form(self, word: str) -> str:
-        """Return what a word is compared by."""
+        """Return the spelling by which a word is compared."""
         return word.upper() if self._case_insensitive else word
 
     def row(self, word: str) -> int | None:
-        """Return the row of a word; None where it is not known."""
+        """Return the row of a word, or None."""
         return self._row_of.get(self.form(word))
 
     def variants(self, rows: IntVector) -> tuple[IntVector, IntVector]:
