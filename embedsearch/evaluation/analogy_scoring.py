@@ -116,15 +116,10 @@ def _best(scores: NDArray[np.floating], topn: int) -> NDArray[np.intp]:
     return some.take(np.argsort(lowest.take(some)))
 
 
+# Arrays cannot be compared as one.
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """The words that occur in each question, in all their forms.
-
-    Attributes:
-        questions: Which question, `(m,)`.
-        rows: Which word, `(m,)`.
-        wanted: Whether it is the answer, `(m,)`.
-    """
+    """The words `(m,)` that occur in questions `(m,)`, in all forms; `wanted` marks answers."""
 
     questions: IntVector
     rows: IntVector
@@ -206,22 +201,19 @@ def right_answers(
     blocks: Blocks = Blocks(),
     tolerance: float | None = None,
 ) -> NDArray[np.bool_]:
-    """Return which questions are answered correctly, as gensim would say.
+    """Return which questions are answered correctly, as gensim would say, `(nq,)`.
 
-    If the two best scores are so near that rounding may have ordered them, the question is
-    asked again with gensim's own operations.
+    If the two best scores are so near that rounding may have ordered them, the question is asked
+    again with gensim's own operations. It is never right if a, b or c has a vector of zeros.
 
     Args:
         vectors: `(V, d)`.
         vocabulary: The rows that may be answers.
         questions: `(nq, 4)` the first rows of the forms of a, b, c and d.
         method: One of `METHODS`.
-        task: Advances by questions answered.
+        task: Advances by questions.
         blocks: How much is computed at a time.
         tolerance: How far apart two scores must be to be sure; None for the bound of float32.
-
-    Returns:
-        `(nq,)`; False if a, b or c has a vector of zeros.
     """
     tolerance = _rounding(vectors.shape[1]) if tolerance is None else tolerance
     gensim = GensimAnalogies(vectors, vocabulary.first_rows, method)

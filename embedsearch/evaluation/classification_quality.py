@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import Interval, check
 from embedsearch._errors import InputError, ParameterError
 from embedsearch.evaluation.base import CONFIDENCE, Report, quoted_ids
 from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
@@ -79,24 +80,10 @@ class ClassificationReport(Report):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each class, and one for all: its recall is the accuracy."""
-        total = {
-            "class": "all",
-            "documents": self.documents,
-            "precision": None,
-            "recall": self.accuracy,
-            "f1": self.macro_f1,
-        }
-        return [*map(_row, self.classes), total]
-
-
-def _row(found: ClassResult) -> dict[str, Any]:
-    return {
-        "class": found.label,
-        "documents": found.count,
-        "precision": found.precision,
-        "recall": found.recall,
-        "f1": found.f1,
-    }
+        names = ("class", "documents", "precision", "recall", "f1")
+        total = ("all", self.documents, None, self.accuracy, self.macro_f1)
+        lines = [*map(astuple, self.classes), total]
+        return [dict(zip(names, line, strict=True)) for line in lines]
 
 
 _ITERATIONS = 1000
@@ -144,8 +131,7 @@ def classification(
     notes: list[str] = []
     train = _labelled(X, labels, "X", notes)
     if test is None:
-        if folds < 2:
-            raise ParameterError("folds", "2 or more", folds)
+        check("folds", folds, Interval(2, whole=True))
         train = _without_rare(train, folds, notes)
         _check_classes(train)
         predicted = _cross_validated(train, folds, seed)

@@ -133,17 +133,13 @@ def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
     """Read judgements: `query, document, grade` (BEIR) or `query, 0, document, grade` (TREC).
 
     BEIR's columns have tabs between them and a header above them, TREC's any white space and no
-    header; the first line tells. A grade is a whole number, above 0 for a relevant document. A
+    header; the first line decides. A grade is a whole number, above 0 for a relevant document. A
     pair that is judged twice alike counts once.
-
-    Args:
-        path: The file; `.gz`, `.bz2`, `.xz` and `.zst` are read too.
 
     Returns:
         The grade by query and document, in the order of the file, and notes.
 
     Raises:
-        SourceNotFoundError: There is no such file.
         SourceFormatError: A line is malformed, a pair has two grades, or nothing is judged.
     """
     qrels: Qrels = {}
@@ -226,17 +222,12 @@ def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
     """Read queries: JSON objects with an id and a text, or lines of `id, tab, text`.
 
     Ids are under `_id`, `id`, `qid` or `query_id`, texts under `text`, `query`, `question` or
-    `title`. A first line of such names is a header.
-
-    Args:
-        path: The file; `.gz`, `.bz2`, `.xz` and `.zst` are read too.
+    `title`. A first line of such names is a header. Queries without text are left out.
 
     Returns:
-        The text of each query by its id, in the order of the file, and notes. Queries without
-        text are left out, which a note says.
+        The text of each query by its id, in the order of the file, and notes.
 
     Raises:
-        SourceNotFoundError: There is no such file.
         SourceFormatError: A line is malformed, an id is there twice, or there is no query.
     """
     queries: dict[str, str] = {}
@@ -352,14 +343,8 @@ def _find_queries(folder: Path) -> Path:
 def _find_qrels(folder: Path, split: str | None) -> tuple[str, Path]:
     """Return the split and its file of judgements.
 
-    Args:
-        folder: The collection. Judgements are in `qrels/SPLIT.tsv`, or in a file of the folder
-            with "qrel" in its name, such as `qrels.SPLIT.txt` or plain `qrels`.
-        split: The split; None takes "test" if it exists, else the only one.
-
-    Raises:
-        SourceNotFoundError: There are no judgements.
-        ParameterError: There is no such split, or several and none is called "test".
+    That is `qrels/SPLIT.tsv`, or a file of the folder with "qrel" in its name, such as
+    `qrels.SPLIT.txt` or plain `qrels`.
     """
     splits = _splits(folder)
     if not splits:

@@ -23,24 +23,13 @@ _LONGEST_LINE = 2**16
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Opened]:
-    """Open a file; gzip, bzip2, xz and zstd are known by its first bytes.
-
-    Raises:
-        SourceNotFoundError: There is no such file.
-        SourceError: It cannot be read, or its compression is damaged.
-    """
+    """Open a file; gzip, bzip2, xz and zstd are known by its first bytes."""
     with _source_errors(path), Path(path).open("rb", buffering=0) as raw:
         yield Opened(str(path), raw, Path(path))
 
 
 def numbered_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Yield `(number, line)` of every line that is not blank, counted from 1.
-
-    Raises:
-        ParameterError: No such encoding.
-        SourceError: The file cannot be read, the text is not in the encoding, or a line is longer
-            than 65,536 characters.
-    """
+    """Yield `(number, line)` of every line that is not blank, counted from 1."""
     check_encoding(encoding)
     codec = UTF8 if encoding.lower() in {"utf-8", "utf8"} else encoding
     with opened(path) as source:

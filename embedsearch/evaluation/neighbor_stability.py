@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 
 
 class Drawn(NamedTuple):
-    """Some words of a band.
-
-    Attributes:
-        first: The lowest rank of the band, from 1.
-        last: Its highest rank.
-        words: How many words it has.
-        places: Which words were drawn, `(m,)`.
-    """
+    """Words `(m,)` drawn from the `words` ones of a band, the ranks `first` to `last`."""
 
     first: int
     last: int
@@ -42,12 +35,12 @@ class Drawn(NamedTuple):
 
 
 def draw(ranks: IntVector, edges: Sequence[int], most: int, seed: int) -> list[Drawn]:
-    """Draw words from bands of ranks, without repetition; bands without words are left out.
+    """Draw at most so many words from each band of ranks; bands without words are left out.
 
     Args:
         ranks: Of each word, from 1, `(n,)`; at least one.
         edges: The last rank of each band, rising; what lies beyond is a band too.
-        most: At most so many words of each band.
+        most: The number for each band.
         seed: Of the draw.
     """
     rng = np.random.default_rng(seed)

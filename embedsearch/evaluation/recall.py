@@ -28,16 +28,13 @@ if TYPE_CHECKING:
 def nearest(
     index: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int
 ) -> tuple[FloatMatrix, IntVector]:
-    """Search an index, leaving out of each answer the row that the query is.
+    """Search an index, leaving out of each answer the row that the query is itself.
 
     Args:
         index: Where to search.
         Q: Queries `(nq, d)`.
         own: The row of the index that each query is, `(nq,)`; None if they are not rows of it.
         k: How many to find; less than the number of rows if there are `own` ones.
-
-    Returns:
-        Scores and rows, `(nq, k)` each, best first.
     """
     if own is None:
         return index.search(Q, k)
@@ -54,15 +51,9 @@ class ExactBaseline:
         self._exact = FlatIndex.build(X, metric)
 
     def recall(self, index: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int) -> float:
-        """Return the mean share of the k nearest that an index finds.
+        """Return the mean share of the k nearest that an index with the same vectors finds.
 
         A row that was found counts if its exact score is no lower than that of the k-th nearest.
-
-        Args:
-            index: Holds the same vectors.
-            Q: Queries `(nq, d)`.
-            own: For each query the row that it is itself and that does not count, or None.
-            k: At most as many as there are rows that count.
         """
         scores, wanted = nearest(self._exact, Q, own, k)
         found = nearest(index, Q, own, k)[1]

@@ -182,18 +182,15 @@ Searcher = Callable[[Sequence[str], int], Sequence[Sequence[tuple[str, float]]]]
 """A search: texts of queries and `topn` to `(id, score)` of each one's documents, best first."""
 
 BATCH = 32
-"""Queries that a search is asked at a time."""
+"""Queries that a search is asked at a time; its speed is the median over such batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What a search answered.
 
-    Attributes:
-        run: The ranking of each query that has one.
-        seconds: Wall time a query: the median over batches, so that what is loaded for the
-            first counts little. None for a run that was found elsewhere.
-        notes: What was left out, a line each.
+    `seconds` is the wall time a query: the median over batches, so that what is loaded for the
+    first counts little; None for a run that was found elsewhere.
     """
 
     run: Run = field(repr=False)
@@ -204,18 +201,7 @@ class Answers:
 def ask(
     mode: str, searcher: Searcher, queries: Mapping[str, str], topn: int, task: Task
 ) -> Answers:
-    """Ask all queries.
-
-    Args:
-        mode: What errors call the search.
-        searcher: The search.
-        queries: The text of each query by its id.
-        topn: How many documents are asked for; what comes beyond is cut off.
-        task: Advances by queries.
-
-    Raises:
-        InputError: The search does not answer each query, or returns a document twice.
-    """
+    """Ask a search all queries; `mode` is what errors call it."""
     ids, texts = list(queries), list(queries.values())
     run: dict[str, Ranking] = {}
     seconds = []
@@ -236,11 +222,7 @@ def ask(
 
 
 def answers_of_run(mode: str, run: Run, queries: Mapping[str, str]) -> Answers:
-    """Take the rankings of a collection's queries from a run.
-
-    Raises:
-        InputError: It has none of the queries, or returns a document twice.
-    """
+    """Take the rankings of a collection's queries from a run."""
     known = {id: checked(mode, id, run[id]) for id in queries if run.get(id)}
     if not known:
         examples = f"the collection has {next(iter(queries))!r}, the run {next(iter(run), None)!r}"
@@ -254,11 +236,7 @@ def answers_of_run(mode: str, run: Run, queries: Mapping[str, str]) -> Answers:
 
 
 def checked(mode: str, query: str, ranking: Ranking) -> Ranking:
-    """Return the ranking as a list of pairs, each document once.
-
-    Raises:
-        InputError: A document is there twice, which would count as two.
-    """
+    """Return a ranking as a list of pairs; refuse a document that is there twice."""
     found = [(document, float(score)) for document, score in ranking]
     if len({document for document, _ in found}) < len(found):
         ids = [document for document, _ in found]

@@ -29,12 +29,7 @@ Question = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Questions of one relation: a is to b as c is to d.
-
-    Attributes:
-        name: What follows the colon.
-        questions: Their words a, b, c, d.
-    """
+    """Questions of one relation: a is to b as c is to d."""
 
     name: str
     questions: list[Question] = field(default_factory=list)
@@ -44,19 +39,10 @@ def read_analogies(path: str | Path, encoding: str = "utf-8") -> list[Section]:
     """Read a file of analogies: `: name` begins a section, a question is four words on a line.
 
     Source of the layout: Mikolov et al., "Efficient Estimation of Word Representations in Vector
-    Space", 2013.
-
-    Args:
-        path: The file, which may be compressed.
-        encoding: Of its text.
-
-    Returns:
-        The sections in order. A name that is there twice makes two sections.
+    Space", 2013. A name that is there twice makes two sections.
 
     Raises:
-        SourceError: The file is missing, is not text in the encoding, has a line of another
-            layout or has no question.
-        ParameterError: No such encoding.
+        SourceError: The file cannot be read, or has no question or a line of another layout.
     """
     sections: list[Section] = []
     for number, line in numbered_lines(path, encoding):

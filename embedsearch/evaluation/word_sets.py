@@ -51,9 +51,6 @@ class RestrictedVocabulary:
 
     Attributes:
         limit: How many rows of the vocabulary are used.
-
-    Raises:
-        ParameterError: `restrict_vocab` is not a whole number of 1 or more.
     """
 
     def __init__(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+# Writers of a workspace have another lock, too, so that SQLite's is only held for moments.
 _SECONDS_TO_WAIT = 10
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
 # Python cannot decode what SQLite says of a damaged schema, which it quotes.
@@ -45,17 +46,13 @@ def check_durability(durability: str) -> None:
 def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.Connection:
     """Open the file; a writer creates it, with its tables, if there is none.
 
-    The journal is a write-ahead log, so that readers never wait for the writer.
-
-    Args:
-        path: The file.
-        writable: Whether to open it for writing.
-        durability: With "full", each commit is flushed to the disk. With "relaxed", the log is
-            flushed before its pages are written to the file: when the power fails, the last
-            commits may be lost, but those before are as they were.
+    The journal is a write-ahead log, so that readers never wait for the writer. With the durability
+    "full", each commit is flushed to the disk. With "relaxed", the log is flushed before its pages
+    are written to the file: when the power fails, the last commits may be lost, but those before
+    are as they were.
 
     Raises:
-        ParameterError: There is no such level.
+        ParameterError: There is no such durability.
         WorkspaceError: The file cannot be opened.
     """
     check_durability(durability)
@@ -72,13 +69,7 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
 
 
 class Database:
-    """An open file: statements on it raise our errors.
-
-    Args:
-        path: As for `connect`.
-        writable: As for `connect`.
-        durability: As for `connect`.
-    """
+    """An open file, as by `connect`: statements on it raise our errors."""
 
     def __init__(self, path: Path, *, writable: bool, durability: str = "full") -> None:
         self.path = path

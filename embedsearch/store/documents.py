@@ -131,44 +131,28 @@ class DocumentStore:
 
     @property
     def change(self) -> int:
-        """The number of the last change.
-
-        Raises:
-            WorkspaceDamagedError: It is not there, or there twice, or is no such number.
-        """
+        """The number of the last change."""
         rows = self._database.rows("SELECT change FROM latest LIMIT 2")
         if len(rows) != 1 or not is_number(change := rows[0][0], least=0):
             raise damaged(self.path, "the number of the last change is not one")
         return change
 
     def get(self, id: str) -> Document:
-        """Return a document.
-
-        Raises:
-            UnknownDocumentError: No document has this id.
-        """
+        """Return a document; `UnknownDocumentError` if none has this id."""
         row = self._database.row(f"SELECT {_FIELDS} FROM documents WHERE id = ?", id)
         if row is None:
             raise UnknownDocumentError(id, self.similar_ids(id))
         return self._document(row)
 
     def number(self, id: str) -> int:
-        """Return the number of a document.
-
-        Raises:
-            UnknownDocumentError: No document has this id.
-        """
+        """Return the number of a document; `UnknownDocumentError` if none has this id."""
         number = self._number(id)
         if number is None:
             raise UnknownDocumentError(id, self.similar_ids(id))
         return number
 
     def origin(self, id: str) -> Origin | None:
-        """Return where a document is from; None if that is not known.
-
-        Raises:
-            UnknownDocumentError: No document has this id.
-        """
+        """Return where a document is from; None if that is not known."""
         query = (
             "SELECT path, key FROM origins JOIN sources USING (source) "
             "WHERE number = ? ORDER BY origin"
@@ -211,13 +195,10 @@ class DocumentStore:
         return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%", most)]
 
     def matching(self, where: str) -> IntVector:
-        """Return the numbers of the documents that a filter on metadata lets through.
+        """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
-        Args:
-            where: Such as `year > 1990 and lang = 'en'`; see `store.where` and `parse_where`.
-
-        Returns:
-            `(m,)`, ascending, read-only; remembered until something changes.
+        A filter is such as `year > 1990 and lang = 'en'`; see `store.where` and `parse_where`. The
+        array is read-only; it is remembered until something changes.
 
         Raises:
             QueryError: The filter does not parse, or names a field that no document has.
@@ -283,9 +264,7 @@ class DocumentStore:
     def copy_to(self, path: Path, copied: Callable[[float], None] | None = None) -> None:
         """Copy the database to a new file: one state of it, in a `snapshot` that one.
 
-        Args:
-            path: The file.
-            copied: Called with the bytes of each part that was copied.
+        `copied` is called with the bytes of each part that was copied.
         """
         with guarded(self.path), closing(sqlite3.connect(path)) as target:
             page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
@@ -303,9 +282,6 @@ class DocumentStore:
         """Force all commits to the disk, whatever the durability of the one who made them.
 
         Call it before anything derived is written: that must never be ahead of the documents.
-
-        Raises:
-            StorageError: The disk fails.
         """
         log = wal_path(self.path)
         if self._flushes or not log.exists():
@@ -369,11 +345,7 @@ class DocumentStore:
         return Changes(**counts, left_out=())
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete documents and return how many.
-
-        Raises:
-            UnknownDocumentError: One does not exist; then none is deleted.
-        """
+        """Delete documents and return how many; `UnknownDocumentError` deletes none."""
         with self.transaction():
             change = start = self.change
             for id in dict.fromkeys(ids):
@@ -416,11 +388,7 @@ class DocumentStore:
         self._database.execute("INSERT INTO deletions VALUES (?, ?)", number, change)
 
     def set_change(self, change: int) -> None:
-        """Set the number of the last change, within a transaction.
-
-        Raises:
-            StorageError: The numbers of changes, or those of documents, are used up.
-        """
+        """Set the number of the last change, within a transaction."""
         highest = self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
         if max(change, highest) > MOST_NUMBER:
             reason = f"the workspace has used up its numbers, which end at {MOST_NUMBER:,}"
@@ -451,11 +419,7 @@ class DocumentStore:
         return "updated"
 
     def _check_in_place(self) -> None:
-        """Raise if a commit would be lost, as the file is not where others look for it.
-
-        Raises:
-            WorkspaceError: The file or its log was moved, removed or replaced.
-        """
+        """Raise if a commit would be lost, as the file is not where others look for it."""
         for file, identity in self._identities.items():
             if _identity(file) != identity:
                 reason = (

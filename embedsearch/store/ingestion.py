@@ -64,14 +64,8 @@ def ingest(
 ) -> Changes:
     """Add what is read from sources, and update what came from the same places before.
 
-    All documents are kept, or, when reading or the disk fails, none.
-
-    Args:
-        store: Where they go.
-        reading: The documents, with the places that they are from.
-        settings: Which ids they get, and what happens if one is taken.
-        progress: A listener; notes which documents got other ids.
-        prune: Delete documents whose files or rows are gone.
+    All documents are kept, or, when reading or the disk fails, none. With `prune`, documents whose
+    files or rows are gone are deleted.
 
     Raises:
         DuplicateIdError: An id is taken, and `settings.on_conflict` is "error".
@@ -112,9 +106,6 @@ class _Ingestion:
 
         Returns:
             Why it cannot be stored, or None.
-
-        Raises:
-            DuplicateIdError: Its id is taken, and that is to be an error.
         """
         document, first = arrival.document, self._prefix + arrival.first_id()
         try:
@@ -161,12 +152,7 @@ class _Ingestion:
         self._source_number = self._origins.add_source(source.path) if number is None else number
 
     def _known(self, arrival: Arrival, row: Row) -> tuple[KnownDocument | None, str]:
-        """Find a document by its origin.
-
-        Returns:
-            The document, or None; and what is added to its key because its source has that
-            more than once.
-        """
+        """Find a document by its origin; also return what is added to a repeated key."""
         if arrival.source.is_stream:
             return None, ""
         known = self._origins.find(self._source_number, arrival.key)

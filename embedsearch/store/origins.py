@@ -29,13 +29,7 @@ class Origin(NamedTuple):
 
 
 class KnownDocument(NamedTuple):
-    """A document that was found by its origin.
-
-    Attributes:
-        origin: The number of the origin.
-        number: That of the document.
-        digest: Of the document's content.
-    """
+    """A document that was found by its origin; `origin` and `number` are numbers."""
 
     origin: int
     number: int
@@ -43,12 +37,7 @@ class KnownDocument(NamedTuple):
 
 
 class Origins:
-    """The tables of sources and origins.
-
-    An origin and a source have a number each, as a document has.
-
-    Args:
-        database: Open for writing.
+    """The tables of sources and origins, which have numbers as documents have.
 
     Attributes:
         since: Documents up to this number may have lost their origins: the file was repaired.

@@ -77,11 +77,7 @@ def to_row(document: Document) -> Row:
 
 
 def to_document(id: object, title: object, text: object, metadata: object) -> Document:
-    """Return the document of a row.
-
-    Raises:
-        BrokenRowError: The row is not one that `to_row` makes.
-    """
+    """Return the document of a row; `BrokenRowError` if it is not one that `to_row` makes."""
     if type(id) is not str or type(title) is not str or type(text) is not str:
         raise BrokenRowError("its id, its title or its text is not text")
     if not id:
@@ -95,11 +91,7 @@ def content_digest(title: bytes, text: bytes, metadata: bytes) -> bytes:
 
 
 def row_fault(row: Sequence[object]) -> str | None:
-    """Say what is wrong with a row; None if `to_row` may have made it.
-
-    Args:
-        row: Number, id, title, text, metadata, digest and change; the texts as bytes.
-    """
+    """Say what is wrong with a row (all columns, texts as bytes); None if we may have made it."""
     number, *fields, _, change = row
     if not (is_number(number) and is_number(change)):
         return f"its number or that of its change is not between 1 and {MOST_NUMBER:,}"
@@ -132,11 +124,7 @@ def is_utf8(field: object) -> bool:
 
 
 def metadata_json(document: Document) -> str:
-    """Return the metadata of a document as JSON, the names of each object in order.
-
-    Raises:
-        InputError: It holds what cannot be stored, or too much; the place is named.
-    """
+    """Return the metadata of a document as JSON, the names of each object in order."""
     written = json.dumps(
         _PlainMetadata(document.id).mapping(document.metadata),
         ensure_ascii=False,
@@ -149,11 +137,7 @@ def metadata_json(document: Document) -> str:
 
 
 def parse_metadata(written: object) -> dict[str, Any]:
-    """Return the metadata of a row: a JSON object of limited depth, with finite numbers.
-
-    Raises:
-        BrokenRowError: It is anything else.
-    """
+    """Return the metadata of a row: a JSON object of limited depth, with finite numbers."""
     if type(written) is not str:
         raise BrokenRowError("its metadata is not text")
     value = _parsed(written)

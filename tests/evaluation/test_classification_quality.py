@@ -111,7 +111,7 @@ def test_bad_input_is_an_error() -> None:
     X, labels = documents(30, 1)
     with pytest.raises(ParameterError, match="labels must be as many as there are rows in X, 30"):
         classification(X, labels[:-1])
-    with pytest.raises(ParameterError, match="folds must be 2 or more"):
+    with pytest.raises(ParameterError, match="folds must be a whole number, 2 or more"):
         classification(X, labels, folds=1)
     with pytest.raises(InputError, match="only 'air' is left"):
         classification(X, ["air"] * 30)

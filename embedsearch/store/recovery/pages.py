@@ -38,13 +38,7 @@ class BrokenCellError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One row, or one entry of an index.
-
-    Attributes:
-        kind: That of its page.
-        rowid: 0 for an entry of an index.
-        values: Its columns.
-    """
+    """One row of a table, or one entry of an index, whose `rowid` is 0."""
 
     kind: int
     rowid: int
@@ -52,12 +46,7 @@ class Cell:
 
 
 class Pages:
-    """The pages of a database with those of its write-ahead log laid over them.
-
-    Args:
-        path: The file of the database; it need not be sound.
-        use_log: Whether its log is read, too.
-    """
+    """The pages of a database, which need not be sound, with those of its log laid over them."""
 
     def __init__(self, path: Path, *, use_log: bool = True) -> None:
         log = wal_path(path)

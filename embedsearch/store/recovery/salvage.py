@@ -162,13 +162,8 @@ class _Remarks:
 class _Mender:
     """Turns rows whose digest fits, but that hold what we never write, into rows that we do.
 
-    Args:
-        pages: Where the rows are.
-        known: Numbers of documents that are not given again.
-
-    Attributes:
-        changed: What is different, with nothing lost.
-        reduced: What was lost.
+    Numbers of documents that are `known` are not given again. `changed` is what is different with
+    nothing lost, `reduced` what was lost.
     """
 
     def __init__(self, pages: Pages, known: Collection[int]) -> None:

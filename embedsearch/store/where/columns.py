@@ -51,9 +51,6 @@ class FieldPath:
     In each object the longest key counts that leads to a value, so that a key with dots in it is
     found before those that are nested. A list on the way is gone through: `authors.name` is the
     list of the names of all authors.
-
-    Args:
-        name: As in a filter.
     """
 
     def __init__(self, name: str) -> None:
@@ -172,11 +169,7 @@ class Table:
 
 
 def read_table(database: Database, names: Iterable[str]) -> Table:
-    """Read some fields of all documents, in one state even while others write.
-
-    Raises:
-        WorkspaceDamagedError: The metadata of a document cannot be read.
-    """
+    """Read some fields of all documents, in one state even while others write."""
     coders = {name: _Coder() for name in names}
     numbers: list[int] = []
     change = -1
@@ -195,14 +188,6 @@ def read_changes(database: Database, table: Table, spare: int) -> Table | None:
     """Bring columns up to date; None if all of them must be read again.
 
     It costs what the changes do, and a few bytes for each document.
-
-    Args:
-        database: The documents.
-        table: Columns of an earlier state.
-        spare: See `SPARE`.
-
-    Raises:
-        WorkspaceDamagedError: The metadata of a document cannot be read.
     """
     latest = "(SELECT change FROM latest), (SELECT count(*) FROM documents), number"
     # One statement sees one state.

@@ -214,14 +214,7 @@ class Calendar:
 
 
 class Filters:
-    """Answers filters. Fields are read when they are first named, and kept until a change.
-
-    Args:
-        database: The documents.
-
-    Attributes:
-        spare: See `columns.SPARE`.
-    """
+    """Answers filters. Fields are read when they are first named, and kept until a change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -231,19 +224,13 @@ class Filters:
         self._lock = Lock()
 
     def matching(self, where: str, change: int, *, remember: bool = True) -> IntVector:
-        """Return the numbers of the documents of which a filter is true.
+        """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
-        Args:
-            where: The filter; see `parse_where`.
-            change: The number of the last change.
-            remember: Whether what is read may be kept for the next filter.
-
-        Returns:
-            `(m,)`, ascending, read-only.
+        `change` is the last change. What is read is kept for the next filter only with `remember`.
 
         Raises:
-            QueryError: The filter does not parse, names a field that no document has, or
-                compares one that holds objects.
+            QueryError: The filter does not parse, names a field that no document has, or compares
+                one that holds objects.
         """
         condition = parse_where(where)
         comparisons = list(comparisons_of(condition))

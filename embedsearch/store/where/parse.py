@@ -23,11 +23,9 @@ Value: TypeAlias = "MetadataScalar | Date"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the metadata, or the `id` or `title` of the document.
+    """A field of the metadata, or the `id` or `title` of the document, at a place in the filter.
 
-    Attributes:
-        name: A key of the metadata, or the way to one in a nested object: `meta.agent`.
-        place: Where it is in the filter, counted from 0.
+    The name is a key of the metadata, or the way to one in a nested object: `meta.agent`.
     """
 
     name: str
@@ -117,6 +115,8 @@ def comparisons_of(condition: Condition) -> Iterator[Comparison]:
         yield condition
 
 
+# Limits for filters of strangers, far above those that people write. A comparison costs a pass over
+# the distinct values of a field, a level of nesting a few frames of the stack.
 _MOST_CHARACTERS = 100_000
 
 _SPACE = re.compile(r"\s*")
@@ -154,14 +154,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, a number, a date, a quoted text or a sign.
-
-    Attributes:
-        kind: What it is.
-        text: As written, without quotes.
-        place: Where it begins, counted from 0.
-        mark: The quote around it, if there is one.
-    """
+    """A word, a number, a date, a quoted text or a sign; `mark` is the quote around a text."""
 
     kind: Kind
     text: str
@@ -170,11 +163,7 @@ class Token:
 
 
 def tokenize(where: str) -> list[Token]:
-    """Cut a filter into tokens; the last is the end.
-
-    Raises:
-        QueryError: It is too long, a quote is not closed, or a character has no meaning.
-    """
+    """Cut a filter into tokens; the last is the end."""
     _check_text(where)
     tokens: list[Token] = []
     place = _end_of_space(where, 0)
