@@ -266,11 +266,11 @@ def _of_json(source: Opened) -> Iterator[tuple[int, str, str]]:
         yield line, sound(str(id_)), text
 
 
-def _field(source: Opened, line: int, record: Mapping[str, object], names: Sequence[str]) -> object:
+def _field(source: Opened, line: int, query: Mapping[str, object], names: Sequence[str]) -> object:
     for name in names:
-        if name in record:
-            return record[name]
-    raise missing_column(source.name, f"has no {names[0]!r}", list(record), line)
+        if name in query:
+            return query[name]
+    raise missing_column(source.name, f"has no {names[0]!r}", list(query), line)
 
 
 def _of_lines(source: Opened) -> Iterator[tuple[int, str, str]]:

@@ -314,7 +314,7 @@ def _check(
     if topn < (deepest.cutoff or 1):
         raise ParameterError("topn", f"at least {deepest.cutoff or 1}, for {deepest}", topn)
     if baseline is not None and baseline not in searchers:
-        raise ParameterError("baseline", f"one of {quoted_ids(list(searchers))}", baseline)
+        raise ParameterError("baseline", f"one of {quoted_ids(searchers)}", baseline)
     return next(iter(searchers)) if baseline is None else baseline
 
 

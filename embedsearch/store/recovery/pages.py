@@ -108,24 +108,25 @@ class Pages:
 
     def _cells_of(self, number: int) -> Iterator[Cell]:
         page, start = self[number], _FILE_HEADER if number == 1 else 0
-        kind, whole = page[start], True
+        kind, is_intact = page[start], True
         if kind in (TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR):
             first = start + _CELLS_AT[kind]
             count = int.from_bytes(page[start + 3 : start + 5], "big")
             if first + 2 * count > self.size:
-                count, whole = 0, False
+                count, is_intact = 0, False
             for at in range(first, first + 2 * count, 2):
                 cell = self._cell_at(page, kind, int.from_bytes(page[at : at + 2], "big"))
                 if cell is None:
-                    whole = False
+                    is_intact = False
                 else:
                     # Damage to the lengths shows in texts first.
-                    whole = whole and not any(isinstance(v, BrokenText) for v in cell.values)
+                    if any(isinstance(value, BrokenText) for value in cell.values):
+                        is_intact = False
                     yield cell
         elif kind != TABLE_INTERIOR:
             # Overflow pages begin with the number of the next one.
-            whole = int.from_bytes(page[:4], "big") <= self.count
-        if not whole:
+            is_intact = int.from_bytes(page[:4], "big") <= self.count
+        if not is_intact:
             yield from self._any_cells(page, start)
 
     def _any_cells(self, page: bytes, start: int) -> Iterator[Cell]:

@@ -1,4 +1,4 @@
-"""No flipped bit that changes the record goes unnoticed, in the file or in its log."""
+"""No flipped bit that changes the database goes unnoticed, in the file or in its log."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def record(crashed: Path, tmp_path: Path) -> Path:
-    """A record that was closed."""
-    return Path(shutil.copy(crashed / "living.sqlite", tmp_path / "record.sqlite"))
+def database(crashed: Path, tmp_path: Path) -> Path:
+    """A database that was closed."""
+    return Path(shutil.copy(crashed / "living.sqlite", tmp_path / "database.sqlite"))
 
 
 @pytest.fixture
 def log(crashed: Path, tmp_path: Path) -> Path:
-    """The log of a record that was not."""
-    shutil.copy(crashed / "crashed.sqlite", tmp_path / "record.sqlite")
-    return Path(shutil.copy(crashed / "crashed.sqlite-wal", tmp_path / "record.sqlite-wal"))
+    """The log of a database that was not."""
+    shutil.copy(crashed / "crashed.sqlite", tmp_path / "database.sqlite")
+    return Path(shutil.copy(crashed / "crashed.sqlite-wal", tmp_path / "database.sqlite-wal"))
 
 
 def content(path: Path) -> object:
@@ -63,27 +63,27 @@ def flip(path: Path, bit: int) -> None:
     path.write_bytes(damaged)
 
 
-def test_a_sound_record_has_no_faults(record: Path, tmp_path: Path) -> None:
-    assert database_faults(record) == []
-    assert database_faults(record, quick=True) == []
+def test_a_sound_record_has_no_faults(database: Path, tmp_path: Path) -> None:
+    assert database_faults(database) == []
+    assert database_faults(database, quick=True) == []
     assert database_faults(tmp_path / "none.sqlite") == ["it is missing"]
 
 
 def test_a_record_with_transactions_in_its_log_is_sound(log: Path) -> None:
     assert all(frame.intact and frame.current for frame in frames(log))
-    assert database_faults(log.with_name("record.sqlite")) == []
+    assert database_faults(log.with_name("database.sqlite")) == []
 
 
-def test_a_flipped_bit_is_noticed_or_changes_nothing(record: Path) -> None:
-    sound, expected = record.read_bytes(), content(record)
+def test_a_flipped_bit_is_noticed_or_changes_nothing(database: Path) -> None:
+    sound, expected = database.read_bytes(), content(database)
     choose, noticed = random.Random(3), 0  # noqa: S311 - places, not secrets
     for _ in range(60):
-        record.write_bytes(sound)
-        flip(record, choose.randrange(8 * len(sound)))
-        if database_faults(record):
+        database.write_bytes(sound)
+        flip(database, choose.randrange(8 * len(sound)))
+        if database_faults(database):
             noticed += 1
         else:
-            assert content(record) == expected
+            assert content(database) == expected
     assert noticed > 30
 
 
@@ -94,13 +94,13 @@ def test_every_flipped_bit_in_the_log_is_noticed(log: Path) -> None:
         log.write_bytes(sound)
         flip(log, choose.randrange(8 * len(sound)))
         assert has_lost(log)
-        assert database_faults(log.with_name("record.sqlite"))
+        assert database_faults(log.with_name("database.sqlite"))
 
 
 def test_a_transaction_that_was_never_finished_is_no_loss(log: Path) -> None:
     log.write_bytes(log.read_bytes()[:-5000])
     assert not has_lost(log)
-    assert database_faults(log.with_name("record.sqlite")) == []
+    assert database_faults(log.with_name("database.sqlite")) == []
 
 
 def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> None:
@@ -143,12 +143,12 @@ def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> No
         ("DROP INDEX documents_by_change", "tables.*: documents_by_change"),
     ],
 )
-def test_what_sqlite_finds_sound_is_compared_too(record: Path, change: str, told: str) -> None:
-    connection = sqlite3.connect(record)
+def test_what_sqlite_finds_sound_is_compared_too(database: Path, change: str, told: str) -> None:
+    connection = sqlite3.connect(database)
     connection.execute(change)
     connection.commit()
     connection.close()
-    (fault,) = database_faults(record)
+    (fault,) = database_faults(database)
     assert re.search(told, fault)
 
 
@@ -162,8 +162,8 @@ def scramble_columns(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [scramble_schema, scramble_columns])
-def test_a_damaged_schema_is_told_as_damage(record: Path, damage: Callable[[Path], None]) -> None:
-    damage(record)
+def test_a_damaged_schema_is_told_as_damage(database: Path, damage: Callable[[Path], None]) -> None:
+    damage(database)
     with pytest.raises(WorkspaceError, match="damaged"):
-        DocumentStore(record, writable=False)
-    assert database_faults(record)
+        DocumentStore(database, writable=False)
+    assert database_faults(database)
