@@ -167,7 +167,7 @@ class DocumentStore:
     def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
         """Return those documents of these numbers that still exist."""
         rows = self._rows_of(f"SELECT number, {_FIELDS} FROM documents", numbers)
-        return {number: self._document(row) for number, *row in rows}
+        return {row[0]: self._document(row[1:]) for row in rows}
 
     def ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of those documents of these numbers that still exist."""
