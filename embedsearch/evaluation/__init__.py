@@ -10,38 +10,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embedsearch.evaluation.analogy_accuracy import AnalogyReport, analogies
     from embedsearch.evaluation.base import Report
-    from embedsearch.evaluation.classification_quality import classification
-    from embedsearch.evaluation.classification_report import ClassificationReport
-    from embedsearch.evaluation.collection import Collection, load_collection
+    from embedsearch.evaluation.classification_quality import ClassificationReport, classification
+    from embedsearch.evaluation.collections import Collection, load_collection
     from embedsearch.evaluation.lee_corpus import LeeReport, lee
     from embedsearch.evaluation.metrics import METRICS, parse_metrics
     from embedsearch.evaluation.neighbor_stability import StabilityReport, stability
-    from embedsearch.evaluation.pair_correlation import PairReport, pairs
     from embedsearch.evaluation.recall import IndexReport, index_recall
-    from embedsearch.evaluation.retrieval_answers import Searcher
-    from embedsearch.evaluation.retrieval_quality import retrieval
-    from embedsearch.evaluation.retrieval_report import RetrievalReport
-    from embedsearch.evaluation.standard_sets import STANDARD_SETS, resolve_set
-    from embedsearch.evaluation.trec_run import read_run, write_run
+    from embedsearch.evaluation.retrieval_quality import RetrievalReport, Searcher, retrieval
+    from embedsearch.evaluation.trec_runs import read_run, write_run
+    from embedsearch.evaluation.word_analogies import AnalogyReport, analogies
+    from embedsearch.evaluation.word_pairs import PairReport, pairs
+    from embedsearch.evaluation.word_sets import STANDARD_SETS, resolve_set
 
 _HOMES = {
-    "embedsearch.evaluation.analogy_accuracy": ("AnalogyReport", "analogies"),
     "embedsearch.evaluation.base": ("Report",),
-    "embedsearch.evaluation.classification_quality": ("classification",),
-    "embedsearch.evaluation.classification_report": ("ClassificationReport",),
-    "embedsearch.evaluation.collection": ("Collection", "load_collection"),
+    "embedsearch.evaluation.classification_quality": ("ClassificationReport", "classification"),
+    "embedsearch.evaluation.collections": ("Collection", "load_collection"),
     "embedsearch.evaluation.lee_corpus": ("LeeReport", "lee"),
     "embedsearch.evaluation.metrics": ("METRICS", "parse_metrics"),
     "embedsearch.evaluation.neighbor_stability": ("StabilityReport", "stability"),
-    "embedsearch.evaluation.pair_correlation": ("PairReport", "pairs"),
     "embedsearch.evaluation.recall": ("IndexReport", "index_recall"),
-    "embedsearch.evaluation.retrieval_answers": ("Searcher",),
-    "embedsearch.evaluation.retrieval_quality": ("retrieval",),
-    "embedsearch.evaluation.retrieval_report": ("RetrievalReport",),
-    "embedsearch.evaluation.standard_sets": ("STANDARD_SETS", "resolve_set"),
-    "embedsearch.evaluation.trec_run": ("read_run", "write_run"),
+    "embedsearch.evaluation.retrieval_quality": ("RetrievalReport", "Searcher", "retrieval"),
+    "embedsearch.evaluation.trec_runs": ("read_run", "write_run"),
+    "embedsearch.evaluation.word_analogies": ("AnalogyReport", "analogies"),
+    "embedsearch.evaluation.word_pairs": ("PairReport", "pairs"),
+    "embedsearch.evaluation.word_sets": ("STANDARD_SETS", "resolve_set"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

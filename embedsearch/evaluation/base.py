@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import isfinite
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from embedsearch._messages import first_few
 from embedsearch._types import html_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CONFIDENCE = 0.95
+"""Of all intervals."""
 
 
 class Report(ABC):
@@ -23,7 +30,7 @@ class Report(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return plain values, the metrics under their usual names; None where there is none."""
+        """Return plain values, metrics under their usual names; None for one without a value."""
 
     @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
@@ -38,6 +45,11 @@ class Report(ABC):
 def number(value: float) -> float | None:
     """Return a plain float; None for NaN and infinity, which JSON does not have."""
     return float(value) if isfinite(value) else None
+
+
+def quoted_ids(ids: Iterable[str]) -> str:
+    """Return the first few of some ids in quotation marks, and how many more there are."""
+    return first_few(map(repr, ids))
 
 
 def _cell(value: object) -> str:

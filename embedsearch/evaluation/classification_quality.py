@@ -1,16 +1,16 @@
-"""Document vectors as features: how well a linear model tells classes by them."""
+"""Document vectors as features: how well a linear model predicts classes from them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import Interval, check
 from embedsearch._errors import InputError, ParameterError
-from embedsearch.evaluation.classification_report import ClassificationReport, ClassResult
-from embedsearch.evaluation.collection_files import named
-from embedsearch.evaluation.significance import CONFIDENCE
+from embedsearch.evaluation.base import CONFIDENCE, Report, quoted_ids
 from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
 
 if TYPE_CHECKING:
@@ -19,6 +19,72 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix, MetadataScalar
+
+
+@dataclass(frozen=True, slots=True)
+class ClassResult:
+    """How well one class is predicted.
+
+    Attributes:
+        label: The class.
+        count: Documents of it among those that were classified.
+        precision: Of the documents predicted to be of this class, the share that are.
+        recall: Of the documents of this class, the share predicted to be of it.
+        f1: The harmonic mean of the two; 0 where either is.
+    """
+
+    label: str
+    count: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class ClassificationReport(Report):
+    """How well the classes of documents can be predicted from their vectors.
+
+    Attributes:
+        accuracy: The share of documents whose class was predicted correctly.
+        interval: Its 95 % confidence interval (Wilson 1927), documents being independent.
+        macro_f1: The mean of the F1 of all classes, each counting alike.
+        majority: The accuracy of always saying the most frequent class: what to beat.
+        documents: How many documents were classified.
+        classes: The result of each class, the most frequent first.
+        folds: Of the cross-validation; None with a test set.
+        notes: What was left out or assumed, a line each.
+    """
+
+    kind: ClassVar[str] = "classification"
+    accuracy: float
+    interval: tuple[float, float]
+    macro_f1: float
+    majority: float
+    documents: int
+    classes: tuple[ClassResult, ...]
+    folds: int | None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures and those of each class."""
+        return {
+            "accuracy": self.accuracy,
+            "ci": {"accuracy": list(self.interval)},
+            "macro_f1": self.macro_f1,
+            "majority": self.majority,
+            "documents": self.documents,
+            "folds": self.folds,
+            "classes": [asdict(found) for found in self.classes],
+            "notes": list(self.notes),
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each class, and one for all: its recall is the accuracy."""
+        names = ("class", "documents", "precision", "recall", "f1")
+        total = ("all", self.documents, None, self.accuracy, self.macro_f1)
+        lines = [*map(astuple, self.classes), total]
+        return [dict(zip(names, line, strict=True)) for line in lines]
+
 
 _ITERATIONS = 1000
 
@@ -39,7 +105,7 @@ def classification(
     test: tuple[ArrayLike, Sequence[MetadataScalar]] | None = None,
     seed: int = 1,
 ) -> ClassificationReport:
-    """Learn to tell classes of documents from their vectors, and test it on other documents.
+    """Learn to predict the classes of documents from their vectors; test it on other documents.
 
     The model is scikit-learn's `LogisticRegression` with its default penalty (L2, C = 1), on
     vectors of length 1: as everywhere, their direction counts. Without a test set, each
@@ -48,7 +114,7 @@ def classification(
 
     Documents without a label are left out. So are, in cross-validation, classes of fewer
     documents than folds, which would be missing in some. A class that only the test set has
-    is kept, and never told.
+    is kept, and never predicted.
 
     Args:
         X: A vector for each document, `(n, d)`.
@@ -65,17 +131,16 @@ def classification(
     notes: list[str] = []
     train = _labelled(X, labels, "X", notes)
     if test is None:
-        if folds < 2:
-            raise ParameterError("folds", "2 or more", folds)
+        check("folds", folds, Interval(2, whole=True))
         train = _without_rare(train, folds, notes)
         _check_classes(train)
-        told = _cross_validated(train, folds, seed)
-        return _report(train.labels, told, folds, notes)
+        predicted = _cross_validated(train, folds, seed)
+        return _report(train.labels, predicted, folds, notes)
     tested = _labelled(*test, "the test vectors", notes, train.X.shape[1])
     _check_classes(train)
     _check_tested(tested, train, notes)
-    told = _model().fit(train.X, train.labels).predict(tested.X)
-    return _report(tested.labels, told, None, notes)
+    predicted = _model().fit(train.X, train.labels).predict(tested.X)
+    return _report(tested.labels, predicted, None, notes)
 
 
 def _labelled(
@@ -89,18 +154,20 @@ def _labelled(
     if len(labels) != len(matrix):
         allowed = f"as many as there are rows in {name}, {len(matrix):,}"
         raise ParameterError("labels", allowed, len(labels))
-    there = np.array([label is not None and label != "" for label in labels], dtype=bool)
-    if not there.all():
-        notes.append(f"documents left out of {name} because they have no label: {(~there).sum():,}")
+    labelled = np.array([label is not None and label != "" for label in labels], dtype=bool)
+    if not labelled.all():
+        notes.append(
+            f"documents left out of {name} because they have no label: {(~labelled).sum():,}"
+        )
     texts = np.array([str(label) for label in labels], dtype=object)
-    return _Labelled(unit_rows(matrix, norms), texts).only(there)
+    return _Labelled(unit_rows(matrix, norms), texts).only(labelled)
 
 
 def _without_rare(data: _Labelled, folds: int, notes: list[str]) -> _Labelled:
     counts = Counter(data.labels)
     rare = {label for label, count in counts.items() if count < folds}
     if rare:
-        classes = named(sorted(rare))
+        classes = quoted_ids(sorted(rare))
         notes.append(f"classes left out because they have fewer than {folds} documents: {classes}")
     return data.only(np.array([label not in rare for label in data.labels], dtype=bool))
 
@@ -119,7 +186,9 @@ def _check_tested(tested: _Labelled, train: _Labelled, notes: list[str]) -> None
     if not len(tested.labels):
         raise InputError("the test set has no document with a label; label some, or use folds")
     if new := sorted(set(tested.labels) - set(train.labels)):
-        notes.append(f"classes that only the test set has, and that are never told: {named(new)}")
+        notes.append(
+            f"classes that only the test set has, and that are never predicted: {quoted_ids(new)}"
+        )
 
 
 def _model() -> Any:
@@ -132,24 +201,27 @@ def _cross_validated(data: _Labelled, folds: int, seed: int) -> NDArray[np.objec
     model = _model()
     from sklearn.model_selection import StratifiedKFold
 
-    told = np.empty(len(data.labels), dtype=object)
+    predicted = np.empty(len(data.labels), dtype=object)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(data.X, data.labels)
     for train, test in splits:
-        told[test] = model.fit(data.X[train], data.labels[train]).predict(data.X[test])
-    return told
+        predicted[test] = model.fit(data.X[train], data.labels[train]).predict(data.X[test])
+    return predicted
 
 
 def _report(
-    labels: NDArray[np.object_], told: NDArray[np.object_], folds: int | None, notes: Iterable[str]
+    labels: NDArray[np.object_],
+    predicted: NDArray[np.object_],
+    folds: int | None,
+    notes: Iterable[str],
 ) -> ClassificationReport:
     from scipy.stats import binomtest
 
-    right = labels == told
+    right = labels == predicted
     ends = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
-    counts = Counter(dict.fromkeys(told, 0))
+    counts = Counter(dict.fromkeys(predicted, 0))
     counts.update(labels)
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    classes = tuple(_of_class(label, labels, told) for label in ranked)
+    classes = tuple(_of_class(label, labels, predicted) for label in ranked)
     return ClassificationReport(
         accuracy=float(right.mean()),
         interval=(float(ends.low), float(ends.high)),
@@ -162,8 +234,10 @@ def _report(
     )
 
 
-def _of_class(label: str, labels: NDArray[np.object_], told: NDArray[np.object_]) -> ClassResult:
-    count, said = int((labels == label).sum()), int((told == label).sum())
-    right = int(((labels == label) & (told == label)).sum())
-    precision, recall = right / max(said, 1), right / max(count, 1)
-    return ClassResult(label, count, precision, recall, 2 * right / (count + said))
+def _of_class(
+    label: str, labels: NDArray[np.object_], predicted: NDArray[np.object_]
+) -> ClassResult:
+    count, chosen = int((labels == label).sum()), int((predicted == label).sum())
+    right = int(((labels == label) & (predicted == label)).sum())
+    precision, recall = right / max(chosen, 1), right / max(count, 1)
+    return ClassResult(label, count, precision, recall, 2 * right / (count + chosen))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,7 +27,7 @@ class LeeReport(Report):
     """How well the cosines of document vectors agree with human judgements.
 
     Attributes:
-        pearson: Pearson's correlation over all pairs; None where all cosines are the same.
+        pearson: Pearson's correlation over all pairs; None if all cosines are the same.
         spearman: The same of their ranks.
         documents: How many documents there are.
         pairs: How many pairs.
@@ -43,13 +43,7 @@ class LeeReport(Report):
 
     def to_json(self) -> dict[str, Any]:
         """Return the correlations, the counts and the notes."""
-        return {
-            "pearson": self.pearson,
-            "spearman": self.spearman,
-            "documents": self.documents,
-            "pairs": self.pairs,
-            "notes": list(self.notes),
-        }
+        return {**asdict(self), "notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one line."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import as_count
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation.base import Report
-from embedsearch.evaluation.frequency_bands import Drawn, draw
-from embedsearch.evaluation.neighbors import nearest
-from embedsearch.index.base import as_count
+from embedsearch.evaluation.recall import nearest
 from embedsearch.index.flat import FlatIndex
 
 if TYPE_CHECKING:
@@ -24,6 +23,38 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
     from embedsearch.vectors.word_vectors import WordVectors
+
+
+class Drawn(NamedTuple):
+    """Words `(m,)` drawn from the `words` ones of a band, the ranks `first` to `last`."""
+
+    first: int
+    last: int
+    words: int
+    places: IntVector
+
+
+def draw(ranks: IntVector, edges: Sequence[int], most: int, seed: int) -> list[Drawn]:
+    """Draw at most so many words from each band of ranks; bands without words are left out.
+
+    Args:
+        ranks: Of each word, from 1, `(n,)`; at least one.
+        edges: The last rank of each band, rising; what lies beyond is a band too.
+        most: The number for each band.
+        seed: Of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    band_of = np.searchsorted(edges, ranks)
+    firsts = [1, *(edge + 1 for edge in edges)]
+    highest = int(ranks.max())
+    drawn = []
+    for band in np.unique(band_of).tolist():
+        places = np.flatnonzero(band_of == band)
+        last = min(edges[band], highest) if band < len(edges) else highest
+        some = np.sort(rng.permutation(places)[:most])
+        drawn.append(Drawn(firsts[band], last, len(places), some))
+    return drawn
+
 
 _BANDS = (100, 1_000, 10_000, 100_000)
 
@@ -69,7 +100,7 @@ class StabilityReport(Report):
         topn: How many neighbours of a word.
         common: Words that all vocabularies have.
         seed: Of the sample.
-        notes: See `Report`.
+        notes: What was left out or assumed, a line each.
     """
 
     kind: ClassVar[str] = "stability"
@@ -87,13 +118,13 @@ class StabilityReport(Report):
 
     @property
     def error(self) -> float | None:
-        """The standard error of `overlap` (a stratified sample); None where a band has none."""
+        """The standard error of `overlap` (a stratified sample); None if a band has none."""
         parts = [(band.words / self.common, band.error) for band in self.bands]
         known = [share * error for share, error in parts if error is not None]
         return float(np.sqrt(np.square(known).sum())) if len(known) == len(parts) else None
 
     def to_json(self) -> dict[str, Any]:
-        """See `Report.to_json`."""
+        """Return plain values."""
         return {
             "kind": self.kind,
             "overlap": self.overlap,
@@ -107,7 +138,7 @@ class StabilityReport(Report):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """See `Report.rows`: a line for each band, then all words."""
+        """Return a line for each band, then one for all words."""
         lines = [
             (f"{band.first}-{band.last}", band.words, band.sampled, band.overlap, band.error)
             for band in self.bands
@@ -142,7 +173,7 @@ def stability(
             model, from 1. Words beyond are a band of their own.
         words: At most so many words of each band, drawn without repetition.
         seed: Of the draw.
-        progress: Hears of models searched.
+        progress: A listener.
 
     Raises:
         ParameterError: A setting out of range, fewer than two models, or `topn` not less than

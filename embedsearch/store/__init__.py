@@ -1,1 +1,1 @@
-"""The record of documents."""
+"""The documents, in SQLite: stored, filtered, checked and repaired."""

@@ -1,4 +1,4 @@
-"""How the SQLite file is opened, and how its errors become ours."""
+"""How the SQLite file is opened, and how the errors of SQLite become ours."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sqlite3
 import sys
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from embedsearch._checks import Choice, check
 from embedsearch._errors import (
-    ParameterError,
     StorageError,
     WorkspaceDamagedError,
     WorkspaceError,
@@ -19,150 +19,121 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._io import flush_folder
-from embedsearch.store.limits import shortened
-from embedsearch.store.schema import SCHEMA, parts_of_others
+from embedsearch._messages import quoted
+from embedsearch.store.rows import is_utf8
+from embedsearch.store.schema import create_tables, foreign_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+# Writers of a workspace have another lock, too, so that SQLite's is only held for moments.
 _SECONDS_TO_WAIT = 10
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
+# Python cannot decode what SQLite says of a damaged schema, which it quotes.
+_SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _ADVICE = "run `embedsearch verify`, then `embedsearch repair`, or restore a backup"
 
-DURABILITIES = {"full": "FULL", "relaxed": "NORMAL"}
-"""How commits are flushed, and what SQLite calls it."""
+# How commits are flushed, and what SQLite calls it.
+_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
 
 
 def check_durability(durability: str) -> None:
-    """Raise `ParameterError` for a level that there is not."""
-    if durability not in DURABILITIES:
-        raise ParameterError("durability", '"full" or "relaxed"', durability)
+    """Raise `ParameterError` unless it is "full" or "relaxed"."""
+    check("durability", durability, Choice(tuple(_SYNCHRONOUS)))
 
 
 def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.Connection:
-    """Open the file; a writer makes it, with its tables, where there is none.
+    """Open the file; a writer creates it, with its tables, if there is none.
 
-    The journal is a write-ahead log, so that readers never wait for the writer.
-
-    Args:
-        path: The file.
-        writable: Whether to open it for writing.
-        durability: With "full", each commit is flushed to the disk. With "relaxed", the log is
-            flushed before it is taken over into the file: when the power fails, the last
-            commits may be lost, but those before are there as they were.
+    The journal is a write-ahead log, so that readers never wait for the writer. With the durability
+    "full", each commit is flushed to the disk. With "relaxed", the log is flushed before its pages
+    are written to the file: when the power fails, the last commits may be lost, but those before
+    are as they were.
 
     Raises:
-        ParameterError: There is no such level.
+        ParameterError: There is no such durability.
         WorkspaceError: The file cannot be opened.
     """
     check_durability(durability)
-    _check_beside(path)
+    _check_no_journal(path)
     with guarded(path):
         if not writable:
             return _open_reader(path)
         is_new = not path.exists()
-        prepare = partial(_prepare, DURABILITIES[durability], is_new=is_new)
-        opened = _opened(path, "rwc", prepare)
+        prepare = partial(_prepare_writer, _SYNCHRONOUS[durability], is_new=is_new)
+        connection = _open(path, "rwc", prepare)
     if is_new:
         flush_folder(path.parent)
-    return opened
+    return connection
 
 
-def _check_beside(path: Path) -> None:
-    """Refuse what lies beside the file and is not ours, before SQLite acts on it.
+class Database:
+    """An open file, as by `connect`: statements on it raise our errors."""
 
-    A rollback journal is never ours, as the journal is a write-ahead log; SQLite would not only
-    undo what it says, but remove any file that it names as its super-journal.
-    """
-    journal = path.with_name(f"{path.name}-journal")
-    if os.path.lexists(journal):
-        reason = (
-            f"{journal.name} does not belong in a workspace, and SQLite would remove the files "
-            "that it names; move it out, or run `embedsearch repair`, which puts it aside"
-        )
-        raise WorkspaceDamagedError(path.parent, reason)
+    def __init__(self, path: Path, *, writable: bool, durability: str = "full") -> None:
+        self.path = path
+        self.connection = connect(path, writable=writable, durability=durability)
+
+    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        """Execute a statement."""
+        try:
+            return self.connection.execute(statement, values)
+        except _SQLITE_ERRORS as error:
+            raise _translated(self.path, error) from error
+
+    def row(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row of an answer, or None."""
+        try:
+            row: tuple[Any, ...] | None = self.connection.execute(query, values).fetchone()
+        except _SQLITE_ERRORS as error:
+            raise _translated(self.path, error) from error
+        return row
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of an answer."""
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except _SQLITE_ERRORS as error:
+            raise _translated(self.path, error) from error
+
+    def batches(self, query: str, *values: object, size: int = 500) -> Iterator[list[Any]]:
+        """Yield the rows of a large answer, so many at a time."""
+        cursor = self.execute(query, *values)
+        while True:
+            with guarded(self.path):
+                rows = cursor.fetchmany(size)
+            if not rows:
+                return
+            yield rows
 
 
-def _check_size(path: Path, connection: sqlite3.Connection) -> None:
-    """Notice a file that was cut: SQLite reads the part of a page that is missing as zeros.
-
-    SQLite reads the header, not we: closing a file drops all locks that the process has on it
-    ("How To Corrupt An SQLite Database File", sqlite.org, 2.2), and with them those of other
-    connections. Another process would then take away the log that they use.
-    """
-    if not path.exists() or not (size := path.stat().st_size):
-        return
-    if size % int(connection.execute("PRAGMA page_size").fetchone()[0]):
-        raise sqlite3.DatabaseError("file is not a database, or is malformed: it was cut")
-
-
-def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse triggers, views and tables that are not ours: SQLite would run what they say."""
-    if strange := parts_of_others(connection):
-        reason = f"{path.name} has parts that embedsearch did not make: {', '.join(strange)}"
-        raise WorkspaceDamagedError(path.parent, reason)
+def wal_path(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(f"{path.name}-wal")
 
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Raise our errors for those of SQLite."""
+    """Raise our errors in place of those of SQLite."""
     try:
         yield
-    except sqlite3.Error as error:
-        if "decode to UTF-8" in str(error) and (id := _undecodable(path)) is not None:
-            reason = "its text, title, metadata or id is not valid UTF-8"
-            raise broken_document(path, id, reason) from error
+    except _SQLITE_ERRORS as error:
         raise _translated(path, error) from error
-    except UnicodeDecodeError as error:
-        # What SQLite says of a damaged schema quotes it.
-        reason = f"{path.name} is damaged (its schema cannot be read)"
-        raise WorkspaceDamagedError(path.parent, reason) from error
-
-
-def _undecodable(path: Path) -> bytes | None:
-    """Find the first document that is not valid UTF-8; SQLite does not say which it was."""
-    query = "SELECT CAST(id AS BLOB), title, text, metadata FROM documents ORDER BY number"
-    try:
-        with closing(_open_reader(path)) as connection:
-            connection.text_factory = bytes
-            for id, *fields in connection.execute(query):
-                if not all(map(is_utf8, (id, *fields))):
-                    return bytes(id)
-    except (sqlite3.Error, WorkspaceError):
-        pass
-    return None
-
-
-def is_utf8(field: object) -> bool:
-    """Whether a field, read as bytes, can be read as text."""
-    if not isinstance(field, bytes):
-        return False
-    try:
-        field.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def broken_document(path: Path, id: object, reason: str) -> WorkspaceDamagedError:
-    """Return the error for a document that cannot be read.
-
-    Args:
-        path: The SQLite file.
-        id: That of the document; it may be broken itself.
-        reason: What is wrong with it.
-    """
+    """Return the error for a document that cannot be read, whose id may be broken itself."""
     shown = id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id)
-    return damaged_record(path, f"document {shortened(shown)} cannot be read: {reason}")
+    return damaged(path, f"document {quoted(shown)} cannot be read: {reason}")
 
 
-def damaged_record(path: Path, reason: str) -> WorkspaceDamagedError:
-    """Return the error for a record that has what we never write."""
+def damaged(path: Path, reason: str) -> WorkspaceDamagedError:
+    """Return the error for a file with contents that we never write."""
     return WorkspaceDamagedError(path.parent, f"{path.name} is damaged: {reason}; {_ADVICE}")
 
 
-def _opened(
+def _open(
     path: Path, mode: str, first: Callable[[sqlite3.Connection], object]
 ) -> sqlite3.Connection:
     """Open the file and do what must be done first; close it again if that fails."""
@@ -181,6 +152,45 @@ def _opened(
     return connection
 
 
+def _open_reader(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path, "ro", _check_reader)
+    except sqlite3.OperationalError:
+        # A write-ahead log needs a file beside it, even to read; a folder that cannot be
+        # written to has no writer either.
+        if os.access(path.parent, os.W_OK):
+            raise
+        _check_no_log(path)
+        # Neither a journal nor a log is looked at, and nothing is written.
+        return _open(path, "ro&immutable=1", _check_readable)
+
+
+def _prepare_writer(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) -> None:
+    if not is_new:
+        _check_mode(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
+    connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
+    connection.execute("PRAGMA checkpoint_fullfsync = 1")
+    create_tables(connection)
+
+
+def _check_reader(connection: sqlite3.Connection) -> None:
+    _check_mode(connection)
+    _check_readable(connection)
+
+
+def _check_readable(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT change FROM latest").fetchone()
+
+
+def _check_mode(connection: sqlite3.Connection) -> None:
+    """Refuse a file that was made to use a rollback journal; all of ours have a log."""
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        raise sqlite3.DatabaseError("file is not a database with a write-ahead log")
+
+
 def _defend(connection: sqlite3.Connection) -> None:
     """Let SQLite trust the file as little as it can; extensions are off unless switched on.
 
@@ -192,49 +202,21 @@ def _defend(connection: sqlite3.Connection) -> None:
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
 
 
-def _check_mode(connection: sqlite3.Connection) -> None:
-    """Refuse a file that was made to use a rollback journal; all of ours have a log."""
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        raise sqlite3.DatabaseError("file is not a database with a write-ahead log")
-
-
-def _prepare(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) -> None:
-    if not is_new:
-        _check_mode(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
-    connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
-    connection.execute("PRAGMA checkpoint_fullfsync = 1")
-    # As one: a process that dies in between must leave the tables of one version.
-    connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
-
-
-def _try_log(connection: sqlite3.Connection) -> None:
-    _check_mode(connection)
-    _try(connection)
-
-
-def _try(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT change FROM latest").fetchone()
-
-
-def _open_reader(path: Path) -> sqlite3.Connection:
-    try:
-        return _opened(path, "ro", _try_log)
-    except sqlite3.OperationalError:
-        # A write-ahead log needs a file beside it, even to read; a folder that cannot be
-        # written to has no writer either.
-        if os.access(path.parent, os.W_OK):
-            raise
-        _check_no_log(path)
-        # Neither a journal nor a log is looked at, and nothing is written.
-        return _opened(path, "ro&immutable=1", _try)
+def _check_no_journal(path: Path) -> None:
+    # A rollback journal is never ours, as the journal is a write-ahead log. SQLite would not only
+    # undo what it says, but remove any file that it names as its super-journal.
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(journal):
+        reason = (
+            f"{journal.name} does not belong in a workspace, and SQLite would remove the files "
+            "that it names; move it out, or run `embedsearch repair`, which puts it aside"
+        )
+        raise WorkspaceDamagedError(path.parent, reason)
 
 
 def _check_no_log(path: Path) -> None:
-    """Refuse a log that cannot be read: what it has was acknowledged, and would be missing."""
-    log = path.with_name(f"{path.name}-wal")
+    # The changes in it were acknowledged, and would be missing.
+    log = wal_path(path)
     if log.exists() and log.stat().st_size:
         reason = (
             f"{log.name} has changes that cannot be read where nothing can be written; "
@@ -243,8 +225,44 @@ def _check_no_log(path: Path) -> None:
         raise WorkspaceReadOnlyError(path.parent, reason)
 
 
-def _translated(path: Path, error: sqlite3.Error) -> WorkspaceError:
+def _check_size(path: Path, connection: sqlite3.Connection) -> None:
+    """Notice a file that was cut: SQLite reads the part of a page that is missing as zeros."""
+    # SQLite reads the header, not we: closing a file drops all locks that the process has on it
+    # ("How To Corrupt An SQLite Database File", sqlite.org, 2.2), and with them those of other
+    # connections. Another process would then take away the log that they use.
+    if not path.exists() or not (size := path.stat().st_size):
+        return
+    if size % int(connection.execute("PRAGMA page_size").fetchone()[0]):
+        raise sqlite3.DatabaseError("file is not a database, or is malformed: it was cut")
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    # SQLite would run what triggers, views and expressions of somebody else say.
+    if foreign := foreign_parts(connection):
+        reason = f"{path.name} has parts that embedsearch did not make: {', '.join(foreign)}"
+        raise WorkspaceDamagedError(path.parent, reason)
+
+
+def _undecodable(path: Path) -> bytes | None:
+    """Find the first document that is not valid UTF-8; SQLite does not say which it was."""
+    query = "SELECT CAST(id AS BLOB), title, text, metadata FROM documents ORDER BY number"
+    try:
+        with closing(_open_reader(path)) as connection:
+            connection.text_factory = bytes
+            for id, *fields in connection.execute(query):
+                if not all(map(is_utf8, (id, *fields))):
+                    return bytes(id)
+    except (sqlite3.Error, WorkspaceError):
+        pass
+    return None
+
+
+def _translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> WorkspaceError:
     text, folder = str(error), path.parent
+    if isinstance(error, UnicodeDecodeError):
+        return WorkspaceDamagedError(folder, f"{path.name} is damaged (its schema cannot be read)")
+    if "decode to UTF-8" in text and (id := _undecodable(path)) is not None:
+        return broken_document(path, id, "its text, title, metadata or id is not valid UTF-8")
     if "full" in text:
         return StorageError(folder, "the disk is full; nothing was changed")
     if "disk I/O" in text:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from embedsearch.store.connection import guarded
-
 if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
+    from embedsearch.store.connection import Database
 
-# A forged record may have anything in its rows.
+# A forged file may have anything in its rows.
 _IS_PATH = "typeof(path) IN ('text', 'blob')"
 # No name comes after these.
 _LAST = "\U0010ffff"
@@ -24,62 +21,43 @@ class Origin(NamedTuple):
     Attributes:
         source: The real path of a file, `-` for standard input, or `corpus:NAME`.
         key: What it is called there: its id, `:7` for the row, line or paragraph, or nothing
-            where the file is one document.
+            if the file is one document.
     """
 
     source: str
     key: str
 
 
-class Known(NamedTuple):
-    """A document that is known by its origin.
-
-    Attributes:
-        origin: The number of the origin.
-        number: That of the document.
-        digest: Of the document's content.
-    """
+class KnownDocument(NamedTuple):
+    """A document that was found by its origin; `origin` and `number` are numbers."""
 
     origin: int
     number: int
     digest: bytes
 
 
-class Other(NamedTuple):
-    """One of the origins of a document: its number, and the path of its source."""
-
-    origin: int
-    path: str | bytes
-
-
 class Origins:
-    """The tables of origins in a record that is open for writing.
-
-    Args:
-        path: The SQLite file, for errors.
-        connection: To it.
+    """The tables of sources and origins, which have numbers as documents have.
 
     Attributes:
-        since: Documents up to this number are older than the tables: nobody knows where those
-            are from that have no origin.
+        since: Documents up to this number may have lost their origins: the file was repaired.
+        last_source: The highest number of a source when this was opened.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection = path, connection
-        self.since = self._one(
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.since = self._number(
             "SELECT max(number) FROM origins_since WHERE typeof(number) = 'integer'"
         )
-        self.latest_source = self._one("SELECT max(source) FROM sources")
+        self.last_source = self._number("SELECT max(source) FROM sources")
 
     def source(self, path: str | bytes) -> int | None:
         """Return the number of a source, or None."""
-        return self._one("SELECT source FROM sources WHERE path = ?", path) or None
+        return self._number("SELECT source FROM sources WHERE path = ?", path) or None
 
     def add_source(self, path: str | bytes) -> int:
         """Add a source and return its number."""
-        with guarded(self._path):
-            cursor = self._connection.execute("INSERT INTO sources (path) VALUES (?)", (path,))
-        return int(cursor.lastrowid or 0)
+        return self._database.execute("INSERT INTO sources (path) VALUES (?)", path).lastrowid or 0
 
     def below(self, path: str | bytes) -> dict[int, str | bytes]:
         """Return the path of a source, or of all sources below a folder, by their numbers."""
@@ -96,34 +74,30 @@ class Origins:
         )
         found: dict[int, str | bytes] = {}
         for values in ranges:
-            with guarded(self._path):
-                found.update(self._connection.execute(query, values).fetchall())
+            found.update(self._database.rows(query, *values))
         return found
 
-    def find(self, source: int, key: str) -> Known | None:
+    def find(self, source: int, key: str) -> KnownDocument | None:
         """Return the document of an origin, or None."""
         query = (
             "SELECT origin, number, digest FROM origins JOIN documents USING (number) "
             "WHERE source = ? AND key = ?"
         )
-        with guarded(self._path):
-            row = self._connection.execute(query, (source, key)).fetchone()
-        return None if row is None else Known(*row)
+        row = self._database.row(query, source, key)
+        return None if row is None else KnownDocument(*row)
 
     def of_source(self, source: int) -> list[tuple[int, int]]:
         """List origin and number of all documents from a source."""
         query = "SELECT origin, number FROM origins WHERE source = ?"
-        with guarded(self._path):
-            return self._connection.execute(query, (source,)).fetchall()
+        return self._database.rows(query, source)
 
-    def of(self, number: int) -> list[Other]:
-        """List the origins of a document, the first first."""
+    def of_document(self, number: int) -> dict[int, str | bytes]:
+        """Return the paths of a document's sources by its origins, the first first."""
         query = (
             "SELECT origin, path FROM origins JOIN sources USING (source) "
             f"WHERE number = ? AND {_IS_PATH} ORDER BY origin"
         )
-        with guarded(self._path):
-            return [Other(*row) for row in self._connection.execute(query, (number,))]
+        return dict(self._database.rows(query, number))
 
     def put(self, source: int, key: str, number: int) -> int:
         """Add an origin, or let it lead to another document; return its number."""
@@ -131,32 +105,26 @@ class Origins:
             "INSERT INTO origins (source, key, number) VALUES (?, ?, ?) "
             "ON CONFLICT (source, key) DO NOTHING"
         )
-        with guarded(self._path):
-            cursor = self._connection.execute(statement, (source, key, number))
-            if cursor.rowcount and cursor.lastrowid:
-                return cursor.lastrowid
+        cursor = self._database.execute(statement, source, key, number)
+        if cursor.rowcount and cursor.lastrowid:
+            return cursor.lastrowid
         where = "WHERE source = ? AND key = ?"
-        self._execute(f"UPDATE origins SET number = ? {where}", number, source, key)
-        return self._one(f"SELECT origin FROM origins {where}", source, key)
+        self._database.execute(f"UPDATE origins SET number = ? {where}", number, source, key)
+        return self._number(f"SELECT origin FROM origins {where}", source, key)
 
-    def forget(self, origin: int) -> None:
-        """Forget one origin."""
-        self._execute("DELETE FROM origins WHERE origin = ?", origin)
+    def remove(self, origin: int) -> None:
+        """Remove one origin."""
+        self._database.execute("DELETE FROM origins WHERE origin = ?", origin)
 
-    def forget_all(self, number: int) -> None:
-        """Forget all origins of a document."""
-        self._execute("DELETE FROM origins WHERE number = ?", number)
+    def remove_all(self, number: int) -> None:
+        """Remove all origins of a document."""
+        self._database.execute("DELETE FROM origins WHERE number = ?", number)
 
-    def _execute(self, statement: str, *values: object) -> None:
-        with guarded(self._path):
-            self._connection.execute(statement, values)
-
-    def _one(self, query: str, *values: object) -> int:
-        with guarded(self._path):
-            row = self._connection.execute(query, values).fetchone()
+    def _number(self, query: str, *values: object) -> int:
+        row = self._database.row(query, *values)
         return 0 if row is None else int(row[0] or 0)
 
 
-def shown(path: str | bytes) -> str:
-    """Return a path of a source as text."""
+def shown_path(path: str | bytes) -> str:
+    """Return the path of a source as text."""
     return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")

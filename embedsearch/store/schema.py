@@ -1,20 +1,21 @@
-"""The tables of the record, and how a document becomes a row."""
+"""The tables of the database, and whether a file has these tables and sensible numbers in them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from hashlib import blake2b
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import closing
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from embedsearch._types import Document
-from embedsearch.store.limits import check_lengths
-from embedsearch.store.metadata import BrokenRowError, metadata_json, parse_metadata, refusal
+from embedsearch._messages import cut
+from embedsearch.store.rows import is_number
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterator
 
-DOCUMENTS = """
+# Indexes have two columns at least, so that those of documents are known by their shape when
+# pages of a damaged file are read one by one.
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -32,12 +33,6 @@ CREATE TABLE IF NOT EXISTS deletions (
 CREATE INDEX IF NOT EXISTS deletions_by_change ON deletions (change);
 CREATE TABLE IF NOT EXISTS latest (change INTEGER NOT NULL);
 INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
-"""
-"""All that the first versions had."""
-
-# Indexes have two columns at least, so that those of documents are known by their shape when
-# pages of a damaged file are read one by one.
-ORIGINS = """
 CREATE TABLE IF NOT EXISTS sources (
     source INTEGER PRIMARY KEY,
     path TEXT NOT NULL,
@@ -55,87 +50,101 @@ CREATE TABLE IF NOT EXISTS origins_since (number INTEGER NOT NULL, change INTEGE
 INSERT INTO origins_since SELECT (SELECT coalesce(max(number), 0) FROM documents), change
     FROM latest WHERE NOT EXISTS (SELECT 1 FROM origins_since);
 """
-"""Where documents are from; a file of the first versions gets them when it is next written."""
 
-SCHEMA = DOCUMENTS + ORIGINS
-
-_OURS = re.compile(r"CREATE (?:TABLE|INDEX) IF NOT EXISTS ([^;]+);")
-
-# Those that SQLite makes itself.
-_OF_SQLITE = {
-    "CREATE TABLE sqlite_sequence(name,seq)",
+# SQLite makes these by itself, when it is told to ANALYZE.
+_STATISTICS = {
     "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
     "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
 }
 
-Row = tuple[str, str, str, str, bytes]
+
+class _Part(NamedTuple):
+    """A table, index, trigger or view, as SQLite lists it."""
+
+    type: str
+    name: str
+    table: str
+    sql: str | None
 
 
-def parts_of_others(connection: sqlite3.Connection) -> list[str]:
+def create_tables(connection: sqlite3.Connection, schema: str = SCHEMA) -> None:
+    """Create the tables that are missing, all of them or none."""
+    connection.executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
+
+
+def foreign_parts(connection: sqlite3.Connection) -> list[str]:
     """Name the tables, indexes, triggers and views that are not as `SCHEMA` makes them."""
-    ours = set(_OURS.findall(SCHEMA))
-    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-    found = connection.execute(query).fetchall()
-    return sorted(str(name) for name, sql in found if not _is_made_by(sql, ours))
+    return _names(_parts(connection) - _expected())
 
 
-def _is_made_by(sql: object, ours: set[str]) -> bool:
-    made = isinstance(sql, str) and sql.partition(" ")[2].partition(" ")[2] in ours
-    return made or sql in _OF_SQLITE
+def missing_parts(connection: sqlite3.Connection) -> list[str]:
+    """Name the tables and indexes that `SCHEMA` makes and that the file does not have."""
+    return _names(_expected() - _parts(connection))
 
 
-def has_origins(connection: sqlite3.Connection) -> bool:
-    """Tell whether it is known where documents are from; the first versions did not keep that."""
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'origins'"
-    return connection.execute(query).fetchone() is not None
+def number_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say which numbers of documents or changes are out of range, a sentence each.
 
-
-def to_row(document: Document) -> Row:
-    """Return id, title, text, metadata as JSON, and the digest of the last three.
-
-    Raises:
-        InputError: The document has no id, no text, a title that is not a string, or metadata
-            that cannot be written; or one of these is too long.
+    Only the ends of indexes are looked at, so that every opening can afford it.
     """
-    if not isinstance(document, Document):
-        raise refusal("what is added", "documents, es.Document(id, text)", document)
-    _check_fields(document)
-    check_lengths(document)
-    metadata = metadata_json(document)
-    title, text = _storable(document.title), _storable(document.text)
-    digest = content_digest(*(part.encode() for part in (title, text, metadata)))
-    return _storable(document.id), title, text, metadata, digest
+    latest = [row[0] for row in connection.execute("SELECT change FROM latest LIMIT 2")]
+    if len(latest) != 1:
+        yield "the number of the last change is not there, or there twice"
+    elif not is_number(latest[0], least=0):
+        yield f"the number of the last change is {_shown(latest[0])}"
+    else:
+        yield from _later_changes(connection)
+    # As bytes: an id that is no valid text is no reason not to open.
+    yield from _out_of_range(connection, "documents", "CAST(id AS BLOB)", "document")
+    yield from _out_of_range(connection, "deletions", "number", "the deleted document")
+    query = "SELECT seq FROM sqlite_sequence WHERE name = 'documents' LIMIT 2"
+    sequences = [row[0] for row in connection.execute(query)]
+    if len(sequences) > 1:
+        yield "the highest number of a document is there twice"
+    elif sequences and not is_number(sequences[0], least=0):
+        yield f"the highest number of a document is {_shown(sequences[0])}"
 
 
-def content_digest(title: bytes, text: bytes, metadata: bytes) -> bytes:
-    """Return the digest that a row of these contents has, in UTF-8."""
-    return blake2b(b"\0".join((title, text, metadata)), digest_size=16).digest()
+@cache
+def _expected() -> frozenset[_Part]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _parts(connection)
 
 
-def to_document(id: object, title: object, text: object, metadata: object) -> Document:
-    """Return the document of a row.
-
-    Raises:
-        BrokenRowError: The row is not one that `to_row` makes.
-    """
-    if type(id) is not str or type(title) is not str or type(text) is not str:
-        raise BrokenRowError("its id, its title or its text is not text")
-    if not id:
-        raise BrokenRowError("its id is empty")
-    return Document(id, text, parse_metadata(metadata), title)
+def _parts(connection: sqlite3.Connection) -> frozenset[_Part]:
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return frozenset(part for part in map(_Part._make, rows) if part.sql not in _STATISTICS)
 
 
-def _check_fields(document: Document) -> None:
-    if not isinstance(document.id, str) or not document.id:
-        raise refusal("the id of a document", "a string that is not empty", document.id)
-    for name, value in (("text", document.text), ("title", document.title)):
-        if not isinstance(value, str):
-            raise refusal(f"the {name} of document {document.id!r}", "a string", value)
-    metadata: object = document.metadata
-    if not isinstance(metadata, Mapping):
-        raise refusal(f"the metadata of document {document.id!r}", "a mapping", metadata)
+def _names(parts: frozenset[_Part]) -> list[str]:
+    return sorted({str(part.name) for part in parts})
 
 
-def _storable(text: str) -> str:
-    # A lone surrogate (from a broken decoder) cannot be written as UTF-8.
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _later_changes(connection: sqlite3.Connection) -> Iterator[str]:
+    # One statement sees one state, whatever a writer does.
+    query = (
+        "SELECT change, (SELECT max(change) FROM documents), (SELECT max(change) FROM deletions) "
+        "FROM latest"
+    )
+    latest, *highest = connection.execute(query).fetchone()
+    if later := [change for change in highest if is_number(change) and change > latest]:
+        yield f"the last change is said to be {latest}, but there is a change {max(later)}"
+
+
+def _out_of_range(
+    connection: sqlite3.Connection, table: str, name: str, what: str
+) -> Iterator[str]:
+    for column, of in (("number", "number"), ("change", "change number")):
+        for end in ("min", "max"):
+            # SQLite gives the other column of the row that has the least, or the greatest.
+            query = f"SELECT {end}({column}), {name} FROM {table}"
+            value, which = connection.execute(query).fetchone()
+            if value is not None and not is_number(value):
+                shown = which.decode("utf-8", "replace") if isinstance(which, bytes) else which
+                yield f"the {of} of {what} {_shown(shown)} is {_shown(value)}"
+                break
+
+
+def _shown(value: object) -> str:
+    return cut(repr(value), 40)

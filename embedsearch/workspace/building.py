@@ -15,7 +15,7 @@ from embedsearch._io import checked_path, flush_folder, make_folder, storage_err
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import Changes, DocumentStore
-from embedsearch.store.ingesting import ingest
+from embedsearch.store.ingestion import ingest
 from embedsearch.text.settings import ReadSettings, TokenizerSettings, extract_settings
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait

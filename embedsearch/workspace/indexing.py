@@ -167,7 +167,7 @@ def measured_recall(
         The mean share, each vector not counting as its own neighbour; None where there are too
         few vectors to ask.
     """
-    from embedsearch.evaluation.neighbors import nearest
+    from embedsearch.evaluation.recall import nearest
 
     if index.spec == "flat" or len(X) <= _NEAREST:
         return index.recall

@@ -24,7 +24,7 @@ from embedsearch._io import (
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import are_ours, damaged_files
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.salvaging import salvage
+from embedsearch.store.recovery.salvage import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
@@ -48,7 +48,7 @@ from embedsearch.workspace.word_recovery import RecoveredWords, recover_words, t
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from embedsearch.store.salvaging import Salvage
+    from embedsearch.store.recovery.salvage import Salvage
 
 
 @dataclass(slots=True)

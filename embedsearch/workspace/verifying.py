@@ -18,8 +18,8 @@ from embedsearch._errors import (
 from embedsearch._io import checked_path, checksum_holds, read_json
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.files import damaged_files, is_of_older_version
-from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
+from embedsearch.store.recovery.check import database_faults
 from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
@@ -167,7 +167,7 @@ def verify_parts(
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
-    for what in record_faults(layout.record, quick=quick, busy=busy, progress=listener):
+    for what in database_faults(layout.record, quick=quick, busy=busy, progress=listener):
         report.problems.append(Problem("record", layout.record.name, what, REPAIR, False))
     state = _state_of(layout)
     with listener.task("checking files", None, "folders") as task:

@@ -210,7 +210,7 @@ class Workspace(KeptWorkspace):
             InputError: A source cannot be read, or a setting is wrong.
             DuplicateIdError: An id is taken, and `on_conflict` is "error".
         """
-        from embedsearch.store.ingesting import ingest
+        from embedsearch.store.ingestion import ingest
         from embedsearch.text.settings import ReadSettings, extract_settings
         from embedsearch.workspace.sources import Sources
 

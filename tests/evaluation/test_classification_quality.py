@@ -85,13 +85,15 @@ def test_documents_without_a_label_and_rare_classes_are_left_out() -> None:
     assert report.documents == 90
 
 
-def test_a_class_that_only_the_test_set_has_is_never_told() -> None:
+def test_a_class_that_only_the_test_set_has_is_never_predicted() -> None:
     X, labels = documents(90, 1)
     report = classification(X, labels, test=(X[:3], [labels[0], "fire", "fire"]))
     fire = next(found for found in report.classes if found.label == "fire")
     assert (fire.count, fire.recall, fire.f1) == (2, 0.0, 0.0)
     assert report.accuracy <= 1 / 3
-    assert report.notes == ("classes that only the test set has, and that are never told: 'fire'",)
+    assert report.notes == (
+        "classes that only the test set has, and that are never predicted: 'fire'",
+    )
 
 
 def test_the_table_and_the_json_tell_each_class() -> None:
@@ -109,7 +111,7 @@ def test_bad_input_is_an_error() -> None:
     X, labels = documents(30, 1)
     with pytest.raises(ParameterError, match="labels must be as many as there are rows in X, 30"):
         classification(X, labels[:-1])
-    with pytest.raises(ParameterError, match="folds must be 2 or more"):
+    with pytest.raises(ParameterError, match="folds must be a whole number, 2 or more"):
         classification(X, labels, folds=1)
     with pytest.raises(InputError, match="only 'air' is left"):
         classification(X, ["air"] * 30)

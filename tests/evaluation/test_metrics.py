@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -56,7 +57,7 @@ def test_the_values_follow_the_formulas(grades: dict[str, int], ranking: list[st
     np.testing.assert_allclose(values, [expected], atol=1e-12)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def searched() -> tuple[Qrels, Run]:
     """15 queries with graded judgements, and rankings of up to 150 of 300 documents."""
     rng = np.random.default_rng(5)
@@ -93,6 +94,28 @@ def test_the_means_are_those_of_ranx(searched: tuple[Qrels, Run]) -> None:
     expected = json.loads(told.stdout)
     assert dict(zip(METRICS, means)) == pytest.approx(expected, abs=1e-12)
     assert 0.01 < min(means) < max(means) < 0.99
+
+
+def test_the_values_are_those_of_trec_eval(searched: tuple[Qrels, Run]) -> None:
+    qrels, run = searched
+    for query in ("q0", "q1"):
+        qrels[query]["d-2"] = -1
+        del run[query][3:]
+    scores = {query: dict(ranking) for query, ranking in run.items()}
+    names = [name for name in _ALL if name != "mrr@2"]
+    kinds = {"ndcg": "nDCG", "map": "AP", "mrr": "RR", "recall": "R", "precision": "P"}
+    theirs = [
+        ir_measures.parse_measure(kinds[kind] + cut)
+        for kind, cut in (
+            (name.partition("@")[0], "".join(name.partition("@")[1:])) for name in names
+        )
+    ]
+    found = ir_measures.pytrec_eval.iter_calc(theirs, qrels, scores)
+    expected = {(one.query_id, str(one.measure)): one.value for one in found}
+    values = measure_run(run, qrels, parse_metrics(names))
+    for query, row in zip(qrels, values, strict=True):
+        told = [expected[query, str(measure)] for measure in theirs]
+        np.testing.assert_allclose(row, told, atol=1e-9)
 
 
 def test_the_order_counts_and_not_the_scores_or_ids(searched: tuple[Qrels, Run]) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch.evaluation import stability
-from embedsearch.evaluation.frequency_bands import draw
-from embedsearch.evaluation.neighbor_stability import StabilityReport
+from embedsearch.evaluation.neighbor_stability import StabilityReport, draw
 from embedsearch.vectors.word_vectors import WordVectors
 
 V = 120

@@ -10,11 +10,11 @@ from sklearn.metrics import ndcg_score
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
-from embedsearch.evaluation.collection import Collection
+from embedsearch.evaluation.collections import Collection
 from embedsearch.evaluation.metrics import METRICS
 from embedsearch.evaluation.retrieval_quality import retrieval
-from embedsearch.evaluation.significance import bootstrap_interval, holm, randomisation_test
-from embedsearch.evaluation.trec_run import read_run, write_run
+from embedsearch.evaluation.significance import bootstrap_interval, holm, permutation_p_values
+from embedsearch.evaluation.trec_runs import read_run, write_run
 
 TEXTS = {f"d{number}": f"text {number}" for number in range(60)}
 
@@ -90,7 +90,7 @@ def test_intervals_and_tests_are_those_of_the_values_by_query(collection: Collec
         expected = bootstrap_interval(values[result.mode], seed=4)
         np.testing.assert_array_equal(list(result.intervals.values()), expected)
     less = {mode: values[mode] - values["poor"] for mode in ("good", "fair")}
-    p = {mode: randomisation_test(difference, seed=4) for mode, difference in less.items()}
+    p = {mode: permutation_p_values(difference, seed=4) for mode, difference in less.items()}
     for comparison in report.comparisons:
         found, mode = comparison.differences["map"], comparison.mode
         assert comparison.baseline == "poor"

@@ -1,4 +1,4 @@
-"""The record: what is added is there, changes are numbered, and failures leave no trace."""
+"""The store: what is added is there, changes are numbered, and failures leave no trace."""
 
 from __future__ import annotations
 

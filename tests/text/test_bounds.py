@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from embedsearch.store.limits import MOST_TEXT
+from embedsearch.store.rows import MOST_TEXT
 from embedsearch.text.source_stream import DOCUMENT_LIMIT
 
 Put = Callable[[str, str | bytes], Path]
@@ -62,7 +62,7 @@ TEXT: dict[str, list[Any]] = {
     "embedsearch.search.analogy:parse_expression": [
         '"' + "\\a" * N, "'a " * N, "1" * N, "1" + " " * N, '"a" ' * N, "a + " * N, ".1" * N,
     ],
-    "embedsearch.store.where.tokens:tokenize": [
+    "embedsearch.store.where.parse:tokenize": [
         "'" + "''" * 49_000, "1" * 99_000, "a " * 49_000, " " * 99_000, "'" + "\\a" * 49_000,
     ],
     "embedsearch.text.tokenizers:cut_words": [

@@ -105,8 +105,8 @@ def test_a_journal_in_a_backup_is_not_restored(example: Path, victim: Path) -> N
 
 
 def test_the_store_by_itself_refuses_a_journal(example: Path, victim: Path) -> None:
-    from embedsearch.store.checking import record_faults
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.store.recovery.check import database_faults
 
     record = example / "documents.sqlite"
     rollback_mode(record)
@@ -117,7 +117,7 @@ def test_the_store_by_itself_refuses_a_journal(example: Path, victim: Path) -> N
     for writable in (False, True):
         with pytest.raises(es.WorkspaceDamagedError, match="journal"):
             DocumentStore(record, writable=writable)
-    assert "journal" in record_faults(record)[0]
+    assert "journal" in database_faults(record)[0]
     assert victim.exists()
 
 

@@ -226,7 +226,7 @@ def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) 
     other.close()
     assert not es.verify(example).sound
     report = es.repair(example)
-    assert any("log beside the record is that of another" in line for line in report.done)
+    assert any("log of the database is that of another" in line for line in report.done)
     assert (report.lost, report.remaining) == ([], [])
     assert es.verify(example).sound
     with es.open(example) as ws:

@@ -19,9 +19,9 @@ import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
 from embedsearch.store import connection as connection_module, schema
-from embedsearch.store.checking import record_faults
 from embedsearch.store.origins import Origin
-from embedsearch.store.salvaging import salvage
+from embedsearch.store.recovery.check import database_faults
+from embedsearch.store.recovery.salvage import salvage
 
 Put = Callable[[str, str], Path]
 Add = Callable[..., str]
@@ -421,7 +421,7 @@ def test_a_salvaged_record_still_knows_where_documents_are_from(
     ws.close()
     new = tmp_path / "new.sqlite"
     salvage(tmp_path / "w.es" / "documents.sqlite", new)
-    assert record_faults(new) == []
+    assert database_faults(new) == []
     new.replace(tmp_path / "w.es" / "documents.sqlite")
     put("docs/r.jsonl", rows({"id": "1", "text": "eins"}, {"id": "2", "text": "two"}))
     with es.open(tmp_path / "w.es", "w") as again:
@@ -443,7 +443,7 @@ def test_origins_that_cannot_have_been_written_do_no_harm(
         connection.execute("INSERT INTO sources VALUES (3, x'00ff')")
         connection.execute("UPDATE origins_since SET number = 'x'")
         connection.commit()
-    assert any("lead nowhere" in fault for fault in record_faults(record))
+    assert any("lead nowhere" in fault for fault in database_faults(record))
     with es.open(tmp_path / "w.es", "w") as again:
         put("docs/a.txt", "changed")
         changes = again.add_sources("docs", prune=True)
@@ -507,7 +507,7 @@ def test_a_file_of_an_older_version_gets_the_tables_as_one(
     monkeypatch.setattr(connection_module, "SCHEMA", schema.SCHEMA + "SELECT x FROM nowhere;")
     with pytest.raises(es.WorkspaceError):
         es.open(tmp_path / "w.es", "w")
-    assert record_faults(record) == []
+    assert database_faults(record) == []
     with closing(sqlite3.connect(record)) as connection:
         assert not schema.has_origins(connection)
 

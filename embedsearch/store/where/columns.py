@@ -13,29 +13,75 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.store.connection import broken_document, guarded
-from embedsearch.store.metadata import BrokenRowError, parse_many, parse_metadata
-from embedsearch.store.where.paths import ABSENT, FieldPath
+from embedsearch.store.connection import broken_document
+from embedsearch.store.rows import BrokenRowError, parse_many, parse_metadata
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._types import IntVector, MetadataScalar
+    from embedsearch.store.connection import Database
 
 OWN_FIELDS = ("id", "title")
+"""Fields that every document has, unless its metadata has one of that name."""
 
+ABSENT = object()
+"""Stands for the value of a field that does not exist."""
+
+SPARE = 10_000
+"""So many values may stay that no document has any more, beyond twice as many as documents."""
+
+# Rows that are parsed by one call: enough to make the call cheap, few enough to stay in the cache.
 _BATCH = 2_000
 # Codes of what is no single value; those of values follow.
 _NULL, _ABSENT, _LIST, _OBJECT = range(4)
 _NO_VALUES = 4
-# So many values may stay that no document has any more, beyond twice as many as documents.
-_SPARE = 10_000
+# Names of more parts are those of one key: metadata is not nested so deeply.
+_MOST_PARTS = 64
 
-Record = tuple[int, int, str, str, str]
+# The last change, number, metadata, id and title.
+_Row = tuple[int, int, str, str, str]
+
+
+class FieldPath:
+    """A name such as `meta.agent`: a key that is called so, or one within another.
+
+    In each object the longest key counts that leads to a value, so that a key with dots in it is
+    found before those that are nested. A list on the way is gone through: `authors.name` is the
+    list of the names of all authors.
+    """
+
+    def __init__(self, name: str) -> None:
+        parts = name.split(".")
+        parts = parts if len(parts) <= _MOST_PARTS else [name]
+        count = len(parts)
+        self._count = count
+        # For each place in the name, the keys that may come next, and the place after each.
+        self._keys = [
+            [(".".join(parts[at:after]), after) for after in range(count, at, -1)]
+            for at in range(count)
+        ]
+
+    def value(self, metadata: Mapping[str, Any]) -> Any:
+        """Return the value in the metadata of a document, or `ABSENT`."""
+        return self._within(metadata, 0)
+
+    def _within(self, value: Any, at: int) -> Any:
+        if at == self._count:
+            return value
+        if isinstance(value, list):
+            parts = [self._within(part, at) for part in value]
+            return [part for part in parts if part is not ABSENT] or ABSENT
+        if not isinstance(value, dict):
+            return ABSENT
+        for key, after in self._keys[at]:
+            if key in value:
+                found = self._within(value[key], after)
+                if found is not ABSENT:
+                    return found
+        return ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +93,8 @@ class Column:
             for no such field, for a list and for an object.
         codes: `(n,)`, for each document the place of its value in `values`.
         rows: `(m,)`, for each element of a list the place of its document.
-        elements: `(m,)`, for each element of a list the place of it in `values`.
-        coder: Numbers the values; what it adds to `values` later changes nothing here.
+        elements: `(m,)`, for each element of a list its place in `values`.
+        coder: Gives values their places; what it adds to `values` later changes nothing here.
     """
 
     values: Sequence[MetadataScalar]
@@ -59,7 +105,7 @@ class Column:
 
     @property
     def is_known(self) -> bool:
-        """Whether a document has the field, were it null."""
+        """Whether a document has the field, even if it is null."""
         return bool((self.codes != _ABSENT).any())
 
     @property
@@ -76,7 +122,7 @@ class Column:
         return texts + len(self.elements)
 
     def mask(self, passes: Callable[[MetadataScalar], bool]) -> NDArray[np.bool_]:
-        """Say of every document whether its value passes, or one of its list, `(n,)`."""
+        """Return for every document whether its value passes, or one of its list, `(n,)`."""
         values = self.values[_NO_VALUES:]
         truths = np.zeros(_NO_VALUES + len(values), dtype=bool)
         truths[_NO_VALUES:] = np.fromiter(map(passes, values), dtype=bool, count=len(values))
@@ -89,9 +135,9 @@ class Column:
         """Return the column with other values at some places, and without some of the places.
 
         Args:
-            places: Of the documents that changed; those that came are beyond the end.
+            places: Of the documents that changed; new documents are beyond the end.
             fresh: Their values, by the same coder.
-            keep: `(r,)`, for all documents, those that came among them.
+            keep: `(r,)`, for all documents, the new ones included.
         """
         codes = np.zeros(len(keep), np.int32)
         codes[: len(self.codes)] = self.codes
@@ -107,7 +153,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of one state of the record.
+    """Columns of one state of the documents.
 
     Attributes:
         change: The number of the last change in it.
@@ -122,67 +168,48 @@ class Table:
     answers: dict[str, IntVector] = field(default_factory=dict)
 
 
-def read_table(path: Path, connection: sqlite3.Connection, names: Iterable[str]) -> Table:
-    """Read some fields of all documents.
-
-    Args:
-        path: The SQLite file, for errors.
-        connection: It, opened.
-        names: The fields; `id` and `title` are the document's own where its metadata has none.
-
-    Returns:
-        The columns, all of one state even while others write.
-
-    Raises:
-        WorkspaceDamagedError: The metadata of a document cannot be read.
-    """
+def read_table(database: Database, names: Iterable[str]) -> Table:
+    """Read some fields of all documents, in one state even while others write."""
     coders = {name: _Coder() for name in names}
     numbers: list[int] = []
     change = -1
-    with_own = not coders.keys().isdisjoint(OWN_FIELDS)
-    for records in _batches(path, connection, with_own):
-        change = records[0][0]
-        numbers.extend(record[1] for record in records)
-        _extend(coders, path, connection, records)
+    own = "'', ''" if coders.keys().isdisjoint(OWN_FIELDS) else "id, title"
+    # One statement sees one state.
+    query = f"SELECT (SELECT change FROM latest), number, metadata, {own} FROM documents"
+    for rows in database.batches(f"{query} ORDER BY number", size=_BATCH):
+        change = rows[0][0]
+        numbers.extend(row[1] for row in rows)
+        _extend(coders, database, rows)
     columns = {name: coder.column() for name, coder in coders.items()}
     return Table(change, np.array(numbers, dtype=np.int64), columns)
 
 
-def caught_up(path: Path, connection: sqlite3.Connection, table: Table) -> Table | None:
-    """Bring columns up to date; None where they must be read again.
+def read_changes(database: Database, table: Table, spare: int) -> Table | None:
+    """Bring columns up to date; None if all of them must be read again.
 
     It costs what the changes do, and a few bytes for each document.
-
-    Args:
-        path: The SQLite file, for errors.
-        connection: It, opened.
-        table: Columns of an earlier state.
-
-    Raises:
-        WorkspaceDamagedError: The metadata of a document cannot be read.
     """
     latest = "(SELECT change FROM latest), (SELECT count(*) FROM documents), number"
     # One statement sees one state.
     query = f"""SELECT {latest}, metadata, id, title FROM documents WHERE change > ?1
         UNION ALL SELECT {latest}, NULL, '', '' FROM deletions WHERE change > ?1"""
-    with guarded(path):
-        found = connection.execute(query, (table.change,)).fetchall()
-    wasted = any(len(c.values) > 2 * len(c.codes) + _SPARE for c in table.columns.values())
+    found = database.rows(query, table.change)
+    wasted = any(len(c.values) > 2 * len(c.codes) + spare for c in table.columns.values())
     if not found or wasted:
         return None
     change, count = found[0][:2]
-    records: list[Record] = sorted((change, *row[2:]) for row in found if row[3] is not None)
-    gone = np.array([row[2] for row in found if row[3] is None], np.int64)
-    came = np.array([record[1] for record in records], np.int64)
-    # Documents that came have higher numbers.
+    rows: list[_Row] = sorted((change, *row[2:]) for row in found if row[3] is not None)
+    removed = np.array([row[2] for row in found if row[3] is None], np.int64)
+    changed = np.array([row[1] for row in rows], np.int64)
+    # New documents have higher numbers.
     last = table.numbers[-1] if len(table.numbers) else 0
-    numbers = np.concatenate((table.numbers, came[came > last]))
-    places, keep = np.searchsorted(numbers, came), ~np.isin(numbers, gone)
-    if np.count_nonzero(keep) != count or not np.array_equal(numbers[places], came):
+    numbers = np.concatenate((table.numbers, changed[changed > last]))
+    places, keep = np.searchsorted(numbers, changed), ~np.isin(numbers, removed)
+    if np.count_nonzero(keep) != count or not np.array_equal(numbers[places], changed):
         # Deletions have been forgotten meanwhile.
         return None
     coders = {name: column.coder for name, column in table.columns.items()}
-    _extend(coders, path, connection, records)
+    _extend(coders, database, rows)
     columns = {
         name: column.changed(places, coders[name].column(), keep)
         for name, column in table.columns.items()
@@ -190,75 +217,44 @@ def caught_up(path: Path, connection: sqlite3.Connection, table: Table) -> Table
     return Table(change, numbers[keep], columns)
 
 
-def _extend(
-    coders: Mapping[str, _Coder],
-    path: Path,
-    connection: sqlite3.Connection,
-    records: Sequence[Record],
-) -> None:
-    """Add what records have in each field."""
+def _extend(coders: Mapping[str, _Coder], database: Database, rows: Sequence[_Row]) -> None:
+    """Add what rows have in each field."""
     if not coders.keys().isdisjoint(OWN_FIELDS):
-        _check_own(path, records)
-    every = _metadata_of(path, connection, records)
-    for name, coder in coders.items():
-        coder.extend(_values(name, every, records))
-
-
-def _batches(path: Path, connection: sqlite3.Connection, with_own: bool) -> Iterator[list[Record]]:
-    own = "id, title" if with_own else "'', ''"
-    # One statement sees one state.
-    query = f"SELECT (SELECT change FROM latest), number, metadata, {own} FROM documents"
-    query += " ORDER BY number"
-    with guarded(path):
-        cursor = connection.execute(query)
-    while True:
-        with guarded(path):
-            records: list[Record] = cursor.fetchmany(_BATCH)
-        if not records:
-            return
-        yield records
-
-
-def _check_own(path: Path, records: Sequence[Record]) -> None:
-    for _, _, _, id, title in records:
-        if type(id) is not str or type(title) is not str:
-            raise broken_document(path, id, "its id or its title is not text")
-
-
-def _metadata_of(
-    path: Path, connection: sqlite3.Connection, records: Sequence[Record]
-) -> list[dict[str, Any]]:
+        for *_, id, title in rows:
+            if type(id) is not str or type(title) is not str:
+                raise broken_document(database.path, id, "its id or its title is not text")
     # One call for many is faster than many calls.
-    if (every := parse_many([record[2] for record in records])) is not None:
-        return every
-    return [_parsed(path, connection, record) for record in records]
+    every = parse_many([row[2] for row in rows])
+    if every is None:
+        every = [_metadata(database, row) for row in rows]
+    for name, coder in coders.items():
+        coder.extend(_values(name, every, rows))
 
 
-def _parsed(path: Path, connection: sqlite3.Connection, record: Record) -> dict[str, Any]:
+def _metadata(database: Database, row: _Row) -> dict[str, Any]:
     try:
-        return parse_metadata(record[2])
+        return parse_metadata(row[2])
     except BrokenRowError as error:
         query = "SELECT CAST(id AS BLOB) FROM documents WHERE number = ?"
-        with guarded(path):
-            row = connection.execute(query, (record[1],)).fetchone()
-        raise broken_document(path, row and row[0], str(error)) from error
+        found = database.row(query, row[1])
+        raise broken_document(database.path, found and found[0], str(error)) from error
 
 
-def _values(name: str, every: Sequence[dict[str, Any]], records: Sequence[Record]) -> Iterable[Any]:
+def _values(name: str, every: Sequence[dict[str, Any]], rows: Sequence[_Row]) -> Iterable[Any]:
     if name in OWN_FIELDS:
-        return map(_own, every, records, repeat(name))
+        return map(_own_value, every, rows, repeat(name))
     if "." not in name:
         return [metadata.get(name, ABSENT) for metadata in every]
     return map(FieldPath(name).value, every)
 
 
-def _own(metadata: Mapping[str, Any], record: Record, name: str) -> Any:
+def _own_value(metadata: Mapping[str, Any], row: _Row, name: str) -> Any:
     value = metadata.get(name)
-    return value if value is not None else record[3 + OWN_FIELDS.index(name)] or None
+    return value if value is not None else row[3 + OWN_FIELDS.index(name)] or None
 
 
 class _Coder:
-    """Numbers the distinct values of a column as they come; a number is never changed."""
+    """Gives the distinct values of a column codes as they come; a code is never changed."""
 
     def __init__(self) -> None:
         self._codes: dict[object, int] = {(type(None), None): _NULL, (object, ABSENT): _ABSENT}
@@ -276,7 +272,7 @@ class _Coder:
                 self._documents.append(_OBJECT if kind is dict else self._code(kind, value))
 
     def column(self) -> Column:
-        """Return what has come since the last time."""
+        """Return the documents since the last call."""
         rows, elements = (np.array(part, dtype=np.int32) for part in (self._rows, self._elements))
         documents = np.array(self._documents, dtype=np.int32)
         self._documents, self._rows, self._elements = [], array("i"), array("i")

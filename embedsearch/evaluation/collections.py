@@ -1,0 +1,390 @@
+"""Test collections: queries, and which documents answer them, in the layouts of BEIR and TREC."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from embedsearch._errors import (
+    InputError,
+    ParameterError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
+from embedsearch.evaluation.base import quoted_ids
+from embedsearch.evaluation.files import UTF8, check_folder, numbered_lines, opened
+from embedsearch.text.byte_streams import SUFFIXES, without_suffix
+from embedsearch.text.readers.json import json_values
+from embedsearch.text.records import missing_column, replace_surrogates, text_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from embedsearch.text.source_stream import SourceStream
+
+_QUERY_NAMES = ("queries.jsonl", "queries.tsv", "queries.txt", "topics.tsv", "topics.txt")
+_QRELS_SUFFIXES = ("", ".tsv", ".txt", ".qrels", ".qrel")
+_USUAL = "test"
+_UNNAMED = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Queries with judgements.
+
+    Attributes:
+        queries: The text of each query by its id. Each has a judgement.
+        qrels: For each of these queries, in the same order, the grade of each judged document:
+            above 0 is relevant, more is better. A document that is not judged is not relevant.
+        split: Which part of the collection this is, such as "test".
+        corpus: The file of documents, if the collection has one.
+        notes: What was left out or assumed, a line each.
+
+    Raises:
+        InputError: A query has no judgements, or judgements have no query.
+    """
+
+    queries: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
+    split: str = "all"
+    corpus: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if odd := self.queries.keys() ^ self.qrels.keys():
+            ids = quoted_ids(sorted(odd))
+            raise InputError(f"these have a query or judgements, but not both: {ids}")
+
+
+def load_collection(
+    path: str | Path | None = None,
+    split: str | None = None,
+    *,
+    queries: str | Path | None = None,
+    qrels: str | Path | None = None,
+) -> Collection:
+    """Read a test collection.
+
+    A folder in BEIR's layout has `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv`. The
+    judgements may also be in TREC's layout and the queries lines of `id, tab, text`; see
+    `read_qrels` and `read_queries`.
+
+    Judged queries that have no text, and queries without judgements, are left out and noted.
+
+    Args:
+        path: The folder, or a file of judgements.
+        split: Which judgements of the folder; None takes "test" if it exists, else the only
+            ones.
+        queries: The file of queries; None looks in the folder.
+        qrels: The file of judgements; None looks in the folder.
+
+    Raises:
+        SourceNotFoundError: The folder or a file is missing.
+        SourceFormatError: A file is malformed; names the line.
+        ParameterError: The split does not exist, must be chosen, or cannot be chosen.
+        InputError: No query has a judgement.
+    """
+    if path is not None and Path(path).is_file():
+        if qrels is not None:
+            raise ParameterError("qrels", "left out if the path is a file of judgements", qrels)
+        path, qrels = None, path
+    folder = None if path is None else Path(path)
+    if folder is not None:
+        check_folder(folder)
+    split, qrels_path = _qrels_of(folder, split, qrels)
+    texts, text_notes = read_queries(_queries_of(folder, queries))
+    grades, grade_notes = read_qrels(qrels_path)
+    corpus = None if folder is None else _find_corpus(folder)
+    kept, notes = _joined(texts, grades)
+    notes = [*text_notes, *grade_notes, *notes]
+    chosen = {id: grades[id] for id in kept}
+    return Collection(kept, chosen, split, corpus, tuple(notes))
+
+
+GRADE_LIMIT = 10_000
+"""The highest grade: trec_eval, to which qrels are passed on, keeps a table of all up to it."""
+
+Qrels = dict[str, dict[str, int]]
+
+_GRADE = re.compile(r"[+-]?[0-9]{1,9}(?:\.0*)?", re.ASCII)
+
+
+class _Judgement(NamedTuple):
+    line: int
+    query: str
+    document: str
+    grade: int
+
+
+class _Layout(NamedTuple):
+    separator: str | None
+    columns: int
+
+    def split(self, line: str) -> list[str]:
+        return [field.strip() for field in line.split(self.separator)]
+
+
+def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
+    """Read judgements: `query, document, grade` (BEIR) or `query, 0, document, grade` (TREC).
+
+    BEIR's columns have tabs between them and a header above them, TREC's any white space and no
+    header; the first line decides. A grade is a whole number, above 0 for a relevant document. A
+    pair that is judged twice alike counts once.
+
+    Returns:
+        The grade by query and document, in the order of the file, and notes.
+
+    Raises:
+        SourceFormatError: A line is malformed, a pair has two grades, or nothing is judged.
+    """
+    qrels: Qrels = {}
+    count = 0
+    for judgement in _judgements(path):
+        _add(qrels, judgement, path)
+        count += 1
+    if not count:
+        reason = "holds no judgements; it should have lines of query, document and grade"
+        raise SourceFormatError(path, reason)
+    return qrels, _grade_notes(qrels, count)
+
+
+def _add(qrels: Qrels, new: _Judgement, path: Path) -> None:
+    known = qrels.setdefault(new.query, {}).setdefault(new.document, new.grade)
+    if known != new.grade:
+        pair = f"document {new.document!r} for query {new.query!r}"
+        reason = f"grades {pair} {new.grade}, and an earlier line {known}; remove one of them"
+        raise SourceFormatError(path, reason, new.line)
+
+
+def _grade_notes(qrels: Qrels, count: int) -> list[str]:
+    grades = [grade for judged in qrels.values() for grade in judged.values()]
+    negative = sum(grade < 0 for grade in grades)
+    notes = []
+    if count > len(grades):
+        notes.append(f"judgements that are there twice and count once: {count - len(grades):,}")
+    if negative:
+        notes.append(f"judgements below 0, which count as not relevant: {negative:,}")
+    return notes
+
+
+def _judgements(path: Path) -> Iterator[_Judgement]:
+    layout = None
+    for number, line in numbered_lines(path):
+        if layout is None:
+            layout = _layout(path, number, line)
+            if _is_header(line, layout):
+                continue
+        yield _judgement(path, number, layout.split(line), layout.columns)
+
+
+def _judgement(path: Path, line: int, fields: list[str], columns: int) -> _Judgement:
+    if len(fields) != columns:
+        reason = f"has {len(fields)} columns where the first line has {columns}; repair the line"
+        raise SourceFormatError(path, reason, line)
+    query, document, grade = fields[0], fields[-2], fields[-1]
+    if not (query and document):
+        raise SourceFormatError(path, "has no id of a query or a document; repair the line", line)
+    return _Judgement(line, query, document, _grade(path, line, grade))
+
+
+def _layout(path: Path, number: int, line: str) -> _Layout:
+    for separator in ("\t", None):
+        columns = len(_Layout(separator, 0).split(line))
+        if columns in (3, 4):
+            return _Layout(separator, columns)
+    reason = "is not a judgement: neither query, document, grade nor query, 0, document, grade"
+    raise SourceFormatError(path, reason, number)
+
+
+def _is_header(line: str, layout: _Layout) -> bool:
+    last = layout.split(line)[-1]
+    return layout.columns == 3 and not any(sign.isdigit() for sign in last)
+
+
+def _grade(path: Path, line: int, text: str) -> int:
+    grade = int(text.partition(".")[0]) if _GRADE.fullmatch(text) else None
+    if grade is None or abs(grade) > GRADE_LIMIT:
+        reason = f"the grade must be a whole number of at most {GRADE_LIMIT:,}, got {text[:40]!r}"
+        raise SourceFormatError(path, reason, line)
+    return grade
+
+
+_ID_NAMES = ("_id", "id", "qid", "query_id", "query-id")
+_TEXT_NAMES = ("text", "query", "question", "title")
+
+
+def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Read queries: JSON objects with an id and a text, or lines of `id, tab, text`.
+
+    Ids are under `_id`, `id`, `qid` or `query_id`, texts under `text`, `query`, `question` or
+    `title`. A first line of such names is a header. Queries without text are left out.
+
+    Returns:
+        The text of each query by its id, in the order of the file, and notes.
+
+    Raises:
+        SourceFormatError: A line is malformed, an id is there twice, or there is no query.
+    """
+    queries: dict[str, str] = {}
+    blank: dict[str, int] = {}
+    with opened(path) as source:
+        for line, id_, text in _entries(source):
+            if id_ in queries or id_ in blank:
+                reason = f"a second query has the id {id_!r}; give each its own"
+                raise SourceFormatError(source.name, reason, line)
+            if text.strip():
+                queries[id_] = text
+            else:
+                blank[id_] = line
+    if not queries:
+        reason = "holds no queries; it should have lines of JSON with _id and text"
+        raise SourceFormatError(path, reason)
+    notes = [f"queries left out because they have no text: {quoted_ids(blank)}"] if blank else []
+    return queries, notes
+
+
+def _entries(source: SourceStream) -> Iterator[tuple[int, str, str]]:
+    head = source.head(UTF8).lstrip("\ufeff \t\r\n")
+    return _of_json(source) if head.startswith(("{", "[")) else _of_lines(source)
+
+
+def _of_json(source: SourceStream) -> Iterator[tuple[int, str, str]]:
+    for line, value in json_values(source.name, source.chunks(UTF8), json.JSONDecoder()):
+        if not isinstance(value, Mapping):
+            raise SourceFormatError(source.name, "holds JSON that is no object", line)
+        id_ = _field(source, line, value, _ID_NAMES)
+        text = text_value(_field(source, line, value, _TEXT_NAMES))
+        if isinstance(id_, bool) or not isinstance(id_, str | int) or id_ == "":
+            raise SourceFormatError(source.name, "the id must be a string or a number", line)
+        if text is None:
+            raise SourceFormatError(source.name, "the text of the query is not a string", line)
+        yield line, replace_surrogates(str(id_)), text
+
+
+def _field(
+    source: SourceStream, line: int, query: Mapping[str, object], names: Sequence[str]
+) -> object:
+    for name in names:
+        if name in query:
+            return query[name]
+    raise missing_column(source.name, f"has no {names[0]!r}", list(query), line)
+
+
+def _of_lines(source: SourceStream) -> Iterator[tuple[int, str, str]]:
+    for number, line in source.lines(UTF8):
+        if not line.strip():
+            continue
+        id_, tab, text = line.partition("\t")
+        if not (tab and id_.strip()):
+            reason = "is neither JSON nor an id, a tab and the text of a query"
+            raise SourceFormatError(source.name, reason, number)
+        is_header = id_.strip().lower() in _ID_NAMES and text.strip().lower() in _TEXT_NAMES
+        if not (is_header and number == 1):
+            yield number, id_.strip(), text.strip()
+
+
+def _qrels_of(folder: Path | None, split: str | None, qrels: str | Path | None) -> tuple[str, Path]:
+    if qrels is not None:
+        if split is not None:
+            raise ParameterError("split", "left out if a file of judgements is given", split)
+        return _split_of(Path(qrels)), Path(qrels)
+    if folder is None:
+        raise ParameterError("path", "a folder or a file of judgements", None)
+    return _find_qrels(folder, split)
+
+
+def _queries_of(folder: Path | None, queries: str | Path | None) -> Path:
+    if queries is not None:
+        return Path(queries)
+    if folder is None:
+        raise ParameterError("queries", "the file of queries, as there is no folder", None)
+    return _find_queries(folder)
+
+
+def _joined(texts: dict[str, str], grades: Qrels) -> tuple[dict[str, str], list[str]]:
+    """Return the queries that are judged, and notes of what does not fit together."""
+    queries = {id: text for id, text in texts.items() if id in grades}
+    unknown = [id for id in grades if id not in texts]
+    if not queries:
+        raise InputError(
+            f"no query has a judgement: the queries are {quoted_ids(texts)}, "
+            f"the judgements are for {quoted_ids(unknown)}; give files that belong together"
+        )
+    hopeless = [id for id in queries if max(grades[id].values()) <= 0]
+    notes = []
+    if unknown:
+        notes.append(f"judged queries left out because they have no text: {quoted_ids(unknown)}")
+    if len(queries) < len(texts):
+        count = len(texts) - len(queries)
+        notes.append(f"queries left out because they have no judgement: {count:,}")
+    if hopeless:
+        what = "queries without a relevant document, which score 0 as in trec_eval"
+        notes.append(f"{what}: {quoted_ids(hopeless)}")
+    return queries, notes
+
+
+def _find_corpus(folder: Path) -> Path | None:
+    """Return the file of documents of a folder, or None."""
+    return _first(folder, ("corpus.jsonl",))
+
+
+def _find_queries(folder: Path) -> Path:
+    """Return the file of queries of a folder; `SourceNotFoundError` if there is none."""
+    found = _first(folder, _QUERY_NAMES)
+    if found is None:
+        reason = "has no file of queries (queries.jsonl or queries.tsv); name it with `queries`"
+        raise SourceNotFoundError(folder, reason)
+    return found
+
+
+def _find_qrels(folder: Path, split: str | None) -> tuple[str, Path]:
+    """Return the split and its file of judgements.
+
+    That is `qrels/SPLIT.tsv`, or a file of the folder with "qrel" in its name, such as
+    `qrels.SPLIT.txt` or plain `qrels`.
+    """
+    splits = _splits(folder)
+    if not splits:
+        reason = "has no judgements (qrels/test.tsv or qrels.txt); name them with `qrels`"
+        raise SourceNotFoundError(folder, reason)
+    if split is None and len(splits) == 1:
+        return next(iter(splits.items()))
+    wanted = _USUAL if split is None else split
+    if wanted not in splits:
+        raise ParameterError("split", f"one of those in {folder}: {quoted_ids(splits)}", split)
+    return wanted, splits[wanted]
+
+
+def _split_of(qrels: Path) -> str:
+    """Return the name of the split that a file of judgements is for: `qrels.dev.txt` is "dev"."""
+    stem = without_suffix(qrels.name)
+    for suffix in filter(None, _QRELS_SUFFIXES):
+        stem = stem.removesuffix(suffix)
+    return re.sub(r"[._-]*qrels?[._-]*", "", stem, flags=re.IGNORECASE) or _UNNAMED
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    inside = folder / "qrels"
+    if inside.is_dir():
+        check_folder(inside)
+        files = [path for path in inside.iterdir() if not path.name.startswith(".")]
+    else:
+        files = [path for path in folder.iterdir() if "qrel" in path.name.lower()]
+    known = [path for path in files if _is_qrels(path)]
+    splits: dict[str, Path] = {}
+    for path in sorted(known):
+        splits.setdefault(_split_of(path), path)
+    return splits
+
+
+def _is_qrels(path: Path) -> bool:
+    return Path(without_suffix(path.name)).suffix in _QRELS_SUFFIXES and path.is_file()
+
+
+def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    paths = (folder / f"{name}{suffix}" for name in names for suffix in ("", *SUFFIXES))
+    return next((path for path in paths if path.is_file()), None)

@@ -1,0 +1,99 @@
+"""Test sets of words: the standard ones, and which of their words the vectors know."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch._checks import as_count
+
+if TYPE_CHECKING:
+    from embedsearch._types import IntVector
+    from embedsearch.vectors.word_vectors import WordVectors
+
+
+_FILES = {
+    "google": "questions-words.txt",
+    "wordsim353": "wordsim353.tsv",
+    "simlex999": "simlex999.txt",
+}
+STANDARD_SETS = tuple(_FILES)
+"""Names of test sets that gensim ships."""
+
+
+def resolve_set(path: str | Path) -> Path:
+    """Return the file that a path or the name of a standard set stands for.
+
+    Args:
+        path: A file; or "google" (Mikolov et al. 2013, analogies), "wordsim353" (Finkelstein
+            et al. 2002) or "simlex999" (Hill et al. 2015), unless a file has that name.
+    """
+    if str(path) not in _FILES or Path(path).exists():
+        return Path(path)
+    from importlib.util import find_spec
+
+    # Importing gensim's own helper would import all of gensim.
+    spec = find_spec("gensim")
+    folders = spec.submodule_search_locations if spec else None
+    return Path((folders or ["."])[0]) / "test" / "test_data" / _FILES[str(path)]
+
+
+class RestrictedVocabulary:
+    """Finds words as gensim's evaluations do: in capitals, and the first of equals is taken.
+
+    Args:
+        vectors: The vocabulary, most frequent words first.
+        restrict_vocab: Use only so many of its first words; None uses all.
+        case_insensitive: Whether words that differ only in case are the same.
+
+    Attributes:
+        limit: How many rows of the vocabulary are used.
+    """
+
+    def __init__(
+        self, vectors: WordVectors, restrict_vocab: int | None, case_insensitive: bool
+    ) -> None:
+        wanted = (
+            len(vectors) if restrict_vocab is None else as_count("restrict_vocab", restrict_vocab)
+        )
+        self.limit = min(wanted, len(vectors))
+        self._case_insensitive = case_insensitive
+        self._forms = [self.form(word) for word in vectors.index_to_key[: self.limit]]
+        self._row_of = {form: row for row, form in reversed(list(enumerate(self._forms)))}
+
+    def form(self, word: str) -> str:
+        """Return the spelling by which a word is compared."""
+        return word.upper() if self._case_insensitive else word
+
+    def row(self, word: str) -> int | None:
+        """Return the row of a word, or None."""
+        return self._row_of.get(self.form(word))
+
+    def variants(self, rows: IntVector) -> tuple[IntVector, IntVector]:
+        """Find all words that have the same form as those of `rows` `(n,)`.
+
+        Returns:
+            For each word found, which of `rows` it belongs to, and its own row.
+        """
+        starts = np.searchsorted(self._sorted_firsts, rows)
+        counts = np.searchsorted(self._sorted_firsts, rows, side="right") - starts
+        owners = np.repeat(np.arange(len(rows)), counts)
+        before = np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.arange(len(owners)) - before + starts[owners]
+        return owners, self._by_first[places]
+
+    @cached_property
+    def first_rows(self) -> IntVector:
+        """For each row the first row of the same form, `(limit,)`."""
+        return np.fromiter(map(self._row_of.__getitem__, self._forms), np.int64, self.limit)
+
+    @cached_property
+    def _by_first(self) -> IntVector:
+        return np.argsort(self.first_rows, kind="stable")
+
+    @cached_property
+    def _sorted_firsts(self) -> IntVector:
+        return self.first_rows[self._by_first]
