@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         Neighbor,
         Neighbors,
     )
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.search.words import Words
     from embedsearch.text.corpora.catalogue import get_corpus, list_corpora
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
@@ -90,7 +90,7 @@ _HOMES = {
         "Neighbor",
         "Neighbors",
     ),
-    "embedsearch.index.base": ("VectorIndex",),
+    "embedsearch.index.vector_index": ("VectorIndex",),
     "embedsearch.search.words": ("Words",),
     "embedsearch.text.corpora.catalogue": ("get_corpus", "list_corpora"),
     "embedsearch.text.settings": ("ReadSettings", "TokenizerSettings"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.index.base import as_count
+from embedsearch._checks import as_count
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from embedsearch._checks import as_count
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.frequency_bands import Drawn, draw
 from embedsearch.evaluation.neighbors import nearest
-from embedsearch.index.base import as_count
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,7 +200,7 @@ def _overlaps(
     with progress.task("stability", len(models), "models") as task:
         for model, rows in zip(models, common, strict=True):
             X = model.vectors[rows]
-            found.append(nearest(FlatIndex.build(X), X[places], places, topn)[1])
+            found.append(nearest(VectorIndex.build(X, spec="flat"), X[places], places, topn)[1])
             task.advance(1)
     shares = [_shared(one, other) / topn for one, other in combinations(found, 2)]
     mean: NDArray[np.float64] = np.mean(shares, axis=0)

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
 
 
 def nearest(

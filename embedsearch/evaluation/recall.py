@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.truth import Truth
-from embedsearch.index.base import as_count
 from embedsearch.vectors.arrays import as_matrix
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
 
 _PERCENTILES = (50, 90, 99)
 

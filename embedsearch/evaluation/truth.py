@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch.evaluation.neighbors import nearest
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, IntVector, Metric
-    from embedsearch.index.base import VectorIndex
 
 
 class Truth:
@@ -23,7 +22,7 @@ class Truth:
     """
 
     def __init__(self, X: FloatMatrix, metric: Metric) -> None:
-        self._exact = FlatIndex.build(X, metric)
+        self._exact = VectorIndex.build(X, metric, "flat")
 
     def recall(self, index: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int) -> float:
         """Return the mean share of the k nearest that an index finds.
