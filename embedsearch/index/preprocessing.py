@@ -39,10 +39,12 @@ class SingleQuery(NamedTuple):
     Attributes:
         X: `(1, d)`, as `Preprocessing.apply` returns it.
         norms: Its length, `(1,)`.
+        length: The same as a number.
     """
 
     X: FloatMatrix
     norms: NDArray[np.float64]
+    length: float
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,11 @@ class Preprocessing:
         if self.metric is Metric.COSINE:
             if not 0 < length < inf:
                 return None
-            return SingleQuery((X / norms).astype(np.float32), _ONE)
+            return SingleQuery((X / norms).astype(np.float32), _ONE, 1.0)
         # The general way says what is wrong with a query that is too long.
         if not 0 < length < _LONGEST or self.center is not None:
             return None
-        return SingleQuery(X, norms)
+        return SingleQuery(X, norms, length)
 
 
 def check_lengths(norms: NDArray[np.float64], name: str, start: int = 0) -> None:
