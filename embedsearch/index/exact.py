@@ -180,7 +180,7 @@ def build_exact(
     flat = (faiss.IndexFlatL2 if euclidean else faiss.IndexFlatIP)(source.shape[1])
     for block in vectors.blocks():
         flat.add(block.X)
-        # So that the next is not made beside it.
+        # Let go of before the next is made: memory for one is enough.
         del block
     return IndexParts(ExactEngine(flat, metric), vectors.preprocessing, 1.0, report)
 

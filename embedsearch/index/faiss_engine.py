@@ -85,7 +85,7 @@ class FaissEngine:
 
     @cached_property
     def takes_selector(self) -> bool:
-        """Whether FAISS can be told of a filter."""
+        """Whether FAISS takes a filter."""
         return takes_selector(self.index)
 
     @cached_property
@@ -166,7 +166,7 @@ class FaissEngine:
     def _search(
         self, Q: FloatMatrix, k: int, among: RowFilter, width: int
     ) -> tuple[FloatMatrix, IntVector]:
-        """Ask FAISS for k vectors of a set, or more if it cannot be told of the set."""
+        """Ask FAISS for k vectors of a set, or more if it takes no filter."""
         if among.is_all and width == 1 and k <= _USUAL:
             found = self.index.search(Q, k, params=self._usual_parameters)
             return found[0], found[1]

@@ -40,7 +40,7 @@ class IdMap:
         count: How many they are.
         next_id: The next id that was never used.
         recent: So many ids that came last are sorted at each look-up; more are merged with the
-            others, which are kept sorted.
+            others, which stay sorted.
     """
 
     def __init__(

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEXICAL, FAISS = "lexical", "faiss"
+# Far more than any index takes that we wrote, in time and in memory for each byte of it: the
+# limits are for files that were made to take for ever, or all there is.
 _SECONDS, _BYTES_A_SECOND = 60, 500_000
 _MEMORY, _TIMES = 4 << 30, 12
 _MODULE = "embedsearch.index.isolation"
 _GOOD = b"can be read"
+# Random queries of which each leads another way through a graph or to other lists.
 _QUERIES = 200
 
 

@@ -45,7 +45,7 @@ _DTYPES = ("int64", "uint8")
 MOST_HASHED = 64 << 20
 _BLOCK = 1 << 20
 _PLACES, _PLACE_BYTES = 256, 8 << 10
-# What this process has written need not be read in a process apart first.
+# Identities of what this process has written: it need not be read in another process first.
 _written: set[str] = set()
 
 

@@ -353,8 +353,8 @@ class VectorIndex:
                 mean is needed: for the Euclidean distance.
         """
         query = weighted_query(V, weights, self.metric, self.dimension)
-        scores, rows = self.search(query, topn, allowed, threads)
-        return scores[0], rows[0]
+        scores, ids = self.search(query, topn, allowed, threads)
+        return scores[0], ids[0]
 
     def range_search(
         self,
