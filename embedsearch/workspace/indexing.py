@@ -75,4 +75,5 @@ def measured_recall(
 
 def index_info(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `info` says of an index, from what the manifest does."""
-    return {name: facts.get(name) for name in ("spec", "parameters", "recall", "bytes")}
+    known = {name: facts.get(name) for name in ("spec", "parameters", "recall", "bytes")}
+    return known if facts else {"spec": "flat", "parameters": {}, "recall": 1.0, "bytes": None}
