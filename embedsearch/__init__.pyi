@@ -37,8 +37,14 @@ from embedsearch._types import (
     Neighbors as Neighbors,
 )
 from embedsearch._version import __version__ as __version__
-from embedsearch.index.base import VectorIndex as VectorIndex
+from embedsearch.index.vector_index import (
+    VectorIndex as VectorIndex,
+)
 from embedsearch.search.words import Words as Words
+from embedsearch.text.corpora import (
+    get_corpus as get_corpus,
+    list_corpora as list_corpora,
+)
 from embedsearch.text.settings import (
     ReadSettings as ReadSettings,
     TokenizerSettings as TokenizerSettings,
@@ -48,7 +54,14 @@ from embedsearch.training.base import (
     TrainedModel as TrainedModel,
     TrainingReport as TrainingReport,
 )
+from embedsearch.training.gensim import (
+    from_gensim as from_gensim,
+    to_gensim as to_gensim,
+)
 from embedsearch.training.texts import train_texts as train_texts
+from embedsearch.training.trainers import (
+    TRAINERS as TRAINERS,
+)
 from embedsearch.vectors.base import Encoder as Encoder
 from embedsearch.vectors.formats.loading import load_vectors as load_vectors
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import embedsearch as es
 from benchmarks.rivals.neighbors import PROBES, TOPN, WIDTHS, main
-from embedsearch.index.approximate import ApproximateIndex
+from embedsearch.index.engine import IndexParts
+from embedsearch.index.faiss_engine import FaissEngine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,8 @@ def _with_parameter(index: Any, value: int) -> Any:
     name = "nprobe" if "nprobe" in index.parameters else "efSearch"
     parameters = {**index.parameters, name: value}
     # An index has but one setting in public: that for which its recall was measured.
-    return ApproximateIndex(index._index, index._space, index.spec, parameters)  # noqa: SLF001
+    engine = FaissEngine(index._engine.index, index.metric, index.spec, parameters)  # noqa: SLF001
+    return es.VectorIndex(IndexParts(engine, index._preprocessing))  # noqa: SLF001
 
 
 def _found(index: Any, threads: int, Q: NDArray[np.float32]) -> NDArray[np.int64]:

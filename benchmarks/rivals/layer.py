@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import embedsearch as es
 from benchmarks.rivals.faiss_searches import found_rows, search_parameters
 from benchmarks.rivals.neighbors import TOPN, serve
-from embedsearch.index._faiss import load_faiss
+from embedsearch.index.faiss_tools import load_faiss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

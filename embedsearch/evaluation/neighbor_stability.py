@@ -13,7 +13,7 @@ from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.recall import nearest
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,7 +231,7 @@ def _overlaps(
     with progress.task("stability", len(models), "models") as task:
         for model, rows in zip(models, common, strict=True):
             X = model.vectors[rows]
-            found.append(nearest(FlatIndex.build(X), X[places], places, topn)[1])
+            found.append(nearest(VectorIndex.build(X, spec="flat"), X[places], places, topn)[1])
             task.advance(1)
     shares = [_shared(one, other) / topn for one, other in combinations(found, 2)]
     mean: NDArray[np.float64] = np.mean(shares, axis=0)

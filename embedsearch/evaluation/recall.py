@@ -12,7 +12,7 @@ from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation.base import Report
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.arrays import as_matrix
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector, Metric
-    from embedsearch.index.base import VectorIndex
 
 
 def nearest(
@@ -48,7 +47,7 @@ class ExactBaseline:
     """Exact search over vectors `(n, d)`, with which an index is compared."""
 
     def __init__(self, X: FloatMatrix, metric: Metric) -> None:
-        self._exact = FlatIndex.build(X, metric)
+        self._exact = VectorIndex.build(X, metric, "flat")
 
     def recall(self, index: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int) -> float:
         """Return the mean share of the k nearest that an index with the same vectors finds.

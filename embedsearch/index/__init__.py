@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 
 __all__ = ["VectorIndex"]

@@ -12,120 +12,76 @@ import os
 import shutil
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import as_bytes
-from embedsearch._errors import ParameterError, StorageError
+from embedsearch._errors import ParameterError, StorageError, VectorError
 from embedsearch._messages import shown_bytes
-from embedsearch._progress import SilentProgress
-from embedsearch.index._faiss import load_faiss
-from embedsearch.index._files import write_index_file
-from embedsearch.index._opened import read_faiss, unwrap
-from embedsearch.index._space import Space
-from embedsearch.index.approximate import ApproximateIndex
-from embedsearch.index.automatic import as_recall
-from embedsearch.index.blocks import ArraySource, StreamSource, as_source
-from embedsearch.index.building import build_index
-from embedsearch.index.candidates import lists_spec
-from embedsearch.index.choice import Choice, Curve
-from embedsearch.index.described import described
-from embedsearch.index.heldout import HeldOut
-from embedsearch.index.identified import Identified, as_distinct_ids
-from embedsearch.index.making import made, train
-from embedsearch.index.ondisk_lists import ListsOnDisk
-from embedsearch.index.opening import load_index
-from embedsearch.index.preparation import Prepared, Without
-from embedsearch.index.specs import Plan, planned
-from embedsearch.index.spool import spooled
-from embedsearch.index.threads import building, omp_threads
-from embedsearch.index.tuning import Tuner
+from embedsearch.index.autotune import BuildOptions, build_parts, lists_spec
+from embedsearch.index.engine import IndexParts
+from embedsearch.index.faiss_engine import FaissEngine
+from embedsearch.index.faiss_tools import load_faiss
+from embedsearch.index.ids import IdMap
+from embedsearch.index.sources import (
+    ArraySource,
+    DiskSource,
+    HeldOutView,
+    NormalizedSource,
+    as_source,
+    stream_blocks,
+)
+from embedsearch.index.specs import Plan, make_index, plan_for, train_index
+from embedsearch.index.storage import faiss_writer, read_faiss, write_index
+from embedsearch.index.threads import omp_threads
+from embedsearch.index.tuning import HeldOutQueries, Tuner, TuningReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-    from embedsearch._progress import Progress
-    from embedsearch._types import IntVector, Metric
-    from embedsearch.index.base import VectorIndex
+    from embedsearch._progress import Task
+    from embedsearch._types import FloatMatrix, IntVector
 
 _INDEX, _LISTS, _SPOOL = "index.faiss", "lists.new", "vectors.new"
 _ID_BYTES, _FLOAT_BYTES = 8, 4
 _BLOCK_BYTES = 32 << 20
-_QUERIES, _FEWEST_ON_DISK = 1_000, 1_000
+# With fewer vectors there is too little to measure, and everything fits into memory.
+_FEWEST_ON_DISK = 1_000
+_QUERIES = 1_000
 
 
-def build_from_blocks(
-    blocks: Iterable[ArrayLike] | ArraySource | str | Path,
-    dimension: int,
-    metric: Metric,
-    spec: str = "auto",
-    recall: float = 0.95,
-    memory: int | str | None = None,
-    ids: Iterable[ArrayLike] | None = None,
-    folder: str | Path | None = None,
-    threads: int | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> VectorIndex:
-    """Index vectors given block by block; see `VectorIndex.from_blocks`.
-
-    Memory is bounded by a few blocks of 32 MB, what is trained on (64 vectors for each list), the
-    centroids, the queries, and 4 bytes for each vector, 12 where ids are given. FAISS maps the
-    lists; their pages are the system's, which takes them back when it needs them.
+class IndexFolder:
+    """The folder of an index while it is built, and what must be deleted in the end.
 
     Args:
-        blocks: Arrays `(m, dimension)`; or a matrix or a file that is read in place.
-        dimension: d.
-        metric: How nearness is measured.
-        spec: "auto" builds in memory what fits there, and else lists of whole vectors on the
-            disk. "ivf" and factory strings of plain lists ("IVF4096,SQ8", "IVF4096,PQ32") are
-            kept on the disk; any other is built in memory.
-        recall: The share of the 10 nearest to find, for which `nprobe` is chosen.
-        memory: The most that may be kept in memory; None for half of what the machine has.
-        ids: An array for each block.
-        folder: Where `index.faiss` is written, and for a time the vectors. None for a temporary
-            folder.
-        threads: For building.
-        seed: Of what is drawn at random.
-        progress: Hears of vectors written.
+        folder: None for a temporary one.
+
+    Attributes:
+        index: The file of the index.
+        lists: The file while its lists are written.
+        spool: The vectors that came block by block.
 
     Raises:
-        VectorError: A block has the wrong shape, NaN or infinity.
-        ParameterError: A setting out of range.
-        StorageError: The disk is full, or the folder cannot be written to.
+        StorageError: The folder cannot be made.
+        ParameterError: There is an index in it.
     """
-    limit = _half_of_memory() if memory is None else as_bytes("memory", memory)
-    place = _Place(folder)
-    try:
-        source, given = _source(blocks, dimension, ids, place)
-        builder = _Builder(source, metric, spec, as_recall(recall), limit, given, place)
-        index = builder.build(threads, seed, progress or SilentProgress())
-    except BaseException:
-        place.discard()
-        raise
-    place.keep_for(index)
-    return index
-
-
-class _Place:
-    """The folder of an index while it is built, and what must be deleted in the end."""
 
     def __init__(self, folder: str | Path | None) -> None:
         self._temporary = folder is None
         try:
             if folder is None:
-                self.path = Path(tempfile.mkdtemp(prefix="embedsearch-"))
+                self._path = Path(tempfile.mkdtemp(prefix="embedsearch-"))
             else:
-                self.path = Path(folder)
-                self.path.mkdir(parents=True, exist_ok=True)
+                self._path = Path(folder)
+                self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(str(folder), f"the folder cannot be made ({error})") from error
-        self.index, self.lists = self.path / _INDEX, self.path / _LISTS
-        self.spool = self.path / _SPOOL
+        self.index, self.lists = self._path / _INDEX, self._path / _LISTS
+        self.spool = self._path / _SPOOL
         if self.index.exists():
             raise ParameterError("folder", f"one without {_INDEX}", str(folder))
 
@@ -134,130 +90,116 @@ class _Place:
         for path in (self.spool, self.lists, self.index):
             path.unlink(missing_ok=True)
         if self._temporary:
-            shutil.rmtree(self.path, ignore_errors=True)
+            shutil.rmtree(self._path, ignore_errors=True)
 
-    def keep_for(self, index: VectorIndex) -> None:
-        """Delete what was needed for building alone; a temporary folder goes with the index."""
+    def keep_for(self, index: object) -> None:
+        """Delete what only building needed; a temporary folder goes when `index` does."""
         self.spool.unlink(missing_ok=True)
         if self._temporary:
-            weakref.finalize(index, shutil.rmtree, self.path, ignore_errors=True)
+            weakref.finalize(index, shutil.rmtree, self._path, ignore_errors=True)
 
 
-def _source(
+def write_from_blocks(
+    folder: IndexFolder,
     blocks: Iterable[ArrayLike] | ArraySource | str | Path,
     dimension: int,
     ids: Iterable[ArrayLike] | None,
-    place: _Place,
-) -> tuple[ArraySource, IntVector | None]:
+    options: BuildOptions,
+) -> None:
+    """Write `folder.index`; see `VectorIndex.from_blocks`.
+
+    Memory is bounded by a few blocks of 32 MB, what is trained on (64 vectors for each list), the
+    centroids, the queries, and 4 bytes for each vector, 12 if ids are given. FAISS maps the
+    lists; their pages are the system's, which takes them back when it needs them.
+
+    Args:
+        folder: Where it is written, and for a time the vectors.
+        blocks: Arrays `(m, dimension)`; or a matrix or a file that is read in place.
+        dimension: d.
+        ids: An array for each block.
+        options: "auto" builds in memory what fits there (`memory`, or half of what the machine
+            has), and else lists of whole vectors on the disk. "ivf" and factory strings of plain
+            lists ("IVF4096,SQ8", "IVF4096,PQ32") are put on the disk; any other is built in
+            memory.
+    """
+    source, given = _source(folder.spool, blocks, dimension, ids)
+    n, d = source.shape
+    id_map = IdMap.of(n, given)
+    few, limit = n < _FEWEST_ON_DISK, options.memory or _half_of_memory()
+    fits, auto = n * (_FLOAT_BYTES * d + _ID_BYTES) <= limit, options.spec == "auto"
+    plan = Plan(lists_spec(n, d)) if auto else plan_for(options.spec, n, d)
+    if not few and not (auto and fits) and plan.spec != "flat":
+        index = make_index(plan.spec, d, options.metric, options.seed)
+        if _may_be_on_disk(index):
+            reason = f"{plan.spec} was asked for, and is on the disk"
+            if auto:
+                more = f"the vectors would take more than {shown_bytes(limit)} of memory"
+                reason = f"{more}: they are in lists on the disk"
+            build = _OnDiskBuild(source, plan, options, folder.lists)
+            build.write(folder.index, index, id_map, reason)
+            return
+    parts = build_parts(source, replace(options, memory=None if few else limit))
+    write_index(folder.index, parts, id_map)
+
+
+def _source(
+    spool: Path,
+    blocks: Iterable[ArrayLike] | ArraySource | str | Path,
+    dimension: int,
+    ids: Iterable[ArrayLike] | None,
+) -> tuple[ArraySource | DiskSource, IntVector | None]:
+    source: ArraySource | DiskSource
     matrix = isinstance(blocks, np.ndarray) and blocks.ndim == 2
     if matrix or isinstance(blocks, ArraySource | str | Path):
         whole: Any = blocks
         source = as_source(whole, dimension=dimension)
-        given = None if ids is None else np.concatenate([np.asarray(part) for part in ids])
     else:
-        source, given = spooled(StreamSource(blocks, dimension), place.spool, ids)
-    return source, None if given is None else as_distinct_ids(given, source.shape[0])
+        source = DiskSource.write(spool, stream_blocks(blocks, dimension), dimension)
+    parts = [np.asarray(part).reshape(-1) for part in ids or ()]
+    return source, None if ids is None else np.concatenate(parts or [np.empty(0, np.int64)])
 
 
-class _Builder:
+class _OnDiskBuild:
+    """Puts vectors into lists on the disk, and tunes how many of them are looked into."""
+
     def __init__(
-        self,
-        source: ArraySource,
-        metric: Metric,
-        spec: str,
-        recall: float,
-        memory: int,
-        ids: IntVector | None,
-        place: _Place,
+        self, source: ArraySource | DiskSource, plan: Plan, options: BuildOptions, lists: Path
     ) -> None:
-        self._source, self._metric, self._recall = source, metric, recall
-        self._memory, self._ids, self._place = memory, ids, place
-        n, d = source.shape
-        whole = n * (_FLOAT_BYTES * d + _ID_BYTES)
-        self._few = n < _FEWEST_ON_DISK
-        self._in_memory = spec == "auto" and (self._few or whole <= memory)
-        self._auto = spec == "auto"
-        plan = Plan(lists_spec(n, d)) if self._auto else planned(spec, n, d)
-        self._spec, self._notes = plan.spec, plan.notes
+        self._source, self._plan, self._options, self._lists = source, plan, options, lists
 
-    def build(self, threads: int | None, seed: int, progress: Progress) -> VectorIndex:
-        """Build in memory what fits there or cannot be on the disk; else on the disk."""
-        if not (self._few or self._in_memory or self._spec == "flat"):
-            index = made(self._spec, self._source.shape[1], self._metric, seed)
-            if _may_be_on_disk(index):
-                return self._on_disk(index, threads, seed, progress)
-        source: Any = self._source
-        spec = "auto" if self._in_memory else self._spec
-        memory = self._memory if self._in_memory and not self._few else None
-        built = build_index(
-            source,
-            self._metric,
-            spec,
-            self._recall,
-            memory,
-            self._ids,
-            None,
-            threads,
-            seed,
-            progress,
-        )
-        built.save(self._place.index)
-        return load_index(self._place.index, True, False, None)
-
-    def _on_disk(
-        self, index: Any, threads: int | None, seed: int, progress: Progress
-    ) -> VectorIndex:
-        vectors = Prepared(self._source, Space.fitting(self._source, self._metric))
+    def write(self, path: Path, index: Any, ids: IdMap, reason: str) -> None:
+        """Write the file, with the lists of a FAISS index that is empty and stays so."""
+        options, spec = self._options, self._plan.spec
+        vectors = NormalizedSource.fit(self._source, options.metric)
         n, d = vectors.shape
-        rows = np.random.default_rng([seed, 1]).choice(n, min(_QUERIES, n // 4), replace=False)
-        rows.sort()
-        with building(threads), progress.task("index", n, "vectors") as task:
-            train(index, Without(vectors, rows), self._spec, seed)
+        rng = np.random.default_rng([options.seed, 1])
+        rows = np.sort(rng.choice(n, min(_QUERIES, n // 4), replace=False))
+        with (
+            omp_threads(options.threads),
+            options.progress.task("index", n, "vectors") as task,
+        ):
+            train_index(index, HeldOutView(vectors, rows), spec, options.seed)
             size = max(1, _BLOCK_BYTES // (_FLOAT_BYTES * d))
             try:
-                ListsOnDisk(index, self._place.lists, vectors, size).write(task)
+                ListsOnDisk(index, self._lists, vectors, size).write(task)
             except OSError as error:
-                reason = f"the lists cannot be written ({error})"
-                raise StorageError(self._place.lists, reason) from error
-            held_out = HeldOut(vectors, vectors.take(rows), rows, self._metric)
-        written = unwrap(read_faiss(self._place.lists, mapped=True), vectors.space)
+                failure = f"the lists cannot be written ({error})"
+                raise StorageError(self._lists, failure) from error
+            queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
+        written = read_faiss(self._lists, True, vectors.preprocessing)
         with omp_threads(1):
-            tuner = Tuner(written, held_out)
-            curve = tuner.curve(self._spec, tuner.choose(self._recall))
-        return self._opened(written, vectors.space, curve)
-
-    def _opened(self, index: Any, space: Space, curve: Curve) -> VectorIndex:
-        """Complete the file, and open it."""
-        chosen = curve.chosen
-        parameters = {"nprobe": index.nlist} if chosen is None else chosen.parameters
-        recall = max(point.recall for point in curve.points) if chosen is None else chosen.recall
-        choice = Choice(self._spec, (self._reason(),), curve, notes=self._noted(chosen is None))
-        wrapped = ApproximateIndex(
-            index, space, self._spec, parameters, recall, choice, ids=self._ids
-        )
-        names = Identified.of(int(index.ntotal), self._ids)
-        description = described(wrapped, space, names)
-        write_index_file(self._place.index, self._moved, description, names.arrays())
-        return load_index(self._place.index, True, False, None)
-
-    def _moved(self, path: Path) -> None:
-        self._place.lists.replace(path)
-
-    def _reason(self) -> str:
-        if not self._auto:
-            return f"{self._spec} was asked for, and is kept on the disk"
-        return (
-            f"the vectors would take more than {shown_bytes(self._memory)} of memory: they are "
-            "in lists on the disk"
-        )
-
-    def _noted(self, missed: bool) -> tuple[str, ...]:
-        if not missed:
-            return self._notes
-        note = (
-            f"{self._spec} does not reach a recall of {self._recall:g}: all lists are looked into"
-        )
-        return *self._notes, note
+            tuner = Tuner(written, queries)
+            curve = tuner.curve(spec, tuner.choose(options.recall))
+        point, notes = curve.best, self._plan.notes
+        parameters = point.parameters
+        if curve.chosen is None:
+            parameters = {"nprobe": index.nlist}
+            missed = f"{spec} does not reach a recall of {options.recall:g}"
+            notes = (*notes, f"{missed}: all lists are looked into")
+        report = TuningReport(spec, (reason,), curve, notes=notes)
+        engine = FaissEngine(written, options.metric, spec, parameters)
+        parts = IndexParts(engine, vectors.preprocessing, point.recall, report)
+        write_index(path, parts, ids, self._lists.replace)
 
 
 def _may_be_on_disk(index: Any) -> bool:
@@ -271,3 +213,113 @@ def _half_of_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, ValueError, OSError):
         return 4 << 30
+
+
+class ListsOnDisk:
+    """Writes FAISS's lists straight to a file, so that no more than a block is in memory.
+
+    The file is the one that `faiss.write_index` would write. It ends with the lists: how long
+    each is, and then, list after list, the codes and the ids of its vectors. How long they will
+    be is known once all vectors have been assigned; from then on each vector has its place, and
+    blocks are written where they belong. Nothing is merged, and nothing is copied.
+
+    Args:
+        index: A trained, empty `faiss.IndexIVF`, in which a code must not depend on others of
+            its list (as those of "4fs" do).
+        path: The file.
+        vectors: What to put into it.
+        rows: How many vectors are in memory at once.
+    """
+
+    def __init__(self, index: Any, path: Path, vectors: NormalizedSource, rows: int) -> None:
+        self._index, self._path, self._vectors, self._rows = index, path, vectors, rows
+        self._width = int(index.code_size)
+
+    def write(self, task: Task) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        assigned = self._assigned(task)
+        sizes = np.bincount(assigned, minlength=self._index.nlist)
+        head = self._head(sizes)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_TRUNC)
+        try:
+            os.pwrite(descriptor, head, 0)
+            starts = len(head) + np.concatenate([[0], np.cumsum(sizes * (self._width + _ID_BYTES))])
+            # If the disk is full, it is known now.
+            _allocate(descriptor, int(starts[-1]))
+            self._write_lists(descriptor, starts[:-1], assigned, sizes, task)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _head(self, sizes: IntVector) -> bytes:
+        """Return what stands before the lists: FAISS writes none, and their sizes are put in."""
+        self._index.ntotal = int(sizes.sum())
+        try:
+            faiss_writer(self._index, self._vectors.preprocessing)(self._path)
+        finally:
+            self._index.ntotal = 0
+        written = self._path.read_bytes()
+        # FAISS's marks: inverted lists in an array; their sizes sparse (none are written), or full.
+        place, empty = np.array([len(sizes), self._width], "<u8").tobytes(), bytes(8)
+        end = b"ilar" + place + b"sprs" + empty
+        if not written.endswith(end):
+            raise VectorError("this version of FAISS writes lists otherwise; use another spec")
+        counted = np.array([len(sizes), *sizes], "<u8").tobytes()
+        return written[: -len(end)] + b"ilar" + place + b"full" + counted
+
+    def _assigned(self, task: Task) -> NDArray[np.int32]:
+        """Return the list of each vector, `(n,)`: four bytes for each."""
+        assigned = np.empty(self._vectors.shape[0], np.int32)
+        for start, X, _ in self._vectors.blocks(self._rows):
+            assigned[start : start + len(X)] = self._index.quantizer.assign(X, 1)[:, 0]
+            task.advance(len(X) / 2)
+        return assigned
+
+    def _write_lists(
+        self,
+        descriptor: int,
+        starts: IntVector,
+        assigned: NDArray[np.int32],
+        sizes: IntVector,
+        task: Task,
+    ) -> None:
+        width = self._width
+        ids_at = starts + sizes * width
+        filled = np.zeros(len(sizes), np.int64)
+        for start, X, _ in self._vectors.blocks(self._rows):
+            lists = assigned[start : start + len(X)].astype(np.int64)
+            order = np.argsort(lists, kind="stable")
+            codes, ids = self._codes(X, lists)[order], order + start
+            here, firsts, counts = np.unique(lists[order], return_index=True, return_counts=True)
+            for number, first, count in zip(here, firsts, counts, strict=True):
+                those, before = slice(first, first + count), filled[number]
+                _pwrite(descriptor, codes[those], starts[number] + before * width)
+                _pwrite(descriptor, ids[those], ids_at[number] + before * _ID_BYTES)
+            filled[here] += counts
+            task.advance(len(X) / 2)
+
+    def _codes(self, X: FloatMatrix, lists: IntVector) -> NDArray[np.uint8]:
+        faiss = load_faiss()
+        codes = np.empty((len(X), self._width), np.uint8)
+        pointers = (faiss.swig_ptr(array) for array in (X, lists, codes))
+        self._index.encode_vectors(len(X), *pointers)
+        return codes
+
+
+def _pwrite(descriptor: int, values: NDArray[Any], place: int) -> None:
+    left = memoryview(values.view(np.uint8).reshape(-1).data)
+    # One write may take less than it was given.
+    while left:
+        done = os.pwrite(descriptor, left, int(place))
+        left, place = left[done:], place + done
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)

@@ -1,22 +1,51 @@
-"""From the name of a kind of index to FAISS's factory string for n vectors of d dimensions."""
+"""From the name of a kind of index to FAISS's factory string, and to an empty, trained index."""
 
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import log2, sqrt
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from embedsearch._checks import Interval
 from embedsearch._errors import ParameterError
+from embedsearch._types import Metric
+from embedsearch.index.faiss_tools import (
+    innermost,
+    load_faiss,
+    reason,
+    scans_residuals,
+    scans_residuals_soundly,
+)
+from embedsearch.index.threads import omp_threads
 
+if TYPE_CHECKING:
+    from embedsearch.index.sources import Vectors
+
+RECALL = Interval(0, 1, open_least=True)
 KINDS = ("flat", "hnsw", "ivf", "int8", "fp16", "pq", "ivfpq", "rabitq")
 # What FAISS asks for to train well, and what it takes at least for a codebook.
 _PER_LIST, _PER_CODE = 39, 4
-_FEW_LISTS, _MANY_LISTS = 8, 4000
+# With fewer lists, leaving some out wins nothing.
+_FEW_LISTS = 8
+# Among so many centroids, a graph finds the nearest for less than comparing with all.
+_MANY_LISTS = 4000
 _FLOATS_PER_BYTE = 4
 _FAST_MULTIPLE = 16
 _LISTS = re.compile(r"IVF(\d+)")
 _CODES = re.compile(r"PQ(\d+)(?:x(\d+))?")
 _ROTATION = re.compile(r"(O?PQ(?=\d+(?:_\d+)?,)|ITQ)(\d+)(?:_(\d+))?,")
+
+_EF_CONSTRUCTION = 200
+# How many times as many centroids are compared exactly as lists are looked into.
+_COARSE_FACTOR = 4
+# By default FAISS takes up to 256 for each list: four times the memory and time of training.
+_TRAINED_ON_PER_LIST, _ROUNDS = 64, 10
+# Multiplications of one round of k-means.
+_LITTLE = 2e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +63,8 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def planned(spec: str, n: int, d: int) -> Plan:
-    """Find what to build for a name or a factory string.
+def plan_for(spec: str, n: int, d: int) -> Plan:
+    """Return what to build for a name or a factory string.
 
     Args:
         spec: One of `KINDS`, or a factory string, in which lists and codes that n vectors are
@@ -44,19 +73,19 @@ def planned(spec: str, n: int, d: int) -> Plan:
         d: Their dimension.
 
     Raises:
-        ParameterError: Not a string, or one with IDMap, as ids are kept otherwise.
+        ParameterError: Not a string, or one with IDMap, as every index has ids.
     """
     if not isinstance(spec, str) or not spec.strip():
         raise ParameterError("spec", f"auto, {', '.join(KINDS)} or a factory string", spec)
     if "IDMap" in spec:
-        raise ParameterError("spec", "without IDMap; every index keeps ids", spec)
-    if spec.lower() in ("flat", *KINDS):
+        raise ParameterError("spec", "without IDMap; every index has ids", spec)
+    if spec.lower() in KINDS:
         return _named(spec.lower(), n, d)
     return _fitted(spec, n)
 
 
 def lists_for(n: int) -> int:
-    """Say into how many lists n vectors are put: `4 √n`, each of 39 vectors or more."""
+    """Return into how many lists n vectors are put: `4 √n`, each of 39 vectors or more."""
     return max(1, min(round(4 * sqrt(n)), n // _PER_LIST))
 
 
@@ -71,7 +100,7 @@ def _named(kind: str, n: int, d: int) -> Plan:
         return Plan(_padded(codes, d)) if n > 1 else _too_few(kind, n)
     lists = lists_for(n)
     coarse = f"IVF{lists}_HNSW32" if lists >= _MANY_LISTS else f"IVF{lists}"
-    probes: dict[str, float] = {"nprobe": min(lists, max(8, lists // 16))}
+    probes: dict[str, float] = {"nprobe": _first_nprobe(lists)}
     if kind == "ivf":
         return Plan(f"{coarse},Flat", probes) if n >= _PER_LIST else _too_few(kind, n)
     if kind == "rabitq":
@@ -94,7 +123,7 @@ def _padded(codes: str, d: int) -> str:
 
 
 def _codes(d: int) -> tuple[str, str]:
-    """Cut d dimensions into parts of about four, a byte each; pad them where that cannot be.
+    """Cut d dimensions into parts of about four, a byte each; pad them if that cannot be.
 
     "np": without the order of codes for which FAISS would spend most of the training, unused.
     """
@@ -108,12 +137,12 @@ def _codes(d: int) -> tuple[str, str]:
 
 
 def _fitted(spec: str, n: int) -> Plan:
-    """Make lists and codes of a factory string fewer where FAISS could not train them."""
+    """Make lists and codes of a factory string fewer if FAISS could not train them."""
     notes: list[str] = []
 
     def fewer_lists(match: re.Match[str]) -> str:
         lists = int(match[1])
-        # Some of the vectors may be held back from the training.
+        # Some of the vectors may be held out of the training.
         if 1.25 * lists <= n:
             return match[0]
         fewer = max(1, n // _PER_LIST)
@@ -137,15 +166,15 @@ def _fitted(spec: str, n: int) -> Plan:
     spec = re.sub(r"(?<!O)" + _CODES.pattern, fewer_codes, spec)
     if not n or (notes and n < _PER_CODE * 16):
         return _too_few(spec, n)
-    return Plan(spec, _beginnings(spec), tuple(notes))
+    return Plan(spec, _first_parameters(spec), tuple(notes))
 
 
-def _beginnings(spec: str) -> dict[str, float]:
-    """Give search parameters that a factory string can be searched with, untuned."""
+def _first_parameters(spec: str) -> dict[str, float]:
+    """Return search parameters that a factory string can be searched with, untuned."""
     parameters: dict[str, float] = {}
     lists = _LISTS.search(spec)
     if lists:
-        parameters["nprobe"] = min(int(lists[1]), max(8, int(lists[1]) // 16))
+        parameters["nprobe"] = _first_nprobe(int(lists[1]))
     if "HNSW" in spec and not lists:
         parameters["efSearch"] = 64
     if "RFlat" in spec or "Refine(" in spec:
@@ -153,5 +182,101 @@ def _beginnings(spec: str) -> dict[str, float]:
     return parameters
 
 
+def _first_nprobe(lists: int) -> int:
+    return min(lists, max(8, lists // 16))
+
+
 def _too_few(kind: str, n: int) -> Plan:
     return Plan("flat", notes=(f"{n:,} vectors are too few to train {kind}: search is exact",))
+
+
+def make_index(spec: str, d: int, metric: Metric, seed: int) -> Any:
+    """Return an empty FAISS index, with the settings that a factory string has no word for.
+
+    Raises:
+        ParameterError: FAISS refuses the factory string for this dimension and metric.
+    """
+    faiss = load_faiss()
+    euclidean = metric is Metric.EUCLIDEAN
+    kind = faiss.METRIC_L2 if euclidean else faiss.METRIC_INNER_PRODUCT
+    try:
+        index = faiss.index_factory(d, spec, kind)
+        if isinstance(index, faiss.IndexHNSW):
+            index.hnsw.efConstruction = _EF_CONSTRUCTION
+        lists = faiss.try_extract_index_ivf(index)
+        if lists is not None:
+            _settle_lists(faiss.downcast_index(lists), seed)
+    except (RuntimeError, AttributeError) as error:
+        allowed = f"a factory string that FAISS {faiss.__version__} takes for {d} dimensions and "
+        raise ParameterError("spec", f"{allowed}{metric.value} ({reason(error)})", spec) from error
+    inner = innermost(index)
+    _settle_codes(inner)
+    if isinstance(inner, faiss.IndexHNSW):
+        _settle_codes(faiss.downcast_index(inner.storage))
+    if scans_residuals(inner) and not scans_residuals_soundly():
+        inner.by_residual = False
+    _quieten_rotations(index)
+    return index
+
+
+def train_index(index: Any, vectors: Vectors, spec: str, seed: int) -> None:
+    """Train an index on as many of the vectors as it needs, drawn at random.
+
+    Raises:
+        ParameterError: FAISS cannot train it on these vectors.
+    """
+    if index.is_trained:
+        return
+    lists = load_faiss().try_extract_index_ivf(index)
+    many = _TRAINED_ON_PER_LIST * (lists.nlist if lists is not None else 256)
+    n, d = vectors.shape
+    rows = np.random.default_rng(seed).choice(n, min(n, max(many, 1 << 14)), replace=False)
+    try:
+        with omp_threads(1) if _is_little(index, vectors) else nullcontext():
+            index.train(vectors.take(np.sort(rows)))
+    except RuntimeError as error:
+        allowed = f"one that {n:,} vectors of {d} dimensions can train ({reason(error)})"
+        raise ParameterError("spec", allowed, spec) from error
+
+
+def _is_little(index: Any, vectors: Vectors) -> bool:
+    """Whether training is so little work that threads would mostly wait for one another."""
+    codes = int(getattr(innermost(index), "nlist", 256))
+    sample = min(vectors.shape[0], max(64 * codes, 1 << 14))
+    return sample * vectors.shape[1] * codes < _LITTLE
+
+
+def _settle_lists(lists: Any, seed: int) -> None:
+    faiss = load_faiss()
+    lists.cp.seed, lists.cp.niter = seed + 1, _ROUNDS
+    _without_warnings(lists)
+    lists.cp.max_points_per_centroid = _TRAINED_ON_PER_LIST
+    coarse = faiss.downcast_index(lists.quantizer)
+    if isinstance(coarse, faiss.IndexRefine):
+        coarse.k_factor = _COARSE_FACTOR
+
+
+def _settle_codes(index: Any) -> None:
+    if hasattr(getattr(index, "pq", None), "cp"):
+        _without_warnings(index.pq)
+    if hasattr(index, "do_polysemous_training"):
+        # It orders codes for a filter that is never used, and takes minutes.
+        index.do_polysemous_training = False
+
+
+def _without_warnings(trained: Any) -> None:
+    # FAISS would print one if there are fewer than 39 vectors for each centroid.
+    trained.cp.min_points_per_centroid = 1
+
+
+def _quieten_rotations(index: Any) -> None:
+    faiss = load_faiss()
+    if not isinstance(index, faiss.IndexPreTransform):
+        return
+    for number in range(index.chain.size()):
+        step = faiss.downcast_VectorTransform(index.chain.at(number))
+        if isinstance(step, faiss.OPQMatrix):
+            # It trains a product quantizer of its own, which would print the same.
+            step.pq = faiss.ProductQuantizer(step.d_out, step.M, 8)
+            _without_warnings(step.pq)
+            step.pq.this.disown()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedsearch._types import Document, FloatMatrix, IntVector
-    from embedsearch.index.proposing import Proposer
+    from embedsearch.index.candidate_index import CandidateIndex
     from embedsearch.search.encoding import TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
@@ -89,7 +89,7 @@ class DocumentVectors:
             found = found.changed(block, encoder, model)
         return replace(found.compacted(), change=latest)
 
-    def index(self, proposer: Proposer | None) -> LatentIndex:
+    def index(self, proposer: CandidateIndex | None) -> LatentIndex:
         """Return the index of these vectors.
 
         Args:

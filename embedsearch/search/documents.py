@@ -33,8 +33,8 @@ from embedsearch.vectors.encoders.absent import check_present
 
 if TYPE_CHECKING:
     from embedsearch._types import Document, Explanation
+    from embedsearch.index.candidate_index import CandidateIndex
     from embedsearch.index.lexical import LexicalIndex
-    from embedsearch.index.proposing import Proposer
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.encoding import TextEncoder
     from embedsearch.search.examples import Example, Like
@@ -74,7 +74,7 @@ class DocumentSearch:
         vectors: DocumentVectors,
         model: SearchModel,
         lexical: LexicalIndex | None,
-        proposer: Callable[[], Proposer | None],
+        proposer: Callable[[], CandidateIndex | None],
         reopened: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.encoder, self.model, self.lexical = store, encoder, model, lexical
@@ -227,7 +227,7 @@ class DocumentSearch:
         return self.store.count_until(hybrid.change, numbers.tolist()) == len(numbers)
 
     @cached_property
-    def _proposer(self) -> Proposer | None:
+    def _proposer(self) -> CandidateIndex | None:
         return self._load_proposer()
 
     def _lexical_change(self) -> int:

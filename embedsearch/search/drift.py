@@ -83,7 +83,7 @@ def vocabulary_drift(
     Raises:
         ParameterError: A setting is out of its range.
     """
-    from embedsearch.index.base import as_count
+    from embedsearch._checks import as_count
 
     if not 0 <= expected <= 1:
         raise ParameterError("expected", "from 0 to 1", expected)

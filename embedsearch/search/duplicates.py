@@ -190,7 +190,7 @@ def _default_tokenize() -> Callable[[str], list[str]]:
 
 
 def _checked(threshold: float, shingle_words: int, most: int = MOST_PAIRS) -> float:
-    from embedsearch.index.base import as_count
+    from embedsearch._checks import as_count
 
     if not 0 < threshold <= 1:
         raise ParameterError("threshold", "above 0 and up to 1", threshold)

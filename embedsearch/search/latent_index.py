@@ -14,7 +14,7 @@ from embedsearch.search.segments import DocumentRows, Segmented
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
-    from embedsearch.index.proposing import Proposer
+    from embedsearch.index.candidate_index import CandidateIndex
 
 SCANNED = 20_000
 """Up to so many passages all are compared; beyond, those that a `Proposer` proposes."""
@@ -29,7 +29,9 @@ class LatentIndex:
         proposer: Proposes passages of the base.
     """
 
-    def __init__(self, rows: DocumentRows, X: Segmented, proposer: Proposer | None = None) -> None:
+    def __init__(
+        self, rows: DocumentRows, X: Segmented, proposer: CandidateIndex | None = None
+    ) -> None:
         self.rows, self.X, self._proposer = rows, X, proposer
 
     @classmethod
@@ -37,7 +39,7 @@ class LatentIndex:
         cls,
         numbers: IntVector,
         X: FloatMatrix,
-        proposer: Proposer | None = None,
+        proposer: CandidateIndex | None = None,
         owners: IntVector | None = None,
     ) -> LatentIndex:
         """Make the index of n documents, mapped or in memory.
@@ -120,7 +122,7 @@ class LatentIndex:
         return np.concatenate((found, later))
 
     def _proposed(
-        self, proposer: Proposer, query: FloatVector, topn: int, allowed: IntVector | None
+        self, proposer: CandidateIndex, query: FloatVector, topn: int, allowed: IntVector | None
     ) -> IntVector | None:
         """Return `topn` rows of the base, or all; None if the proposer knows too few."""
         former, live = None, self.rows.live

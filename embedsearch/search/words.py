@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch._types import FloatVector, IntVector, Metric, Neighbor, Neighbors
-from embedsearch.index.base import VectorIndex, as_count, as_metric
+from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search._terms import Query, WeightedTerm, as_terms
 from embedsearch.search.analogy import cosmul_scores, parse_expression
 from embedsearch.search.compare import WordComparisons

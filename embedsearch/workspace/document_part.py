@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.lexical import LexicalAnalyzer
-from embedsearch.index.proposing import Proposer
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import full_text
 from embedsearch.search.latent_index import SCANNED
@@ -151,7 +151,7 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
     save_tensors(files.documents, tensors, {})
     if len(passages) > SCANNED and documents.latent.shape[1]:
         latent = open_tensors(files.documents)["latent"]
-        Proposer.build(latent).save(files.document_index)
+        CandidateIndex.build(latent).save(files.document_index)
 
 
 def _blocks(X: Segmented, rows: IntVector) -> Blocks:

@@ -11,7 +11,7 @@ from embedsearch import evaluation
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.evaluation.word_sets import resolve_set
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.store.where.columns import ABSENT, FieldPath
 from embedsearch.workspace.choices import KINDS, check_mode
 from embedsearch.workspace.contents import check_outside

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import ParameterError
 from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.index.settings import index_options
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
 from embedsearch.workspace.contents import check_outside
 from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
-from embedsearch.workspace.indexing import index_options
 from embedsearch.workspace.publishing import clear_temporary, temporary_folder, undone_on_failure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedsearch.index.settings import IndexSettings
     from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.workspace import Workspace
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from embedsearch.index.proposing import Proposer
+from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.index.settings import IndexSettings
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder
 from embedsearch.search.model import SearchModel, restore_model
@@ -25,7 +26,6 @@ from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
-from embedsearch.workspace.indexing import IndexSettings
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.plugged import load_or_stand_in
 from embedsearch.workspace.published import Published
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from embedsearch._types import FloatMatrix
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.workspace.layout import GenerationLayout
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -155,13 +155,13 @@ class Generation(Published):
             numbers, vectors = found["numbers"], found["vectors"]
             return DocumentVectors.of(numbers, vectors, latent, self.change, owners)
 
-    def proposer(self) -> Proposer | None:
+    def proposer(self) -> CandidateIndex | None:
         """The clusters of the stored document vectors; None where there are few."""
         if not self.files.document_index.exists():
             return None
         with self._intact(self.files.document_index):
             check_vectors(Layout(self.workspace), "documents", self.files.document_index)
-            return Proposer.load(self.files.document_index)
+            return CandidateIndex.load(self.files.document_index)
 
     def _word_index(self) -> VectorIndex:
         digest = self.manifest.get("word_index", {}).get("digest")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.stored_vectors import StoredVectors
 

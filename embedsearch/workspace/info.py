@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedsearch.workspace.drifting import drift_since
-from embedsearch.workspace.indexing import told_of
+from embedsearch.workspace.indexing import index_info
 from embedsearch.workspace.layout import FORMAT_VERSION
 from embedsearch.workspace.search_facts import search_facts
 
@@ -102,14 +102,14 @@ def generation_facts(generation: Generation) -> dict[str, Any]:
         "trainer": training["trainer"],
         "parameters": training["parameters"],
         "report": training,
-        "word_index": told_of(generation.manifest.get("word_index", {})),
+        "word_index": index_info(generation.manifest.get("word_index", {})),
     }
 
 
 def vector_facts(stored: StoredVectors, count: int) -> dict[str, Any]:
     """Return what is known of the user's own vectors, `count` of which are not deleted."""
     own = {"count": count, "dimension": stored.dimension, "metric": stored.metric.value}
-    return {**own, **told_of(stored.index_facts)}
+    return {**own, **index_info(stored.index_facts)}
 
 
 def facts_of_use(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:

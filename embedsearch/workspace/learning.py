@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import StorageError
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.index.settings import IndexSettings, changed_index, index_options
 from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import FOLDING, apply_options
 from embedsearch.vectors.encoders.absent import check_present
-from embedsearch.workspace.indexing import IndexSettings, changed_index, index_options
 from embedsearch.workspace.state import State
 from embedsearch.workspace.vectors_part import VectorWorkspace
 

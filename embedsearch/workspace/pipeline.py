@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
+    from embedsearch.index.settings import IndexSettings
     from embedsearch.search.document_vectors import DocumentVectors
     from embedsearch.search.settings import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import TrainedModel, TrainingReport
     from embedsearch.workspace.imported import ImportedVectors
-    from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import GenerationLayout, Layout
     from embedsearch.workspace.requests import TrainingRequest
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._schemas import Schema
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
 
 
 class Published:
@@ -74,7 +74,7 @@ class Published:
 
     def _opened_index(self, part: str, path: Path, digest: str | None) -> VectorIndex:
         """Map an index; one of another folder, or damaged, or that ends a process, is refused."""
-        from embedsearch.index.base import VectorIndex
+        from embedsearch.index.vector_index import VectorIndex
 
         with self._intact(path):
             check_vectors(Layout(self.workspace), part, path)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
 from embedsearch._io import read_json
+from embedsearch.index.settings import IndexSettings
 from embedsearch.search.settings import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index
+from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.pipeline import refit_generation
 from embedsearch.workspace.publishing import numbered, publish, publish_vectors, reuse
 from embedsearch.workspace.sound_folders import folder_faults

@@ -10,7 +10,7 @@ import numpy as np
 
 from embedsearch._errors import EmbedSearchError
 from embedsearch._types import FloatMatrix, Metric
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.tensors import data_start, open_tensors, restore_header
 
 if TYPE_CHECKING:

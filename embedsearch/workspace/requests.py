@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError, ParameterError
+from embedsearch.index.settings import IndexSettings, index_options
 from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.settings import TrainingSettings, training_settings
 from embedsearch.training.trainers import resolve_trainer
 from embedsearch.workspace.imported import IMPORTED
-from embedsearch.workspace.indexing import IndexSettings, index_options
 from embedsearch.workspace.plugged import check_search
 
 if TYPE_CHECKING:

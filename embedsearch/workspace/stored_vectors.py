@@ -9,13 +9,13 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch._types import FloatMatrix, IntVector, Metric
+from embedsearch.index.settings import IndexSettings
 from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.indexing import IndexSettings
 from embedsearch.workspace.published import Published
 from embedsearch.workspace.schemas import VECTORS
 
 if TYPE_CHECKING:
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.layout import Layout, VectorsLayout
 

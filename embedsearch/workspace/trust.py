@@ -3,7 +3,7 @@
 A workspace may come from somebody else, who can make every checksum in it. What stands for an
 index, a hash of all of it, is therefore noted outside of the workspace, in the user's own folder
 for the state of programs. What is noted is read at once; anything else is first read
-in a process apart (`embedsearch.index.apart`), and noted if that went well.
+in a process apart (`embedsearch.index.isolation`), and noted if that went well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError, WorkspaceDamagedError
-from embedsearch.index import _files as index_files
+from embedsearch.index import storage as index_files
 from embedsearch.index.lexical import files as lexical_files
 from embedsearch.workspace.staging import is_unfinished
 
@@ -104,10 +104,7 @@ def check_vectors(layout: Layout, part: str, path: Path) -> None:
         VectorError: The file is not what was written.
         OSError: It cannot be opened.
     """
-    identity = index_files.identity(path)
-    # Of what FAISS alone wrote, exact indexes are the only kind, and their layout is compared.
-    if identity is not None or part == "documents":
-        _check(layout, part, path, identity)
+    _check(layout, part, path, index_files.identity(path))
 
 
 def vectors_fault(layout: Layout, part: str, path: Path) -> str | None:
@@ -123,7 +120,7 @@ def _check(layout: Layout, part: str, path: Path, identity: str | None) -> None:
     if is_noted(layout, part, identity):
         return
     # Imported by few: what is ours is not read apart.
-    from embedsearch.index import apart
+    from embedsearch.index import isolation as apart
 
     kind = apart.LEXICAL if part == "lexical" else apart.FAISS
     if fault := apart.fault_of(kind, path):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch._types import Document, FloatVector, Hit, Hits, IntVector, Metric
-from embedsearch.index.base import VectorIndex, as_count
-from embedsearch.index.combining import combined
+from embedsearch.index.preprocessing import weighted_query
 from embedsearch.search.examples import check_apart, listed
 from embedsearch.search.related import UNLIKE
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.stored_vectors import StoredVectors
 
@@ -149,7 +150,7 @@ class VectorCollection:
             raise QueryError("give at least one document to be like")
         ids = [id for id, _ in (*like, *unlike)]
         weights = np.concatenate([_shares(like), -UNLIKE * _shares(unlike)])
-        query = combined(self._taken(ids), weights, self.metric, self.vector_size)
+        query = weighted_query(self._taken(ids), weights, self.metric, self.vector_size)
         if self.metric is Metric.COSINE and not query.any():
             raise QueryError("the vectors are zeros, or add up to zero, to which nothing is near")
         scores, numbers = self.index.search(query, topn + len(set(ids)), self._allowed(where))

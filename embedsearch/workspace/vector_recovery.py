@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.settings import IndexSettings
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import Layout, VectorsLayout
 
 

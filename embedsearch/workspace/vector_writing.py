@@ -10,8 +10,9 @@ import numpy as np
 from embedsearch._errors import DuplicateIdError, InputError, ParameterError, VectorError
 from embedsearch._io import storage_errors
 from embedsearch._types import Metric
-from embedsearch.index.base import VectorIndex, as_metric
-from embedsearch.index.blocks import ArraySource, as_source, rows_per_block
+from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.sources import ArraySource, as_source, rows_per_block
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import Document, FloatMatrix, IntVector
+    from embedsearch.index.settings import IndexSettings
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import Layout, VectorsLayout
     from embedsearch.workspace.stored_vectors import StoredVectors
     from embedsearch.workspace.vector_rows import Row, Rows

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import NotTrainedError, WorkspaceExistsError
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.workspace.indexing import IndexSettings, changed_index
+from embedsearch.index.settings import IndexSettings, changed_index
 from embedsearch.workspace.opened import OpenWorkspace
 
 if TYPE_CHECKING:

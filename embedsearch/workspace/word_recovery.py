@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
-    from embedsearch.index.base import VectorIndex
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.stream import TokenStream
     from embedsearch.workspace.healing import Healed

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 
 Floats = NDArray[np.float32]
 METRICS = ("cosine", "ip", "euclidean")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedsearch._errors import ParameterError, VectorError
-from embedsearch.index.base import VectorIndex
+from embedsearch._errors import ParameterError
+from embedsearch.index.vector_index import VectorIndex
 
 Floats = NDArray[np.float32]
 
@@ -111,42 +110,6 @@ def test_ids_may_be_given(kind: Any, metric: str, X: Floats, Q: Floats, tmp_path
             np.sort(one.search(Q, 20, allowed=mask)[1]),
             np.sort(one.search(Q, 20, allowed=among)[1]),
         )
-
-
-def test_changes_that_cannot_be_are_refused(own: VectorIndex, X: Floats) -> None:
-    refused: list[tuple[Callable[[], object], str]] = [
-        (lambda: own.add(X[:2], [7, 2000]), "new ones"),
-        (lambda: own.add(X[:2], [2000, 2000]), "2000 twice"),
-        (lambda: own.add(X[:2], [2000]), "ids must be 2, one for each vector"),
-        (lambda: own.add(X[:2], [1, 2, 3]), "ids must be 2, one for each vector"),
-        (lambda: own.add(X[:1], [-5]), "whole numbers from 0"),
-        (lambda: own.add(X[:1], [2**62]), "whole numbers from 0"),
-        (lambda: own.add(X[:1], [0.5]), "whole numbers"),
-        (lambda: own.update([5000], X[:1]), "use add"),
-        (lambda: own.update([5, 5], X[:2]), "5 twice"),
-        (lambda: own.delete(["a"]), "whole numbers"),
-        (lambda: own.delete([[1]]), "whole numbers"),
-    ]
-    for change, reason in refused:
-        with pytest.raises(ParameterError, match=reason):
-            change()
-    for change in (lambda: own.add(X[:, 1:]), lambda: own.update([1], [np.nan] * 24)):
-        with pytest.raises(VectorError):
-            change()
-    assert own.ids.tolist() == list(range(1200))
-
-
-def test_a_saved_index_may_replace_the_file_that_it_is_mapped_from(
-    own: VectorIndex, Q: Floats, tmp_path: Path
-) -> None:
-    own.save(tmp_path / "i.faiss")
-    mapped = VectorIndex.load(tmp_path / "i.faiss")
-    mapped.delete([3])
-    mapped.save(tmp_path / "i.faiss")
-    mapped.add(Q[:1])
-    wanted = mapped.search(Q)[1]
-    mapped.save(tmp_path / "i.faiss")
-    np.testing.assert_array_equal(VectorIndex.load(tmp_path / "i.faiss").search(Q)[1], wanted)
 
 
 def _reopened(index: VectorIndex, folder: Path) -> VectorIndex:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedsearch._errors import ParameterError, VectorError
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 
 Floats = NDArray[np.float32]
 Truth = Callable[..., NDArray[np.float64]]
@@ -71,18 +70,6 @@ def test_a_vector_finds_itself(index: VectorIndex, kind: Any, metric: str, X: Fl
         return
     # Lists and graphs may miss even that, seldom.
     assert (ids[:, 0] == own).mean() >= (1 if kind.spec in ("flat", "auto") else 0.97)
-
-
-def test_scaling_a_query_changes_nothing_under_the_cosine(
-    index: VectorIndex, metric: str, Q: Floats
-) -> None:
-    if metric != "cosine":
-        return
-    scores, ids = index.search(Q)
-    for factor in (2.0**-90, 0.25, 2.0**90):
-        scaled, same = index.search(Q * np.float32(factor))
-        np.testing.assert_array_equal(same, ids)
-        np.testing.assert_allclose(scaled, scores, atol=1e-6)
 
 
 def test_a_batch_answers_as_its_queries_do_alone(index: VectorIndex, Q: Floats) -> None:
@@ -151,18 +138,6 @@ def test_a_range_beyond_everything_is_empty(index: VectorIndex, Q: Floats) -> No
     assert (bounds.tolist(), sorted(ids[:2].tolist())) == ([0, 2, 4], [5, 9])
 
 
-def test_several_vectors_with_weights_are_one_query(
-    index: VectorIndex, metric: str, X: Floats
-) -> None:
-    V, weights = X[[3, 500, 900]], np.array([2.0, 1.0, 0.5])
-    units = V / np.linalg.norm(V, axis=1, keepdims=True) if metric == "cosine" else V
-    query = weights @ units / (3.5 if metric == "euclidean" else 1)
-    scores, ids = index.search_combined(V, weights, 8)
-    wanted = index.search(query, 8)
-    np.testing.assert_allclose(scores, wanted[0][0], rtol=1e-4, atol=1e-4)
-    assert len(np.intersect1d(ids, wanted[1][0])) >= 7
-
-
 @pytest.mark.parametrize("mapped", [True, False])
 def test_a_saved_index_answers_alike(
     index: VectorIndex, kind: Any, metric: str, mapped: bool, Q: Floats, tmp_path: Path
@@ -215,51 +190,3 @@ def test_zero_vectors_are_kept(kind: Any, metric: str, X: Floats, Q: Floats) -> 
     assert np.isfinite(scores).all()
     if metric == "cosine" and kind.held != "roughly":
         np.testing.assert_allclose(scores[np.isin(ids, [4, 9])], 0, atol=0.02)
-
-
-def test_other_layouts_and_types_are_converted(
-    kind: Any, metric: str, X: Floats, Q: Floats
-) -> None:
-    wide = np.asfortranarray(np.hstack([X, X]).astype(np.float64))[:300, : X.shape[1]]
-    index = VectorIndex.build(wide, metric, kind.spec, threads=1)
-    scores, ids = VectorIndex.build(X[:300].copy(), metric, kind.spec, threads=1).search(Q[:5])
-    for query in (Q[:5].astype(np.float64), np.asfortranarray(Q[:5]), Q[:5].tolist()):
-        other_scores, other_ids = index.search(query)
-        np.testing.assert_array_equal(other_ids, ids)
-        np.testing.assert_allclose(other_scores, scores, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
-def test_numbers_that_are_not_finite_are_refused(
-    index: VectorIndex, kind: Any, metric: str, bad: float, X: Floats
-) -> None:
-    broken = X[:60].astype(np.float64)
-    broken[37, 2] = bad
-    with pytest.raises(VectorError, match="row 37 of X"):
-        VectorIndex.build(broken, metric, kind.spec)
-    for ask in (index.search, lambda V: index.range_search(V, 0.5)):
-        with pytest.raises(VectorError, match="row 37 of Q"):
-            ask(broken)
-
-
-def test_wrong_questions_are_refused(index: VectorIndex) -> None:
-    zeros = np.zeros(index.dimension)
-    with pytest.raises(VectorError, match="24 dimensions, got 3"):
-        index.search([1, 2, 3])
-    with pytest.raises(VectorError, match="shape"):
-        index.search(np.zeros((2, 2, 24)))
-    with pytest.raises(VectorError, match="real numbers"):
-        index.search(["a"] * 24)
-    for topn in (0, -1, 2.5, None, True):
-        with pytest.raises(ParameterError, match="topn"):
-            index.search(zeros, topn=topn)
-    for allowed in ([1200], [-1], [0.5], [True, False], "ab"):
-        with pytest.raises(ParameterError, match="allowed"):
-            index.search(zeros, allowed=allowed)
-    for threads in (0, -2, 1.5, True, "2"):
-        with pytest.raises(ParameterError, match="threads"):
-            index.search(zeros, threads=threads)
-    for score in (np.nan, np.inf, "a", None):
-        with pytest.raises(ParameterError, match="score"):
-            index.range_search(zeros, score)
-    assert index.search(np.empty((0, 24)))[0].shape == (0, 10)

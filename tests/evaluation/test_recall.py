@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.evaluation import index_recall
-from embedsearch.index import VectorIndex
-from embedsearch.index.allowed import Rows
-from embedsearch.index.flat import FlatIndex
+from embedsearch.index.ids import Rows
+from embedsearch.index.vector_index import VectorIndex
 
 N = 400
 
 
-class EvenRows(FlatIndex):
+class EvenRows(VectorIndex):
     """An index that never finds odd rows: it is exact among the others."""
 
     def search(
@@ -31,7 +30,7 @@ class EvenRows(FlatIndex):
         return super().search(Q, topn, np.arange(0, len(self), 2))
 
 
-class Reversed(FlatIndex):
+class Reversed(VectorIndex):
     """An exact index that prefers the last of equal rows, not the first; of vectors reversed."""
 
     def search(
@@ -94,7 +93,7 @@ def test_any_of_the_rows_that_tie_at_the_border_is_right(metric: str) -> None:
     # Of 27 vectors there are many copies, so that most borders lie between equal ones.
     X = np.random.default_rng(0).integers(-1, 2, (N, 3)).astype(np.float32)
     index = Reversed.build(X[::-1], metric)
-    assert (index.search(X[:9], 5)[1] != FlatIndex.build(X, metric).search(X[:9], 5)[1]).any()
+    assert (index.search(X[:9], 5)[1] != VectorIndex.build(X, metric).search(X[:9], 5)[1]).any()
     assert index_recall(index, X, X[:40]).recall == {1: 1.0, 10: 1.0, 100: 1.0}
     assert index_recall(index, X, queries=40).recall == {1: 1.0, 10: 1.0, 100: 1.0}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from embedsearch._errors import ParameterError
-from embedsearch.index.base import VectorIndex
-from embedsearch.index.specs import KINDS, planned
+from embedsearch.index.specs import KINDS, plan_for
+from embedsearch.index.vector_index import VectorIndex
 
 
 @pytest.mark.parametrize("d", [1, 2, 5, 7, 50, 96, 101, 300])
@@ -33,7 +33,7 @@ def test_every_name_fits_every_dimension(kind: str, d: int) -> None:
     ],
 )
 def test_names_stand_for_factory_strings(kind: str, n: int, d: int, spec: str) -> None:
-    plan = planned(kind, n, d)
+    plan = plan_for(kind, n, d)
     assert (plan.spec, plan.notes) == (spec, ())
 
 
@@ -54,7 +54,7 @@ def test_names_stand_for_factory_strings(kind: str, n: int, d: int, spec: str) -
 def test_too_little_data_makes_it_smaller_and_says_so(
     given: str, n: int, spec: str, note: str
 ) -> None:
-    plan = planned(given, n, 16)
+    plan = plan_for(given, n, 16)
     assert plan.spec == spec
     assert any(note in text for text in plan.notes)
 

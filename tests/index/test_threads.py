@@ -11,9 +11,8 @@ import faiss
 import numpy as np
 import pytest
 
-from embedsearch.index import threads as under_test
-from embedsearch.index.base import VectorIndex
-from embedsearch.index.threads import Cores, building, count_cores, omp_threads, spread
+from embedsearch.index.threads import Cores, count_cores, omp_threads, run_in_threads, shared_cores
+from embedsearch.index.vector_index import VectorIndex
 
 X = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)
 
@@ -38,18 +37,16 @@ class Watched:
 
 
 @pytest.fixture
-def cores(monkeypatch: pytest.MonkeyPatch) -> Cores:
+def cores() -> Cores:
     """Four cores, whatever the machine has."""
-    four = Cores(4)
-    monkeypatch.setattr(under_test, "shared_cores", lambda: four)
-    return four
+    return Cores(4)
 
 
 @pytest.mark.parametrize("searches", [1, 2, 3, 4, 9])
 def test_searches_never_take_more_threads_than_there_are_cores(cores: Cores, searches: int) -> None:
     work = Watched()
     with ThreadPoolExecutor(searches) as pool:
-        list(pool.map(lambda _: spread(work, 1500, least=8), range(searches)))
+        list(pool.map(lambda _: run_in_threads(work, 1500, least=8, cores=cores), range(searches)))
     assert work.most <= 4
     assert work.omp == {1}
     assert cores.taken == 0
@@ -58,20 +55,20 @@ def test_searches_never_take_more_threads_than_there_are_cores(cores: Cores, sea
 
 def test_a_search_alone_takes_every_core(cores: Cores) -> None:
     together = threading.Barrier(4, timeout=30)
-    spread(lambda part: together.wait() and None, 400, least=8)
+    run_in_threads(lambda part: together.wait() and None, 400, least=8, cores=cores)
     assert cores.taken == 0
 
 
 def test_few_queries_take_one_core(cores: Cores) -> None:
     work = Watched()
-    spread(work, 7, least=8)
+    run_in_threads(work, 7, least=8, cores=cores)
     assert (work.most, work.done) == (1, list(range(7)))
 
 
 @pytest.mark.parametrize("threads", [1, 3, 64])
 def test_as_many_threads_work_as_were_asked_for(cores: Cores, threads: int) -> None:
     work = Watched()
-    spread(work, 640, least=8, threads=threads)
+    run_in_threads(work, 640, least=8, threads=threads, cores=cores)
     assert 1 <= work.most <= threads
     assert sorted(work.done) == list(range(640))
     assert cores.taken == 0
@@ -83,7 +80,7 @@ def test_an_error_in_a_thread_is_raised_and_cores_are_given_back(cores: Cores) -
             raise ValueError("a query too many")
 
     with pytest.raises(ValueError, match="too many"):
-        spread(fail, 400, least=8)
+        run_in_threads(fail, 400, least=8, cores=cores)
     assert cores.taken == 0
 
 
@@ -91,7 +88,7 @@ def test_the_settings_of_faiss_are_as_before_afterwards() -> None:
     before = faiss.omp_get_max_threads()
     index = VectorIndex.build(X, spec="flat", threads=1)
     index.search(X[:100], threads=2)
-    with building(3):
+    with omp_threads(3):
         assert faiss.omp_get_max_threads() == 3
         with omp_threads(1):
             assert faiss.omp_get_max_threads() == 1
@@ -119,12 +116,12 @@ def test_answers_are_the_same_from_many_python_threads(spec: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_begins_with_all_cores() -> None:
-    shared = under_test.shared_cores()
+    shared = shared_cores()
     taken = shared.take(count_cores())
     try:
         child = os.fork()
         if not child:
-            os._exit(under_test.shared_cores().taken)
+            os._exit(shared_cores().taken)
         assert os.waitpid(child, 0)[1] == 0
     finally:
         shared.give_back(taken)

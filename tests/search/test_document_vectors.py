@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embedsearch._types import Document
-from embedsearch.index.proposing import Proposer
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.search.document_vectors import DocumentVectors
 from embedsearch.search.encoding import TextEncoder, full_text
 from embedsearch.search.passages import split
@@ -124,7 +124,7 @@ def test_clusters_of_stored_vectors_serve_after_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("embedsearch.search.latent_index.SCANNED", 50)
-    proposer = Proposer.build(planted.X)
+    proposer = CandidateIndex.build(planted.X)
     change(store)
     found = stored.caught_up(store, encoder, planted.model)
     index = found.index(proposer)

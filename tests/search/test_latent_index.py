@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from embedsearch.index.proposing import Proposer
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.search.latent_index import LatentIndex
 from embedsearch.search.passages import products
 from embedsearch.search.segments import DocumentRows, Segmented
@@ -20,9 +20,9 @@ def stored() -> FloatMatrix:
 
 
 @pytest.fixture(scope="module")
-def proposer(stored: FloatMatrix) -> Proposer:
+def proposer(stored: FloatMatrix) -> CandidateIndex:
     # So few clusters that all are looked into; bytes blur who is just within.
-    return Proposer.build(stored)
+    return CandidateIndex.build(stored)
 
 
 def best(X: FloatMatrix, query: np.ndarray, rows: IntVector, topn: int) -> list[int]:
@@ -36,7 +36,7 @@ def test_products_are_inner_products(stored: FloatMatrix) -> None:
 
 
 def changed(
-    base: FloatMatrix, came: FloatMatrix, gone: IntVector, proposer: Proposer
+    base: FloatMatrix, came: FloatMatrix, gone: IntVector, proposer: CandidateIndex
 ) -> LatentIndex:
     """Index documents of which some are gone, and others came; numbers are rows."""
     rows = DocumentRows.of(np.arange(len(base))).without(gone)
@@ -54,7 +54,7 @@ def test_near_are_those_that_are_nearest(stored: FloatMatrix, allowed: IntVector
 
 
 def test_those_proposed_are_near_without_being_compared(
-    stored: FloatMatrix, proposer: Proposer
+    stored: FloatMatrix, proposer: CandidateIndex
 ) -> None:
     index = LatentIndex.of(np.arange(400), stored, proposer)
     for query in stored[:10]:
@@ -65,7 +65,7 @@ def test_those_proposed_are_near_without_being_compared(
 
 
 def test_near_are_found_after_documents_have_come_and_gone(
-    stored: FloatMatrix, proposer: Proposer
+    stored: FloatMatrix, proposer: CandidateIndex
 ) -> None:
     came = np.random.default_rng(1).standard_normal((50, 12)).astype(np.float32)
     X = np.concatenate((stored, came))
@@ -90,7 +90,7 @@ def clustered(monkeypatch: pytest.MonkeyPatch) -> FloatMatrix:
 def test_proposals_miss_few_of_the_nearest_with_and_without_a_filter(
     clustered: FloatMatrix,
 ) -> None:
-    index = LatentIndex.of(np.arange(3_000), clustered, Proposer.build(clustered))
+    index = LatentIndex.of(np.arange(3_000), clustered, CandidateIndex.build(clustered))
     everything = np.arange(3_000)
     for allowed in (None, everything[::3], everything[everything % 25 < 3]):
         found, sought = 0, 0
@@ -106,7 +106,7 @@ def test_proposals_miss_few_of_the_nearest_with_and_without_a_filter(
 def test_a_filter_on_other_topics_than_the_query_still_gives_all_that_is_asked(
     clustered: FloatMatrix,
 ) -> None:
-    index = LatentIndex.of(np.arange(3_000), clustered, Proposer.build(clustered))
+    index = LatentIndex.of(np.arange(3_000), clustered, CandidateIndex.build(clustered))
     query = clustered[0]
     allowed = np.flatnonzero(clustered @ query < 0)
     scores, rows = index.nearest(query, 50, allowed)
@@ -119,7 +119,7 @@ def test_a_filter_on_other_topics_than_the_query_still_gives_all_that_is_asked(
 def test_what_is_near_is_found_though_all_that_was_proposed_is_gone(
     clustered: FloatMatrix,
 ) -> None:
-    proposer, query = Proposer.build(clustered), clustered[0]
+    proposer, query = CandidateIndex.build(clustered), clustered[0]
     gone = np.argsort(-(clustered @ query))[:600]
     later = np.random.default_rng(3).standard_normal((300, 16)).astype(np.float32) / 9
     X = np.concatenate((clustered, later))

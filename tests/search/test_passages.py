@@ -9,7 +9,7 @@ import pytest
 
 from embedsearch._errors import VectorError
 from embedsearch._types import FloatMatrix, IntVector
-from embedsearch.index.proposing import Proposer
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.search.latent_index import LatentIndex
 from embedsearch.search.passages import (
     PassageVectors,
@@ -122,7 +122,7 @@ def test_proposed_passages_give_as_many_documents_as_are_asked(
     # One document has all the passages that are nearest to the first query.
     vectors = vectors.copy()
     vectors[owners[4] : owners[5]] = vectors[0] * 3
-    index = LatentIndex.of(np.arange(300), vectors, Proposer.build(vectors), owners=owners)
+    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), owners=owners)
     allowed = np.arange(0, 300, 2) if filtered else None
     among = np.arange(300) if allowed is None else allowed
     for query in vectors[:40:8]:
@@ -141,7 +141,7 @@ def test_proposals_hold_after_documents_have_come_and_gone(
     rows = DocumentRows.of(np.arange(300), owners).without(np.arange(1, 300, 2))
     rows = rows.appended(np.arange(300, 310), np.full(10, 3))
     X = Segmented(vectors).appended(came)
-    index = LatentIndex(rows, X, Proposer.build(vectors))
+    index = LatentIndex(rows, X, CandidateIndex.build(vectors))
     alive = np.concatenate((np.arange(0, 300, 2), np.arange(300, 310)))
     assert (rows.alive.tolist(), len(index)) == (alive.tolist(), 160)
     for query in (*came[:5], *vectors[:5]):

@@ -10,7 +10,7 @@ import pytest
 from gensim.models import KeyedVectors, Word2Vec
 
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError, VectorError
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.words import Words
 from embedsearch.vectors.word_vectors import WordVectors
 

@@ -8,7 +8,7 @@ from gensim.models import FastText
 from hypothesis import given, strategies as st
 
 from embedsearch._errors import QueryError, UnknownWordError
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.suggest import Speller, edit_distances, suggest
 from embedsearch.search.words import Words
 from embedsearch.vectors.subwords import Subwords

@@ -19,7 +19,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
-from embedsearch.index import _files as index_files, apart
+from embedsearch.index import isolation as apart, storage as index_files
 from embedsearch.workspace import trust
 from embedsearch.workspace.layout import Layout
 

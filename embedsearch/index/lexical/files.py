@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._io import checksum_holds, read_json, read_json_value, with_checksum, write_whole
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
-from embedsearch.index._hashes import hash_of_places, whole_hash
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
+from embedsearch.index.storage import hash_of_places, whole_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._checks import as_count
 from embedsearch._errors import (
     ParameterError,
     WorkspaceDamagedError,
     WorkspaceReadOnlyError,
 )
 from embedsearch._progress import SilentProgress
-from embedsearch.index.base import as_count
 from embedsearch.index.lexical._tantivy import (
     NUMBER,
     load_tantivy,
@@ -227,7 +227,7 @@ class LexicalIndex:
             return self._snapshot.numbers()
 
     def read_all(self) -> None:
-        """Read all of the index once, as a trial: see `embedsearch.index.apart`.
+        """Read all of the index once, as a trial: see `embedsearch.index.isolation`.
 
         Raises:
             WorkspaceDamagedError: The index is damaged.

@@ -8,11 +8,12 @@ import faiss
 import numpy as np
 import pytest
 
-from embedsearch._errors import ParameterError, VectorError
+from embedsearch._errors import VectorError
 from embedsearch._types import Metric
-from embedsearch.index._space import Space
-from embedsearch.index.approximate import ApproximateIndex
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.engine import IndexParts
+from embedsearch.index.faiss_engine import FaissEngine
+from embedsearch.index.preprocessing import Preprocessing
+from embedsearch.index.vector_index import VectorIndex
 
 N, D = 2000, 16
 X = np.random.default_rng(0).standard_normal((N, D)).astype(np.float32)
@@ -28,11 +29,16 @@ def recall(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.mean([np.isin(w, f).mean() for f, w in zip(found, wanted)]))
 
 
-def wrapped(spec: str, parameters: dict[str, float]) -> ApproximateIndex:
+def over(index: faiss.Index, spec: str, parameters: dict[str, float]) -> VectorIndex:
+    engine = FaissEngine(index, Metric.EUCLIDEAN, spec, parameters)
+    return VectorIndex(IndexParts(engine, Preprocessing(Metric.EUCLIDEAN)))
+
+
+def wrapped(spec: str, parameters: dict[str, float]) -> VectorIndex:
     index = faiss.index_factory(D, spec, faiss.METRIC_L2)
     index.train(X)
     index.add(X)
-    return ApproximateIndex(index, Space(Metric.EUCLIDEAN), spec, parameters)
+    return over(index, spec, parameters)
 
 
 @pytest.mark.parametrize("spec", ["hnsw", "ivf", "IVF64,SQ8", "HNSW16,SQ8"])
@@ -64,7 +70,7 @@ def test_where_the_lists_hold_too_few_others_are_looked_into() -> None:
 def test_what_a_graph_cannot_reach_is_found() -> None:
     index = faiss.IndexHNSWFlat(D, 4)
     index.add(np.repeat(X[:20], 60, axis=0))
-    graph = ApproximateIndex(index, Space(Metric.EUCLIDEAN), "HNSW4,Flat", {"efSearch": 4})
+    graph = over(index, "HNSW4,Flat", {"efSearch": 4})
     ids = graph.search(X[:20], 200)[1]
     assert all(len(set(row)) == 200 for row in ids.tolist())
     assert graph.search(X[:3], 1200)[1].shape == (3, 1200)
@@ -72,7 +78,7 @@ def test_what_a_graph_cannot_reach_is_found() -> None:
 
 def test_parameters_belong_to_the_index_and_not_to_faiss() -> None:
     index = wrapped("IVF64,Flat", {"nprobe": 64})
-    inner = index._index
+    inner = index._engine.index
     assert recall(index.search(Q)[1], nearest(np.arange(N), 10)) == 1
     assert inner.nprobe == 1
     assert index.parameters == {"nprobe": 64}
@@ -82,7 +88,7 @@ def test_parameters_belong_to_the_index_and_not_to_faiss() -> None:
 
 def test_an_index_that_takes_no_selector_is_filtered_all_the_same() -> None:
     index = wrapped("PQ8x8np", {})
-    assert not index._selects
+    assert not index._engine.takes_selector
     among = np.arange(0, N, 40)
     scores, ids = index.search(Q, 10, allowed=among)
     everything, order = index.search(Q, N)
@@ -122,19 +128,3 @@ def test_a_kind_that_takes_no_additions_says_so(tmp_path: Path) -> None:
     assert len(index) == N
     index.delete(np.arange(100))
     assert index.search(Q, 5)[1].min() >= 100
-
-
-def test_the_repr_tells_how_it_is_searched() -> None:
-    index = wrapped("IVF64,Flat", {"nprobe": 12})
-    assert repr(index) == "ApproximateIndex(2,000 × 16, euclidean, IVF64,Flat, nprobe 12)"
-
-
-def test_weights_that_cannot_be_are_refused() -> None:
-    index = VectorIndex.build(X, "euclidean", "flat")
-    for weights in ([1], [1, np.nan], "ab", [[1, 2]], [1, -1]):
-        with pytest.raises(ParameterError, match="weights"):
-            index.search_combined(X[:2], weights)
-    with pytest.raises(VectorError, match="at least one"):
-        index.search_combined(np.empty((0, D)))
-    unlike = VectorIndex.build(X, "cosine", "flat").search_combined(X[:2], [1, -1], 5)
-    assert unlike[1].shape == (5,)

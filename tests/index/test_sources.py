@@ -12,11 +12,22 @@ from embedsearch._errors import (
     ParameterError,
     SourceFormatError,
     SourceNotFoundError,
+    StorageError,
     VectorError,
 )
-from embedsearch.index.blocks import ArraySource, StreamSource, as_source
+from embedsearch._types import Metric
+from embedsearch.index.preprocessing import Preprocessing
+from embedsearch.index.sources import (
+    Block,
+    DiskSource,
+    HeldOutView,
+    NormalizedSource,
+    as_source,
+    stream_blocks,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,8 +37,8 @@ def vectors(n: int = 50, d: int = 6) -> NDArray[np.float32]:
     return np.random.default_rng(0).standard_normal((n, d)).astype(np.float32)
 
 
-def together(source: ArraySource | StreamSource, size: int) -> NDArray[np.float32]:
-    return np.concatenate([block.X for block in source.blocks(size)])
+def together(blocks: Iterable[Block]) -> NDArray[np.float32]:
+    return np.concatenate([block.X for block in blocks])
 
 
 def test_blocks_are_the_rows_in_their_order() -> None:
@@ -45,7 +56,7 @@ def test_any_real_type_and_layout_is_converted(dtype: type) -> None:
     for given in (X, np.asfortranarray(X), X[::-2, 1::3], X.tolist()):
         wanted = np.asarray(given).astype(np.float32)
         source = as_source(given)
-        got = together(source, 7)
+        got = together(source.blocks(7))
         np.testing.assert_array_equal(got, wanted)
         assert got.dtype == np.float32
         rows = np.array([3, 0, 3, len(wanted) - 1])
@@ -64,7 +75,7 @@ def test_files_are_mapped_and_not_read(tmp_path: Path) -> None:
     ):
         source = as_source(place)
         assert source.shape == (50, 6)
-        np.testing.assert_array_equal(together(source, 16), wanted)
+        np.testing.assert_array_equal(together(source.blocks(16)), wanted)
         np.testing.assert_array_equal(source.take(np.array([9, 4])), wanted[[9, 4]])
 
 
@@ -98,17 +109,16 @@ def test_the_row_that_is_not_finite_is_named(bad: float) -> None:
     X = vectors().astype(np.float64)
     X[33, 2] = bad
     with pytest.raises(VectorError, match="row 33 of X"):
-        together(as_source(X), 8)
+        together(as_source(X).blocks(8))
     with pytest.raises(VectorError, match="row 33 of X"):
         as_source(X).take(np.array([2, 33]))
     with pytest.raises(VectorError, match="row 33 of X"):
-        together(StreamSource([X[:30], X[30:]], 6), 8)
+        together(stream_blocks([X[:30], X[30:]], 6, size=8))
 
 
 def test_a_stream_gives_blocks_as_they_come() -> None:
     X = vectors()
-    stream = StreamSource(iter([X[:13], X[13:14], X[14:]]), 6)
-    blocks = list(stream.blocks(10))
+    blocks = list(stream_blocks(iter([X[:13], X[13:14], X[14:]]), 6, size=10))
     assert [(block.start, len(block.X)) for block in blocks] == [
         (0, 10),
         (10, 3),
@@ -123,7 +133,7 @@ def test_a_stream_gives_blocks_as_they_come() -> None:
 
 def test_other_dimensions_are_refused() -> None:
     with pytest.raises(VectorError, match="must have 6 dimensions, got 5"):
-        list(StreamSource([vectors(), vectors(9, 5)], 6).blocks())
+        list(stream_blocks([vectors(), vectors(9, 5)], 6))
     with pytest.raises(VectorError, match="must have 4 dimensions, got 6"):
         as_source(vectors(), dimension=4)
     for shape in ((2, 3, 4), (3, 0)):
@@ -131,3 +141,45 @@ def test_other_dimensions_are_refused() -> None:
             as_source(np.zeros(shape))
     with pytest.raises(VectorError, match="real numbers"):
         as_source(["a", "b"])
+
+
+def on_disk(X: NDArray[np.float32], path: Path) -> DiskSource:
+    return DiskSource.write(path, stream_blocks([X], X.shape[1]), X.shape[1])
+
+
+def test_what_is_written_to_a_file_is_read_from_it(tmp_path: Path) -> None:
+    X = vectors(1000)
+    source = on_disk(X, tmp_path / "x")
+    assert source.shape == (1000, 6)
+    np.testing.assert_array_equal(together(source.blocks(300)), X)
+    assert [block.start for block in source.blocks(300)] == [0, 300, 600, 900]
+    rows = np.array([999, 0, 500, 0])
+    np.testing.assert_array_equal(source.take(rows), X[rows])
+    assert source.take(rows[:0]).shape == (0, 6)
+
+
+def test_a_file_that_became_shorter_gives_no_vectors(tmp_path: Path) -> None:
+    source = on_disk(vectors(100), tmp_path / "x")
+    with (tmp_path / "x").open("r+b") as file:
+        file.truncate(24 * 80 + 10)
+    assert len(source.take(np.arange(80))) == 80
+    for rows in ([80], [99], [3, 99, 5]):
+        with pytest.raises(StorageError, match="too early"):
+            source.take(np.array(rows))
+    with pytest.raises(StorageError, match="too early"):
+        list(source.blocks(30))
+
+
+def test_vectors_without_some_are_the_others() -> None:
+    X = np.random.default_rng(4).standard_normal((50, 3)).astype(np.float32)
+    left_out = np.array([0, 7, 8, 20, 49])
+    rest = HeldOutView(
+        NormalizedSource(as_source(X), Preprocessing(Metric.INNER_PRODUCT)), left_out
+    )
+    wanted = np.delete(X, left_out, axis=0)
+    blocks = list(rest.blocks(9))
+    np.testing.assert_array_equal(np.concatenate([block.X for block in blocks]), wanted)
+    assert [block.start for block in blocks] == np.cumsum(
+        [0, *(len(block.X) for block in blocks[:-1])]
+    ).tolist()
+    np.testing.assert_array_equal(rest.take(np.array([5, 44])), wanted[[5, 44]])

@@ -1,9 +1,9 @@
-"""Files of somebody else are first read in a process apart, which may die of them.
+"""Files of somebody else are first read in another process, which may die of them.
 
 tantivy and FAISS were not made for files of an enemy: with checksums that are right, a file can
 end the process that reads it, let it wait for ever, or ask for all memory there is; and an index
-of FAISS may name another file for its lists, which is then opened. So a process reads all of it
-once, with little memory, and for FAISS without the right to open anything more.
+of FAISS may name another file for its lists, which is then opened. So another process reads all of
+it once, with little memory, and for FAISS without the right to open anything more.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import EmbedSearchError, WorkspaceError
-from embedsearch.index._faiss import load_faiss
-from embedsearch.index._files import read_index_file
-from embedsearch.index.base import VectorIndex
+from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.lexical.index import LexicalIndex
-from embedsearch.index.proposing import Proposer
+from embedsearch.index.storage import read_index_file
+from embedsearch.index.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEXICAL, FAISS = "lexical", "faiss"
+# Far more than any index takes that we wrote, in time and in memory for each byte of it: the
+# limits are for files that were made to take for ever, or all there is.
 _SECONDS, _BYTES_A_SECOND = 60, 500_000
 _MEMORY, _TIMES = 4 << 30, 12
-_MODULE = "embedsearch.index.apart"
+_MODULE = "embedsearch.index.isolation"
 _GOOD = b"can be read"
+# Random queries of which each leads another way through a graph or to other lists.
 _QUERIES = 200
 
 
 def fault_of(kind: str, path: Path) -> str | None:
-    """Say what happens to a process that reads an index; None where all of it can be read.
+    """Return what happens to a process that reads an index; None if all of it can be read.
 
     Args:
         kind: `LEXICAL` for the folder of a lexical index, `FAISS` for a file of vectors.
@@ -47,7 +50,7 @@ def fault_of(kind: str, path: Path) -> str | None:
     if getattr(sys, "frozen", False):
         return "no process can be started to read it"
     size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
-    # Python looks for modules where it is started, too: there is nothing but the package there.
+    # Python looks for modules in the folder where it is started, too: that is the package's own.
     command = [sys.executable or "python", "-m", _MODULE, kind, str(path.absolute()), str(size)]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
@@ -74,7 +77,7 @@ def fault_of(kind: str, path: Path) -> str | None:
 
 
 def main(kind: str, path: str, size: str) -> int:
-    """Read all of an index; say whether that went well."""
+    """Read all of an index; return 0 if that went well."""
     _limit("RLIMIT_AS", _MEMORY + _TIMES * int(size))
     _limit("RLIMIT_CORE", 0)
     try:
@@ -107,16 +110,16 @@ def _read_lexical(folder: Path) -> None:
 
 def _read_faiss(path: Path) -> None:
     faiss = load_faiss()
-    file_of_ours = read_index_file(path, verify=True)
+    written = read_index_file(path, verify=True)
     with path.open("rb") as file, _nothing_opened():
         index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
     _check(index)
     Q = np.random.default_rng(0).standard_normal((_QUERIES, index.d), np.float32)
     _expect_rows(index.search(Q, 10)[1], int(index.ntotal))
-    if file_of_ours is None or file_of_ours.description.get("kind") == "proposer":
-        proposer = Proposer.load(path)
+    if written.description.get("kind") == "proposer":
+        candidates = CandidateIndex.load(path)
         for q in Q:
-            proposer.propose(q, 10)
+            candidates.propose(q, 10)
     else:
         VectorIndex.load(path).search(Q, topn=10)
 
@@ -142,7 +145,7 @@ def _expect_rows(rows: NDArray[np.int64], count: int) -> None:
 
 
 def _check(index: Any) -> None:
-    """Raise where parts of an index lead out of it; all that FAISS itself does not compare."""
+    """Raise if parts of an index lead out of it: all that FAISS itself does not compare."""
     faiss = load_faiss()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from embedsearch._errors import ParameterError, VectorError
-from embedsearch.index import VectorIndex, automatic
-from embedsearch.index.choice import Choice
+from embedsearch._progress import SilentProgress
+from embedsearch.index import VectorIndex
+from embedsearch.index.autotune import AutoLimits, BuildOptions, build_parts
+from embedsearch.index.ids import IdMap
+from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.sources import as_source
+from embedsearch.index.tuning import TuningReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +28,16 @@ if TYPE_CHECKING:
 N, D, FRESH = 12_000, 12, 400
 
 
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let small indexes be measured, not only those for which it pays."""
-    monkeypatch.setattr(automatic, "_LITTLE", 0)
-    monkeypatch.setattr(automatic, "_SAMPLE", 3_000)
-    monkeypatch.setattr(automatic, "_FASTER", 0.0)
+def measured(
+    X: NDArray[np.float32], metric: str = "cosine", ids: Any = None, **options: Any
+) -> VectorIndex:
+    """Let a small index be measured, not only those for which it pays."""
+    limits = AutoLimits(exact_numbers=0, sample=3_000, faster=0.0)
+    given = {"spec": "auto", "recall": 0.95, "memory": None, "threads": None, "seed": 0, **options}
+    build = BuildOptions(
+        metric=as_metric(metric), progress=SilentProgress(), limits=limits, **given
+    )
+    return VectorIndex(build_parts(as_source(X), build), IdMap.of(len(X), ids))
 
 
 def clustered(rng: np.random.Generator) -> Data:
@@ -78,7 +87,6 @@ def recall_by_brute_force(
     return float((found >= border[:, None] - 1e-5 * np.abs(border[:, None])).mean())
 
 
-@pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize(
     ("data", "metric", "target"),
     [
@@ -94,7 +102,7 @@ def test_new_queries_of_the_same_kind_reach_the_target(
     data: Callable[[np.random.Generator], Data], metric: str, target: float
 ) -> None:
     X, Q = data(np.random.default_rng(5))
-    index = VectorIndex.build(X, metric, recall=target)
+    index = measured(X, metric, recall=target)
     assert index.recall is not None
     assert index.recall >= target
     # 400 queries tell a mean of recalls to about 0.005.
@@ -104,10 +112,9 @@ def test_new_queries_of_the_same_kind_reach_the_target(
     np.testing.assert_array_equal(index.search(X[:5], 1)[0], index.search(X[:5], 3)[0][:, :1])
 
 
-@pytest.mark.usefixtures("measured")
 def test_the_choice_says_what_was_seen_and_is_saved(tmp_path: Path) -> None:
     X = clustered(np.random.default_rng(0))[0]
-    index = VectorIndex.build(X, recall=0.9)
+    index = measured(X, recall=0.9)
     choice = index.choice
     assert choice.spec == index.spec
     assert choice.curve.chosen.parameters == index.parameters
@@ -116,41 +123,38 @@ def test_the_choice_says_what_was_seen_and_is_saved(tmp_path: Path) -> None:
     assert {sample.spec for sample in choice.samples} >= {"Flat", "HNSW16,Flat"}
     assert all(sample.count == 3_000 for sample in choice.samples)
     assert any("12,000" in reason for reason in choice.reasons)
-    assert Choice.from_json(json.loads(json.dumps(choice.to_json()))) == choice
+    assert TuningReport.from_json(json.loads(json.dumps(choice.to_json()))) == choice
     index.save(tmp_path / "i.faiss")
     opened = VectorIndex.load(tmp_path / "i.faiss")
     assert (opened.choice, opened.recall) == (choice, index.recall)
     assert opened.parameters == index.parameters
 
 
-@pytest.mark.usefixtures("measured")
 def test_queries_that_are_given_are_measured_with() -> None:
     X = clustered(np.random.default_rng(1))[0]
     far = uniform(np.random.default_rng(2))[1] - 0.5
-    index = VectorIndex.build(X, recall=0.9, queries=far)
+    index = measured(X, recall=0.9, queries=far)
     assert recall_by_brute_force(index, X, far, "cosine") >= 0.9
-    few = VectorIndex.build(X, recall=0.9, queries=far[:7])
+    few = measured(X, recall=0.9, queries=far[:7])
     assert any("7 queries are too few" in note for note in few.choice.notes)
     with pytest.raises(VectorError, match="queries must have 12 dimensions, got 3"):
-        VectorIndex.build(X, queries=far[:, :3])
+        measured(X, queries=far[:, :3])
 
 
-@pytest.mark.usefixtures("measured")
 def test_a_memory_limit_is_kept() -> None:
     X = clustered(np.random.default_rng(3))[0]
-    index = VectorIndex.build(X, recall=0.8, memory=N * D * 2)
+    index = measured(X, recall=0.8, memory=N * D * 2)
     assert index.nbytes <= N * D * 2
     assert index.recall is not None
     assert index.recall >= 0.8
 
 
-@pytest.mark.usefixtures("measured")
 def test_a_limit_that_nothing_fits_names_the_least_that_would_do() -> None:
     X = clustered(np.random.default_rng(3))[0]
     with pytest.raises(ParameterError, match=r"memory must be .*KB or more for a recall of 0.9"):
-        VectorIndex.build(X, recall=0.9, memory="50KB")
+        measured(X, recall=0.9, memory=50_000)
     with pytest.raises(ParameterError, match=r"memory must be 576KB or more for a recall of 1"):
-        VectorIndex.build(X, recall=1.0, memory="500KB")
+        measured(X, recall=1.0, memory=500_000)
 
 
 def test_little_data_is_compared_exactly() -> None:
@@ -163,15 +167,22 @@ def test_little_data_is_compared_exactly() -> None:
 
 @pytest.mark.parametrize("recall", [0, -0.1, 1.01, None, "0.9", True, float("nan")])
 def test_a_recall_that_is_none_is_refused(recall: object) -> None:
-    with pytest.raises(ParameterError, match="recall must be a number above 0, at most 1"):
+    with pytest.raises(ParameterError, match="recall must be a number above 0 and at most 1"):
         VectorIndex.build(np.ones((5, 3)), recall=recall)
 
 
-@pytest.mark.usefixtures("measured")
 def test_given_ids_name_the_answers() -> None:
     X = clustered(np.random.default_rng(6))[0]
     ids = np.random.default_rng(7).permutation(N) + 1_000_000
-    index = VectorIndex.build(X, recall=0.9, ids=ids)
+    index = measured(X, recall=0.9, ids=ids)
     _, found = index.search(X[:50], 1)
     assert (found[:, 0] == ids[:50]).mean() >= 0.9
     np.testing.assert_array_equal(index.ids, ids)
+
+
+def test_few_vectors_of_many_dimensions_are_compared_exactly() -> None:
+    index = VectorIndex.build(np.eye(900, 6_000, dtype=np.float32))
+    assert index.spec == "flat"
+    assert "too few vectors" in index.choice.reasons[0]
+    with pytest.raises(ParameterError, match="memory must be"):
+        VectorIndex.build(np.eye(900, 6_000, dtype=np.float32), memory="1MB")
