@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from embedsearch.training.conversion import from_gensim, to_gensim
     from embedsearch.training.fitting import TRAINERS
     from embedsearch.training.texts import train_texts
-    from embedsearch.vectors.base import Encoder
+    from embedsearch.vectors.encoders import Encoder
     from embedsearch.vectors.formats.loading import load_vectors
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
     from embedsearch.vectors.formats.saving import save_vectors
@@ -98,7 +98,7 @@ _HOMES = {
     "embedsearch.training.conversion": ("from_gensim", "to_gensim"),
     "embedsearch.training.fitting": ("TRAINERS",),
     "embedsearch.training.texts": ("train_texts",),
-    "embedsearch.vectors.base": ("Encoder",),
+    "embedsearch.vectors.encoders": ("Encoder",),
     "embedsearch.vectors.formats.loading": ("load_vectors",),
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
     "embedsearch.vectors.formats.saving": ("save_vectors",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._types import FloatMatrix, FloatVector, IntVector
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +24,8 @@ RowBlock = tuple[IntVector, IntVector]
 
 # With fewer documents the common direction would be what they say.
 _FEWEST_DOCUMENTS = 10
+# Means that are not longer are zeros but for rounding.
+_SHORTEST = 1e-9
 
 
 class SifEncoder:
@@ -101,9 +104,7 @@ class SifEncoder:
 
     def _finish(self, means: FloatMatrix) -> FloatMatrix:
         means = means - (means @ self.components_.T) @ self.components_
-        norms = np.linalg.norm(means, axis=1, keepdims=True)
-        unit: FloatMatrix = np.divide(means, norms, out=np.zeros_like(means), where=norms > 1e-9)
-        return unit
+        return unit_rows(means, least=_SHORTEST)
 
 
 def zipf_counts(size: int) -> IntVector:
@@ -127,7 +128,7 @@ def _common_directions(means: FloatMatrix, n_components: int) -> FloatMatrix:
         return np.zeros((0, means.shape[1]), np.float32)
     common = means.mean(axis=0, dtype=np.float64)
     length = np.linalg.norm(common)
-    if length < 1e-9:
+    if length < _SHORTEST:
         return np.zeros((0, means.shape[1]), np.float32)
     first = (common / length).astype(np.float32)
     left = means - np.outer(means @ first, first)

@@ -14,8 +14,19 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatVector, IntVector
 
+# The defaults of Lucene and tantivy.
 K1, B = 1.2, 0.75
 _GUESSED_LENGTH = 100.0
+
+
+def length_norm(length: Any, mean_length: float) -> Any:
+    """Return k1 (1 - b + b length / mean length) of BM25, for one document or an array of them."""
+    return K1 * (1 - B + B * length / max(mean_length, 1e-9))
+
+
+def saturated(frequency: Any, norm: Any) -> Any:
+    """Return what BM25 multiplies the idf by: f (k1 + 1) / (f + norm), norm by `length_norm`."""
+    return frequency * (K1 + 1) / (frequency + norm)
 
 
 def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) -> Any:
@@ -79,10 +90,9 @@ class TermStatistics:
     def saturated(self, counts: Any) -> Any:
         """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()
-        norms = K1 * (1 - B + B * lengths / max(self.mean_length, 1e-9))
+        norms = length_norm(lengths, self.mean_length).astype(np.float32)
         weights = counts.copy()
-        rows = np.repeat(norms.astype(np.float32), np.diff(counts.indptr))
-        weights.data = counts.data * np.float32(K1 + 1) / (counts.data + rows)
+        weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
         return weights
 
     def bm25(self, counts: Any) -> Any:

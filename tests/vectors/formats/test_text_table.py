@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import logging
+import io
 import lzma
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +16,7 @@ from gensim.models import KeyedVectors
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.loading import load_vectors
 from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.text_table import line_blocks
 from embedsearch.vectors.word_vectors import WordVectors
 
 Put = Callable[[str, bytes], Path]
@@ -180,13 +181,10 @@ def test_a_first_line_without_numbers_is_refused(put: Put) -> None:
     assert caught.value.line == 1
 
 
-def test_a_line_without_end_is_refused(
-    put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.ERROR)
-    monkeypatch.setattr("embedsearch.vectors.formats.text_rows.LONGEST_LINE", 2**21)
-    with pytest.raises(SourceFormatError, match="a line has more than"):
-        load_vectors(put("a", b"a" * 2**22), "glove")
+def test_a_line_without_end_is_refused() -> None:
+    stream = io.BufferedReader(io.BytesIO(b"a" * 2**22))
+    with pytest.raises(SourceFormatError, match="a line has more than 2 MB"):
+        list(line_blocks(stream, Path("a"), longest=2**21))
 
 
 def test_a_row_cut_short_is_refused_wherever_a_number_is_missing(put: Put) -> None:
