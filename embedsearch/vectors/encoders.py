@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GROUP = "embedsearch.encoders"
 BATCH_SIZE = 256
+# Not declared as entry points: they are found without an installation, too.
 _ADAPTERS = {
     "model2vec": "Model2VecEncoder",
     "sentence-transformers": "SentenceTransformersEncoder",
@@ -120,6 +121,7 @@ class CheckedEncoder:
     @property
     def vector_size(self) -> int:
         """The number of dimensions, d; one word is encoded to find it out, unless it is known."""
+        # APIs have no other way to say it.
         if self._vector_size is None:
             self.encode_documents(["word"])
         return self._vector_size or 0

@@ -63,7 +63,7 @@ class LinearEncoder:
         weights = self.document_weights(counts, statistics)
         if counts.nnz > len(self.projection):
             return self._finish(weights @ self.projection)
-        # Of few documents only the rows of their own terms are read, as for queries.
+        # For few documents only the rows of their own terms are read, as for queries.
         terms, places = np.unique(weights.indices, return_inverse=True)
         weights = weights.__class__(
             (weights.data, places.ravel(), weights.indptr), shape=(counts.shape[0], len(terms))
@@ -87,16 +87,16 @@ class LinearEncoder:
         return scaled_columns(log_counts(counts), statistics.idf)
 
     def cleared(self, vectors: FloatMatrix) -> FloatMatrix:
-        """Take the directions that are removed out of vectors `(n, d)`."""
+        """Remove the directions `removed` from vectors `(n, d)`."""
         if not len(self.removed):
             return vectors
         left: FloatMatrix = vectors - (vectors @ self.removed.T) @ self.removed
         return left
 
     def scales(self, sums: FloatMatrix) -> FloatVector:
-        """Return by what the cleared sums `(n, d)` of term vectors are multiplied to be a text's.
+        """Return the factor from each cleared sum of term vectors `(n, d)` to a text's: `(n,)`.
 
-        `(n,)`; 0 where nothing is left of one.
+        It is 0 if nothing is left of a sum.
         """
         lengths = np.linalg.norm(sums, axis=1)
         left = np.linalg.norm(self.cleared(sums), axis=1)
@@ -119,7 +119,7 @@ class LinearEncoder:
     def from_tensors(
         cls, name: str, kind: str, tensors: Mapping[str, NDArray[Any]]
     ) -> LinearEncoder:
-        """Restore what `to_tensors` gave."""
+        """Restore an encoder from a file."""
         return cls(name, tensors["projection"], kind, tensors["removed"])
 
 
@@ -129,7 +129,7 @@ def fit_lsa(
     """Learn latent semantic analysis at several ranks, from one decomposition.
 
     Deerwester et al. 1990, "Indexing by Latent Semantic Analysis", on BM25 weights in rows of
-    length 1. Ranks that the collection is too small for are left out, but for the lowest, which
+    length 1. Ranks that the collection is too small for are left out, except the lowest, which
     then has fewer dimensions.
 
     Args:
@@ -141,6 +141,7 @@ def fit_lsa(
     weights = unit_sparse(statistics.bm25(counts))
     vectors = truncated_svd(SparseOperator(weights), ranks[-1], seed).right
     found = vectors.shape[1]
+    # Lower ranks are the first columns of the highest.
     encoders = list[LinearEncoder]()
     for rank in ranks:
         if rank <= found or not encoders:
@@ -155,16 +156,17 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
     A term without a vector gets the mean of the documents that hold it, as rare words matter
     most in queries (after Khodak et al. 2018, "A La Carte Embedding", without their transform).
     The first singular direction of all documents is removed (Arora, Liang and Ma 2017), unless
-    there are fewer than ten, where it would be what they say.
+    there are fewer than ten.
 
     Args:
         counts: `(n, V)` of the documents to learn from; n may be 0.
         statistics: Of all documents.
-        term_vectors: `(V, d)`; zeros where there is none.
+        term_vectors: `(V, d)`; zeros for a term without one.
     """
     vectors = unit_rows(term_vectors)
     missing = ~vectors.any(axis=1)
     if missing.any() and not missing.all() and counts.nnz:
+        # What all documents share would make all rare words alike.
         plain = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
         common = unit_rows(plain.mean(axis=0, keepdims=True))
         plain -= (plain @ common.T) @ common

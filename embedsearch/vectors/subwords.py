@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._errors import ParameterError, VectorError
+from embedsearch._checks import COUNT, NATURAL, check
+from embedsearch._errors import VectorError
 from embedsearch.vectors.arrays import as_matrix
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ class Subwords:
     def __init__(
         self, min_n: int, max_n: int, bucket: int, ids: IntVector, vectors: FloatMatrix
     ) -> None:
-        if min_n < 1:
-            raise ParameterError("min_n", "1 or more", min_n)
-        if bucket < 0:
-            raise ParameterError("bucket", "0 or more", bucket)
+        check("min_n", min_n, COUNT)
+        check("bucket", bucket, NATURAL)
         if vectors.ndim != 2 or ids.shape != (len(vectors),):
             raise VectorError(f"{ids.shape} n-gram ids do not fit vectors of {vectors.shape}")
         if len(ids) and (ids[0] < 0 or ids[-1] >= bucket or (np.diff(ids) <= 0).any()):

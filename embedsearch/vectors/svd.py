@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 # Smaller singular values, as parts of the largest, are rounding errors in single precision.
 _LEAST = 1e-4
-# And smaller squares.
+# Smaller squares, as parts of the largest, are rounding errors in double precision.
 _TINY = 1e-12
+# Rows that are double precision at a time.
 _BLOCK = 4_096
 
 
@@ -101,10 +102,12 @@ def truncated_svd(
     if rank == 0 or not basis.any():
         basis, image = (np.zeros((size, 0), np.float32) for size in (n, m))
         return TruncatedSVD(np.zeros(0), basis, image, np.zeros((0, 0)))
+    # Orthonormal at each half step: powers of float32 would lose all but the largest values.
     for _ in range(iterations):
         basis = X.matmat(_orthonormal(X.rmatmat(_orthonormal(basis))))
     basis = _orthonormal(basis)
     image = X.rmatmat(basis)
+    # Of a small matrix, as its left singular vectors are wanted alone; values rise.
     squares, W = np.linalg.eigh(gram(image))
     values = np.sqrt(np.maximum(squares[::-1][:rank], 0))
     values = values[values > _LEAST * values.max(initial=0)]

@@ -36,6 +36,7 @@ _CONSTRAINTS: dict[str, Constraint] = {
 # Half a character, which UTF-8 does not have, ends up here from JSON and broken file names.
 _UNUSABLE = re.compile("[\t\n\r\ud800-\udfff]")
 _ADVICE = "rename the word, or leave it out"
+# 2 MB of float32: large enough that the work of each block is NumPy's, and small for any memory.
 _NUMBERS_IN_BLOCK = 2**19
 
 
@@ -214,6 +215,7 @@ def as_float32(part: NDArray[Any]) -> FloatMatrix:
 
 
 def _release(array: Any) -> None:
+    # Views of a mapped array have it as their base, some levels down.
     while array is not None:
         if isinstance(array, np.memmap):
             release(array)

@@ -51,11 +51,13 @@ _COMPRESSED = (
     "take the .bin file that it was made from"
 )
 _NOT_COMPRESSED = b"\0"
-_SHORTEST_ENTRY = 10  # bytes
+# The NUL of an empty text, a count and a kind.
+_SHORTEST_ENTRY = 1 + 8 + 1
 _LONGEST_WORD = 1 << 16
 _WORD, _LABEL = 0, 1
-# Composing takes the memory of all n-grams of so many words.
+# Composing takes memory for all n-grams of so many words, and each byte begins up to `maxn`.
 _BLOCK_WORDS, _BLOCK_BYTES = 2048, 1 << 16
+# Tables of n-grams are large and mostly zeros: they are made a few rows at a time.
 _ROWS_WRITTEN = 4096
 
 
@@ -255,6 +257,7 @@ def _read_dictionary(file: MappedFile, limit: int | None) -> Dictionary:
     file.need(size * _SHORTEST_ENTRY, f"a dictionary of {size:,} entries")
     wanted = min(total, limit or total)
     entries = [_read_entry(file, number, _WORD) for number in range(wanted)]
+    # The matrices begin after the last entry, wherever that is.
     for number in range(wanted, size):
         _read_entry(file, number, _WORD if number < total else _LABEL)
     counts = np.fromiter((count for _, count in entries), np.int64, wanted)
@@ -321,6 +324,7 @@ def word_slices(words: Sequence[bytes], most_bytes: int = _BLOCK_BYTES) -> Itera
 
 
 def _check_table(file: MappedFile, table: FloatMatrix) -> None:
+    # Of unknown words any row may be used, so that all have to be sound.
     for part in row_slices(*table.shape):
         finite = np.isfinite(table[part]).all(axis=1)
         if not finite.all():

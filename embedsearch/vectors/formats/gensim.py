@@ -46,7 +46,7 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
             it only the rows that a word of the vocabulary has: no other was trained.
 
     Returns:
-        The word vectors; and the words' own rows `(V, d)` where they are composed of n-grams.
+        The word vectors; and the words' own rows `(V, d)` if they are composed with n-grams.
 
     Raises:
         ParameterError: It is something else.
@@ -76,7 +76,7 @@ def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
         inputs: `(V, d)` the words' own rows; without them they are found from the vectors.
 
     Raises:
-        VectorError: A word that has no UTF-8, where there are n-grams.
+        VectorError: A word that has no UTF-8, if there are n-grams.
     """
     from gensim.models import KeyedVectors
 
@@ -118,7 +118,7 @@ def whole_table(subwords: Subwords) -> FloatMatrix:
 
 
 def copied(X: Any, name: str) -> FloatMatrix:
-    """Check a matrix of gensim's, and copy it, as training changes it in place."""
+    """Check and copy a matrix of gensim's, which training changes in place."""
     matrix = as_matrix(X, name)
     return matrix.copy() if np.may_share_memory(matrix, X) else matrix
 

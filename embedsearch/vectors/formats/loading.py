@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
 
 Number = TypeVar("Number", bound=np.generic)
+# Without a header: how many rows there are is known only in the end.
 _RAW = "imported.float32"
 _UNUSABLE = "left out: empty, or with a tab or a line break"
 
@@ -111,8 +112,10 @@ def read_into(
 
             words = _collect(path, reading, options, write, progress)
         shape = len(words), reading.vector_size
+        # A plain array: the memmap type makes every slice and sum slower.
         vectors = np.memmap(raw, np.float32, mode="r", shape=shape).view(np.ndarray)
     except BaseException:
+        # Also when interrupted: it may have gigabytes.
         raw.unlink(missing_ok=True)
         raise
     return Imported(found.name, words, vectors, reading.rest)
@@ -194,6 +197,7 @@ class _KeptRows:
         except UnicodeDecodeError:
             texts = [self._decoded(word, block.first + n) for n, word in enumerate(block.words)]
         else:
+            # Most blocks are without fault, which is cheap to see for all words at once.
             new = dict.fromkeys(decoded)
             is_new = len(new) == len(decoded) and self.words.keys().isdisjoint(new)
             if is_new and are_usable(decoded):

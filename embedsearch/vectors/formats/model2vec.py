@@ -135,6 +135,7 @@ def _speller(tokenizer: Any, vocabulary: dict[str, int]) -> Any:
     kinds = set(_kinds(tokenizer.get("pre_tokenizer"))) | set(_kinds(tokenizer.get("decoder")))
     if "ByteLevel" in kinds:
         return _spell_bytes
+    # Some tokenizers of SentencePiece replace spaces by a normalizer instead.
     if "Metaspace" in kinds or any(token.startswith(_METASPACE) for token in vocabulary):
         return _spell_metaspace
     return _spell_plain
@@ -150,6 +151,7 @@ def _kinds(part: Any) -> Iterator[str]:
 
 
 def _spell_plain(token: str) -> bytes | None:
+    # JSON can hold half a character; its bytes are then reported as not UTF-8.
     return token.encode("utf-8", "surrogatepass") or None
 
 

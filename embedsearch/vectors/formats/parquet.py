@@ -52,6 +52,7 @@ def _read(path: Path, options: LoadOptions) -> Reading:
         _check_columns(path, names)
         _check_lists(pa, path, table.schema_arrow.field("vector").type)
         check_row_groups(path, table.metadata)
+        # A list type need not say how long the lists are.
         sample = next(table.iter_batches(1, columns=["vector"], use_threads=False), None)
         lengths = [] if sample is None else sample.column(0).value_lengths().to_pylist()
     if not lengths or not lengths[0]:
@@ -75,6 +76,7 @@ def _write(
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer, task as written:
         for rows in row_slices(len(vectors), vectors.vector_size):
             numbers = np.ascontiguousarray(vectors.vectors[rows])
+            # A block has fewer than 2^31 numbers, so that short offsets will do.
             bounds = np.arange(len(numbers) + 1, dtype=np.int32) * vectors.vector_size
             columns = [
                 pa.array(vectors.index_to_key[rows], pa.string()),
@@ -131,6 +133,7 @@ def _blocks(
 def _rows(
     pa: Any, path: Path, batch: Any, vector_size: int, done: int
 ) -> tuple[list[bytes], FloatMatrix]:
+    # Null lists and numbers would leave the flattened numbers too few, or NaN.
     words, lists = batch.column("word"), batch.column("vector")
     if words.null_count or lists.null_count:
         raise SourceFormatError(path, f"a word or a vector is null in rows {done + 1:,} and on")
@@ -142,6 +145,7 @@ def _rows(
     if numbers.null_count:
         raise SourceFormatError(path, f"a number is null in rows {done + 1:,} and on")
     flat = numbers.to_numpy(zero_copy_only=False)
+    # As bytes: pyarrow does not check that strings are UTF-8.
     texts = words.cast(pa.large_binary()).to_pylist()
     return texts, as_float32(flat.reshape(len(texts), vector_size))
 

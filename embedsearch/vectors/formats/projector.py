@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.base import LoadOptions
     from embedsearch.vectors.word_vectors import WordVectors
 
+# The last of these words that is not the beginning of another, such as `vectorial`.
 _VECTORS = re.compile(r"(vector|tensor)s?(?![a-z])|vecs?(?![a-z])")
 _WORD_COLUMNS = (b"word", b"label", b"name")
 
@@ -101,6 +102,7 @@ def _blocks(
             done += len(part)
             if done == limit:
                 break
+    # Empty lines at the end of the metadata are no words.
     if done < wanted and any(words[done:]):
         raise _wrong_count(metadata, len(words), f"{done:,}")
 
@@ -127,6 +129,7 @@ def _parse_metadata(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVec
     for number, row in enumerate(rows, 2):
         if len(row) != len(names):
             raise SourceFormatError(path, f"has {len(row)} columns, not {len(names)}", number)
+    # Of two columns with one name the first counts.
     columns = {name.lower(): place for place, name in reversed(list(enumerate(names)))}
     column = next((columns[name] for name in _WORD_COLUMNS if name in columns), 0)
     counts = columns.get(b"count")

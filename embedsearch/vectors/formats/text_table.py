@@ -32,14 +32,17 @@ if TYPE_CHECKING:
 LONGEST_LINE = 2**26
 """Bytes that a line may have: 64 MB."""
 
+# A list of more words would fill the memory.
 _MOST_WORDS = 10**8
 _BLOCK = 2**20
+# Numbers become Python objects while they are written: some megabytes at a time.
 _NUMBERS_IN_BLOCK = 2**16
 _PADDING = b" \t\r"
 _BLANKS = re.compile(rb"[ \t]+")
 _COMMAS = re.compile(rb"[,;][ \t]*")
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# Bytes of which a number beyond doubt is made; NaN and infinity are looked at one by one.
 _PLAIN = b"0123456789+-.eE "
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)", re.I)
 _DECIMAL_COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -64,6 +67,7 @@ def read_text(
     with open_plain(path) as plain:
         for first, lines in filled_blocks(line_blocks(plain.stream, path, start), path):
             wanted = lines if limit is None else lines[: limit - done]
+            # Before the count is compared: an error in a line is the nearer cause.
             yield _parse_lines(path, wanted, first, vector_size)
             done += len(wanted)
             if count is not None and done > count:
@@ -110,6 +114,7 @@ def filled_blocks(
     blocks: Iterator[tuple[int, list[bytes]]], path: Path
 ) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the same lines without empty ones at the end; elsewhere these are errors."""
+    # Editors leave such lines; how many there are is known only when no other follows.
     blank = None
     for first, lines in blocks:
         filled = len(lines)
@@ -133,12 +138,14 @@ def first_line(path: Path) -> bytes:
 
 def check_is_lines(path: Path, head: bytes) -> None:
     """Refuse UTF-16, CSV and text without line feeds, by the first bytes."""
+    # Without a mark, every second byte of a number or a Latin letter in UTF-16 is zero.
     even, odd = head[:8:2].strip(b"\0"), head[1:8:2].strip(b"\0")
     if head.startswith(_OTHER_BOMS) or (len(head) > 3 and bool(even) != bool(odd)):
         raise SourceFormatError(path, "is UTF-16 or UTF-32 text; save it as UTF-8")
     line = head.partition(b"\n")[0].rstrip(_PADDING)
     if b"\r" in line:
         raise SourceFormatError(path, "its lines end with CR alone; save it with LF or CRLF")
+    # In `word 0,5` the comma is one of a decimal, which gets an error of its own.
     _, *numbers = _COMMAS.split(line)
     if len(numbers) > bool(_BLANKS.search(line)) and all(map(is_number, numbers)):
         reason = "has commas or semicolons between its fields; write spaces or tabs"
@@ -243,6 +250,7 @@ def parse_counts(path: Path, fields: Sequence[bytes], first: int = 1) -> IntVect
     """Parse counts, whole numbers from 0; `first` is the line of the first, for messages."""
     counts = np.empty(len(fields), dtype=np.int64)
     for row, field in enumerate(fields):
+        # int() also accepts signs and underscores, and takes long on a megabyte of digits.
         if not field.isdigit() or len(field) > 19 or int(field) >= 2**63:
             shown = repr(field[:40].decode(errors="replace"))
             raise SourceFormatError(path, f"{shown} is not the count of a word", first + row)
@@ -254,6 +262,7 @@ def _parse_lines(path: Path, lines: list[bytes], first: int, vector_size: int) -
     words: list[bytes] = []
     numbers: list[bytes] = []
     for line in lines:
+        # Counting spaces is all that a common line needs; numbers are parsed in one call.
         word, _, tail = line.rstrip(_PADDING).partition(b" ")
         if tail.count(b" ") != vector_size - 1 or not tail:
             word, tail = _split_unusual(path, line, first + len(words), vector_size)

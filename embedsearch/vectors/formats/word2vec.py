@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.base import LoadOptions
     from embedsearch.vectors.word_vectors import WordVectors
 
+# Eighteen digits fit into int64, and a product of two such numbers is no danger in Python.
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\d{1,18})[ \t]+(\d{1,18})\s*\n?")
 _LONGEST_HEADER = 100
 # Of the control characters only white space is in texts; words are odd, but not so odd.
@@ -103,6 +104,7 @@ def _read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header,
         raise SourceFormatError(path, "the first line promises no words", 1)
     check_size(path, header.vector_size, 1)
     needed = header.count * (row_bytes + number_bytes * header.vector_size)
+    # The end of the last line may be missing.
     if size is not None and needed > size - header.length + 1:
         promised = f"{header.count:,} words of {header.vector_size:,} dimensions"
         reason = f"the first line promises {promised}, too much for a file of {size:,} bytes"
@@ -238,6 +240,7 @@ class _BinaryRows:
         while not words:
             data = self._stream.read(_BLOCK)
             self._buffer += data
+            # A long row may need several blocks.
             words, numbers = self._cut(most)
             if not words and not data:
                 reason = f"is cut short in row {number:,}; fetch it again"
@@ -245,11 +248,13 @@ class _BinaryRows:
             if not words and b" " not in self._buffer[: _LONGEST_WORD + 2]:
                 reason = f"row {number:,} has no word; not a word2vec binary file, or damaged"
                 raise SourceFormatError(self._path, reason)
-        flat = np.frombuffer(b"".join(numbers), "<f4").astype(np.float32)
+        # An array over bytes is read-only, one over a bytearray is not, and needs no copy.
+        flat = np.frombuffer(bytearray().join(numbers), "<f4").astype(np.float32, copy=False)
         return Block(words, flat.reshape(len(words), self._size), number)
 
     def check_end(self, count: int) -> None:
         """Make sure that nothing follows the last row."""
+        # Mikolov's tool ends the last row with a line feed as well.
         while data := self._buffer or self._stream.read(_BLOCK):
             if data.strip(b"\n"):
                 reason = f"more follows the {count:,} words that its first line promises"

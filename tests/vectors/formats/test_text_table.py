@@ -68,7 +68,7 @@ def test_gensim_reads_our_glove(thousand: WordVectors, tmp_path: Path) -> None:
         b"2 3\r\nthe\t0.1 -2 3e-1\r\n,  .5 +1.\t 1E2 \r\n",
         b"\xef\xbb\xbfthe 0.1 -2 3e-1\n  ,   .5   +1. 1E2\n",
         b"\xef\xbb\xbfthe\t0.1\t-2\t3e-1\r\n,\t.5\t+1.\t1E2\r\n",
-        gzip.compress(b"\xef\xbb\xbfthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\n"),
+        gzip.compress(b"\xef\xbb\xbfthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\n", mtime=0),
         bz2.compress(b"2\t3\nthe\t0.1\t-2\t3e-1\n,\t.5\t+1.\t1E2\n"),
         lzma.compress(b"\xef\xbb\xbf2 3\nthe  0.1 -2 3e-1\n,  .5 +1. 1E2\n"),
     ],
