@@ -5,6 +5,7 @@ The numbers that follow the word of the first line give the size of all vectors.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
@@ -21,10 +22,7 @@ from embedsearch.vectors.formats.word2vec import text_header
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix
     from embedsearch.vectors.formats.base import LoadOptions
-    from embedsearch.vectors.word_vectors import WordVectors
 
 
 def _read(path: Path, options: LoadOptions) -> Reading:
@@ -35,12 +33,6 @@ def _read(path: Path, options: LoadOptions) -> Reading:
     return Reading(vector_size, None, blocks, Rest(), by_line=True)
 
 
-def _write(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
-) -> None:
-    write_text(path, vectors, progress)
-
-
 def _recognises(_path: Path, head: bytes) -> bool:
     """Whether the first line ends with numbers, and is no header of word2vec."""
     line, ended, _ = head.partition(b"\n")
@@ -49,4 +41,12 @@ def _recognises(_path: Path, head: bytes) -> bool:
     return text_header(head) is None and b"\0" not in line and vector_size_of(line) > 0
 
 
-FORMAT = VectorFormat("glove", "GloVe text", (".glove",), _read, _write, _recognises, True)
+FORMAT = VectorFormat(
+    "glove",
+    "GloVe text",
+    (".glove",),
+    _read,
+    partial(write_text, header=False),
+    _recognises,
+    compressed=True,
+)

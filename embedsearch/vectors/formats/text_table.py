@@ -78,16 +78,20 @@ def read_text(
         raise _wrong_count(path, f"{done:,}", count)
 
 
-def write_text(path: Path, vectors: WordVectors, progress: Progress, header: str = "") -> None:
-    """Write a line for each word, after a header with its line end.
-
-    Raises:
-        VectorError: A word that such a text cannot hold, before anything is written.
-    """
+def write_text(
+    path: Path,
+    vectors: WordVectors,
+    progress: Progress,
+    _inputs: FloatMatrix | None = None,
+    *,
+    header: bool,
+) -> None:
+    """Write a line for each word; `header` puts one with their number and dimensions first."""
     check_writable(vectors.index_to_key, spaces=False)
     task = progress.task("writing vectors", len(vectors), "words")
     with path.open("w", encoding="utf-8", newline="\n") as file, task as written:
-        file.write(header)
+        if header:
+            file.write(f"{len(vectors)} {vectors.vector_size}\n")
         for start, rows in format_rows(vectors.vectors):
             words = vectors.index_to_key[start : start + len(rows)]
             file.write("".join(f"{word} {row}\n" for word, row in zip(words, rows, strict=True)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,13 +160,6 @@ def _read_text(path: Path, options: LoadOptions) -> Reading:
     return Reading(header.vector_size, count, blocks, Rest(), by_line=True)
 
 
-def _write_text(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
-) -> None:
-    header = f"{len(vectors)} {vectors.vector_size}\n"
-    write_text(path, vectors, progress, header)
-
-
 def _recognises_text(_path: Path, head: bytes) -> bool:
     header = text_header(head)
     return header is not None and _rows_are_text(head, header)
@@ -176,7 +170,7 @@ TEXT = VectorFormat(
     "word2vec or fastText text",
     (".vec", ".w2v", ".txt"),
     _read_text,
-    _write_text,
+    partial(write_text, header=True),
     _recognises_text,
     compressed=True,
 )
