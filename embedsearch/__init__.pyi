@@ -62,7 +62,9 @@ from embedsearch.training.texts import train_texts as train_texts
 from embedsearch.training.trainers import (
     TRAINERS as TRAINERS,
 )
-from embedsearch.vectors.base import Encoder as Encoder
+from embedsearch.vectors.encoders import (
+    Encoder as Encoder,
+)
 from embedsearch.vectors.formats.loading import load_vectors as load_vectors
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
 from embedsearch.vectors.formats.saving import save_vectors as save_vectors

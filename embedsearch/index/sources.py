@@ -321,7 +321,7 @@ def _map_file(place: str) -> NDArray[Any]:
     if not path.exists():
         raise SourceNotFoundError(place, "there is no such file")
     if path.suffix == ".npy":
-        from embedsearch.vectors.formats.npy_header import map_array
+        from embedsearch.vectors.formats.npy import map_array
 
         return map_array(path)
     if path.suffix == ".safetensors":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector
     from embedsearch.search.hybrid import Ranking
     from embedsearch.search.space import Block
-    from embedsearch.vectors.latent import LinearEncoder
+    from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sparse import TermStatistics
 
 _TINY = 1e-9

@@ -29,7 +29,7 @@ from embedsearch.search.later_documents import LaterDocuments
 from embedsearch.search.passages import PassageVectors
 from embedsearch.search.related import Related
 from embedsearch.search.snippets import SnippetFinder
-from embedsearch.vectors.encoders.absent import check_present
+from embedsearch.vectors.encoders import check_available
 
 if TYPE_CHECKING:
     from embedsearch._types import Document, Explanation
@@ -138,7 +138,7 @@ class DocumentSearch:
         check_topn(topn)
         like, unlike = listed(positive, "positive"), listed(negative, "negative")
         check_apart(like, unlike)
-        check_present(self.model.space.external)
+        check_available(self.model.space.external)
         return self._at_one_change(lambda: self._related(like, unlike, topn, where))
 
     def _related(

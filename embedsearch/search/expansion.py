@@ -13,7 +13,8 @@ import numpy as np
 
 from embedsearch._types import ExpandedWord
 from embedsearch.search.highlighting import Match
-from embedsearch.vectors.latent import WORDS, unit
+from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.lsa import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalQuery
     from embedsearch.search.encoding import TextEncoder
     from embedsearch.search.model import SearchModel
-    from embedsearch.vectors.latent import LinearEncoder
+    from embedsearch.vectors.lsa import LinearEncoder
 
 RARE, MOST_RARE = 0.01, 100
 """A word is rare that stands in at most this share of the documents, and in at most so many."""
@@ -104,7 +105,7 @@ class Expander:
         return self._near_words(query.spellings.get(term, term))
 
     def _near_terms(self, encoder: LinearEncoder, column: int) -> Iterator[tuple[str, float]]:
-        own = unit(encoder.cleared(encoder.projection[column : column + 1]))[0]
+        own = unit_rows(encoder.cleared(encoder.projection[column : column + 1]))[0]
         # Rows have length 1 until the directions are taken out of them: one look at each will do.
         products = encoder.projection @ np.vstack((own, *encoder.removed)).T
         lengths = 1 - np.square(products[:, 1:]).sum(axis=1)
@@ -118,7 +119,9 @@ class Expander:
         vectors, own = self._encoder.vectors, self._encoder.vector_of(spelling)
         if own is None:
             return
-        scores = vectors.vectors @ unit(own.reshape(1, -1))[0] / np.maximum(vectors.norms, 1e-9)
+        scores = (
+            vectors.vectors @ unit_rows(own.reshape(1, -1))[0] / np.maximum(vectors.norms, 1e-9)
+        )
         for place in _best(scores):
             for term in self._model.analyzer.words(vectors.index_to_key[place]):
                 if self._is_held(term):

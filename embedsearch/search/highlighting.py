@@ -9,7 +9,7 @@ import numpy as np
 from embedsearch._types import Highlight
 from embedsearch.search.sentences import in_lower_case
 from embedsearch.text.folding import fold_aligned
-from embedsearch.vectors.latent import unit
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,7 +107,7 @@ def _similarities(space: LatentSpace, asked: list[int], looked: list[int]) -> Fl
     total = np.zeros((len(asked), len(looked)), np.float32)
     for encoder in space.linear:
         one, other = (
-            unit(encoder.cleared(encoder.projection[columns])) for columns in (asked, looked)
+            unit_rows(encoder.cleared(encoder.projection[columns])) for columns in (asked, looked)
         )
         total += one @ other.T
     mean: FloatMatrix = total / np.float32(len(space.linear))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import VectorError
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace, Spreads
-from embedsearch.vectors.latent import LinearEncoder
+from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.search.terms import Terms
-    from embedsearch.vectors.encoders.checked import CheckedEncoder
+    from embedsearch.vectors.encoders import CheckedEncoder
 
 Tensors = dict[str, "NDArray[Any]"]
 

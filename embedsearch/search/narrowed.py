@@ -8,7 +8,7 @@ import numpy as np
 
 from embedsearch.search.space import LatentSpace
 from embedsearch.search.terms import Terms
-from embedsearch.vectors.latent import LinearEncoder
+from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.search.terms import TermDocuments
-from embedsearch.vectors.latent import unit
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +128,7 @@ class PassageVectors:
         if len(self.X) == len(self):
             return self.X
         sums = np.add.reduceat(self.X, self.bounds[:-1], axis=0)
-        parts = [unit(sums[:, block.columns]) for block in blocks]
+        parts = [unit_rows(sums[:, block.columns]) for block in blocks]
         return np.concatenate(parts, axis=1) if parts else sums
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from embedsearch.search.passages import products
 from embedsearch.search.term_vectors import sampled
-from embedsearch.vectors.latent import fit_lsa, fit_words, unit
+from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.lsa import fit_lsa, fit_words
 from embedsearch.vectors.svd import gram
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector
     from embedsearch.search.term_vectors import TermVectors
     from embedsearch.search.terms import TermDocuments, Terms
-    from embedsearch.vectors.encoders.checked import CheckedEncoder
-    from embedsearch.vectors.latent import LinearEncoder
+    from embedsearch.vectors.encoders import CheckedEncoder
+    from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sparse import TermStatistics
 
 RANKS = (100, 300)
@@ -188,7 +189,7 @@ def moved(query: FloatVector, blocks: Sequence[Block], X: FloatMatrix) -> FloatV
     Rocchio 1971; the query weighs 1, what is taken to be relevant 0.7.
     """
     towards = query + MOVED_BY * X.mean(axis=0)
-    parts = [unit(towards[block.columns].reshape(1, -1))[0] for block in blocks]
+    parts = [unit_rows(towards[block.columns].reshape(1, -1))[0] for block in blocks]
     return np.concatenate(parts) if parts else query
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from embedsearch.search.fusion import PLAIN, Fusion
 from embedsearch.search.passages import all_pieces, best_scores, passages_of, split
 from embedsearch.search.space import Block, fit_space
-from embedsearch.vectors.latent import WORDS
+from embedsearch.vectors.lsa import WORDS
 from embedsearch.vectors.sparse import TermStatistics
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ GridSearchCV(pipeline, grid).fit(texts, labels)
 
 from __future__ import annotations
 
-from embedsearch.sklearn.documents import DocumentEncoder
-from embedsearch.sklearn.words import WordEncoder
+from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 
 __all__ = ["DocumentEncoder", "WordEncoder"]

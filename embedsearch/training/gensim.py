@@ -12,14 +12,8 @@ import numpy as np
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.warm_start import start_from
-from embedsearch.vectors.formats.fasttext_ngrams import in_use
-from embedsearch.vectors.formats.gensim_objects import (
-    copied,
-    from_keyed,
-    own_side,
-    to_keyed,
-    whole_table,
-)
+from embedsearch.vectors.formats.gensim import copied, from_keyed, own_side, to_keyed, whole_table
+from embedsearch.vectors.subwords import in_use
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:

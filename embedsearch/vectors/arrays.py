@@ -1,4 +1,4 @@
-"""What every array of vectors must be before anything is computed from it."""
+"""Arrays of vectors: checked before anything is computed from them, and scaled to length 1."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def as_matrix(X: ArrayLike, name: str = "X", dimension: int | None = None) -> FloatMatrix:
-    """Turn numbers into a checked matrix; see `as_measured_matrix`."""
+    """Return a checked matrix as `as_measured_matrix` does, without the lengths."""
     return as_measured_matrix(X, name, dimension)[0]
 
 
 def as_measured_matrix(
     X: ArrayLike, name: str = "X", dimension: int | None = None
 ) -> tuple[FloatMatrix, NDArray[np.float64]]:
-    """Turn numbers into a checked matrix; nothing is copied where it already is one.
+    """Return numbers as a checked matrix and its row lengths; a matrix that fits is not copied.
 
     Args:
         X: Vectors `(n, d)`, or one vector `(d,)`, of any real type and memory layout.
         name: What error messages call it.
-        dimension: The `d` it must have, where that is known.
+        dimension: The `d` that it must have; None allows any.
 
     Returns:
         The matrix, C-contiguous float32 `(n, d)`, and the length of each row, `(n,)`.
@@ -55,23 +55,40 @@ def as_measured_matrix(
 
 
 def first_bad_row(norms: NDArray[np.float64]) -> int | None:
-    """Find the first row that holds NaN or infinity, from `row_norms`; None where there is none."""
+    """Return the first row that holds NaN or infinity, from `row_norms`; None if all are finite."""
     # The sum of squares of float32 values cannot overflow float64.
     finite = np.isfinite(norms)
     return None if finite.all() else int(finite.argmin())
 
 
 def row_norms(X: FloatMatrix) -> NDArray[np.float64]:
-    """Compute the Euclidean length of each row of `X` `(n, d)`, without overflow: `(n,)`."""
-    norms: NDArray[np.float64] = np.sqrt(np.einsum("nd,nd->n", X, X, dtype=np.float64))
+    """Return the Euclidean length of each row of `X` `(n, d)`, without overflow: `(n,)`."""
+    norms: NDArray[np.float64] = np.sqrt(np.einsum("...d,...d->...", X, X, dtype=np.float64))
     return norms
 
 
-def unit_rows(X: FloatMatrix, norms: NDArray[np.float64]) -> FloatMatrix:
-    """Divide each row of `X` `(n, d)` by its length `(n,)`; rows of zeros stay as they are."""
-    if not norms.all():
-        norms = np.where(norms == 0, 1, norms)
-    unit: FloatMatrix = (X / norms[:, np.newaxis]).astype(np.float32)
+def unit_rows(
+    X: ArrayLike, norms: NDArray[np.float64] | None = None, least: float = 0.0
+) -> FloatMatrix:
+    """Scale each row of `X` to length 1.
+
+    Args:
+        X: float32, `(n, d)`, or one vector `(d,)`.
+        norms: The length of each row, if `row_norms` was called already.
+        least: Rows that are not longer become zeros: what is left of a vector after a
+            subtraction may be nothing but rounding errors. By default only zeros stay zeros.
+    """
+    X = np.asarray(X, np.float32)
+    norms = row_norms(X) if norms is None else norms
+    short = norms <= least
+    has_short = short.any()
+    if has_short:
+        norms = np.where(short, 1.0, norms)
+    unit: FloatMatrix = np.empty(X.shape, np.float32)
+    # Divides in double precision, a buffer at a time: no float64 copy of a large matrix.
+    np.divide(X, norms[..., np.newaxis], out=unit, casting="same_kind")
+    if has_short:
+        unit[short] = 0
     return unit
 
 

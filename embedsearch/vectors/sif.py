@@ -1,4 +1,4 @@
-"""Documents as weighted means of their word vectors, less what all of them share.
+"""Documents as weighted means of their word vectors, without what all of them share.
 
 Source: Arora, Liang and Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence
 Embeddings". A word weighs a / (a + p), p being its share of the corpus; from every mean the
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._types import FloatMatrix, FloatVector, IntVector
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 RowBlock = tuple[IntVector, IntVector]
 """Rows of words, -1 for unknown ones, and the (m + 1,) bounds of m documents within them."""
 
-# With fewer documents the common direction would be what they say.
+# The direction that fewer documents have in common is what they are about.
 _FEWEST_DOCUMENTS = 10
+# Means that are not longer are zeros but for rounding.
+_SHORTEST = 1e-9
 
 
 class SifEncoder:
@@ -35,8 +38,8 @@ class SifEncoder:
         n_components: How many common directions are removed.
 
     Attributes:
-        weights_: (V,) float32, what each word weighs.
-        components_: (r, d) float32 orthonormal directions removed, r ≤ n_components; found by
+        weights_: (V,) float32, the weight of each word.
+        components_: (r, d) float32 orthonormal directions removed, r ≤ n_components; learned by
             `fit_transform`.
     """
 
@@ -66,16 +69,16 @@ class SifEncoder:
     def encode_vectors(self, vectors: FloatMatrix, weights: FloatVector) -> FloatVector:
         """Encode one text given as the (k, d) vectors of its words and their (k,) weights."""
         mean = weights @ vectors / max(len(weights), 1)
-        unit: FloatVector = self._finish(np.asarray(mean, np.float32).reshape(1, -1))[0]
-        return unit
+        document: FloatVector = self._finish(np.asarray(mean, np.float32).reshape(1, -1))[0]
+        return document
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
-        """Return the learned state for a file; the word vectors are stored apart."""
+        """Return the learned state for a file; the word vectors have one of their own."""
         return {"weights": self.weights_, "components": self.components_}
 
     @classmethod
     def from_tensors(cls, vectors: FloatMatrix, tensors: Mapping[str, NDArray[Any]]) -> SifEncoder:
-        """Restore an encoder from the word vectors and what `to_tensors` gave."""
+        """Restore an encoder from the word vectors and the learned state."""
         encoder = cls.__new__(cls)
         encoder.vectors = vectors
         encoder.weights_, encoder.components_ = tensors["weights"], tensors["components"]
@@ -101,13 +104,11 @@ class SifEncoder:
 
     def _finish(self, means: FloatMatrix) -> FloatMatrix:
         means = means - (means @ self.components_.T) @ self.components_
-        norms = np.linalg.norm(means, axis=1, keepdims=True)
-        unit: FloatMatrix = np.divide(means, norms, out=np.zeros_like(means), where=norms > 1e-9)
-        return unit
+        return unit_rows(means, least=_SHORTEST)
 
 
 def zipf_counts(size: int) -> IntVector:
-    """Guess how often the words of a vocabulary occur from their places alone: (size,).
+    """Estimate how often the words of a vocabulary occur from their ranks alone: (size,).
 
     The most frequent word comes first, as in the files of word2vec, GloVe and fastText.
     Mandelbrot's form of Zipf's law: the frequency of rank r is proportional to 1 / (r + 2.7).
@@ -127,7 +128,7 @@ def _common_directions(means: FloatMatrix, n_components: int) -> FloatMatrix:
         return np.zeros((0, means.shape[1]), np.float32)
     common = means.mean(axis=0, dtype=np.float64)
     length = np.linalg.norm(common)
-    if length < 1e-9:
+    if length < _SHORTEST:
         return np.zeros((0, means.shape[1]), np.float32)
     first = (common / length).astype(np.float32)
     left = means - np.outer(means @ first, first)

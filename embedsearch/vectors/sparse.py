@@ -1,4 +1,4 @@
-"""Documents as sparse rows of term weights, and what BM25 makes of them."""
+"""Documents as sparse rows of term weights, and the weights of BM25."""
 
 from __future__ import annotations
 
@@ -14,20 +14,30 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatVector, IntVector
 
+# The defaults of Lucene and tantivy.
 K1, B = 1.2, 0.75
 _GUESSED_LENGTH = 100.0
+# Of a mean length or a share of documents: 0 must not divide.
+_TINY = 1e-9
+
+
+def length_norm(length: Any, mean_length: float) -> Any:
+    """Return k1 (1 - b + b length / mean length) of BM25, for one document or an array of them."""
+    return K1 * (1 - B + B * length / max(mean_length, _TINY))
+
+
+def saturated(frequency: Any, norm: Any) -> Any:
+    """Return what BM25 multiplies the idf by: f (k1 + 1) / (f + norm), norm by `length_norm`."""
+    return frequency * (K1 + 1) / (frequency + norm)
 
 
 def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) -> Any:
-    """Count the terms of documents.
+    """Count the terms of documents: a `scipy.sparse.csr_matrix`, `(n, V)` float32.
 
     Args:
         terms: The terms of all documents, one document after the other.
         bounds: `(n + 1,)` where each document begins and ends in `terms`.
         size: How many terms there are, V.
-
-    Returns:
-        A `scipy.sparse.csr_matrix`, `(n, V)` float32.
     """
     from scipy.sparse import csr_matrix
 
@@ -40,7 +50,7 @@ def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TermStatistics:
-    """What BM25 needs to know of a collection.
+    """What BM25 needs of a collection.
 
     Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
     k1 = 1.2 and b = 0.75, and idf = ln(1 + (n - df + ½) / (df + ½)).
@@ -55,7 +65,7 @@ class TermStatistics:
 
     @classmethod
     def of(cls, counts: Any) -> TermStatistics:
-        """Take them from counts `(n, V)`."""
+        """Compute them from counts `(n, V)`."""
         n, size = counts.shape
         df = np.bincount(counts.indices, minlength=size)
         idf = np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32)
@@ -63,26 +73,25 @@ class TermStatistics:
 
     @classmethod
     def guessed(cls, occurrences: IntVector) -> TermStatistics:
-        """Guess them from how often terms `(V,)` occur in a language, before there are documents.
+        """Estimate them from how often terms `(V,)` occur in a language, without documents.
 
-        Documents are taken to have 100 terms, drawn at random.
+        A document is assumed to have 100 terms, drawn at random.
         """
         shares = occurrences / max(int(occurrences.sum()), 1)
-        holding = np.maximum(-np.expm1(-_GUESSED_LENGTH * shares), 1e-9)
+        holding = np.maximum(-np.expm1(-_GUESSED_LENGTH * shares), _TINY)
         idf = np.log1p((1 - holding) / holding)
         return cls(idf.astype(np.float32), _GUESSED_LENGTH)
 
     def of_parts(self, parts: float) -> TermStatistics:
-        """Return what holds where each document is cut into so many parts, on average."""
+        """Return the statistics of documents that are cut into so many parts, on average."""
         return TermStatistics(self.idf, self.mean_length / max(parts, 1.0))
 
     def saturated(self, counts: Any) -> Any:
         """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()
-        norms = K1 * (1 - B + B * lengths / max(self.mean_length, 1e-9))
+        norms = length_norm(lengths, self.mean_length).astype(np.float32)
         weights = counts.copy()
-        rows = np.repeat(norms.astype(np.float32), np.diff(counts.indptr))
-        weights.data = counts.data * np.float32(K1 + 1) / (counts.data + rows)
+        weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
         return weights
 
     def bm25(self, counts: Any) -> Any:
@@ -95,7 +104,7 @@ class TermStatistics:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> TermStatistics:
-        """Restore what `to_tensors` gave."""
+        """Restore the statistics from a file."""
         return cls(tensors["idf"], float(tensors["mean_length"][0]))
 
 

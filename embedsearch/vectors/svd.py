@@ -1,8 +1,13 @@
-"""The singular vectors of large sparse matrices."""
+"""The singular value decomposition of large matrices, truncated, by random projection.
+
+Source: Halko, Martinsson and Tropp 2011, "Finding Structure with Randomness", algorithms 4.4
+(subspace iteration) and 5.1.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,45 +16,103 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatMatrix, FloatVector
 
-_OVERSAMPLED = 20
-_ITERATIONS = 2
 # Smaller singular values, as parts of the largest, are rounding errors in single precision.
 _LEAST = 1e-4
-# And smaller squares.
+# Smaller squares, as parts of the largest, are rounding errors in double precision.
 _TINY = 1e-12
+# Rows that are double precision at a time.
 _BLOCK = 4_096
 
 
-def right_singular_vectors(X: Any, rank: int, seed: int = 0) -> tuple[FloatVector, FloatMatrix]:
-    """Find the largest singular values and their right singular vectors, nearly.
+class Operator(Protocol):
+    """A matrix `(n, m)` that is only multiplied, such as scipy's `LinearOperator`."""
 
-    The randomised method of Halko, Martinsson and Tropp 2011, "Finding Structure with
-    Randomness", algorithm 4.4, with two power iterations.
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    def matmat(self, Q: FloatMatrix, /) -> FloatMatrix:
+        """Multiply the matrix by `Q` `(m, k)`: `(n, k)`."""
+
+    def rmatmat(self, Q: FloatMatrix, /) -> FloatMatrix:
+        """Multiply the transposed matrix by `Q` `(n, k)`: `(m, k)`."""
+
+
+class SparseOperator:
+    """A sparse matrix of scipy, `(n, m)`."""
+
+    def __init__(self, X: Any) -> None:
+        self._X, self.shape = X, X.shape
+
+    def matmat(self, Q: FloatMatrix, /) -> FloatMatrix:
+        """Multiply by `Q`."""
+        product: FloatMatrix = self._X @ Q
+        return product
+
+    def rmatmat(self, Q: FloatMatrix, /) -> FloatMatrix:
+        """Multiply the transposed matrix by `Q`."""
+        product: FloatMatrix = self._X.T @ Q
+        return product
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruncatedSVD:
+    """The largest singular values of a matrix `(n, m)`, and their vectors where asked for.
+
+    Attributes:
+        values: `(k,)` float64, largest first.
+        basis: `(n, w)` orthonormal columns; the left vectors are within their span.
+        image: `(m, w)`, the transposed matrix times `basis`.
+        rotation: `(w, k)` float64, from the columns of `basis` to the left vectors.
+    """
+
+    values: NDArray[np.float64]
+    basis: FloatMatrix
+    image: FloatMatrix
+    rotation: NDArray[np.float64]
+
+    @property
+    def left(self) -> FloatMatrix:
+        """The left singular vectors, `(n, k)` float32."""
+        return np.ascontiguousarray(self.basis @ self.rotation.astype(np.float32))
+
+    @property
+    def right(self) -> FloatMatrix:
+        """The right singular vectors, `(m, k)` float32."""
+        scaled = (self.rotation / self.values).astype(np.float32)
+        return np.ascontiguousarray(self.image @ scaled)
+
+
+def truncated_svd(
+    X: Operator, rank: int, seed: int = 0, *, oversampling: int = 20, iterations: int = 2
+) -> TruncatedSVD:
+    """Find the largest singular values and their vectors, nearly.
 
     Args:
-        X: A sparse matrix `(n, V)`.
+        X: The matrix, `(n, m)`.
         rank: How many, k, at most; no more than the rank of the matrix, in single precision.
         seed: Of the random projection.
-
-    Returns:
-        The singular values `(k,)`, largest first, and the vectors `(V, k)`, both float32.
+        oversampling: Columns of the projection beyond `rank`.
+        iterations: Of the power method. Slowly falling singular values need more.
     """
-    n, size = X.shape
-    rank = min(rank, n, size)
-    if rank == 0 or not X.nnz:
-        return np.zeros(0, np.float32), np.zeros((size, 0), np.float32)
-    width = min(rank + _OVERSAMPLED, n, size)
-    random = np.random.default_rng(seed).standard_normal((size, width), dtype=np.float32)
-    XT = X.T.tocsr()
-    Y = X @ random
-    for _ in range(_ITERATIONS):
-        Y = X @ _orthonormal(XT @ _orthonormal(Y))
-    B = XT @ _orthonormal(Y)
-    squares, U = np.linalg.eigh(gram(B))
+    n, m = X.shape
+    rank, width = min(rank, n, m), min(rank + oversampling, n, m)
+    random = np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
+    basis = X.matmat(random)
+    if rank == 0 or not basis.any():
+        basis, image = (np.zeros((size, 0), np.float32) for size in (n, m))
+        return TruncatedSVD(np.zeros(0), basis, image, np.zeros((0, 0)))
+    # Orthonormal at each half step: powers of float32 would lose all but the largest values.
+    for _ in range(iterations):
+        basis = X.matmat(_orthonormal(X.rmatmat(_orthonormal(basis))))
+    basis = _orthonormal(basis)
+    image = X.rmatmat(basis)
+    # Of a small matrix, as its left singular vectors are wanted alone; values rise.
+    squares, W = np.linalg.eigh(gram(image))
     values = np.sqrt(np.maximum(squares[::-1][:rank], 0))
     values = values[values > _LEAST * values.max(initial=0)]
-    W = (U[:, ::-1][:, : len(values)] / values).astype(np.float32)
-    return values.astype(np.float32), np.ascontiguousarray(B @ W)
+    rotation = W[:, ::-1][:, : len(values)]
+    return TruncatedSVD(values, basis, image, rotation)
 
 
 def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
@@ -67,11 +130,11 @@ def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
 
 
 def gram(X: FloatMatrix, origin: FloatVector | float = 0.0) -> NDArray[np.float64]:
-    """Return `(X - origin)' (X - origin)`, `(d, d)`, added up in double precision.
+    """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision.
 
     Args:
         X: `(n, d)`; may be mapped.
-        origin: `(d,)`, what is taken from each row.
+        origin: `(d,)`, subtracted from each row.
     """
     total = np.zeros((X.shape[1], X.shape[1]))
     for start in range(0, len(X), _BLOCK):

@@ -3,27 +3,66 @@
 The layout (https://github.com/huggingface/safetensors, "Format"): eight bytes with the length
 of the header, little-endian; the header, JSON that gives each tensor its dtype, its shape and
 where its bytes begin and end; then the bytes of the tensors without gaps.
+
+The package of that name copies what it reads; a workspace needs arrays that are mapped.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._checks import NATURAL
 from embedsearch._errors import VectorError
-from embedsearch.vectors._tensor_header import METADATA, NAME_OF_DTYPE, Header, parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+
 _LENGTH_BYTES = 8
+_METADATA = "__metadata__"
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+_NAME_OF_DTYPE = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One tensor: `begin` and `end` count bytes from the first byte after the header."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a file holds, and where its data begin and how long they are, in bytes."""
+
+    entries: dict[str, _Entry]
+    metadata: dict[str, str]
+    data_start: int
+    data_size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +72,7 @@ class Blocks:
     Attributes:
         dtype: Of its numbers.
         shape: Of all of it.
-        rows: Its blocks in turn, gone through once.
+        rows: Its blocks in turn, iterated once.
     """
 
     dtype: np.dtype[Any]
@@ -43,7 +82,7 @@ class Blocks:
     @property
     def nbytes(self) -> int:
         """Bytes of all of it."""
-        return self.dtype.itemsize * math.prod(self.shape)
+        return self.dtype.itemsize * prod(self.shape)
 
 
 def save_tensors(
@@ -104,7 +143,7 @@ def open_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Read the texts that `save_tensors` was given as metadata.
+    """Return the metadata that `save_tensors` was given.
 
     Raises:
         VectorError: The file is damaged.
@@ -114,7 +153,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
 
 
 def restore_header(path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> bool:
-    """Write the header that `save_tensors` wrote, if arrays of these shapes fill the file.
+    """Write the header that `save_tensors` wrote again, if arrays of these shapes fill the file.
 
     Args:
         path: A file whose header is damaged.
@@ -141,27 +180,28 @@ def data_start(path: Path) -> int:
 def _ordered(
     tensors: Mapping[str, NDArray[Any] | Blocks],
 ) -> list[tuple[str, NDArray[Any] | Blocks]]:
+    # The widest numbers first: then all begin at a multiple of their size.
     return sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
 
 
 def _header_bytes(
     ordered: list[tuple[str, NDArray[Any] | Blocks]], metadata: Mapping[str, str] | None
 ) -> bytes:
-    header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
+    header: dict[str, Any] = {_METADATA: dict(sorted(metadata.items()))} if metadata else {}
     begin = 0
     for name, array in ordered:
-        dtype = NAME_OF_DTYPE.get(array.dtype.newbyteorder("<"))
-        if dtype is None or name == METADATA:
+        dtype = _NAME_OF_DTYPE.get(array.dtype.newbyteorder("<"))
+        if dtype is None or name == _METADATA:
             raise VectorError(f"a tensor {name!r} of dtype {array.dtype} cannot be saved")
         end = begin + array.nbytes
         header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [begin, end]}
         begin = end
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    # Spaces up to a multiple of eight, so that mapped numbers lie where processors want them.
+    # Padded to a multiple of eight, so that mapped numbers are aligned.
     return text + b" " * (-len(text) % 8)
 
 
-def _read_header(path: str | Path) -> Header:
+def _read_header(path: str | Path) -> _Header:
     path = Path(path)
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -171,6 +211,61 @@ def _read_header(path: str | Path) -> Header:
             raise VectorError(f"{path}: damaged: {size} bytes are too few for its header")
         text = file.read(length)
     try:
-        return parse_header(text, start, size - start)
+        return _parse_header(text, start, size - start)
     except VectorError as error:
         raise VectorError(f"{path}: damaged: {error}") from error
+
+
+def _parse_header(text: bytes, data_start: int, data_size: int) -> _Header:
+    """Parse the header's JSON; the tensors must fill exactly the bytes that follow it."""
+    items = _load(text)
+    metadata = items.pop(_METADATA, {})
+    if not isinstance(metadata, dict):
+        raise VectorError("the metadata are not texts by name")
+    entries = sorted(
+        ((name, _entry(name, value)) for name, value in items.items()),
+        key=lambda item: (item[1].begin, item[1].end),
+    )
+    _check_cover([entry for _, entry in entries], data_size)
+    texts = {str(key): str(value) for key, value in metadata.items()}
+    return _Header(dict(entries), texts, data_start, data_size)
+
+
+def _load(text: bytes) -> dict[str, Any]:
+    try:
+        items = json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise VectorError(f"the header is not JSON ({error})") from error
+    if not isinstance(items, dict):
+        raise VectorError("the header is not a JSON object")
+    return items
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise VectorError("the header repeats a name")
+    return result
+
+
+def _entry(name: str, value: Any) -> _Entry:
+    try:
+        dtype, shape = _DTYPES[value["dtype"]], value["shape"]
+        begin, end = value["data_offsets"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise VectorError(f"tensor {name!r} is not described as it must be") from error
+    if not isinstance(shape, list) or not all(map(NATURAL.allows, (*shape, begin, end))):
+        raise VectorError(f"tensor {name!r} has a shape or an offset that is no whole number")
+    if end - begin != prod(shape) * dtype.itemsize:
+        raise VectorError(f"tensor {name!r} has {end - begin} bytes, not what its shape needs")
+    return _Entry(dtype, tuple(shape), begin, end)
+
+
+def _check_cover(entries: list[_Entry], data_size: int) -> None:
+    position = 0
+    for entry in entries:
+        if entry.begin != position:
+            raise VectorError(f"the tensors leave a gap or overlap at byte {position}")
+        position = entry.end
+    if position != data_size:
+        raise VectorError(f"{position} bytes of tensors were promised, {data_size} are there")

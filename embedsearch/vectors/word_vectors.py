@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class WordVectors:
-    """Words, a vector for each, and what else a trained model knows of them.
+    """Words, a vector for each, and what else a trained model has of them.
 
     Attributes:
         vectors: `(V, d)` float32, read-only; may be mapped from a file.
         index_to_key: The word of each row.
-        counts: How often each word was seen, `(V,)`, or None where that is not known.
+        counts: How often each word was seen, `(V,)`, or None if that is not known.
         subwords: The n-gram vectors of a subword model, or None.
     """
 
@@ -49,7 +49,7 @@ class WordVectors:
                 only shapes are compared: for vectors that were checked when they were saved.
 
         Raises:
-            VectorError: Shapes that do not fit, a word that stands twice, or NaN or infinity.
+            VectorError: Shapes that do not fit, a repeated word, or NaN or infinity.
         """
         self.vectors = _read_only(vectors)
         self.index_to_key = list(index_to_key)
@@ -76,18 +76,18 @@ class WordVectors:
 
     @cached_property
     def key_to_index(self) -> dict[str, int]:
-        """The row of each word; made when first asked for."""
+        """The row of each word; computed once, when it is needed."""
         return {word: row for row, word in enumerate(self.index_to_key)}
 
     @cached_property
     def norms(self) -> FloatVector:
-        """The Euclidean length of each vector, `(V,)`; made when first asked for."""
+        """The Euclidean length of each vector, `(V,)`; computed once."""
         norms: FloatVector = self._exact_norms.astype(np.float32)
         return norms
 
     @cached_property
     def unit(self) -> FloatMatrix:
-        """The vectors at length 1, `(V, d)`; rows of zeros stay zero. A copy, made when asked."""
+        """The vectors at length 1, `(V, d)`; rows of zeros stay zero. A copy, computed once."""
         return _read_only(unit_rows(self.vectors, self._exact_norms))
 
     @cached_property
@@ -114,7 +114,7 @@ class WordVectors:
         for row, word in enumerate(self.index_to_key):
             if self.key_to_index[word] != row:
                 raise VectorError(
-                    f"the word {word!r} stands twice, at rows {row} and {self.key_to_index[word]}"
+                    f"the word {word!r} is repeated, at rows {row} and {self.key_to_index[word]}"
                 )
 
     def _check_numbers(self) -> None:

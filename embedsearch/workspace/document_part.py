@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
-    from embedsearch.vectors.encoders.checked import CheckedEncoder
+    from embedsearch.vectors.encoders import CheckedEncoder
     from embedsearch.vectors.sif import RowBlock
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout

@@ -10,7 +10,7 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.settings import IndexSettings, changed_index, index_options
 from embedsearch.search.settings import SearchSettings, changed_search
 from embedsearch.text.settings import FOLDING, apply_options
-from embedsearch.vectors.encoders.absent import check_present
+from embedsearch.vectors.encoders import check_available
 from embedsearch.workspace.state import State
 from embedsearch.workspace.vectors_part import VectorWorkspace
 
@@ -180,7 +180,7 @@ class LearningWorkspace(VectorWorkspace):
         return behind
 
     def _encoded(self, generation: Generation, behind: int, progress: Progress) -> DocumentVectors:
-        check_present(generation.search_model.space.external)
+        check_available(generation.search_model.space.external)
         with progress.task("encoding documents", behind, "documents") as task:
             vectors = self._document_search().current()
             task.advance(behind)

@@ -6,9 +6,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError, ParameterError, WorkspaceError
-from embedsearch.vectors.encoders.absent import AbsentEncoder
-from embedsearch.vectors.encoders.checked import CheckedEncoder
-from embedsearch.vectors.encoders.plugins import encoder_names, load_encoder
+from embedsearch.vectors.encoders import (
+    CheckedEncoder,
+    PlaceholderEncoder,
+    encoder_names,
+    load_encoder,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +39,7 @@ def load_or_stand_in(spec: str, vector_size: int, workspace: Path) -> CheckedEnc
         )
         missing = WorkspaceError(workspace, reason)
         missing.__cause__ = error
-        return CheckedEncoder(AbsentEncoder(vector_size, missing), spec)
+        return CheckedEncoder(PlaceholderEncoder(vector_size, missing), spec)
 
 
 def load_encoders(settings: SearchSettings) -> list[CheckedEncoder]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceError
-from embedsearch.vectors.encoders.absent import absent_names
+from embedsearch.vectors.encoders import missing_encoders
 from embedsearch.workspace.following import open_checked
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def search_facts(generation: Generation, layout: Layout, store: DocumentStore) -
     """Return the fields of `Info` on search."""
     model = generation.search_model
     fusion, asked = model.fusion, generation.search_settings.encoders
-    absent = absent_names(model.space.external)
+    absent = missing_encoders(model.space.external)
     learned = {name: round(weight, _DECIMALS) for name, weight in fusion.weights.items()}
     return {
         "language": model.analyzer.language,

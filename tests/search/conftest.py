@@ -22,7 +22,7 @@ from embedsearch.search.space import Spreads, fit_space
 from embedsearch.search.term_vectors import known_vectors
 from embedsearch.search.terms import TermDocuments, Terms
 from embedsearch.text.corpora import PlantedCorpus
-from embedsearch.vectors.encoders.checked import CheckedEncoder
+from embedsearch.vectors.encoders import CheckedEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
 TOPICS = {

@@ -10,8 +10,7 @@ import pytest
 
 from embedsearch.search.space import LatentSpace, Spreads, fit_space, moved
 from embedsearch.search.terms import Terms
-from embedsearch.vectors.encoders.checked import CheckedEncoder
-from embedsearch.vectors.encoders.plugins import load_encoder
+from embedsearch.vectors.encoders import CheckedEncoder, load_encoder
 from embedsearch.vectors.sparse import TermStatistics
 
 

@@ -13,7 +13,7 @@ from embedsearch.search.encoding import full_text
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.space import LatentSpace
 from embedsearch.search.trial import Cut, _grid, cut_window, learn_fusion
-from embedsearch.vectors.encoders.checked import CheckedEncoder
+from embedsearch.vectors.encoders import CheckedEncoder
 
 TEXT = "The king of Rome met the queen of Paris, and both went to the mayor of Berlin by night."
 

@@ -15,7 +15,7 @@ from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.training.base import TrainedModel, TrainingReport
 from embedsearch.training.gensim import epoch_end, from_gensim, to_gensim
-from embedsearch.vectors.formats.fasttext_binary import FORMAT
+from embedsearch.vectors.formats.fasttext import FORMAT
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 

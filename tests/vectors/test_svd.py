@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import aslinearoperator
 from sklearn.decomposition import TruncatedSVD
 
-from embedsearch.vectors.svd import gram, right_singular_vectors
+from embedsearch._types import FloatMatrix
+from embedsearch.vectors.svd import SparseOperator, gram, truncated_svd
 
 RANK = 8
+
+
+def right_singular_vectors(X: Any, rank: int, seed: int = 0) -> tuple[Any, FloatMatrix]:
+    found = truncated_svd(SparseOperator(X), rank, seed)
+    return found.values, found.right
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +55,29 @@ def test_no_more_is_found_than_the_rank_of_the_matrix(rank: int) -> None:
     np.testing.assert_allclose(V.T @ V, np.eye(rank), atol=1e-3)
     exact = np.linalg.svd(dense, compute_uv=False)[:rank]
     np.testing.assert_allclose(values, exact, rtol=1e-3)
+
+
+def test_left_and_right_vectors_make_up_a_matrix_of_low_rank() -> None:
+    rng = np.random.default_rng(5)
+    dense = (rng.random((300, 5)) @ rng.random((5, 80))).astype(np.float32)
+    found = truncated_svd(SparseOperator(csr_matrix(dense)), 5)
+    np.testing.assert_allclose(found.left.T @ found.left, np.eye(5), atol=1e-5)
+    np.testing.assert_allclose(found.left * found.values @ found.right.T, dense, atol=1e-4)
+
+
+def test_any_operator_will_do(matrix: Any) -> None:
+    found = truncated_svd(aslinearoperator(matrix), RANK, seed=1)
+    expected = truncated_svd(SparseOperator(matrix), RANK, seed=1)
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-5)
+
+
+def test_more_iterations_come_nearer(matrix: Any) -> None:
+    exact = np.linalg.svd(matrix.toarray(), compute_uv=False)[: 2 * RANK]
+    few, many = (
+        truncated_svd(SparseOperator(matrix), 2 * RANK, oversampling=2, iterations=n).values
+        for n in (0, 12)
+    )
+    assert np.abs(many - exact).max() < np.abs(few - exact).max()
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (3, 4)])

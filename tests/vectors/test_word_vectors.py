@@ -35,7 +35,7 @@ def test_vectors_cannot_be_changed_through_it() -> None:
 
 
 def test_a_word_that_stands_twice_is_named() -> None:
-    with pytest.raises(VectorError, match="'a' stands twice, at rows 0 and 2"):
+    with pytest.raises(VectorError, match="'a' is repeated, at rows 0 and 2"):
         WordVectors(X, ["a", "b", "a"])
 
 

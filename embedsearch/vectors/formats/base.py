@@ -1,21 +1,43 @@
-"""What every file format of word vectors is to the rest of the program."""
+"""What a file format of word vectors is to the rest of the program, and what all of them share."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedsearch._errors import ParameterError
+import numpy as np
+
+from embedsearch._checks import COUNT, Choice, Optional, check_fields
+from embedsearch._errors import SourceFormatError, VectorError
+from embedsearch.text.stream import release
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._checks import Constraint
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.vectors.subwords import Subwords
     from embedsearch.vectors.word_vectors import WordVectors
 
 ENCODING_ERRORS = ("strict", "replace", "skip")
+LONGEST_VECTOR = 2**20
+"""Dimensions that a vector may have; what claims more is taken for damage."""
+
+_CONSTRAINTS: dict[str, Constraint] = {
+    "limit": Optional(COUNT),
+    "encoding_errors": Choice(ENCODING_ERRORS),
+}
+# Half a character, which UTF-8 does not have, ends up here from JSON and broken file names.
+_UNUSABLE = re.compile("[\t\n\r\ud800-\udfff]")
+_ADVICE = "rename the word, or leave it out"
+# 2 MB of float32: large enough that the work of each block is NumPy's, and small for any memory.
+_NUMBERS_IN_BLOCK = 2**19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,34 +56,31 @@ class LoadOptions:
     allow_pickle: bool = False
 
     def __post_init__(self) -> None:
-        if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 1):
-            raise ParameterError("limit", "a whole number, 1 or more", self.limit)
-        if self.encoding_errors not in ENCODING_ERRORS:
-            raise ParameterError(
-                "encoding_errors", f"one of {', '.join(ENCODING_ERRORS)}", self.encoding_errors
-            )
+        check_fields(self, _CONSTRAINTS)
 
 
 class Block(NamedTuple):
-    """Some rows of a file, in its order.
+    """Some rows of a file, in its order, as they are there.
 
     Attributes:
-        words: Their words.
-        vectors: `(len(words), d)` float32; the receiver may keep it.
+        words: Their words, as bytes that should be UTF-8.
+        vectors: `(len(words), d)` float32, not yet checked; the receiver may keep it.
+        first: The number of the first row, or with `Reading.by_line` of its line.
     """
 
-    words: list[str]
+    words: list[bytes]
     vectors: FloatMatrix
+    first: int
 
 
 @dataclass(slots=True)
 class Rest:
-    """What a file holds beside words and vectors; filled while its blocks are read.
+    """What a file holds besides words and vectors; complete when all blocks were read.
 
     Attributes:
         counts: `(V,)` int64, how often each word was seen, in the order of the blocks.
         subwords: The n-gram vectors of a subword model.
-        inputs: `(V, d)` float32, the words' own rows where `vectors` are composed with n-grams.
+        inputs: `(V, d)` float32, the words' own rows if `vectors` are composed with n-grams.
         notes: Lines that the user should read: what was left out, what was assumed.
     """
 
@@ -73,20 +92,21 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file of vectors, opened: its head has been read and checked, its rows come in blocks.
+    """A file of vectors, opened: its head was read and checked, its rows come in blocks.
 
     Attributes:
         vector_size: The number of dimensions, d.
-        count: How many rows it has, where the head says so; believed only after a comparison
-            with the size of the file.
-        blocks: The rows; to be read once, and to its end.
-        rest: Complete when `blocks` has ended.
+        count: How many rows it has, if the head says so and fits the size of the file.
+        blocks: The rows; to be read once, and to the end.
+        rest: What else it holds.
+        by_line: Rows are lines of text, and errors name the line.
     """
 
     vector_size: int
     count: int | None
     blocks: Iterator[Block]
     rest: Rest
+    by_line: bool = False
 
 
 Reader = Callable[[Path, LoadOptions], Reading]
@@ -103,10 +123,10 @@ class VectorFormat:
         suffixes: Endings of file names that stand for it.
         read: Opens a file. Raises `SourceFormatError`, naming the place, for whatever is wrong
             with it, at once or while its blocks are read.
-        write: Writes word vectors, and the words' own rows (see `Rest.inputs`) where there are
-            any, to a new file; None where the format can only be read.
-        recognises: Tells from the first bytes whether a file is of this format; they are without
-            compression, and none for a folder.
+        write: Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to
+            a new file; None if the format can only be read.
+        recognises: Whether a file is of this format, by its path and its first bytes; they are
+            without compression, and empty for a folder.
         compressed: Whether `read` undoes gzip, bzip2, xz and zstd.
         keeps: Which of "counts", "subwords" and "inputs" a written file holds.
     """
@@ -119,3 +139,85 @@ class VectorFormat:
     recognises: Callable[[Path, bytes], bool] = lambda _path, _head: False
     compressed: bool = False
     keeps: frozenset[str] = frozenset()
+
+
+def is_usable(word: str) -> bool:
+    """Whether a workspace can hold a word: not empty, no tab, no line break, valid Unicode."""
+    return bool(word) and _UNUSABLE.search(word) is None
+
+
+def are_usable(words: Sequence[str]) -> bool:
+    """Whether a workspace can hold all words."""
+    return "" not in words and _UNUSABLE.search("".join(words)) is None
+
+
+def check_writable(words: Sequence[str], *, spaces: bool) -> None:
+    """Make sure that a file can hold the words, before anything is written.
+
+    Args:
+        words: The words.
+        spaces: Whether it can hold words with spaces.
+
+    Raises:
+        VectorError: There are no words, or one cannot be written.
+    """
+    if not words:
+        raise VectorError("there are no words to save")
+    for row, word in enumerate(words):
+        if not is_usable(word):
+            what = "tabs, line breaks, halves of characters and empty words cannot be saved"
+            raise VectorError(f"the word {word!r} (row {row:,}): {what}; {_ADVICE}")
+        if not spaces and " " in word:
+            advice = "save as 'safetensors', 'npy', 'projector' or 'parquet', which can"
+            reason = "this format cannot hold a word with a space"
+            raise VectorError(f"the word {word!r} (row {row:,}): {reason}; {advice}")
+
+
+def check_size(path: Path, vector_size: int, line: int | None = None) -> None:
+    """Refuse vectors without dimensions, or with too many."""
+    if not 0 < vector_size <= LONGEST_VECTOR:
+        allowed = f"1 to {LONGEST_VECTOR:,} dimensions can be read"
+        raise SourceFormatError(path, f"{vector_size:,} dimensions; {allowed}", line)
+
+
+def row_slices(rows: int, vector_size: int) -> Iterator[slice]:
+    """Cut rows into stretches of a few megabytes of numbers."""
+    step = max(1, _NUMBERS_IN_BLOCK // vector_size)
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def check_matrix(path: Path, matrix: NDArray[Any], words: int) -> None:
+    """Refuse an array that cannot be the vectors of so many words."""
+    if matrix.dtype.kind not in "fiu" or matrix.ndim != 2:
+        shown = f"an array of {matrix.dtype} and shape {matrix.shape}"
+        raise SourceFormatError(path, f"the vectors must be a matrix of real numbers, got {shown}")
+    check_size(path, matrix.shape[1])
+    if len(matrix) != words:
+        reason = f"{words:,} words do not fit {len(matrix):,} vectors"
+        raise SourceFormatError(path, f"{reason}; one of the two is cut short, or not its own")
+    if not words:
+        raise SourceFormatError(path, "holds no words")
+
+
+def matrix_blocks(words: list[bytes], matrix: NDArray[Any], limit: int | None) -> Iterator[Block]:
+    """Yield the rows of a matrix of any real type that is mapped from a file."""
+    rows = min(len(matrix), limit or len(matrix))
+    for part in row_slices(rows, matrix.shape[1]):
+        yield Block(words[part], as_float32(matrix[part]), part.start + 1)
+        _release(matrix)
+
+
+def as_float32(part: NDArray[Any]) -> FloatMatrix:
+    """Copy some rows; numbers that float32 does not have become infinity."""
+    with np.errstate(over="ignore"):
+        return part.astype(np.float32, order="C")
+
+
+def _release(array: Any) -> None:
+    # Views of a mapped array have it as their base, some levels down.
+    while array is not None:
+        if isinstance(array, np.memmap):
+            release(array)
+            return
+        array = getattr(array, "base", None)

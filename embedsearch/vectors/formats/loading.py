@@ -1,26 +1,33 @@
-"""Word vectors from files."""
+"""Word vectors from files: rows are checked, words decoded, and each word is kept once."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from embedsearch._errors import SourceFormatError
+from embedsearch._messages import counted
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats.base import LoadOptions
-from embedsearch.vectors.formats.collecting import FileSink, MemorySink, collect
-from embedsearch.vectors.formats.opening import is_compressed
+from embedsearch.vectors.formats.base import LoadOptions, are_usable, is_usable
 from embedsearch.vectors.formats.registry import detect, vector_format
+from embedsearch.vectors.formats.source_file import is_compressed
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
-    from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
+    from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
 
+Number = TypeVar("Number", bound=np.generic)
+# Without a header: how many rows there are is known only in the end.
 _RAW = "imported.float32"
+_UNUSABLE = "left out: empty, or with a tab or a line break"
 
 
 class Imported(NamedTuple):
@@ -50,8 +57,8 @@ def load_vectors(
 ) -> WordVectors:
     """Read word vectors into memory.
 
-    Of a word that stands twice the first is kept; empty words and those with a tab or a line
-    break are left out. `progress` is told of both.
+    Of a word that is repeated the first is kept; empty words and those with a tab or a line
+    break are left out. `progress` gets a note of both.
 
     Args:
         path: A file or a folder. Texts and word2vec's binary may be compressed with gzip,
@@ -69,13 +76,13 @@ def load_vectors(
         ParameterError: A setting is not what it may be.
         MissingExtraError: The format needs an optional package.
     """
-    path, progress = Path(path), progress or SilentProgress()
     options = LoadOptions(limit=limit, encoding_errors=encoding_errors, allow_pickle=allow_pickle)
-    _, reading = _opened(path, format, options)
-    sink = MemorySink()
-    words = collect(path, reading, sink, progress)
+    path = Path(path)
+    _, reading = _open(path, format, options)
+    blocks: list[FloatMatrix] = []
+    words = _collect(path, reading, options, blocks.append, progress)
     rest = reading.rest
-    return WordVectors(sink.joined(), words, rest.counts, rest.subwords, check=False)
+    return WordVectors(_joined(blocks), words, rest.counts, rest.subwords, check=False)
 
 
 def read_into(
@@ -85,38 +92,175 @@ def read_into(
     options: LoadOptions | None = None,
     progress: Progress | None = None,
 ) -> Imported:
-    """Read word vectors into a file of bare float32, and map it.
+    """Read word vectors into a file of bare float32 in `folder`, and map it.
 
     Memory is bounded by the words and a few megabytes, whatever the vectors take; n-gram vectors
-    and `Rest.inputs` come as their format gives them.
-
-    Args:
-        folder: Where the file is made; it is the caller's to remove.
-        path: See `load_vectors`.
-        format: See `load_vectors`.
-        options: See `LoadOptions`.
-        progress: A listener.
+    and `Rest.inputs` come as their format has them. The file is the caller's to remove.
 
     Raises:
-        EmbedSearchError: See `load_vectors`.
+        EmbedSearchError: As `load_vectors` does.
         OSError: The folder cannot be written to.
     """
-    found, reading = _opened(path, format, options or LoadOptions())
+    options = options or LoadOptions()
+    found, reading = _open(path, format, options)
     raw = folder / _RAW
     try:
         with raw.open("wb") as file:
-            words = collect(path, reading, FileSink(file), progress or SilentProgress())
+
+            def write(vectors: FloatMatrix) -> None:
+                file.write(np.ascontiguousarray(vectors).data)
+
+            words = _collect(path, reading, options, write, progress)
         shape = len(words), reading.vector_size
+        # A plain array: the memmap type makes every slice and sum slower.
         vectors = np.memmap(raw, np.float32, mode="r", shape=shape).view(np.ndarray)
     except BaseException:
+        # Also when interrupted: it may have gigabytes.
         raw.unlink(missing_ok=True)
         raise
     return Imported(found.name, words, vectors, reading.rest)
 
 
-def _opened(path: Path, format: str, options: LoadOptions) -> tuple[VectorFormat, Reading]:
+def _open(path: Path, format: str, options: LoadOptions) -> tuple[VectorFormat, Reading]:
     found = detect(path) if format == "auto" else vector_format(format)
     if not found.compressed and is_compressed(path):
         reason = f"{found.title} cannot be read from compressed data; unpack the file first"
         raise SourceFormatError(path, reason)
     return found, found.read(path, options)
+
+
+def _collect(
+    path: Path,
+    reading: Reading,
+    options: LoadOptions,
+    add: Callable[[FloatMatrix], None],
+    progress: Progress | None,
+) -> list[str]:
+    """Give `add` the vectors of the rows that are kept, cut `reading.rest` to them: the words."""
+    progress = progress or SilentProgress()
+    rows = _KeptRows(path, options.encoding_errors, by_line=reading.by_line)
+    with progress.task("reading vectors", reading.count, "words") as task:
+        for block in reading.blocks:
+            add(rows.take(block))
+            task.advance(len(block.words))
+    if not rows.words:
+        raise SourceFormatError(path, "holds no words that can be kept")
+    rest = reading.rest
+    if rest.counts is not None:
+        rest.counts = rows.of(rest.counts)
+    if rest.inputs is not None:
+        rest.inputs = rows.of(rest.inputs)
+    rest.notes += rows.notes()
+    for note in rest.notes:
+        progress.note(note)
+    return list(rows.words)
+
+
+def _joined(blocks: list[FloatMatrix]) -> FloatMatrix:
+    """Concatenate blocks, and empty the list."""
+    rows = sum(map(len, blocks))
+    whole = np.empty((rows, blocks[0].shape[1]), dtype=np.float32)
+    while blocks:
+        # Each block goes as its copy comes, so that there never are two of everything.
+        block = blocks.pop()
+        whole[rows - len(block) : rows] = block
+        rows -= len(block)
+    return whole
+
+
+class _KeptRows:
+    """Checks the rows of a file, decodes their words, and keeps each usable word once.
+
+    Attributes:
+        words: Those that are kept.
+    """
+
+    def __init__(self, path: Path, encoding_errors: str, *, by_line: bool) -> None:
+        self._path, self._errors, self._by_line = path, encoding_errors, by_line
+        self.words: dict[str, None] = {}
+        self._seen = self._replaced = self._skipped = 0
+        self._dropped: list[int] = []
+        self._repeated: list[str] = []
+        self._unusable: list[str] = []
+
+    def take(self, block: Block) -> FloatMatrix:
+        """Return the vectors that are kept.
+
+        Raises:
+            SourceFormatError: NaN, infinity, or, by the options, a word that is not UTF-8.
+        """
+        self._check_numbers(block)
+        start, self._seen = self._seen, self._seen + len(block.words)
+        texts: Sequence[str | None]
+        try:
+            texts = decoded = [word.decode() for word in block.words]
+        except UnicodeDecodeError:
+            texts = [self._decoded(word, block.first + n) for n, word in enumerate(block.words)]
+        else:
+            # Most blocks are without fault, which is cheap to see for all words at once.
+            new = dict.fromkeys(decoded)
+            is_new = len(new) == len(decoded) and self.words.keys().isdisjoint(new)
+            if is_new and are_usable(decoded):
+                self.words.update(new)
+                return block.vectors
+        kept = [n for n, text in enumerate(texts) if self._keeps(text, start + n)]
+        return block.vectors[np.array(kept, dtype=np.int64)]
+
+    def of(self, array: NDArray[Number]) -> NDArray[Number]:
+        """Return those rows of an array with a row for each of the file that are kept."""
+        seen = array[: self._seen]
+        return np.delete(seen, self._dropped, axis=0) if self._dropped else seen
+
+    def notes(self) -> list[str]:
+        """Say what was changed or left out."""
+        return [
+            *_note(self._replaced, "read with U+FFFD in place of what is not UTF-8"),
+            *_note(self._skipped, "left out: not UTF-8"),
+            *_note(len(self._repeated), "left out: repeated in the file", self._repeated),
+            *_note(len(self._unusable), _UNUSABLE, self._unusable),
+        ]
+
+    def _keeps(self, word: str | None, row: int) -> bool:
+        if word is None:
+            self._skipped += 1
+        elif word in self.words:
+            self._repeated.append(word)
+        elif not is_usable(word):
+            self._unusable.append(word)
+        else:
+            self.words[word] = None
+            return True
+        self._dropped.append(row)
+        return False
+
+    def _check_numbers(self, block: Block) -> None:
+        finite = np.isfinite(block.vectors)
+        if not finite.all():
+            row = int(finite.all(axis=1).argmin())
+            word = block.words[row].decode(errors="replace")
+            reason = f"the vector of {word!r} holds NaN, infinity or a number beyond float32"
+            advice = "remove the row, or make the vectors again"
+            raise self._error(f"{reason}; {advice}", block.first + row)
+
+    def _decoded(self, word: bytes, number: int) -> str | None:
+        try:
+            return word.decode()
+        except UnicodeDecodeError as error:
+            if self._errors == "strict":
+                reason = f"the word {word!r} is not UTF-8"
+                advice = "encoding_errors='replace' or 'skip' reads on"
+                raise self._error(f"{reason}; {advice}", number) from error
+        if self._errors == "skip":
+            return None
+        self._replaced += 1
+        return word.decode(errors="replace")
+
+    def _error(self, reason: str, number: int) -> SourceFormatError:
+        if self._by_line:
+            return SourceFormatError(self._path, reason, number)
+        return SourceFormatError(self._path, f"row {number:,}: {reason}")
+
+
+def _note(count: int, what: str, words: Sequence[str] = ()) -> list[str]:
+    example = f", {words[0]!r} for example" if words else ""
+    return [f"{counted(count, 'word')} {what}{example}"] if count else []

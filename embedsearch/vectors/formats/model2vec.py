@@ -1,27 +1,42 @@
-"""Folders of static embeddings, as model2vec and sentence-transformers save them; read only.
+r"""Folders of static embeddings, as model2vec and sentence-transformers save them; read only.
 
 `model.safetensors` has a vector for each token, the tensor `embeddings` (model2vec) or
-`embedding.weight` (sentence-transformers); `tokenizer.json` beside it has the tokens. What is
-made of tokens is said in `model2vec_tokens`. Vectors may be shared: then `mapping` tells the row
-of each token, and `weights` what that row is multiplied by. Vectors in int8 are taken as they
-are: their scale is not in the file, and cosines do not need it.
+`embedding.weight` (sentence-transformers). Vectors may be shared: then `mapping` has the row of
+each token, and `weights` what that row is multiplied by. Vectors in int8 are taken as they are:
+their scale is not in the file, and cosines do not need it.
+
+The tokens are in a `tokenizer.json` of Hugging Face:
+
+- A token that begins a word is the plain word: the mark of a space before it (`▁` of SentencePiece,
+  `Ġ` of byte-level BPE) is taken off, and further marks become spaces.
+- A piece that only continues a word begins with `##`, as WordPiece has it.
+- Special tokens such as `[PAD]`, the token for unknown words, and pieces that are nothing but a
+  mark or a part of a character are left out.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._errors import SourceFormatError, SourceNotFoundError, VectorError
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.model2vec_tokens import read_tokens
-from embedsearch.vectors.formats.opening import check_file, reading_errors
-from embedsearch.vectors.formats.rows import RowChecker, row_slices
-from embedsearch.vectors.formats.stored import as_float32, check_matrix
-from embedsearch.vectors.tensors import open_tensors
+from embedsearch._errors import SourceFormatError, SourceNotFoundError
+from embedsearch.vectors.formats.base import (
+    Block,
+    Reading,
+    Rest,
+    VectorFormat,
+    as_float32,
+    check_matrix,
+    row_slices,
+)
+from embedsearch.vectors.formats.safetensors import open_file
+from embedsearch.vectors.formats.source_file import check_file, reading_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +44,148 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.vectors.formats.base import Block, LoadOptions
-    from embedsearch.vectors.formats.model2vec_tokens import Tokens
+    from embedsearch.vectors.formats.base import LoadOptions
+
 
 _VECTORS, _TOKENIZER = "model.safetensors", "tokenizer.json"
 _TENSORS = ("embeddings", "embedding.weight")
 _FOLDERS = (Path(), Path("0_StaticEmbedding"))
+_CONTINUES = b"##"
+_METASPACE, _BYTE_SPACE = "▁", "Ġ"
+_LONE_BYTE = re.compile("<0x[0-9A-F]{2}>")
+
+
+class Tokens(NamedTuple):
+    """The tokens that are words or parts of words.
+
+    Attributes:
+        words: Their spelling, UTF-8.
+        ids: Their ids, ascending.
+        special: How many special tokens were left out.
+        fragments: How many tokens without a whole character were left out.
+        size: One more than the highest id of any token.
+    """
+
+    words: list[bytes]
+    ids: list[int]
+    special: int
+    fragments: int
+    size: int
+
+
+def _read_tokens(path: Path) -> Tokens:
+    """Read the vocabulary: WordPiece, BPE, WordLevel or Unigram."""
+    tokenizer = _parse_json(path)
+    try:
+        vocabulary, special = _vocabulary(tokenizer)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = f"its vocabulary is not that of a tokenizer ({type(error).__name__}: {error})"
+        raise SourceFormatError(path, reason) from error
+    spell = _speller(tokenizer, vocabulary)
+    words, ids, fragments = [], [], 0
+    for token, id in sorted(vocabulary.items(), key=lambda item: item[1]):
+        if token in special:
+            continue
+        word = spell(token)
+        if word is None:
+            fragments += 1
+        else:
+            words.append(word)
+            ids.append(id)
+    return Tokens(words, ids, len(special), fragments, max(vocabulary.values(), default=-1) + 1)
+
+
+def _parse_json(path: Path) -> Any:
+    with reading_errors(path):
+        check_file(path)
+        text = path.read_bytes()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceFormatError(path, f"is not JSON ({error})") from error
+
+
+def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], set[str]]:
+    model = tokenizer["model"]
+    vocabulary, special = dict(_pairs(model["vocab"])), set()
+    if isinstance(model.get("unk_token"), str):
+        special.add(model["unk_token"])
+    if type(model.get("unk_id")) is int:
+        special.add(model["vocab"][model["unk_id"]][0])
+    for added in tokenizer.get("added_tokens") or ():
+        vocabulary[added["content"]] = added["id"]
+        if added.get("special"):
+            special.add(added["content"])
+    for token, id in vocabulary.items():
+        # A bool is not an id, though an int.
+        if not isinstance(token, str) or type(id) is not int or id < 0:
+            raise ValueError(f"the token {token!r} has the id {id!r}")
+    return vocabulary, special.intersection(vocabulary)
+
+
+def _pairs(vocabulary: Any) -> Iterator[tuple[str, int]]:
+    if isinstance(vocabulary, dict):
+        yield from vocabulary.items()
+    else:
+        # Unigram: pieces with their scores, in the order of their ids.
+        yield from ((piece, id) for id, (piece, _) in enumerate(vocabulary))
+
+
+def _speller(tokenizer: Any, vocabulary: dict[str, int]) -> Any:
+    kinds = set(_kinds(tokenizer.get("pre_tokenizer"))) | set(_kinds(tokenizer.get("decoder")))
+    if "ByteLevel" in kinds:
+        return _spell_bytes
+    # Some tokenizers of SentencePiece replace spaces by a normalizer instead.
+    if "Metaspace" in kinds or any(token.startswith(_METASPACE) for token in vocabulary):
+        return _spell_metaspace
+    return _spell_plain
+
+
+def _kinds(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield str(part.get("type"))
+        for name in ("pretokenizers", "decoders"):
+            inner = part.get(name)
+            for one in inner if isinstance(inner, list) else ():
+                yield from _kinds(one)
+
+
+def _spell_plain(token: str) -> bytes | None:
+    # JSON can hold half a character; its bytes are then reported as not UTF-8.
+    return token.encode("utf-8", "surrogatepass") or None
+
+
+def _spell_metaspace(token: str) -> bytes | None:
+    if _LONE_BYTE.fullmatch(token):
+        return None
+    text = token.removeprefix(_METASPACE).replace(_METASPACE, " ")
+    word = text.encode("utf-8", "surrogatepass")
+    if not word or token.startswith(_METASPACE):
+        return word or None
+    return _CONTINUES + word
+
+
+def _spell_bytes(token: str) -> bytes | None:
+    alphabet = _byte_alphabet()
+    if any(letter not in alphabet for letter in token):
+        return _spell_plain(token)  # a token that was added later is written as it is
+    word = bytes(alphabet[letter] for letter in token.removeprefix(_BYTE_SPACE))
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return None
+    if not word or token.startswith(_BYTE_SPACE):
+        return word or None
+    return _CONTINUES + word
+
+
+@cache
+def _byte_alphabet() -> dict[str, int]:
+    """Return the character that stands for each byte in byte-level BPE (Radford et al. 2019)."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    alphabet = {chr(byte): byte for byte in shown}
+    hidden = (byte for byte in range(256) if byte not in set(shown))
+    return alphabet | {chr(256 + place): byte for place, byte in enumerate(hidden)}
 
 
 class _Table(NamedTuple):
@@ -52,28 +203,18 @@ class _Table(NamedTuple):
         return as_float32(rows * self.weights[ids].astype(np.float64)[:, np.newaxis])
 
 
-def read(path: Path, options: LoadOptions) -> Reading:
-    """Open a folder; see `base.Reader`.
-
-    Raises:
-        SourceNotFoundError: There is no such folder.
-        SourceFormatError: A file is missing or damaged, or vectors and tokens do not fit.
-    """
+def _read(path: Path, options: LoadOptions) -> Reading:
     folder = _folder(path)
-    tokens = read_tokens(folder / _TOKENIZER)
-    file = folder / _VECTORS
-    table = _table(file, tokens)
+    tokens = _read_tokens(folder / _TOKENIZER)
+    table = _table(folder / _VECTORS, tokens)
     words, ids = tokens.words[: options.limit], np.array(tokens.ids[: options.limit], np.int64)
     if not words:
         raise SourceFormatError(folder / _TOKENIZER, "holds no words")
     rest = Rest(notes=_notes(tokens, table))
-    checker = RowChecker(file, options)
-    blocks = _blocks(words, ids, table, checker, rest)
-    return Reading(int(table.vectors.shape[1]), len(words), blocks, rest)
+    return Reading(table.vectors.shape[1], len(words), _blocks(words, ids, table), rest)
 
 
-def recognises(path: Path, _head: bytes) -> bool:
-    """Tell such a folder by the names in it."""
+def _recognises(path: Path, _head: bytes) -> bool:
     return any((path / inner / _TOKENIZER).is_file() for inner in _FOLDERS)
 
 
@@ -88,13 +229,7 @@ def _folder(path: Path) -> Path:
 
 
 def _table(path: Path, tokens: Tokens) -> _Table:
-    with reading_errors(path):
-        check_file(path)
-        try:
-            tensors = open_tensors(path)
-        except VectorError as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            raise SourceFormatError(path, f"{reason}; fetch or save it again") from error
+    tensors, _ = open_file(path)
     name = next((name for name in _TENSORS if name in tensors), None)
     if name is None:
         found = ", ".join(map(repr, islice(tensors, 3))) or "nothing"
@@ -138,12 +273,9 @@ def _notes(tokens: Tokens, table: _Table) -> list[str]:
     return notes
 
 
-def _blocks(
-    words: list[bytes], ids: IntVector, table: _Table, checker: RowChecker, rest: Rest
-) -> Iterator[Block]:
+def _blocks(words: list[bytes], ids: IntVector, table: _Table) -> Iterator[Block]:
     for part in row_slices(len(words), table.vectors.shape[1]):
-        yield checker.block(words[part], table.rows(ids[part]), part.start + 1)
-    checker.finish(rest)
+        yield Block(words[part], table.rows(ids[part]), part.start + 1)
 
 
-FORMAT = VectorFormat("model2vec", "static embeddings folder", (), read, recognises=recognises)
+FORMAT = VectorFormat("model2vec", "static embeddings folder", (), _read, recognises=_recognises)

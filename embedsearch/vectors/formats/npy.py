@@ -1,4 +1,4 @@
-"""NumPy's `.npy` with the words in a text beside it.
+"""NumPy's `.npy` with the words in a text next to it.
 
 The words of `NAME.npy` are looked for in the same folder, as `NAME.vocab.txt`, `NAME.words.txt`,
 `NAME.vocab`, `NAME.txt`, `vocab.txt` and `words.txt`, in this order; `NAME.vocab.txt` is
@@ -8,20 +8,28 @@ is `(V, d)`, of any real type; it is never unpickled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._errors import SourceNotFoundError
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.npy_header import MAGIC, map_array
-from embedsearch.vectors.formats.opening import check_file, reading_errors
-from embedsearch.vectors.formats.stored import check_matrix, stored_blocks
-from embedsearch.vectors.formats.word_lists import read_lines, split_counts
-from embedsearch.vectors.formats.words import check_writable
+from embedsearch._errors import SourceFormatError, SourceNotFoundError
+from embedsearch._messages import cut
+from embedsearch.vectors.formats.base import (
+    Reading,
+    Rest,
+    VectorFormat,
+    check_matrix,
+    check_writable,
+    matrix_blocks,
+)
+from embedsearch.vectors.formats.source_file import check_file, reading_errors
+from embedsearch.vectors.formats.text_table import read_lines, split_counts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
@@ -32,23 +40,48 @@ _OWN_WORDS = (".vocab.txt", ".words.txt", ".vocab", ".txt")
 _SHARED_WORDS = ("vocab.txt", "words.txt")
 
 
-def read(path: Path, options: LoadOptions) -> Reading:
-    """Open an array and its words; see `base.Reader`."""
+def map_array(path: Path) -> NDArray[Any]:
+    """Map a matrix of real numbers.
+
+    Raises:
+        SourceFormatError: The file is damaged, cut short, or holds something else.
+        OSError: It cannot be opened.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Files of Python 2, and sizes that overflow.
+            warnings.simplefilter("ignore")
+            array = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:
+        # Headers are parsed as Python, and damaged ones fail in many ways.
+        cause = cut(str(error).partition("\n")[0], 120)
+        reason = f"must be a matrix of real numbers, in an undamaged file ({cause})"
+        raise SourceFormatError(path, f"{reason}; fetch or save it again") from error
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or not array.size:
+        shown = f"an array of {array.dtype} and shape {array.shape}"
+        raise SourceFormatError(path, f"must be a matrix of real numbers, not {shown}")
+    extra = path.stat().st_size - array.offset - array.nbytes
+    if extra:
+        raise SourceFormatError(path, f"{extra:,} bytes follow its array; fetch or save it again")
+    return array
+
+
+def _read(path: Path, options: LoadOptions) -> Reading:
     with reading_errors(path):
         check_file(path)
         matrix = map_array(path)
-    beside = _words_beside(path)
-    words, counts = split_counts(beside, read_lines(beside))
+    words_file = _words_file(path)
+    words, counts = split_counts(words_file, read_lines(words_file))
     check_matrix(path, matrix, len(words))
-    rest = Rest(counts=counts)
-    blocks = stored_blocks(path, words, matrix, options, rest)
-    return Reading(matrix.shape[1], len(words), blocks, rest)
+    blocks = matrix_blocks(words, matrix, options.limit)
+    return Reading(matrix.shape[1], len(words), blocks, Rest(counts=counts))
 
 
-def write(
+def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
 ) -> None:
-    """Write an array and its words; see `base.Writer`."""
     words = vectors.index_to_key
     check_writable(words, spaces=True)
     counts = vectors.counts
@@ -59,33 +92,32 @@ def write(
             lines = (f"{word}\t{n}\n" for word, n in zip(words, counts.tolist(), strict=True))
         else:
             lines = (f"{word}\n" for word in words)
-        beside = path.with_name(path.stem + _OWN_WORDS[0])
-        with beside.open("w", encoding="utf-8", newline="\n") as text:
+        words_file = path.with_name(path.stem + _OWN_WORDS[0])
+        with words_file.open("w", encoding="utf-8", newline="\n") as text:
             text.writelines(lines)
         task.advance(len(words))
 
 
-def recognises(_path: Path, head: bytes) -> bool:
-    """Tell an array by its magic string."""
-    return head.startswith(MAGIC)
+def _recognises(_path: Path, head: bytes) -> bool:
+    return head.startswith(b"\x93NUMPY")
 
 
-def _words_beside(path: Path) -> Path:
+def _words_file(path: Path) -> Path:
     names = [path.stem + ending for ending in _OWN_WORDS] + list(_SHARED_WORDS)
     for name in names:
-        if (beside := path.with_name(name)).is_file():
-            return beside
-    wanted = f"{', '.join(names[:-1])} or {names[-1]}"
-    reason = f"its words are not beside it; put them, one on each line, into {wanted}"
+        if (words_file := path.with_name(name)).is_file():
+            return words_file
+    expected = f"{', '.join(names[:-1])} or {names[-1]}"
+    reason = f"its words are not there; put them, one on each line, into {expected}, next to it"
     raise SourceNotFoundError(path, reason)
 
 
 FORMAT = VectorFormat(
     "npy",
-    "NumPy array with its words beside it",
+    "NumPy array with its words next to it",
     (".npy",),
-    read,
-    write,
-    recognises,
+    _read,
+    _write,
+    _recognises,
     keeps=frozenset({"counts"}),
 )

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import EmbedSearchError, MissingExtraError, SourceFormatError
-from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.opening import LONGEST_VECTOR, check_file, reading_errors
-from embedsearch.vectors.formats.parquet_pages import check_pages
-from embedsearch.vectors.formats.rows import RowChecker, row_slices, without_rows
-from embedsearch.vectors.formats.stored import as_float32
-from embedsearch.vectors.formats.words import check_writable
+from embedsearch.vectors.formats.base import (
+    Block,
+    Reading,
+    Rest,
+    VectorFormat,
+    as_float32,
+    check_size,
+    check_writable,
+    row_slices,
+)
+from embedsearch.vectors.formats.source_file import check_file, reading_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,42 +38,35 @@ _NEEDED = ("word", "vector")
 _BATCH = 4096
 # By default all that will be read is fetched ahead, and with it goes the bound on memory.
 _STREAMED = {"pre_buffer": False, "buffer_size": 2**20}
+# What a row group may take without compression, in any file and for each byte of the file: real
+# vectors hardly compress.
+_ALWAYS_FINE, _RATIO = 1 << 28, 100
 _PARSER_ERRORS = (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
 
-def read(path: Path, options: LoadOptions) -> Reading:
-    """Open a table; see `base.Reader`.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-    """
+def _read(path: Path, options: LoadOptions) -> Reading:
     with reading_errors(path):
         check_file(path)
     with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
         names, count = table.schema_arrow.names, table.metadata.num_rows
         _check_columns(path, names)
         _check_lists(pa, path, table.schema_arrow.field("vector").type)
-        check_pages(path, (*_NEEDED, "count"))
+        check_row_groups(path, table.metadata)
+        # A list type need not say how long the lists are.
         sample = next(table.iter_batches(1, columns=["vector"], use_threads=False), None)
         lengths = [] if sample is None else sample.column(0).value_lengths().to_pylist()
     if not lengths or not lengths[0]:
         raise SourceFormatError(path, "the first row has no vector")
-    if lengths[0] > LONGEST_VECTOR:
-        raise SourceFormatError(path, f"the vectors have {lengths[0]:,} dimensions")
+    check_size(path, lengths[0])
     rest = Rest()
     columns = [*_NEEDED, *(["count"] if "count" in names else [])]
-    blocks = _blocks(path, lengths[0], columns, options, rest)
+    blocks = _blocks(path, lengths[0], columns, options.limit, rest)
     return Reading(lengths[0], count, blocks, rest)
 
 
-def write(
+def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
 ) -> None:
-    """Write a table; see `base.Writer`.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-    """
     check_writable(vectors.index_to_key, spaces=True)
     pa, pq = _arrow("writing Parquet")
     counts = vectors.counts
@@ -78,6 +76,7 @@ def write(
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer, task as written:
         for rows in row_slices(len(vectors), vectors.vector_size):
             numbers = np.ascontiguousarray(vectors.vectors[rows])
+            # A block has fewer than 2^31 numbers, so that short offsets will do.
             bounds = np.arange(len(numbers) + 1, dtype=np.int32) * vectors.vector_size
             columns = [
                 pa.array(vectors.index_to_key[rows], pa.string()),
@@ -88,37 +87,53 @@ def write(
             written.advance(len(numbers))
 
 
-def recognises(_path: Path, head: bytes) -> bool:
-    """Tell a table by its magic string."""
+def _recognises(_path: Path, head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
+def check_row_groups(path: Path, metadata: Any, always_fine: int = _ALWAYS_FINE) -> None:
+    """Refuse row groups that claim more bytes than the file could hold.
+
+    Args:
+        path: The file.
+        metadata: That of pyarrow.
+        always_fine: Bytes that any file may claim.
+    """
+    most = max(always_fine, _RATIO * path.stat().st_size)
+    for group in range(metadata.num_row_groups):
+        # Its columns are not looked at: making the objects for them aborts the process if some
+        # bytes of the footer are damaged (pyarrow 26).
+        size = metadata.row_group(group).total_byte_size
+        if not 0 <= size <= most:
+            reason = f"row group {group} claims {size:,} bytes"
+            raise SourceFormatError(path, f"the Parquet file is damaged: {reason}")
+
+
 def _blocks(
-    path: Path, vector_size: int, columns: list[str], options: LoadOptions, rest: Rest
+    path: Path, vector_size: int, columns: list[str], limit: int | None, rest: Rest
 ) -> Iterator[Block]:
-    checker = RowChecker(path, options)
     counts: list[IntVector] = []
     step = max(1, min(_BATCH, 2**19 // vector_size))
     done = 0
     with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
         for batch in table.iter_batches(step, columns=columns, use_threads=False):
-            if options.limit is not None:
-                batch = batch.slice(0, options.limit - done)
+            if limit is not None:
+                batch = batch.slice(0, limit - done)
             words, vectors = _rows(pa, path, batch, vector_size, done)
             if "count" in columns:
                 counts.append(_counts(path, batch.column("count")))
-            yield checker.block(words, vectors, done + 1)
+            yield Block(words, vectors, done + 1)
             done += len(words)
-            if done == options.limit:
+            if done == limit:
                 break
     if counts:
-        rest.counts = without_rows(np.concatenate(counts), [n - 1 for n in checker.skipped])
-    checker.finish(rest)
+        rest.counts = np.concatenate(counts)
 
 
 def _rows(
     pa: Any, path: Path, batch: Any, vector_size: int, done: int
 ) -> tuple[list[bytes], FloatMatrix]:
+    # Null lists and numbers would leave the flattened numbers too few, or NaN.
     words, lists = batch.column("word"), batch.column("vector")
     if words.null_count or lists.null_count:
         raise SourceFormatError(path, f"a word or a vector is null in rows {done + 1:,} and on")
@@ -130,6 +145,7 @@ def _rows(
     if numbers.null_count:
         raise SourceFormatError(path, f"a number is null in rows {done + 1:,} and on")
     flat = numbers.to_numpy(zero_copy_only=False)
+    # As bytes: pyarrow does not check that strings are UTF-8.
     texts = words.cast(pa.large_binary()).to_pylist()
     return texts, as_float32(flat.reshape(len(texts), vector_size))
 
@@ -182,8 +198,8 @@ FORMAT = VectorFormat(
     "parquet",
     "Parquet table of words and vectors",
     (".parquet",),
-    read,
-    write,
-    recognises,
+    _read,
+    _write,
+    _recognises,
     keeps=frozenset({"counts"}),
 )

@@ -5,9 +5,9 @@ metadata: with a single column, a word on each line and no header; with more, a 
 names the columns. The words are the column `word`, `label` or `name`, or else the first; a
 column `count` holds counts.
 
-Of `vectors.tsv` the metadata are `metadata.tsv`: `vectors`, `tensors`, `tensor` or `vecs` in the
-name gives way to `metadata` or `meta`. Beside any other `NAME.tsv` they are `NAME.metadata.tsv`
-or `NAME_metadata.tsv`. Written are `metadata` and `NAME.metadata.tsv`.
+The metadata of `vectors.tsv` are in `metadata.tsv`: `vectors`, `tensors`, `tensor` or `vecs` in the
+name is replaced by `metadata` or `meta`. Those of any other `NAME.tsv` are in `NAME.metadata.tsv`
+or `NAME_metadata.tsv`. What is written is called `metadata` or `NAME.metadata.tsv`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError, SourceNotFoundError
 from embedsearch.text.byte_streams import without_suffix
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.opening import LONGEST_VECTOR, open_plain
-from embedsearch.vectors.formats.rows import RowChecker, without_rows
-from embedsearch.vectors.formats.text_numbers import (
-    first_bad,
-    format_rows,
-    is_like_number,
-    not_a_number,
-    parse_rows,
+from embedsearch.vectors.formats.base import (
+    Block,
+    Reading,
+    Rest,
+    VectorFormat,
+    check_size,
+    check_writable,
 )
-from embedsearch.vectors.formats.text_rows import (
+from embedsearch.vectors.formats.source_file import open_plain
+from embedsearch.vectors.formats.text_table import (
     filled_blocks,
     first_line,
+    format_rows,
+    is_like_number,
     line_blocks,
+    parse_counts,
+    parse_numbers,
+    read_lines,
     without_bom,
 )
-from embedsearch.vectors.formats.word_lists import parse_counts, read_lines
-from embedsearch.vectors.formats.words import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,33 +44,30 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.vectors.formats.base import Block, LoadOptions
+    from embedsearch.vectors.formats.base import LoadOptions
     from embedsearch.vectors.word_vectors import WordVectors
 
+# The last of these words that is not the beginning of another, such as `vectorial`.
 _VECTORS = re.compile(r"(vector|tensor)s?(?![a-z])|vecs?(?![a-z])")
 _WORD_COLUMNS = (b"word", b"label", b"name")
 
 
-def read(path: Path, options: LoadOptions) -> Reading:
-    """Open a pair of files; see `base.Reader`."""
+def _read(path: Path, options: LoadOptions) -> Reading:
     vector_size = first_line(path).count(b"\t") + 1
-    if vector_size > LONGEST_VECTOR:
-        raise SourceFormatError(path, f"the vectors have {vector_size:,} dimensions", 1)
-    beside = _metadata_beside(path)
-    words, counts = _parse_metadata(beside, read_lines(beside))
-    rest = Rest(counts=counts)
-    blocks = _blocks(path, beside, words, vector_size, options, rest)
-    return Reading(vector_size, None, blocks, rest)
+    check_size(path, vector_size, 1)
+    metadata = _metadata_file(path)
+    words, counts = _parse_metadata(metadata, read_lines(metadata))
+    blocks = _blocks(path, metadata, words, vector_size, options.limit)
+    return Reading(vector_size, None, blocks, Rest(counts=counts), by_line=True)
 
 
-def write(
+def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
 ) -> None:
-    """Write a pair of files; see `base.Writer`."""
     words, counts = vectors.index_to_key, vectors.counts
     check_writable(words, spaces=True)
-    beside = path.with_name(_metadata_names(path.stem)[0])
-    with beside.open("w", encoding="utf-8", newline="\n") as file:
+    metadata = path.with_name(_metadata_names(path.stem)[0])
+    with metadata.open("w", encoding="utf-8", newline="\n") as file:
         if counts is None:
             file.writelines(f"{word}\n" for word in words)
         else:
@@ -82,38 +81,30 @@ def write(
             written.advance(len(rows))
 
 
-def recognises(_path: Path, head: bytes) -> bool:
-    """Tell vectors by a first line that is numbers with tabs between."""
+def _recognises(_path: Path, head: bytes) -> bool:
+    """Whether the first line is numbers with tabs between."""
     fields = without_bom(head).partition(b"\n")[0].rstrip(b"\r").split(b"\t")
     return len(fields) > 1 and all(map(is_like_number, fields[:-1]))
 
 
 def _blocks(
-    path: Path,
-    beside: Path,
-    words: list[bytes],
-    vector_size: int,
-    options: LoadOptions,
-    rest: Rest,
+    path: Path, metadata: Path, words: list[bytes], vector_size: int, limit: int | None
 ) -> Iterator[Block]:
-    checker = RowChecker(path, options, by_line=True)
-    wanted = min(len(words), options.limit or len(words))
+    wanted = min(len(words), limit or len(words))
     done = 0
     with open_plain(path) as plain:
         for first, lines in filled_blocks(line_blocks(plain.stream, path), path):
             if part := lines[: wanted - done]:
                 vectors = _parse(path, part, vector_size, first)
-                yield checker.block(words[done : done + len(part)], vectors, first)
+                yield Block(words[done : done + len(part)], vectors, first)
             if done + len(lines) > wanted == len(words):
-                raise _other_count(beside, len(words), "more")
+                raise _wrong_count(metadata, len(words), "more")
             done += len(part)
-            if done == options.limit:
+            if done == limit:
                 break
+    # Empty lines at the end of the metadata are no words.
     if done < wanted and any(words[done:]):
-        raise _other_count(beside, len(words), f"{done:,}")
-    if rest.counts is not None:
-        rest.counts = without_rows(rest.counts[:done], [line - 1 for line in checker.skipped])
-    checker.finish(rest)
+        raise _wrong_count(metadata, len(words), f"{done:,}")
 
 
 def _parse(path: Path, lines: list[bytes], vector_size: int, first: int) -> FloatMatrix:
@@ -125,11 +116,7 @@ def _parse(path: Path, lines: list[bytes], vector_size: int, first: int) -> Floa
             found = f"has {len(fields):,} fields, not {vector_size:,} numbers with tabs"
             raise SourceFormatError(path, f"{found} between", first + len(rows))
         rows.append(row.replace(b"\t", b" "))
-    vectors = parse_rows(rows, vector_size)
-    if vectors is None:
-        row_number, field = first_bad(rows)
-        raise SourceFormatError(path, not_a_number(field), first + row_number)
-    return vectors
+    return parse_numbers(path, rows, vector_size, first)
 
 
 def _parse_metadata(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVector | None]:
@@ -142,6 +129,7 @@ def _parse_metadata(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVec
     for number, row in enumerate(rows, 2):
         if len(row) != len(names):
             raise SourceFormatError(path, f"has {len(row)} columns, not {len(names)}", number)
+    # Of two columns with one name the first counts.
     columns = {name.lower(): place for place, name in reversed(list(enumerate(names)))}
     column = next((columns[name] for name in _WORD_COLUMNS if name in columns), 0)
     counts = columns.get(b"count")
@@ -149,15 +137,15 @@ def _parse_metadata(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVec
     return [row[column] for row in rows], found
 
 
-def _metadata_beside(path: Path) -> Path:
+def _metadata_file(path: Path) -> Path:
     plain = without_suffix(path.name)
     packed = path.name[len(plain) :]
     names = _metadata_names(plain.rpartition(".")[0] or plain)
     for name in names:
-        for beside in (path.with_name(name), path.with_name(name + packed)):
-            if beside.is_file():
-                return beside
-    reason = f"its metadata are not beside it; put the words into {' or '.join(names)}"
+        for metadata in (path.with_name(name), path.with_name(name + packed)):
+            if metadata.is_file():
+                return metadata
+    reason = f"its metadata are not there; put the words into {' or '.join(names)}, next to it"
     raise SourceNotFoundError(path, reason)
 
 
@@ -169,7 +157,7 @@ def _metadata_names(stem: str) -> list[str]:
     return [f"{before}{word}{after}.tsv" for word in ("metadata", "meta")]
 
 
-def _other_count(path: Path, words: int, vectors: str) -> SourceFormatError:
+def _wrong_count(path: Path, words: int, vectors: str) -> SourceFormatError:
     reason = f"names {words:,} words, and there are {vectors} vectors"
     advice = "a single column has no header, more columns must have one"
     return SourceFormatError(path, f"{reason}; {advice}")
@@ -179,9 +167,9 @@ FORMAT = VectorFormat(
     "projector",
     "TensorFlow Projector's vectors.tsv and metadata.tsv",
     (".tsv",),
-    read,
-    write,
-    recognises,
+    _read,
+    _write,
+    _recognises,
     compressed=True,
     keeps=frozenset({"counts"}),
 )

@@ -1,4 +1,4 @@
-"""All formats by name, and how to tell which a file is of."""
+"""All formats by name, and which of them a file is of."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ if TYPE_CHECKING:
 
     from embedsearch.vectors.formats.base import VectorFormat
 
-# In the order in which files are asked about: what has a magic string comes first.
-_MODULES = {
-    "npy": "npy",
-    "parquet": "parquet",
-    "fasttext": "fasttext_binary",
-    "safetensors": "safetensors",
-    "model2vec": "model2vec",
-    "gensim": "gensim_file",
-    "word2vec": "word2vec_text",
-    "word2vec-binary": "word2vec_binary",
-    "projector": "projector",
-    "glove": "glove",
+# By module and object, in the order in which they look at a file: magic strings come first.
+_FORMATS = {
+    "npy": "npy:FORMAT",
+    "parquet": "parquet:FORMAT",
+    "fasttext": "fasttext:FORMAT",
+    "safetensors": "safetensors:FORMAT",
+    "model2vec": "model2vec:FORMAT",
+    "gensim": "gensim:FORMAT",
+    "word2vec": "word2vec:TEXT",
+    "word2vec-binary": "word2vec:BINARY",
+    "projector": "projector:FORMAT",
+    "glove": "glove:FORMAT",
 }
-VECTOR_FORMATS = tuple(sorted(_MODULES))
+VECTOR_FORMATS = tuple(sorted(_FORMATS))
 """The names of all formats."""
 
 
 def vector_format(name: str) -> VectorFormat:
-    """Return a format by its name.
+    """Return a format by its name; its module is imported.
 
     Raises:
         ParameterError: There is no such format.
     """
-    if name not in _MODULES:
+    if name not in _FORMATS:
         raise ParameterError("format", f"'auto' or one of {', '.join(VECTOR_FORMATS)}", name)
+    module, _, attribute = _FORMATS[name].partition(":")
     package = __name__.rpartition(".")[0]
-    found: VectorFormat = import_module(f"{package}.{_MODULES[name]}").FORMAT
+    found: VectorFormat = getattr(import_module(f"{package}.{module}"), attribute)
     return found
 
 
 def detect(path: Path) -> VectorFormat:
-    """Tell which format a file or a folder is of.
+    """Return the format that a file or a folder is of.
 
     Its first bytes decide, as far as they can: magic strings, then text with or without a first
     line of two whole numbers (word2vec or GloVe). Otherwise the ending of its name does.
@@ -52,20 +53,20 @@ def detect(path: Path) -> VectorFormat:
         SourceError: It cannot be read.
         SourceFormatError: It is of none of the formats.
     """
-    # The command line wants the names alone, at every start.
+    # The command line needs the names alone, at every start.
     from embedsearch.text.byte_streams import without_suffix
-    from embedsearch.vectors.formats.opening import head_of
+    from embedsearch.vectors.formats.source_file import head_of
 
     head = head_of(path)
-    for name in _MODULES:
+    for name in _FORMATS:
         if (found := vector_format(name)).recognises(path, head):
             return found
     named = by_suffix(without_suffix(path.name))
     if len(named) == 1:
         return named[0]
-    asked = " or ".join(found.name for found in named) or "any format of word vectors"
+    expected = " or ".join(found.name for found in named) or "any format of word vectors"
     known = ", ".join(VECTOR_FORMATS)
-    raise SourceFormatError(path, f"does not look like {asked}; name its format: {known}")
+    raise SourceFormatError(path, f"does not look like {expected}; name its format: {known}")
 
 
 def by_suffix(name: str) -> list[VectorFormat]:

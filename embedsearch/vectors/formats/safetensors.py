@@ -4,12 +4,12 @@ r"""safetensors: everything that we know of word vectors, in one file.
 |---|---|---|
 | `vectors` | `(V, d)` float32 | the word vectors |
 | `words` | `(n,)` uint8 | the words in UTF-8, row by row, with `\n` between two |
-| `counts` | `(V,)` int64 | how often each word was seen; where that is known |
-| `inputs` | `(V, d)` float32 | the words' own rows, where `vectors` are composed with n-grams |
+| `counts` | `(V,)` int64 | how often each word was seen, if that is known |
+| `inputs` | `(V, d)` float32 | the words' own rows, if `vectors` are composed with n-grams |
 | `ngram_ids`, `ngram_vectors` | `(m,)` int64, `(m, d)` float32 | see `Subwords` |
 
 The metadata hold `format` ("embedsearch-word-vectors"), `version` ("1") and, with n-grams,
-`min_n`, `max_n` and `bucket`. The words are a tensor since headers end at 100 MB. With the
+`min_n`, `max_n` and `bucket`. The words are a tensor since headers end at 100 MB. Read with the
 library of Hugging Face:
 
 ```python
@@ -26,10 +26,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError, SourceFormatError, VectorError
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat
-from embedsearch.vectors.formats.opening import check_file, reading_errors
-from embedsearch.vectors.formats.stored import as_float32, check_matrix, stored_blocks
-from embedsearch.vectors.formats.words import check_writable
+from embedsearch.vectors.formats.base import (
+    Reading,
+    Rest,
+    VectorFormat,
+    as_float32,
+    check_matrix,
+    check_writable,
+    matrix_blocks,
+)
+from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
 
@@ -48,9 +54,8 @@ _SETTINGS = ("min_n", "max_n", "bucket")
 _METADATA = {"format": "embedsearch-word-vectors", "version": "1"}
 
 
-def read(path: Path, options: LoadOptions) -> Reading:
-    """Open a file; see `base.Reader`."""
-    tensors, metadata = _opened(path)
+def _read(path: Path, options: LoadOptions) -> Reading:
+    tensors, metadata = open_file(path)
     missing = [name for name in ("vectors", "words") if name not in tensors]
     if missing:
         found = ", ".join(map(repr, tensors)) or "none"
@@ -62,14 +67,13 @@ def read(path: Path, options: LoadOptions) -> Reading:
         rest = _rest(tensors, metadata, matrix.shape)
     except (InputError, KeyError, ValueError) as error:
         raise SourceFormatError(path, f"counts, inputs or n-grams do not fit: {error}") from error
-    blocks = stored_blocks(path, words, matrix, options, rest)
+    blocks = matrix_blocks(words, matrix, options.limit)
     return Reading(matrix.shape[1], len(words), blocks, rest)
 
 
-def write(
+def _write(
     path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None = None
 ) -> None:
-    """Write a file; see `base.Writer`."""
     check_writable(vectors.index_to_key, spaces=True)
     words = np.frombuffer("\n".join(vectors.index_to_key).encode(), np.uint8)
     tensors: dict[str, NDArray[Any]] = {"vectors": vectors.vectors, "words": words}
@@ -86,12 +90,13 @@ def write(
         task.advance(len(vectors))
 
 
-def recognises(_path: Path, head: bytes) -> bool:
-    """Tell a file by the length of its header and the brace that it begins with."""
+def _recognises(_path: Path, head: bytes) -> bool:
+    """Whether the length of a header comes first, and then its brace."""
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _LONGEST_HEADER
 
 
-def _opened(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def open_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Map the tensors of any file in this format, and read its metadata."""
     with reading_errors(path):
         check_file(path)
         with path.open("rb") as file:
@@ -152,8 +157,8 @@ FORMAT = VectorFormat(
     "safetensors",
     "safetensors",
     (".safetensors",),
-    read,
-    write,
-    recognises,
+    _read,
+    _write,
+    _recognises,
     keeps=frozenset({"counts", "subwords", "inputs"}),
 )

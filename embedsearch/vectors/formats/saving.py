@@ -37,15 +37,15 @@ def save_vectors(
 ) -> list[Path]:
     """Write word vectors to a file, from which the same float32 values are read.
 
-    The file is written beside its place and renamed, so that a whole one is there or none.
+    The file is written to a temporary folder next to it and renamed: it is whole or not there.
 
     Args:
         vectors: What to write.
         path: The file.
-        format: One of `VECTOR_FORMATS`; "auto" goes by the ending of the name.
-        inputs: `(V, d)`, the words' own rows where `vectors` are composed with n-grams.
-        overwrite: Replace files that are there.
-        progress: A listener; is told what the format cannot hold.
+        format: One of `VECTOR_FORMATS`; "auto" uses the ending of the name.
+        inputs: `(V, d)`, the words' own rows if `vectors` are composed with n-grams.
+        overwrite: Replace files that exist.
+        progress: A listener; gets a note of what the format cannot hold.
 
     Returns:
         The files that were written; some formats have two.
@@ -61,8 +61,8 @@ def save_vectors(
     write = _writer(found)
     with _storage_errors(path):
         _check_place(path, overwrite=overwrite)
-        _tell_losses(found, vectors, progress)
-        with _folder_beside(path) as folder:
+        _note_losses(found, vectors, progress)
+        with _staging_folder(path) as folder:
             write(folder / path.name, vectors, progress, inputs)
             return _move(folder, path.parent, overwrite=overwrite)
 
@@ -97,7 +97,7 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         raise ParameterError("path", "a file that is not there yet (or overwrite=True)", path)
 
 
-def _tell_losses(found: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
+def _note_losses(found: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
     present = {"counts": vectors.counts, "subwords": vectors.subwords}
     lost = [
         _TITLES[name]
@@ -110,7 +110,8 @@ def _tell_losses(found: VectorFormat, vectors: WordVectors, progress: Progress) 
 
 
 @contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
+def _staging_folder(path: Path) -> Iterator[Path]:
+    # In the same file system, so that renaming is atomic; names may have 255 bytes.
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", dir=path.parent))
     try:
         yield folder
@@ -120,8 +121,10 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 
 def _move(folder: Path, target: Path, *, overwrite: bool) -> list[Path]:
     files = sorted(folder.iterdir())
+    # Some formats write a second file, whose name is known only now.
     for file in files:
         _check_free(target / file.name, overwrite=overwrite)
+    # Else a crash could leave the new name with an empty file.
     for file in files:
         flush_file(file)
     moved = [file.replace(target / file.name) for file in files]

@@ -39,9 +39,7 @@ def test_of_a_word_that_stands_twice_the_first_is_kept(put: Put, progress: Silen
     # gensim leaves rows without words at the end.
     assert read.index_to_key == other.index_to_key[:3] == ["a", "b", "c"]
     assert read.vectors.tolist() == other.vectors[:3].tolist() == [[1, 2], [3, 4], [7, 8]]
-    assert progress.notes == [
-        "2 words stand more than once in the file; the first of each is kept: 'a', for one"
-    ]
+    assert progress.notes == ["2 words left out: repeated in the file, 'a' for example"]
 
 
 def test_words_that_cannot_be_kept_are_left_out(put: Put, progress: SilentProgress) -> None:
@@ -49,7 +47,7 @@ def test_words_that_cannot_be_kept_are_left_out(put: Put, progress: SilentProgre
     read = load_vectors(path, "glove", progress=progress)
     assert read.index_to_key == ["a", "\u0085"]
     assert read.vectors.tolist() == [[1, 2], [9, 9]]
-    assert "3 words are empty or hold a tab or a line break" in progress.notes[0]
+    assert "3 words left out: empty, or with a tab or a line break" in progress.notes[0]
 
 
 def test_counts_and_inputs_go_with_the_rows_that_are_kept(tmp_path: Path) -> None:
@@ -89,7 +87,7 @@ def test_words_that_are_not_utf8(put: Put, progress: SilentProgress) -> None:
     skipped = load_vectors(path, encoding_errors="skip", progress=progress)
     assert skipped.index_to_key == ["a", "c"]
     assert skipped.vectors.tolist() == [[1, 2], [5, 6]]
-    assert progress.notes == ["2 words are not UTF-8 and were left out"]
+    assert progress.notes == ["2 words left out: not UTF-8"]
     replaced = load_vectors(path, encoding_errors="replace", progress=progress)
     assert replaced.index_to_key == ["a", "\ufffd\ufffdb", "c"]
     assert replaced.vectors.tolist() == [[1, 2], [3, 4], [5, 6]]

@@ -16,8 +16,8 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, SourceNotFoundError
-from embedsearch.vectors.formats.base import LoadOptions, Reading
-from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.base import LoadOptions
+from embedsearch.vectors.formats.loading import Imported, load_vectors, read_into
 from embedsearch.vectors.formats.model2vec import FORMAT
 from embedsearch.vectors.formats.registry import detect
 from embedsearch.vectors.word_vectors import WordVectors
@@ -40,12 +40,10 @@ def folder(
     return path
 
 
-def read(path: Path, **options: Any) -> tuple[WordVectors, Reading]:
-    reading = FORMAT.read(path, LoadOptions(**options))
-    blocks = list(reading.blocks)
-    words = [word for block in blocks for word in block.words]
-    assert reading.count is not None
-    return WordVectors(np.concatenate([b.vectors for b in blocks]), words), reading
+def read(path: Path, **options: Any) -> tuple[WordVectors, Imported]:
+    with TemporaryDirectory() as folder:
+        read = read_into(Path(folder), path, "model2vec", LoadOptions(**options))
+    return WordVectors(read.vectors, read.words), read
 
 
 def saved(path: Path, tokenizer: Tokenizer, **tensors: Any) -> StaticModel:
@@ -154,8 +152,8 @@ def test_half_a_character_is_treated_as_the_options_say(tmp_path: Path) -> None:
         ({"tensors": {"embeddings": X, "mapping": np.arange(5) - 1}}, "beyond its 5"),
         ({"vocabulary": {"[UNK]": 0}}, "holds no words"),
         ({"vocabulary": {}}, "holds no words"),
-        ({"vocabulary": {"a": -1}}, "has the number -1"),
-        ({"vocabulary": {"a": "b"}}, "has the number 'b'"),
+        ({"vocabulary": {"a": -1}}, "has the id -1"),
+        ({"vocabulary": {"a": "b"}}, "has the id 'b'"),
         ({"vocabulary": [["a", 0.5], 7]}, "not that of a tokenizer"),
         ({"vocabulary": 7}, "not that of a tokenizer"),
         ({"model": {"vocab": [["a", 0.5]], "unk_id": 9}}, "not that of a tokenizer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from embedsearch._errors import MissingExtraError, SourceFormatError
 from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.parquet import check_row_groups
 from embedsearch.vectors.formats.saving import save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -119,3 +121,74 @@ def test_a_missing_extra_names_its_command(
     with pytest.raises(MissingExtraError, match=command):
         save_vectors(odd_vectors, tmp_path / "b.parquet")
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def written(path: Path, rows: int = 3, **options: Any) -> Path:
+    words = [f"w{row}" for row in range(rows)]
+    vectors = np.arange(rows * 4, dtype=np.float32).reshape(rows, 4).tolist()
+    pq.write_table(pa.table({"word": words, "vector": vectors}), path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"compression": "zstd"},
+        {"compression": "none", "use_dictionary": False},
+        {"data_page_version": "2.0"},
+        {"row_group_size": 7, "data_page_size": 64},
+        {"write_page_checksum": True},
+    ],
+)
+def test_sound_files_of_every_kind_pass(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = written(tmp_path / "a.parquet", 500, **options)
+    assert len(load_vectors(path)) == 500
+
+
+def test_a_row_group_that_claims_more_than_the_file_could_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    zeros = np.zeros((2_000, 500), np.float32).tolist()
+    words = [str(row) for row in range(len(zeros))]
+    options = {"compression": "zstd", "use_dictionary": False}
+    pq.write_table(pa.table({"word": words, "vector": zeros}), path, **options)
+    metadata = pq.read_metadata(path)
+    assert metadata.row_group(0).total_byte_size > 100 * path.stat().st_size
+    check_row_groups(path, metadata)
+    with pytest.raises(SourceFormatError, match=r"damaged: row group 0 claims 8,\d\d\d,\d+ bytes"):
+        check_row_groups(path, metadata, always_fine=1 << 20)
+
+
+TRY = """
+import sys
+from pathlib import Path
+from embedsearch._errors import SourceFormatError
+from embedsearch.vectors.formats.loading import load_vectors
+
+path, start, stop = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+content = path.read_bytes()
+for place in range(start, stop):
+    for value in (0, 0x7F, 0x80, 0xFF, 0x1C, 0x19):
+        print(place, value, flush=True)
+        path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+        try:
+            load_vectors(path, "parquet", encoding_errors="replace")
+        except SourceFormatError:
+            continue
+"""
+
+
+@pytest.mark.parametrize("part", ["page header", "footer"])
+def test_every_changed_byte_is_survived(part: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", compression="none", use_dictionary=False)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
+    bounds = {
+        "page header": (start, start + 40),
+        "footer": (len(content) - 8 - length, len(content) - 4),
+    }
+    # In a process of its own, which damage must not end.
+    command = [sys.executable, "-c", TRY, path, *map(str, bounds[part])]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, (run.stdout[-20:], run.stderr[-300:])

@@ -24,10 +24,10 @@ from hypothesis import given, settings, strategies as st
 from embedsearch._errors import EmbedSearchError, SourceFormatError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.vectors.formats.base import LoadOptions, Rest
-from embedsearch.vectors.formats.fasttext_binary import FORMAT
-from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.fasttext import FORMAT, word_slices
+from embedsearch.vectors.formats.loading import load_vectors, read_into
 from embedsearch.vectors.formats.registry import detect
-from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.subwords import Subwords, composed
 from embedsearch.vectors.word_vectors import WordVectors
 
 MAGIC = 793712314
@@ -50,13 +50,9 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def read(path: Path, **options: Any) -> tuple[WordVectors, Rest]:
-    """Read all blocks."""
-    reading = FORMAT.read(path, LoadOptions(**options))
-    blocks = list(reading.blocks)
-    words = [word for block in blocks for word in block.words]
-    vectors = np.concatenate([block.vectors for block in blocks])
-    assert vectors.shape[1] == reading.vector_size
-    return WordVectors(vectors, words, reading.rest.counts, reading.rest.subwords), reading.rest
+    with TemporaryDirectory() as folder:
+        read = read_into(Path(folder), path, "fasttext", LoadOptions(**options))
+    return WordVectors(read.vectors, read.words, read.rest.counts, read.rest.subwords), read.rest
 
 
 def write(path: Path, vectors: WordVectors, inputs: Any = None) -> None:
@@ -155,7 +151,7 @@ def test_what_is_written_is_what_is_packed_by_hand(tmp_path: Path) -> None:
 def test_labels_are_left_out(tmp_path: Path) -> None:
     entries = [*ENTRIES, (b"__label__a", 1, 1)]
     reading = FORMAT.read(hand_made(tmp_path, by_hand(entries, ROWS)), LoadOptions())
-    assert [block.words for block in reading.blocks] == [["cat", "</s>"]]
+    assert [block.words for block in reading.blocks] == [[b"cat", b"</s>"]]
     assert reading.rest.notes == ["1 words that it took for labels have no vectors"]
 
 
@@ -169,14 +165,25 @@ def test_a_classifier_of_version_11_has_no_ngrams(tmp_path: Path) -> None:
     assert newer.subwords is not None
 
 
-def test_words_of_several_blocks_keep_their_vectors(
-    model_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, _ = read(model_file)
-    monkeypatch.setattr("embedsearch.vectors.formats.fasttext_binary._BLOCK_BYTES", 9)
-    assert len(list(FORMAT.read(model_file, LoadOptions()).blocks)) > 2
-    pieces, _ = read(model_file)
-    np.testing.assert_array_equal(pieces.vectors, whole.vectors)
+def test_words_come_in_blocks_of_few_bytes() -> None:
+    words = [b"aaaa", b"bbbb", b"c", b"d" * 30, b"e"]
+    assert [words[part] for part in word_slices(words, most_bytes=9)] == [
+        words[:3],
+        [words[3]],
+        [words[4]],
+    ]
+    many = [b"word"] * 5000
+    assert [len(many[part]) for part in word_slices(many)] == [2048, 2048, 904]
+
+
+def test_words_of_several_blocks_keep_their_vectors(tmp_path: Path) -> None:
+    words = [f"w{row:040}" for row in range(5000)]
+    subwords = Subwords(3, 3, 2, np.arange(2), np.array([[10, 0], [0, 100]], np.float32))
+    inputs = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    expected = composed(inputs, [word.encode() for word in words], subwords)
+    write(tmp_path / "a.bin", WordVectors(expected, words, None, subwords), inputs)
+    assert len(list(FORMAT.read(tmp_path / "a.bin", LoadOptions()).blocks)) > 2
+    np.testing.assert_array_equal(read(tmp_path / "a.bin")[0].vectors, expected)
 
 
 def test_a_limit_keeps_the_first_words_and_all_ngrams(model_file: Path) -> None:
@@ -204,7 +211,7 @@ def test_words_that_are_not_utf8_are_refused_replaced_or_skipped(tmp_path: Path)
     np.testing.assert_array_equal(rest.inputs, ROWS[1:2])
     assert rest.counts is not None
     assert rest.counts.tolist() == [3]
-    assert rest.notes == ["1 words are not UTF-8 and were left out"]
+    assert rest.notes == ["1 word left out: not UTF-8"]
 
 
 def test_a_round_trip_is_exact(model_file: Path, tmp_path: Path) -> None:
@@ -305,8 +312,8 @@ def test_a_bucket_that_the_format_has_no_room_for_is_refused(tmp_path: Path) -> 
         (by_hand(ENTRIES, [[np.nan, 1], *ROWS[1:]]), "'cat' holds NaN"),
         (by_hand(ENTRIES, [[np.inf, 1], *ROWS[1:]]), "'cat' holds NaN, infinity"),
         (by_hand(ENTRIES, [*ROWS[:3], [np.inf, 1]]), "n-gram 1 holds NaN or infinity"),
-        (by_hand(ENTRIES, ROWS) + b"x", "1 bytes stand behind"),
-        (b"2 3\na 1 2 3\n", "mark"),
+        (by_hand(ENTRIES, ROWS) + b"x", "1 bytes follow its end"),
+        (b"2 3\na 1 2 3\n", "magic number"),
         (b"", "is empty"),
     ],
 )

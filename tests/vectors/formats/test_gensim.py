@@ -13,8 +13,8 @@ from gensim.models.phrases import Phrases
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.base import LoadOptions
-from embedsearch.vectors.formats.gensim_file import FORMAT
-from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.gensim import FORMAT
+from embedsearch.vectors.formats.loading import load_vectors, read_into
 from embedsearch.vectors.formats.registry import detect
 
 SENTENCES = [["king", "queen", "kingdom"], ["man", "woman", "king"]] * 10
@@ -89,13 +89,13 @@ def test_a_trusted_file_is_read_whole(tmp_path: Path, make: Any, options: dict[s
 
 
 def test_the_user_is_told_that_code_was_run(tmp_path: Path) -> None:
-    reading = FORMAT.read(saved(tmp_path, fasttext()), LoadOptions(allow_pickle=True, limit=2))
-    blocks = list(reading.blocks)
-    assert [len(block.words) for block in blocks] == [2]
-    assert "code in the file was run" in reading.rest.notes[0]
-    assert reading.rest.inputs is not None
-    assert reading.rest.counts is not None
-    assert len(reading.rest.inputs) == len(reading.rest.counts) == 2
+    options = LoadOptions(allow_pickle=True, limit=2)
+    read = read_into(tmp_path, saved(tmp_path, fasttext()), options=options)
+    assert len(read.words) == 2
+    assert "code in the file was run" in read.rest.notes[0]
+    assert read.rest.inputs is not None
+    assert read.rest.counts is not None
+    assert len(read.rest.inputs) == len(read.rest.counts) == 2
 
 
 def test_models_of_documents_give_their_words(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_models_of_documents_give_their_words(tmp_path: Path) -> None:
 def test_a_file_without_its_arrays_names_what_is_missing(tmp_path: Path) -> None:
     path = saved(tmp_path, word2vec(), sep_limit=1)
     (tmp_path / "model.kv.syn1neg.npy").unlink()
-    with pytest.raises(SourceFormatError, match=r"syn1neg\.npy belongs beside it"):
+    with pytest.raises(SourceFormatError, match=r"syn1neg\.npy belongs next to it"):
         load_vectors(path, allow_pickle=True)
 
 

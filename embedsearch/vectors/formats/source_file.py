@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = 2**16
-"""Bytes that formats are told by."""
-
-LONGEST_VECTOR = 2**20
-"""Dimensions that a vector may have; what claims more is taken for damage."""
+"""Bytes by which formats are recognised."""
 
 
-class Plain(NamedTuple):
+class PlainBytes(NamedTuple):
     """The bytes of a file, without compression.
 
     Attributes:
@@ -39,7 +36,7 @@ class Plain(NamedTuple):
 
 
 def check_file(path: Path) -> None:
-    """Make sure that there is something to read.
+    """Refuse what is no file on a disk, and an empty one.
 
     Raises:
         SourceNotFoundError: There is nothing at this path.
@@ -50,13 +47,13 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise SourceFormatError(path, "is a folder; name the file with the vectors")
     if not path.is_file():
-        raise SourceFormatError(path, "is not a file on a disk; save what it gives, and read that")
+        raise SourceFormatError(path, "is not a file on a disk; save its output, and read that")
     if path.stat().st_size == 0:
         raise SourceFormatError(path, "is empty")
 
 
 @contextmanager
-def open_plain(path: Path) -> Iterator[Plain]:
+def open_plain(path: Path) -> Iterator[PlainBytes]:
     """Open a file; gzip, bzip2, xz and zstd are undone as it is read.
 
     Raises:
@@ -69,9 +66,9 @@ def open_plain(path: Path) -> Iterator[Plain]:
         with path.open("rb") as raw:
             kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
             if kind:
-                yield Plain(decompressed(kind, raw, str(path)), None)
+                yield PlainBytes(decompressed(kind, raw, str(path)), None)
             else:
-                yield Plain(raw, path.stat().st_size)
+                yield PlainBytes(raw, path.stat().st_size)
 
 
 @contextmanager
@@ -86,11 +83,7 @@ def reading_errors(path: Path) -> Iterator[None]:
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file, without compression; none for a folder.
-
-    Raises:
-        SourceError: See `open_plain`.
-    """
+    """Return the first bytes of a file, without compression; none for a folder."""
     with reading_errors(path):
         if path.is_dir():
             return b""
@@ -99,7 +92,7 @@ def head_of(path: Path) -> bytes:
 
 
 def is_compressed(path: Path) -> bool:
-    """Tell whether a file is compressed, by its first bytes; what is no file is not."""
+    """Whether a file is compressed, by its first bytes; what is no file is not."""
     with reading_errors(path):
         if not path.is_file() or path.stat().st_size == 0:
             return False

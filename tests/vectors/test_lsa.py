@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 
 from embedsearch._types import FloatMatrix
-from embedsearch.vectors.latent import LSA, WORDS, LinearEncoder, fit_lsa, fit_words, unit
+from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.lsa import LSA, WORDS, LinearEncoder, fit_lsa, fit_words
 from embedsearch.vectors.sparse import TermStatistics, unit_sparse
 
 N, SIZE, D = 120, 60, 12
@@ -41,7 +42,7 @@ def test_lsa_is_that_of_scikit_learn(counts: Any, statistics: TermStatistics) ->
     encoder = fit_lsa(counts, statistics, (4,))[0]
     weights = unit_sparse(statistics.bm25(counts))
     theirs = TruncatedSVD(4, algorithm="arpack", random_state=0).fit_transform(weights)
-    theirs = unit(theirs.astype(np.float32))
+    theirs = unit_rows(theirs.astype(np.float32))
     ours = encoder.documents(counts, statistics)
     np.testing.assert_allclose(ours @ ours.T, theirs @ theirs.T, atol=0.01)
 
@@ -76,9 +77,9 @@ def test_a_document_is_the_weighted_sum_of_its_term_vectors(
     units = term_vectors / np.linalg.norm(term_vectors, axis=1, keepdims=True)
     dense = counts.toarray()
     tf = np.where(dense > 0, 1 + np.log(np.maximum(dense, 1)), 0)
-    plain = unit((tf * statistics.idf) @ units)
+    plain = unit_rows((tf * statistics.idf) @ units)
     direction = np.linalg.svd(plain, full_matrices=False)[2][0]
-    expected = unit(plain - np.outer(plain @ direction, direction))
+    expected = unit_rows(plain - np.outer(plain @ direction, direction))
     np.testing.assert_allclose(encoder.documents(counts, statistics), expected, atol=1e-5)
     np.testing.assert_allclose(np.abs(encoder.removed @ direction), [1], atol=1e-5)
 
@@ -97,7 +98,7 @@ def test_a_query_is_the_weighted_sum_too(
 def test_documents_for_lsa_weigh_by_bm25(
     counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
 ) -> None:
-    expected = unit(statistics.bm25(counts).toarray() @ term_vectors)
+    expected = unit_rows(statistics.bm25(counts).toarray() @ term_vectors)
     found = LinearEncoder("lsa-12", term_vectors, LSA).documents(counts, statistics)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -157,9 +158,3 @@ def test_encoders_come_back(
     np.testing.assert_array_equal(
         back.documents(counts, statistics), encoder.documents(counts, statistics)
     )
-
-
-def test_rows_that_are_nothing_but_rounding_become_zeros() -> None:
-    X = np.array([[3, 4], [0, 0], [1e-6, 0]], np.float32)
-    np.testing.assert_allclose(unit(X), [[0.6, 0.8], [0, 0], [1, 0]], atol=1e-6)
-    np.testing.assert_allclose(unit(X, 1e-4), [[0.6, 0.8], [0, 0], [0, 0]], atol=1e-6)

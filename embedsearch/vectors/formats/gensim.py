@@ -1,4 +1,9 @@
-"""Word vectors of gensim as ours and ours as gensim's, in memory; exact both ways in float32."""
+"""gensim's word vectors: in memory as ours and ours as gensim's, and the files of its `save`.
+
+Both ways are exact in float32. The files are pickles, which run code when they are opened: they
+are refused unless the user says that the file can be trusted. Big arrays of such a file are next to
+it, in `.npy` files whose names begin with its own.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._errors import ParameterError, VectorError
+from embedsearch._errors import InputError, ParameterError, SourceFormatError, VectorError
 from embedsearch.vectors.arrays import as_matrix
-from embedsearch.vectors.formats.fasttext_ngrams import in_use, own_rows
-from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat, matrix_blocks
+from embedsearch.vectors.formats.source_file import check_file, reading_errors
+from embedsearch.vectors.subwords import Subwords, in_use, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from embedsearch._types import FloatMatrix, IntVector
+    from pathlib import Path
 
+    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch.vectors.formats.base import LoadOptions
+
+
+# The first two bytes of a pickle: its mark, and the number of its protocol.
+_MARK, _PROTOCOLS = 0x80, range(2, 6)
+_REFUSED = (
+    "is a pickle, as gensim's save() writes it, and opening one runs whatever code is in it. "
+    "Where it was made, write it with save_word2vec_format() or, with n-grams, "
+    "save_facebook_model(), and read that; or, if you trust whoever made this very file, "
+    "allow it with allow_pickle"
+)
+_RAN = "code in the file was run, as allow_pickle said; save the vectors in a format without code"
 _BLOCK = 4096
 
 
@@ -27,7 +46,7 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
             it only the rows that a word of the vocabulary has: no other was trained.
 
     Returns:
-        The word vectors; and the words' own rows `(V, d)` where they are composed of n-grams.
+        The word vectors; and the words' own rows `(V, d)` if they are composed with n-grams.
 
     Raises:
         ParameterError: It is something else.
@@ -57,7 +76,7 @@ def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
         inputs: `(V, d)` the words' own rows; without them they are found from the vectors.
 
     Raises:
-        VectorError: A word that has no UTF-8, where there are n-grams.
+        VectorError: A word that has no UTF-8, if there are n-grams.
     """
     from gensim.models import KeyedVectors
 
@@ -99,7 +118,7 @@ def whole_table(subwords: Subwords) -> FloatMatrix:
 
 
 def copied(X: Any, name: str) -> FloatMatrix:
-    """Check a matrix of gensim's, and copy it, as training changes it in place."""
+    """Check and copy a matrix of gensim's, which training changes in place."""
     matrix = as_matrix(X, name)
     return matrix.copy() if np.may_share_memory(matrix, X) else matrix
 
@@ -146,3 +165,53 @@ def _encoded(word: str) -> bytes:
         return word.encode()
     except UnicodeEncodeError as error:
         raise VectorError(f"the word {word!r} is not UTF-8 text; leave it out") from error
+
+
+def _read(path: Path, options: LoadOptions) -> Reading:
+    """Load a Word2Vec, FastText or KeyedVectors that gensim saved."""
+    with reading_errors(path):
+        check_file(path)
+        with path.open("rb") as file:
+            if not _recognises(path, file.read(2)):
+                raise SourceFormatError(path, "is not a file of gensim's save(): no pickle")
+    if not options.allow_pickle:
+        raise SourceFormatError(path, _REFUSED)
+    try:
+        vectors, inputs = from_keyed(_unpickled(path))
+    except SourceFormatError:
+        raise
+    except InputError as error:
+        raise SourceFormatError(path, f"holds no word vectors that can be used: {error}") from error
+    if not len(vectors):
+        raise SourceFormatError(path, "holds no words")
+    # Half a character stays in the bytes, and is reported as other words that are not UTF-8.
+    words = [word.encode("utf-8", "surrogatepass") for word in vectors.index_to_key]
+    blocks = matrix_blocks(words, vectors.vectors, options.limit)
+    rest = Rest(vectors.counts, vectors.subwords, inputs, [_RAN])
+    return Reading(vectors.vector_size, len(words), blocks, rest)
+
+
+def _recognises(_path: Path, head: bytes) -> bool:
+    return len(head) > 1 and head[0] == _MARK and head[1] in _PROTOCOLS
+
+
+def _unpickled(path: Path) -> Any:
+    from gensim.utils import SaveLoad
+
+    try:
+        return SaveLoad.load(str(path))
+    except FileNotFoundError as error:
+        reason = f"its arrays are missing; {error.filename} belongs next to it"
+        raise SourceFormatError(path, reason) from error
+    except Exception as error:  # code of any kind was run, which may raise anything
+        reason = f"cannot be loaded by gensim ({type(error).__name__}: {error})"
+        raise SourceFormatError(path, reason) from error
+
+
+FORMAT = VectorFormat(
+    "gensim",
+    "gensim save()",
+    (".kv", ".wordvectors"),
+    _read,
+    recognises=_recognises,
+)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.sparse import (
     TermStatistics,
     log_counts,
     scaled_columns,
     unit_sparse,
 )
-from embedsearch.vectors.svd import gram, right_singular_vectors
+from embedsearch.vectors.svd import SparseOperator, gram, truncated_svd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector
 
 LSA, WORDS = "lsa", "words"
+# The direction that fewer documents have in common is what they are about.
 _FEWEST_DOCUMENTS = 10
-# What is left of a vector of length 1 that is all in a direction that is removed.
+# Rounding leaves so much of a vector of length 1 that lies in a direction that is removed.
 _ROUNDING = 1e-4
-_NOTHING = 1e-9
+# Sums that are not longer are zeros but for rounding.
+_SHORTEST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,7 @@ class LinearEncoder:
         weights = self.document_weights(counts, statistics)
         if counts.nnz > len(self.projection):
             return self._finish(weights @ self.projection)
-        # Of few documents only the rows of their own terms are read, as for queries.
+        # For few documents only the rows of their own terms are read, as for queries.
         terms, places = np.unique(weights.indices, return_inverse=True)
         weights = weights.__class__(
             (weights.data, places.ravel(), weights.indptr), shape=(counts.shape[0], len(terms))
@@ -84,29 +87,29 @@ class LinearEncoder:
         return scaled_columns(log_counts(counts), statistics.idf)
 
     def cleared(self, vectors: FloatMatrix) -> FloatMatrix:
-        """Take the directions that are removed out of vectors `(n, d)`."""
+        """Remove the directions `removed` from vectors `(n, d)`."""
         if not len(self.removed):
             return vectors
         left: FloatMatrix = vectors - (vectors @ self.removed.T) @ self.removed
         return left
 
     def scales(self, sums: FloatMatrix) -> FloatVector:
-        """Return by what the cleared sums `(n, d)` of term vectors are multiplied to be a text's.
+        """Return the factor from each cleared sum of term vectors `(n, d)` to a text's: `(n,)`.
 
-        `(n,)`; 0 where nothing is left of one.
+        It is 0 if nothing is left of a sum.
         """
         lengths = np.linalg.norm(sums, axis=1)
         left = np.linalg.norm(self.cleared(sums), axis=1)
         least = _ROUNDING * lengths if len(self.removed) else 0.0
-        known = (lengths > _NOTHING) & (left > least)
+        known = (lengths > _SHORTEST) & (left > least)
         scales: FloatVector = np.divide(1, left, out=np.zeros_like(left), where=known)
         return scales
 
     def _finish(self, sums: FloatMatrix) -> FloatMatrix:
-        vectors = unit(sums)
+        vectors = unit_rows(sums, least=_SHORTEST)
         if not len(self.removed):
             return vectors
-        return unit(self.cleared(vectors), _ROUNDING)
+        return unit_rows(self.cleared(vectors), least=_ROUNDING)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the arrays for a file."""
@@ -116,7 +119,7 @@ class LinearEncoder:
     def from_tensors(
         cls, name: str, kind: str, tensors: Mapping[str, NDArray[Any]]
     ) -> LinearEncoder:
-        """Restore what `to_tensors` gave."""
+        """Restore an encoder from a file."""
         return cls(name, tensors["projection"], kind, tensors["removed"])
 
 
@@ -126,7 +129,7 @@ def fit_lsa(
     """Learn latent semantic analysis at several ranks, from one decomposition.
 
     Deerwester et al. 1990, "Indexing by Latent Semantic Analysis", on BM25 weights in rows of
-    length 1. Ranks that the collection is too small for are left out, but for the lowest, which
+    length 1. Ranks that the collection is too small for are left out, except the lowest, which
     then has fewer dimensions.
 
     Args:
@@ -136,8 +139,9 @@ def fit_lsa(
         seed: Of the decomposition.
     """
     weights = unit_sparse(statistics.bm25(counts))
-    _, vectors = right_singular_vectors(weights, ranks[-1], seed)
+    vectors = truncated_svd(SparseOperator(weights), ranks[-1], seed).right
     found = vectors.shape[1]
+    # Lower ranks are the first columns of the highest.
     encoders = list[LinearEncoder]()
     for rank in ranks:
         if rank <= found or not encoders:
@@ -152,32 +156,25 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
     A term without a vector gets the mean of the documents that hold it, as rare words matter
     most in queries (after Khodak et al. 2018, "A La Carte Embedding", without their transform).
     The first singular direction of all documents is removed (Arora, Liang and Ma 2017), unless
-    there are fewer than ten, where it would be what they say.
+    there are fewer than ten.
 
     Args:
         counts: `(n, V)` of the documents to learn from; n may be 0.
         statistics: Of all documents.
-        term_vectors: `(V, d)`; zeros where there is none.
+        term_vectors: `(V, d)`; zeros for a term without one.
     """
-    vectors = unit(term_vectors)
+    vectors = unit_rows(term_vectors)
     missing = ~vectors.any(axis=1)
     if missing.any() and not missing.all() and counts.nnz:
+        # What all documents share would make all rare words alike.
         plain = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
-        common = unit(plain.mean(axis=0, keepdims=True))
+        common = unit_rows(plain.mean(axis=0, keepdims=True))
         plain -= (plain @ common.T) @ common
         present = counts.copy()
         present.data = np.ones_like(counts.data)
-        vectors[missing] = unit(np.asarray(present.T.tocsr()[np.flatnonzero(missing)] @ plain))
+        vectors[missing] = unit_rows(present.T.tocsr()[np.flatnonzero(missing)] @ plain)
     encoder = LinearEncoder(WORDS, vectors, WORDS)
     if counts.shape[0] < _FEWEST_DOCUMENTS:
         return encoder
     _, directions = np.linalg.eigh(gram(encoder.documents(counts, statistics)))
     return replace(encoder, removed=np.ascontiguousarray(directions[:, -1:].T, np.float32))
-
-
-def unit(X: FloatMatrix, least: float = _NOTHING) -> FloatMatrix:
-    """Scale rows to length 1; those that are not longer than `least` become zeros."""
-    X = np.asarray(X, np.float32)
-    norms = np.linalg.norm(X, axis=1, keepdims=True)
-    scaled: FloatMatrix = np.divide(X, norms, out=np.zeros_like(X), where=norms > least)
-    return scaled

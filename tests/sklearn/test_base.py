@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from embedsearch._errors import CorpusTooSmallError, InputError, ParameterError
 from embedsearch.sklearn import DocumentEncoder
-from embedsearch.sklearn._inputs import as_texts, as_words
+from embedsearch.sklearn._base import as_texts, as_words
 
 TEXTS = ["one", "two three"]
 

@@ -1,0 +1,275 @@
+"""Encoders of texts: their protocol, checks of what they return, and how they are found by name.
+
+A package offers an encoder by an entry point of the group `embedsearch.encoders`, whose name is
+what users choose and whose object returns an `Encoder`. It is called without arguments for the
+specification `NAME`, and with one string for `NAME:ARGUMENT`. Only what is installed under this
+group is ever imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from embedsearch._checks import COUNT, check
+from embedsearch._errors import EmbedSearchError, ParameterError, VectorError
+from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from importlib.metadata import EntryPoint
+
+    from embedsearch._types import FloatMatrix
+
+GROUP = "embedsearch.encoders"
+BATCH_SIZE = 256
+# Not declared as entry points: they are found without an installation, too.
+_ADAPTERS = {
+    "model2vec": "Model2VecEncoder",
+    "sentence-transformers": "SentenceTransformersEncoder",
+}
+# What clients of APIs and of models raise when they cannot answer.
+_FAILURES = (OSError, RuntimeError, ValueError, TypeError, LookupError)
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors; a query and a text that answers it get vectors near each other.
+
+    Many models treat the two sides differently; one that does not gives both methods the same
+    body. `CheckedEncoder` checks, converts and scales what they return, so lists of numbers will
+    do.
+
+    An encoder may have an attribute `batch_size`, the most texts that it takes at once, such as
+    the limit of an API; without it that is 256.
+
+    A class of the user's own, here for a service that answers over HTTP:
+
+    ```python
+    class HouseEncoder:
+        batch_size = 96
+
+        def __init__(self, address="http://127.0.0.1:8080"):
+            self.address = address
+
+        def encode_documents(self, texts):
+            return self.ask("passage", texts)
+
+        def encode_queries(self, texts):
+            return self.ask("query", texts)
+
+        def ask(self, kind, texts):
+            body = json.dumps({"kind": kind, "texts": texts}).encode()
+            with urlopen(Request(self.address, body)) as answer:
+                return json.load(answer)["vectors"]
+    ```
+
+    A package that offers it by name has this in its `setup.cfg`:
+
+    ```
+    [options.entry_points]
+    embedsearch.encoders =
+        house = my_package:HouseEncoder
+    ```
+
+    It is then chosen as `house`, or as `house:http://10.0.0.5:8080`: what follows the first
+    colon is given to the class.
+    """
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts that are searched: (n, d), a row for each, always the same d."""
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts that are searched for: (n, d), of the same d as documents."""
+
+
+class CheckedEncoder:
+    """Gives texts to an encoder in batches; checks what comes back and scales it to length 1.
+
+    It is an `Encoder` itself.
+
+    Args:
+        encoder: The encoder.
+        name: What errors call it.
+        batch_size: The most texts given to it at once; None takes its own `batch_size`, or 256.
+        vector_size: The dimensions that it must have; None takes those that it has.
+
+    Raises:
+        ParameterError: It lacks a method, or the batch size is no whole number of 1 or more.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        name: str,
+        batch_size: int | None = None,
+        vector_size: int | None = None,
+    ) -> None:
+        for method in ("encode_documents", "encode_queries"):
+            if not callable(getattr(encoder, method, None)):
+                raise ParameterError("encoder", f"one with {method}(texts)", name)
+        if batch_size is None:
+            batch_size = getattr(encoder, "batch_size", BATCH_SIZE)
+        check("batch_size", batch_size, COUNT)
+        self.encoder, self.name, self.batch_size = encoder, name, int(batch_size)
+        self._vector_size = vector_size
+
+    def __repr__(self) -> str:
+        return f"CheckedEncoder({self.name!r})"
+
+    @property
+    def vector_size(self) -> int:
+        """The number of dimensions, d; one word is encoded to find it out, unless it is known."""
+        # APIs have no other way to say it.
+        if self._vector_size is None:
+            self.encode_documents(["word"])
+        return self._vector_size or 0
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts that are searched.
+
+        Args:
+            texts: n of them.
+
+        Returns:
+            (n, d) float32, each row of length 1, or zeros where the encoder returned zeros.
+
+        Raises:
+            VectorError: The encoder failed, or returned another number of vectors, other
+                dimensions than before, or no finite numbers; the message names it.
+            ParameterError: `texts` is one text, or holds something else.
+        """
+        return self._encode(self.encoder.encode_documents, texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts that are searched for, as `encode_documents` does."""
+        return self._encode(self.encoder.encode_queries, texts)
+
+    def _encode(self, encode: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> FloatMatrix:
+        checked = _as_texts(texts)
+        if not checked:
+            return np.zeros((0, self.vector_size), np.float32)
+        starts = range(0, len(checked), self.batch_size)
+        return np.concatenate([self._batch(encode, checked, start) for start in starts])
+
+    def _batch(
+        self, encode: Callable[[Sequence[str]], Any], texts: list[str], start: int
+    ) -> FloatMatrix:
+        batch = texts[start : start + self.batch_size]
+        try:
+            returned = encode(batch)
+        except EmbedSearchError:
+            raise
+        except _FAILURES as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise VectorError(f"the encoder {self.name!r} failed ({reason})") from error
+        what = f"what the encoder {self.name!r} returned for the texts from {start} on"
+        matrix, norms = as_measured_matrix(returned, what, self._vector_size)
+        if len(matrix) != len(batch):
+            raise VectorError(
+                f"the encoder {self.name!r} returned {len(matrix)} vectors for {len(batch)} texts"
+            )
+        self._vector_size = matrix.shape[1]
+        return unit_rows(matrix, norms)
+
+
+class PlaceholderEncoder:
+    """Stands in for an encoder that cannot be loaded: documents get zeros, a query raises.
+
+    What needs no encoder still works: questions about words, and lexical search.
+
+    Args:
+        vector_size: The dimensions of the encoder that is missing.
+        error: What a query raises.
+    """
+
+    def __init__(self, vector_size: int, error: EmbedSearchError) -> None:
+        self.vector_size, self.error = vector_size, error
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return zeros, (n, d)."""
+        return np.zeros((len(texts), self.vector_size), np.float32)
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:  # noqa: ARG002 - a protocol
+        """Raise the error."""
+        raise self.error
+
+
+def missing_encoders(encoders: Iterable[CheckedEncoder]) -> list[str]:
+    """Return the names of the encoders that could not be loaded."""
+    return [checked.name for checked in encoders if isinstance(checked.encoder, PlaceholderEncoder)]
+
+
+def check_available(encoders: Iterable[CheckedEncoder]) -> None:
+    """Raise the error of the first encoder that could not be loaded."""
+    for checked in encoders:
+        if isinstance(checked.encoder, PlaceholderEncoder):
+            raise checked.encoder.error
+
+
+def encoder_names() -> tuple[str, ...]:
+    """Return the names of our encoders and of what installed packages offer, sorted."""
+    return tuple(sorted({point.name for point in _entry_points()}))
+
+
+def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
+    """Make the encoder that `spec` names; its errors will call it `spec`.
+
+    Args:
+        spec: `NAME` or `NAME:ARGUMENT`, such as `sentence-transformers:models/minilm`.
+        vector_size: The dimensions that it must have; None takes those that it has.
+
+    Raises:
+        ParameterError: No such encoder is installed, it cannot be loaded, or it is none.
+        MissingExtraError: It is one of our adapters, and what it adapts is not installed.
+    """
+    name, colon, argument = spec.partition(":")
+    point = next((point for point in _entry_points() if point.name == name), None)
+    if point is None:
+        allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
+        raise ParameterError("encoder", allowed, spec)
+    encoder = _instantiate(point, spec, [argument] if colon else [])
+    try:
+        return CheckedEncoder(encoder, spec, vector_size=vector_size)
+    except ParameterError as error:
+        allowed = f"a plug-in with {error.name}: {error.allowed} ({point.value})"
+        raise ParameterError("encoder", allowed, spec) from error
+
+
+def _entry_points() -> Iterator[EntryPoint]:
+    # Whoever has no encoder of this kind does not pay for the import.
+    from importlib.metadata import EntryPoint, entry_points
+
+    adapters = f"{__name__.rpartition('.')[0]}.encoder_adapters"
+    yield from (EntryPoint(name, f"{adapters}:{cls}", GROUP) for name, cls in _ADAPTERS.items())
+    yield from entry_points(group=GROUP)
+
+
+def _instantiate(point: EntryPoint, spec: str, arguments: list[str]) -> Any:
+    try:
+        factory = point.load()
+    except (ImportError, AttributeError) as error:
+        allowed = f"one that can be loaded ({point.value}: {error})"
+        raise ParameterError("encoder", allowed, spec) from error
+    try:
+        return factory(*arguments)
+    except EmbedSearchError:
+        raise
+    except TypeError as error:
+        usage = point.name if arguments else f"{point.name}:ARGUMENT"
+        allowed = f"one that accepts these arguments; perhaps it is written {usage} ({error})"
+        raise ParameterError("encoder", allowed, spec) from error
+    except _FAILURES as error:
+        allowed = f"one that can be started ({point.value}: {type(error).__name__}: {error})"
+        raise ParameterError("encoder", allowed, spec) from error
+
+
+def _as_texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise ParameterError("texts", "a list of texts, not one text", texts)
+    checked = list(texts)
+    for text in checked:
+        if not isinstance(text, str):
+            raise ParameterError("every text", "a str", text)
+    return checked

@@ -1,1 +1,0 @@
-"""Encoders of texts that come from elsewhere: adapters, and those of other packages."""

@@ -1,0 +1,62 @@
+"""Arrays of vectors: what is taken as one, and what is refused; rows at length 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gensim.matutils import unitvec
+
+from embedsearch._errors import VectorError
+from embedsearch.vectors.arrays import as_matrix, as_measured_matrix, row_norms, unit_rows
+
+
+def test_a_matrix_that_fits_is_not_copied() -> None:
+    X = np.arange(6, dtype=np.float32).reshape(3, 2)
+    assert as_matrix(X) is X
+    matrix, norms = as_measured_matrix(X.tolist())
+    assert (matrix.dtype, matrix.tolist()) == (np.float32, X.tolist())
+    np.testing.assert_allclose(norms, np.linalg.norm(X, axis=1))
+    assert as_matrix([1, 2]).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("X", "reason"),
+    [
+        ([["a"]], "Q must hold real numbers"),
+        ([[1, 2], [3]], "Q must be an array of numbers"),
+        ([[1j]], "Q must hold real numbers"),
+        ([[[1]]], "Q must have the shape"),
+        (np.empty((2, 0)), "Q must have the shape"),
+        ([[1, 2, 3]], "Q must have 2 dimensions, got 3"),
+        ([[1, 2], [np.nan, 1]], "row 1 of Q holds NaN"),
+        ([[1, 2], [1e39, 1]], "row 1 of Q holds NaN, infinity or a value beyond float32"),
+    ],
+)
+def test_other_arrays_are_refused(X: Any, reason: str) -> None:
+    with pytest.raises(VectorError, match=reason):
+        as_matrix(X, "Q", dimension=2)
+
+
+def test_unit_rows_are_those_of_gensim_and_zeros_stay() -> None:
+    X = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
+    X[3] = 0
+    unit = unit_rows(X)
+    for row, vector in enumerate(X):
+        np.testing.assert_allclose(unit[row], unitvec(vector) if row != 3 else vector, rtol=1e-5)
+    np.testing.assert_array_equal(unit, unit_rows(X, row_norms(X)))
+    assert unit.dtype == np.float32
+    np.testing.assert_array_equal(unit_rows(X[5]), unit[5])
+    assert not unit_rows(X[3]).any()
+
+
+def test_lengths_neither_overflow_nor_vanish() -> None:
+    X = np.array([[3e30, 4e30], [3e-30, 4e-30]], np.float32)
+    np.testing.assert_allclose(unit_rows(X), [[0.6, 0.8], [0.6, 0.8]], rtol=1e-6)
+
+
+def test_rows_that_are_nothing_but_rounding_become_zeros() -> None:
+    X = np.array([[3, 4], [0, 0], [1e-6, 0]], np.float32)
+    np.testing.assert_allclose(unit_rows(X), [[0.6, 0.8], [0, 0], [1, 0]], atol=1e-6)
+    np.testing.assert_array_equal(unit_rows(X, least=1e-4), unit_rows(np.where(X > 1e-5, X, 0)))
