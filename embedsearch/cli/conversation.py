@@ -12,7 +12,8 @@ from embedsearch._errors import QueryError
 from embedsearch.cli import queries
 from embedsearch.cli.inspection import facts_of
 from embedsearch.cli.output import show, tell
-from embedsearch.workspace.choices import SEARCH_MODES, check_mode
+from embedsearch.workspace import SEARCH_MODES
+from embedsearch.workspace.choices import check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
-"""Compiled loops of `embedsearch.search.set_join`: pairs of sets that have much in common.
+"""Compiled loops of `embedsearch.search.duplicates`: pairs of sets that have much in common.
 
-Sets are slices of one array, as in `embedsearch.search.shingles.Sets`, here of ranks: the rarest
+Sets are slices of one array, as in `embedsearch.search.duplicates.Sets`, here of ranks: the rarest
 member of all sets is 0. Rows are sets in the order of their sizes.
 """
 

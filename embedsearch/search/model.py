@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import VectorError
 from embedsearch.search.fusion import Fusion
-from embedsearch.search.space import LatentSpace, Spreads
+from embedsearch.search.latent_space import LatentSpace, Spreads
 from embedsearch.vectors.latent import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError
-from embedsearch.search.lookup import WordLookup
+from embedsearch.search.words import find_row
 from embedsearch.sklearn._base import VectorTransformer
 from embedsearch.sklearn._inputs import as_texts, as_words
 
@@ -152,8 +152,9 @@ class WordEncoder(VectorTransformer):
 
 
 def _known(words: Iterable[str | None], learned: Learned) -> dict[str | None, FloatVector]:
-    lookup = WordLookup(learned.vectors, learned.processor.normalize)
-    return {word: lookup.get_vector(word) for word in words if word in lookup and word is not None}
+    vectors, normalize = learned.vectors, learned.processor.normalize
+    rows = {word: find_row(word, vectors, normalize) for word in words if word is not None}
+    return {word: vectors.vectors[row] for word, row in rows.items() if row >= 0}
 
 
 def _refusal(unknown: list[str | None]) -> str:

@@ -78,11 +78,10 @@ class TermStatistics:
 
     def saturated(self, counts: Any) -> Any:
         """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
-        lengths = np.asarray(counts.sum(axis=1)).ravel()
-        norms = K1 * (1 - B + B * lengths / max(self.mean_length, 1e-9))
+        lengths = np.asarray(counts.sum(axis=1), np.float32).ravel()
+        norms = length_norms(lengths, self.mean_length)
         weights = counts.copy()
-        rows = np.repeat(norms.astype(np.float32), np.diff(counts.indptr))
-        weights.data = counts.data * np.float32(K1 + 1) / (counts.data + rows)
+        weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
         return weights
 
     def bm25(self, counts: Any) -> Any:
@@ -97,6 +96,16 @@ class TermStatistics:
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> TermStatistics:
         """Restore what `to_tensors` gave."""
         return cls(tensors["idf"], float(tensors["mean_length"][0]))
+
+
+def length_norms(lengths: Any, mean_length: float) -> Any:
+    """Return what BM25 adds to the counts in texts of these lengths: a number, or an array."""
+    return K1 * (1 - B + B * lengths / max(mean_length, 1e-9))
+
+
+def saturated(counts: Any, norms: Any) -> Any:
+    """Weigh counts, a number or an array, by BM25 without idf; `norms` are `length_norms`."""
+    return counts * (K1 + 1) / (counts + norms)
 
 
 def log_counts(counts: Any) -> Any:

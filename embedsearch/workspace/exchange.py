@@ -20,7 +20,7 @@ from embedsearch.workspace.publishing import clear_temporary, temporary_folder, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.options import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.indexing import IndexSettings
     from embedsearch.workspace.layout import Layout

@@ -13,7 +13,7 @@ from embedsearch.vectors.encoders.plugins import encoder_names, load_encoder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.options import SearchSettings
     from embedsearch.text.settings import TokenizerSettings
 
 

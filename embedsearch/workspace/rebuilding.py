@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
 from embedsearch._io import read_json
-from embedsearch.search.settings import SearchSettings
+from embedsearch.search.options import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index

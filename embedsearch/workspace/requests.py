@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError, ParameterError
-from embedsearch.search.settings import SearchSettings, changed_search
+from embedsearch.search.options import SearchSettings, changed_search
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.fitting import resolve_trainer

@@ -10,8 +10,7 @@ from embedsearch._errors import ParameterError, QueryError
 from embedsearch._types import Document, FloatVector, Hit, Hits, IntVector, Metric
 from embedsearch.index.base import VectorIndex, as_count
 from embedsearch.index.combining import combined
-from embedsearch.search.examples import check_apart, listed
-from embedsearch.search.related import UNLIKE
+from embedsearch.search.related import UNLIKE, as_examples, check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -205,7 +204,7 @@ def _hit(document: Document, score: float) -> Hit:
 
 def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:
     ids = []
-    for example, weight in listed(given, name):
+    for example, weight in as_examples(given, name):
         if not isinstance(example, str):
             raise ParameterError(f"each of {name}", "an id; `search` takes vectors", example)
         ids.append((example, weight))

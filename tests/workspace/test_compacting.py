@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch.index.lexical.files import read_committed
+from embedsearch.index.lexical.storage import read_committed
 
 
 @pytest.fixture
