@@ -177,7 +177,7 @@ def planted() -> Iterator[Planted]:
         spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
         weights = {block.name: 0.5 + i for i, block in enumerate(space.blocks)}
         fusion = Fusion(weights=weights, feedback=3)
-        model = SearchModel(lexical.analyzer, space, spreads, fusion)
+        model = SearchModel(lexical.analyzer, space, spreads, fusion, statistics.mean_length)
         yield Planted(documents, terms, counted, vectors, model, X, lexical.snapshot)
 
 

@@ -20,7 +20,7 @@ from embedsearch.index.lexical.storage import (
     mirrored,
     missing_files,
     prepare,
-    read_committed,
+    read_commit,
     read_state,
     reading_errors,
     unreadable_files,
@@ -90,7 +90,7 @@ class LexicalIndex:
             folder.mkdir(parents=True, exist_ok=True)
             index = load_tantivy().Index(make_schema(), path=str(folder))
             prepare(index)
-            state = State(analyzer, 0, read_committed(folder).opstamp)
+            state = State(analyzer, 0, read_commit(folder).opstamp)
             write_state(folder, state)
         return cls(folder, index, state, True, title_weight)
 
@@ -142,7 +142,7 @@ class LexicalIndex:
     @property
     def deleted(self) -> int:
         """How many deleted documents still take space and count in the statistics."""
-        return read_committed(self.folder).deleted
+        return read_commit(self.folder).deleted
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -180,7 +180,7 @@ class LexicalIndex:
                 writer.put(number, document)
                 task.advance(1)
         with writing_errors(self.folder):
-            self._state = State(self.analyzer, change, read_committed(self.folder).opstamp)
+            self._state = State(self.analyzer, change, read_commit(self.folder).opstamp)
             write_state(self.folder, self._state, self.most_checked)
         self.snapshot = self._last_commit()
 
@@ -236,7 +236,7 @@ class LexicalIndex:
 
 
 def _check_commit(folder: Path, state: State) -> None:
-    if read_committed(folder).opstamp < state.opstamp:
+    if read_commit(folder).opstamp < state.opstamp:
         reason = "the lexical index is older than its own state says; build it again"
         raise WorkspaceDamagedError(folder, reason)
     _refuse(folder, "missing", missing_files(folder))

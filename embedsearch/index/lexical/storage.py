@@ -201,7 +201,7 @@ def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) ->
         "change": state.change,
         "opstamp": state.opstamp,
         "analyzer": state.analyzer.to_json(),
-        "files": {name: entry(name) for name in (META, *read_committed(folder).files)},
+        "files": {name: entry(name) for name in (META, *read_commit(folder).files)},
     }
     write_whole(folder / STATE, json.dumps(with_checksum(values), ensure_ascii=False))
 
@@ -279,7 +279,7 @@ class Commit:
         ]
 
 
-def read_committed(folder: Path) -> Commit:
+def read_commit(folder: Path) -> Commit:
     """Read what the last commit is.
 
     Raises:
@@ -349,10 +349,10 @@ def mirrored(folder: Path) -> TemporaryDirectory[str]:
 def missing_files(folder: Path) -> list[str]:
     """Return the names of the files of the last commit that are missing, or were cut short."""
     while True:
-        committed = read_committed(folder)
+        committed = read_commit(folder)
         missing = [name for name in committed.files if not _ends_well(folder / name)]
         # A writer may have merged segments in between.
-        if not missing or read_committed(folder) == committed:
+        if not missing or read_commit(folder) == committed:
             return missing
 
 
@@ -405,7 +405,7 @@ def _damaged_parts(
     folder: Path, is_sound: Callable[[Path, dict[str, Any] | None], bool]
 ) -> Iterator[str]:
     listed = _table(_read_state(folder), folder)
-    for name in read_committed(folder).files:
+    for name in read_commit(folder).files:
         # What was committed since the state was written is not listed, and has its own checksum.
         if not is_sound(folder / name, listed.get(name)):
             yield name
@@ -453,7 +453,7 @@ def _damaged_states(folder: Path) -> list[str]:
         return [STATE]
     if not _lists_own_files(folder):
         return [_MANAGED]
-    committed, listed = read_committed(folder), _table(values, folder)
+    committed, listed = read_commit(folder), _table(values, folder)
     # After a crash within a commit the file is newer than what is said of it.
     if committed.opstamp > _state_of(values, folder).opstamp:
         return []
