@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 FEWEST_DOCUMENTS = 30
 """The error of a ratio is known well enough from 30 documents (Cochran, "Sampling Techniques",
 3rd edition 1977, section 6.4)."""
+
 CONSIDER, RETRAIN = 0.02, 0.05
 """Words without a vector beyond the expected: of queries of five words, drawn like the documents,
 one in ten (`1 - 0.98^5`) or one in four (`1 - 0.95^5`) loses a word that it would have kept."""
+
+# Drift that is within two standard errors may be chance.
 _ERRORS = 2.0
 
 

@@ -292,6 +292,7 @@ def _blocks(
 
 
 SHINGLE_WORDS = 3
+# A gigabyte of tuples.
 MOST_PAIRS = 5_000_000
 
 

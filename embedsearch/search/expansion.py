@@ -30,9 +30,11 @@ RARE, MOST_RARE = 0.01, 100
 EACH, FACTOR, NEAR = 3, 0.3, 0.5
 """How many words are added for one; what they weigh, times the cosine; the least cosine."""
 
+# The nearest terms of each are found among all, which takes some milliseconds.
 _MOST_WORDS = 16
 # Vectors of terms of fewer documents are those of the few texts that they stand in.
 _FEWEST_DOCUMENTS = 3
+# Of the nearest, those that are in the query already are passed over.
 _NEAREST = 30
 
 

@@ -35,6 +35,7 @@ PAIRS = 20
 _FIELDS = {"text": "BM25", "title": "BM25 title", "stops": "BM25 stop words"}
 # Products of words with words that are in memory at once: 20 MB.
 _AT_ONCE = 5_000_000
+# Of a vector that is all rounding error.
 _TINY = 1e-9
 
 TermCounts = dict[str, tuple[int, str]]

@@ -46,6 +46,7 @@ _RESAMPLED = 200
 _SHRUNK = 0.75
 # Windows say nothing about titles, from which no window can be cut.
 _LEAST_WORDS = 1.0
+# Other numbers gained nothing; of a small collection three documents are a large part.
 _FEEDBACK, _FEEDBACK_FROM = 3, 100
 
 

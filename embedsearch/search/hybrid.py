@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedsearch.search.passages import PassageVectors
     from embedsearch.search.pending import MergedLexicalIndex
 
+# Less spread than this is the rounding error of equal scores.
 _TINY = 1e-6
 
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
 
 LONGEST = 300
-"""The most terms of a passage, stop words not counted: about a page and a half."""
+"""The most terms of a passage, stop words not counted: about a page and a half.
+
+If eight abstracts are joined to one document, passages take the nDCG@10 of "auto" from 0.296 to
+0.347 (Cranfield), 0.438 to 0.445 (CISI) and 0.614 to 0.622 (SciFact).
+"""
 
 
 def split(documents: TermDocuments, longest: int = LONGEST) -> tuple[TermDocuments, IntVector]:

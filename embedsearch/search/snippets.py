@@ -42,6 +42,7 @@ _SENTENCE_END = re.compile(
 _LONGEST_SENTENCE = LENGTH * 3 // 2
 # Of a long text: places of each word, windows in which words meet, windows spread evenly.
 _MOST_PLACES, _WINDOWS, _SPREAD = 50, 3, 3
+# Characters around a window, so that whole sentences are left of it.
 _BEFORE, _AFTER = 240, 480
 # Words that are only near in meaning are not worth going through a book for.
 _MOST_FOR_NEAR = 200_000
@@ -49,6 +50,7 @@ _MOST_FOR_NEAR = 200_000
 _FEWEST_DOCUMENTS = 3
 # Of how many frequent terms the nearest to the query are looked for, too, and how many.
 _FREQUENT, _RELATED = 20_000, 10
+# Shorter beginnings of words are found everywhere.
 _SHORTEST_NEEDLE = 3
 
 
