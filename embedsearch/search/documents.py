@@ -18,13 +18,13 @@ from embedsearch._errors import (
 )
 from embedsearch._types import Hit, Hits
 from embedsearch.index.lexical.query import parse_query
-from embedsearch.search.expansion import Expander, matches_of, with_words
+from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
 from embedsearch.search.explain import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.search.related import Related, as_examples, check_apart
-from embedsearch.search.snippets import SnippetFinder
+from embedsearch.search.snippets import Match, SnippetFinder
 from embedsearch.vectors.encoders.absent import check_present
 
 if TYPE_CHECKING:
@@ -203,16 +203,16 @@ class DocumentSearch:
         allowed = None if options.where is None else self.store.matching(options.where)
         query, hybrid = self.parse(text), self.hybrid()
         unknown = self._unknown(query, hybrid)
-        added = []
+        expanded, matches, added = query, dict[str, Match](), list[Expansion]()
         if options.expand:
             added = Expander(self.model, self.encoder, len(hybrid.latent)).expand(query)
-        expanded = with_words(query, added)
+            expanded, matches = with_words(query, added), matches_of(added)
         ranking = hybrid.rank(expanded, text, options, allowed)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             from embedsearch.search.words import suggest
 
             raise UnknownWordError(unknown[0], suggest(unknown[0], self.encoder.vectors))
-        finder = SnippetFinder.of(hybrid, expanded, ranking, matches_of(added))
+        finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
         found = Hits(hits, unknown, [word.shown for word in added])

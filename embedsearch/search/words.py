@@ -472,7 +472,12 @@ class Words:
     def _row(self, word: str) -> int:
         if not isinstance(word, str):
             raise QueryError(f"a word must be a string, got {word!r}")
-        return find_row(word, self._words, self._normalize)
+        rows = self._words.key_to_index
+        row = rows.get(word)
+        if row is None:
+            treated = self._normalize(word)
+            row = None if treated is None else rows.get(treated)
+        return -1 if row is None else row
 
     def _as_vector(self, key: str | ArrayLike, normalize: bool) -> FloatVector:
         if isinstance(key, str):
@@ -628,16 +633,6 @@ def suggest(word: str, vectors: WordVectors, topn: int = 5) -> list[str]:
 
     ordered = sorted((found for found in near if found[0]), key=lambda f: (cost(f), f[2]))
     return [key for key, _, _ in ordered[:topn]]
-
-
-def find_row(word: str, vectors: WordVectors, normalize: Callable[[str], str | None]) -> int:
-    """Return the row of a word as it is, or else treated like the corpus; -1 if it has none."""
-    rows = vectors.key_to_index
-    row = rows.get(word)
-    if row is None:
-        treated = normalize(word)
-        row = None if treated is None else rows.get(treated)
-    return -1 if row is None else row
 
 
 def _is_euclidean(metric: Metric | str) -> bool:

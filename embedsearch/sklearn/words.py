@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError
-from embedsearch.search.words import find_row
+from embedsearch.index.base import VectorIndex
+from embedsearch.search.words import Words
 from embedsearch.sklearn._base import VectorTransformer
 from embedsearch.sklearn._inputs import as_texts, as_words
 
@@ -153,8 +154,8 @@ class WordEncoder(VectorTransformer):
 
 def _known(words: Iterable[str | None], learned: Learned) -> dict[str | None, FloatVector]:
     vectors, normalize = learned.vectors, learned.processor.normalize
-    rows = {word: find_row(word, vectors, normalize) for word in words if word is not None}
-    return {word: vectors.vectors[row] for word, row in rows.items() if row >= 0}
+    lookup = Words(vectors, lambda: VectorIndex.build(vectors.vectors, spec="flat"), normalize)
+    return {word: lookup.get_vector(word) for word in words if word in lookup and word is not None}
 
 
 def _refusal(unknown: list[str | None]) -> str:
