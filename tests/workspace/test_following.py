@@ -358,9 +358,7 @@ with es.open(sys.argv[1], "w") as ws:
 
 
 @pytest.mark.parametrize("tried", [3, 0])
-def test_an_answer_is_of_one_change_while_another_process_writes(
-    path: Path, tried: int
-) -> None:
+def test_an_answer_is_of_one_change_while_another_process_writes(path: Path, tried: int) -> None:
     with es.open(path, "w") as ws:
         text = "zyzzyva version1 galaxy"
         ws.add([es.Document(id, text, {"version": 1}) for id in ("left", "right")])

@@ -1,4 +1,4 @@
-"""The files of a lexical index: they survive a crash; missing, cut or scrambled ones are refused."""
+"""The files of a lexical index survive a crash; missing, cut or scrambled ones are refused."""
 
 from __future__ import annotations
 
