@@ -19,7 +19,8 @@ from embedsearch.cli.info import facts_of
 from embedsearch.cli.options import open_workspace, output_options, topn_option, workspace_option
 from embedsearch.cli.output import UNANSWERABLE, echo_err, echo_error, read_lines, show, terminal
 from embedsearch.cli.streams import one_line
-from embedsearch.workspace.choices import SEARCH_MODES, check_mode
+from embedsearch.workspace import SEARCH_MODES
+from embedsearch.workspace.choices import check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

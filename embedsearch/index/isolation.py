@@ -104,8 +104,8 @@ def _limit(name: str, value: int) -> None:
 
 def _read_lexical(folder: Path) -> None:
     with LexicalIndex.open(folder) as index:
-        index.numbers()
-        index.read_all()
+        index.snapshot.numbers()
+        index.snapshot.read_all()
 
 
 def _read_faiss(path: Path) -> None:

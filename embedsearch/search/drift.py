@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._errors import ParameterError
+from embedsearch._checks import Interval, as_count, check
+from embedsearch._messages import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from numpy.typing import ArrayLike
 
-MOST_UNKNOWN = 1_000_000
 FEWEST_DOCUMENTS = 30
 """The error of a ratio is known well enough from 30 documents (Cochran, "Sampling Techniques",
 3rd edition 1977, section 6.4)."""
+
 CONSIDER, RETRAIN = 0.02, 0.05
 """Words without a vector beyond the expected: of queries of five words, drawn like the documents,
 one in ten (`1 - 0.98^5`) or one in four (`1 - 0.95^5`) loses a word that it would have kept."""
+
+# Drift that is within two standard errors may be chance.
 _ERRORS = 2.0
 
 
@@ -34,11 +37,11 @@ class Drift:
         documents: How many documents were added.
         tokens: Their words, each as often as it occurs.
         unknown_tokens: Those that have no vector.
-        share: `unknown_tokens / tokens`; 0 where there are no tokens.
+        share: `unknown_tokens / tokens`; 0 without tokens.
         error: The standard error of `share`, documents being drawn as a whole; None for fewer
             than two documents.
-        expected: The share that was to be expected without drift.
-        learnable: Unknown words that occur often enough for a training to learn them.
+        expected: The share to be expected without drift.
+        learnable: Unknown words that occur often enough to be trained.
         frequent_unknown: The most frequent unknown words and how often each occurs.
         advice: One line, for people.
     """
@@ -61,16 +64,17 @@ def vocabulary_drift(
     *,
     min_count: int = 5,
     topn: int = 10,
+    most_unknown: int = 1_000_000,
 ) -> Drift:
     """Compare the share of words without a vector in later documents with the expected share.
 
-    The advice is to train again where the share is above the expected one by `RETRAIN` (5 points)
-    or more, to think of it from `CONSIDER` (2 points), and in both cases only if that is more
-    than twice the standard error: a single document about something else is no drift. From
-    fewer than `FEWEST_DOCUMENTS` (30) nothing is concluded.
+    The advice is to train again if the share is above the expected one by `RETRAIN` (5 points) or
+    more, to consider it from `CONSIDER` (2 points), and in both cases only if that is more than
+    twice the standard error: a single document about something else is no drift. From fewer than
+    `FEWEST_DOCUMENTS` (30) nothing is concluded.
 
-    Where there are more than a million distinct unknown words, the rarer half is forgotten; only
-    `learnable` and `frequent_unknown` can then be too low.
+    Of more than `most_unknown` distinct unknown words the rarer half is dropped; only `learnable`
+    and `frequent_unknown` can then be too low.
 
     Args:
         documents: The tokens of each document added since the training; read once.
@@ -79,19 +83,17 @@ def vocabulary_drift(
             `expected_share`.
         min_count: How often a word must occur to be trained on.
         topn: How many unknown words to name.
+        most_unknown: How many are counted at once.
 
     Raises:
         ParameterError: A setting is out of its range.
     """
-    from embedsearch._checks import as_count
-
-    if not 0 <= expected <= 1:
-        raise ParameterError("expected", "from 0 to 1", expected)
+    check("expected", expected, Interval(0, 1))
     least, topn = as_count("min_count", min_count), as_count("topn", topn)
-    counted = _Counted()
+    sums = _Sums(most_unknown)
     for tokens in documents:
-        counted.add(tokens, known)
-    return _drift(counted, expected, least, topn)
+        sums.add(tokens, known)
+    return _drift(sums, expected, least, topn)
 
 
 def expected_share(counts: ArrayLike, min_count: int) -> float:
@@ -115,9 +117,10 @@ def expected_share(counts: ArrayLike, min_count: int) -> float:
 
 
 @dataclass(slots=True)
-class _Counted:
+class _Sums:
     """Sums over documents; `cross` is that of unknown tokens times tokens."""
 
+    most_unknown: int
     documents: int = 0
     tokens: int = 0
     unknown: int = 0
@@ -135,12 +138,8 @@ class _Counted:
         self.unknown, self.unknown_squared = self.unknown + u, self.unknown_squared + u * u
         self.cross += u * n
         self.words.update(missing)
-        if len(self.words) > MOST_UNKNOWN:
-            self._forget()
-
-    def _forget(self) -> None:
-        kept = self.words.most_common(MOST_UNKNOWN // 2)
-        self.words = Counter(dict(kept))
+        if len(self.words) > self.most_unknown:
+            self.words = Counter(dict(self.words.most_common(self.most_unknown // 2)))
 
     def error(self) -> float | None:
         """Return the standard error of the ratio (Cochran 1977, equation 6.13)."""
@@ -154,35 +153,35 @@ class _Counted:
         return math.sqrt(max(squares, 0.0) * correction) / self.tokens
 
 
-def _drift(counted: _Counted, expected: float, min_count: int, topn: int) -> Drift:
-    share = counted.unknown / counted.tokens if counted.tokens else 0.0
-    error = counted.error()
-    learnable = sum(count >= min_count for count in counted.words.values())
-    frequent = sorted(counted.words.items(), key=lambda item: (-item[1], item[0]))[:topn]
+def _drift(sums: _Sums, expected: float, min_count: int, topn: int) -> Drift:
+    share = sums.unknown / sums.tokens if sums.tokens else 0.0
+    error = sums.error()
+    learnable = sum(count >= min_count for count in sums.words.values())
+    frequent = sorted(sums.words.items(), key=lambda item: (-item[1], item[0]))[:topn]
     return Drift(
-        documents=counted.documents,
-        tokens=counted.tokens,
-        unknown_tokens=counted.unknown,
+        documents=sums.documents,
+        tokens=sums.tokens,
+        unknown_tokens=sums.unknown,
         share=share,
         error=error,
         expected=expected,
         learnable=learnable,
         frequent_unknown=tuple(frequent),
-        advice=_advice(counted, expected, error, learnable),
+        advice=_advice(sums, expected, error, learnable),
     )
 
 
-def _advice(counted: _Counted, expected: float, error: float | None, learnable: int) -> str:
-    if not counted.documents:
+def _advice(sums: _Sums, expected: float, error: float | None, learnable: int) -> str:
+    if not sums.documents:
         return "no documents were added since the training"
-    if counted.documents < FEWEST_DOCUMENTS or error is None:
+    if sums.documents < FEWEST_DOCUMENTS or error is None:
         return (
-            f"too few documents ({counted.documents:,}, with {counted.tokens:,} words) were added "
+            f"too few documents ({sums.documents:,}, with {sums.tokens:,} words) were added "
             "since the training to tell whether to train again"
         )
-    share = counted.unknown / counted.tokens
+    share = sums.unknown / sums.tokens
     found = (
-        f"{share:.1%} of the words in {counted.documents:,} documents added since the training "
+        f"{share:.1%} of the words in {sums.documents:,} documents added since the training "
         f"have no vector, {expected:.1%} was to be expected"
     )
     excess = share - expected
@@ -195,4 +194,4 @@ def _advice(counted: _Counted, expected: float, error: float | None, learnable: 
 def _gain(learnable: int) -> str:
     if not learnable:
         return "but no new word is frequent enough yet to be learned"
-    return f"{learnable:,} new {'word' if learnable == 1 else 'words'} would be learned"
+    return f"{counted(learnable, 'new word')} would be learned"

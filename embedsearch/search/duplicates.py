@@ -1,28 +1,298 @@
-"""Documents that are nearly the same."""
+"""Documents that are nearly the same: sets of shingles whose Jaccard similarity is high.
+
+All pairs of sets that reach a threshold are found without trying all pairs, by an exact join with
+filters that lose no pair: Bayardo, Ma and Srikant, "Scaling Up All Pairs Similarity Search" (WWW
+2007), and Xiao, Wang, Lin and Yu, "Efficient Similarity Joins for Near-Duplicate Detection" (WWW
+2008, PPJoin). Sets x and y of similarity t or more share at least `t·max(|x|, |y|)` and
+`t/(1+t)·(|x|+|y|)` members. So with members in one order, rare ones first, the first
+`|x| - t·|x| + 1` of x and the first `|y| - 2t/(1+t)·|y| + 1` of the smaller set y have one in
+common, and only sets that share one of these rare members are compared.
+
+A member that no other set has can be in no overlap; a set with too many of these has no partner
+and is dropped at once, which may leave others without a partner. m copies of a text are compared
+once.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import COUNT, Interval, check
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
-from embedsearch.search.equal_sets import collapsed, expanded
-from embedsearch.search.set_join import joined, pruned
-from embedsearch.search.shingles import shingle_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.search.equal_sets import EqualSets
+
+
+# It leaves 3 when divided by 4, so that words which change places change the fingerprint.
+_BASE = np.uint64(0x9E3779B97F4A7C17)
+
+
+class Sets(NamedTuple):
+    """Sets of fingerprints, one after the other.
+
+    Attributes:
+        members: The fingerprints of all sets; those of one rise and are distinct.
+        starts: (n + 1,) where each set begins in `members`.
+        sizes: (n,) how many shingles each text has, also those left out of `members`.
+    """
+
+    members: NDArray[np.uint64]
+    starts: IntVector
+    sizes: IntVector
+
+
+def shingles(tokens: Sequence[str], words: int) -> NDArray[np.uint64]:
+    """Return the distinct shingles of a text as rising fingerprints.
+
+    A shingle is `words` tokens in a row (Broder, "On the Resemblance and Containment of
+    Documents", 1997). A shorter text is one shingle; a text without tokens has none.
+
+    A fingerprint has 64 bits, made of Python's hashes of strings, so it differs from one process
+    to another. Among n distinct shingles any two collide with a chance of about n² / 2^65: one in
+    100,000 for the 16 million shingles of 126,000 encyclopedia articles.
+    """
+    hashes = np.fromiter(map(hash, tokens), np.int64, len(tokens)).view(np.uint64)
+    words = min(words, len(tokens))
+    prints = np.zeros(len(tokens) - words + 1 if words else 0, np.uint64)
+    for place in range(words):
+        prints *= _BASE
+        prints += hashes[place : place + len(prints)]
+    prints.sort()
+    new: NDArray[np.bool_] = np.diff(prints, prepend=~prints[:1]) != 0
+    return prints[new]
+
+
+def shingle_sets(
+    documents: Iterable[tuple[int, str]],
+    tokenize: Callable[[str], Sequence[str]],
+    words: int,
+    progress: Progress,
+) -> tuple[IntVector, Sets]:
+    """Read documents, and return their numbers and sets: 8 bytes for each distinct shingle."""
+    numbers, sizes, members = array("q"), array("q"), array("Q")
+    with progress.task("shingles", unit="documents") as task:
+        for number, text in documents:
+            found = shingles(tokenize(text), words)
+            numbers.append(number)
+            sizes.append(len(found))
+            members.frombytes(found.tobytes())
+            task.advance(1)
+    lengths = np.array(sizes, np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    named = np.array(numbers, np.int64)
+    _check_distinct(named)
+    return named, Sets(np.frombuffer(members, np.uint64), starts, lengths)
+
+
+def _check_distinct(numbers: IntVector) -> None:
+    values, counts = np.unique(numbers, return_counts=True)
+    if len(values) < len(numbers):
+        twice = int(values[counts.argmax()])
+        raise ParameterError("documents", "numbered differently, each once", twice)
+
+
+class EqualSets(NamedTuple):
+    """Distinct sets, and the documents that have them.
+
+    Attributes:
+        numbers: Of documents, set by set.
+        starts: (n + 1,) where those of each set begin in `numbers`.
+        sets: The n sets.
+    """
+
+    numbers: IntVector
+    starts: IntVector
+    sets: Sets
+
+    @property
+    def copies(self) -> IntVector:
+        """(n,) how many documents have each set."""
+        return np.diff(self.starts)
+
+
+def collapsed(numbers: IntVector, sets: Sets) -> EqualSets:
+    """Merge equal sets; `numbers` are those of their documents."""
+    first: dict[tuple[int, bytes], int] = {}
+    places = np.empty(len(numbers), np.int64)
+    for row in range(len(numbers)):
+        members = sets.members[sets.starts[row] : sets.starts[row + 1]]
+        # A set that has lost members to pruning equals no other.
+        alone = row if len(members) < sets.sizes[row] else -1
+        digest = blake2b(members.tobytes(), digest_size=16).digest()
+        places[row] = first.setdefault((alone, digest), len(first))
+    kept = np.unique(places, return_index=True)[1]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(places))])
+    return EqualSets(numbers[np.argsort(places, kind="stable")], starts, _chosen(sets, kept))
+
+
+def expanded(owners: EqualSets, rows: IntVector) -> tuple[IntVector, IntVector]:
+    """Turn pairs of sets (m, 2) into pairs of documents; a set with itself gives each pair once.
+
+    Returns:
+        (k, 2) pairs of numbers, the lower first, and (k,) the place in `rows` of each.
+    """
+    one, other = owners.copies[rows].T
+    sizes = one * other
+    places = np.repeat(np.arange(len(rows)), sizes)
+    within = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    first, second = np.divmod(within, other[places])
+    once = (rows[places, 0] != rows[places, 1]) | (first < second)
+    places, chosen = places[once], np.stack([first[once], second[once]], axis=1)
+    pairs = owners.numbers[owners.starts[rows[places]] + chosen]
+    return np.sort(pairs, axis=1), places
+
+
+def _chosen(sets: Sets, rows: IntVector) -> Sets:
+    """Return some of the sets; `rows` must rise."""
+    lengths = np.diff(sets.starts)
+    mask = np.zeros(len(lengths), bool)
+    mask[rows] = True
+    starts = np.concatenate([[0], np.cumsum(lengths[rows])])
+    return Sets(sets.members[np.repeat(mask, lengths)], starts, sets.sizes[rows])
+
+
+# Rounding must not exclude a pair that reaches the threshold exactly.
+_SLACK = 1e-6
+# Pruning is repeated as long as at least a tenth of the members goes.
+_SLOTS_PER_MEMBER, _WORTHWHILE = 4, 0.9
+# Rows between reports of progress, and pairs in a block.
+_BLOCK, _ROOM = 1 << 12, 1 << 18
+_LOW = np.uint64((1 << 32) - 1)
+
+
+class Pairs(NamedTuple):
+    """Some of the pairs of a join: (m, 2) rows of the two sets, and (m,) their similarity."""
+
+    rows: IntVector
+    scores: NDArray[np.float64]
+
+
+class _Index(NamedTuple):
+    """Which rows have a member in their prefix, and where; see `kernels.set_join.join`."""
+
+    heads: IntVector
+    rows: NDArray[np.int32]
+    places: NDArray[np.int32]
+
+
+def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
+    """Drop members that no other set has, and sets that can have no partner.
+
+    A hash table of 4 to 8 bytes a member counts them; where two share a slot, one may stay for
+    nothing. `sets.members` is overwritten.
+
+    Returns:
+        The rows of the sets that are left, and these.
+    """
+    from embedsearch.kernels.set_join import prune, tally
+
+    members, starts = sets.members, sets.starts.copy()
+    rows, before = np.arange(len(sets.sizes)), -1
+    while before < 0 or len(members) < _WORTHWHILE * before:
+        before = len(members)
+        table = np.zeros(1 << (_SLOTS_PER_MEMBER * before).bit_length(), np.uint8)
+        tally(members, table)
+        kept = np.empty(len(rows), np.int64)
+        needs = _least(threshold, sets.sizes[rows])
+        count = prune(members, starts, needs, table, kept)
+        rows, starts = rows[kept[:count]], starts[: count + 1]
+        members = members[: starts[-1]]
+    return rows, Sets(members.copy(), starts, sets.sizes[rows])
+
+
+def joined(
+    sets: Sets, threshold: float, progress: Progress, *, forest: bool = False
+) -> Iterator[Pairs]:
+    """Yield all pairs of sets that are similar, each once.
+
+    Besides the pairs under way it takes about 40 bytes for each member that several sets have.
+    Where m sets are much alike it compares them all, which takes time in proportion to m².
+
+    Args:
+        sets: Distinct members within a set; empty sets have no partner.
+        threshold: The least similarity, above 0.
+        progress: A listener.
+        forest: Leave out pairs that other pairs link already: fewer pairs than sets are left, and
+            they link the same sets.
+    """
+    kept, rest = pruned(sets._replace(members=sets.members.copy()), threshold)
+    order = np.argsort(rest.sizes, kind="stable")
+    ranked = _ranked(rest, order)
+    found = _blocks(ranked, _indexed(ranked, threshold), threshold, forest, progress)
+    for rows, scores in found:
+        yield Pairs(kept[order][rows], scores)
+
+
+def _least(share: float, sizes: IntVector) -> IntVector:
+    """Return `share` of each size, rounded up, one at least."""
+    least: IntVector = np.maximum(np.ceil(share * sizes - _SLACK), 1).astype(np.int64)
+    return least
+
+
+def _ranked(sets: Sets, order: IntVector) -> Sets:
+    """Put sets into an order, and replace members by the ranks of their frequency."""
+    _, inverse, counts = np.unique(sets.members, return_inverse=True, return_counts=True)
+    ranks = np.empty(len(counts), np.uint64)
+    ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts), dtype=np.uint64)
+    lengths = np.diff(sets.starts)
+    places = np.empty(len(order), np.uint64)
+    places[order] = np.arange(len(order), dtype=np.uint64)
+    keys = (np.repeat(places, lengths) << np.uint64(32)) | ranks[inverse]
+    keys.sort()
+    starts = np.concatenate([[0], np.cumsum(lengths[order])])
+    return Sets(keys & _LOW, starts, sets.sizes[order])
+
+
+def _indexed(sets: Sets, threshold: float) -> _Index:
+    lengths = np.diff(sets.starts)
+    share = 2 * threshold / (1 + threshold)
+    prefixes = np.clip(lengths - _least(share, sets.sizes) + 1, 0, lengths)
+    rows = np.repeat(np.arange(len(lengths), dtype=np.int32), prefixes)
+    begins = np.cumsum(prefixes) - prefixes
+    places = np.arange(len(rows)) - np.repeat(begins, prefixes)
+    members = sets.members[sets.starts[rows] + places].astype(np.int64)
+    order = np.argsort(members, kind="stable")
+    distinct = int(sets.members.max()) + 1 if len(sets.members) else 0
+    ends = np.cumsum(np.bincount(members, minlength=distinct))
+    heads = np.stack([np.concatenate([[0], ends[:-1]])[: len(ends)], ends], axis=1)
+    return _Index(heads, rows[order], places[order].astype(np.int32))
+
+
+def _blocks(
+    sets: Sets, index: _Index, threshold: float, forest: bool, progress: Progress
+) -> Iterator[Pairs]:
+    from embedsearch.kernels.set_join import join
+
+    n, row = len(sets.sizes), 0
+    members = sets.members.astype(np.uint32)
+    parents, shared, touched = np.arange(n), np.zeros(n, np.int32), np.empty(n, np.int32)
+    found, scores = np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n))
+    with progress.task("duplicates", n, "documents") as task:
+        while row < n:
+            end = min(row + _BLOCK, n)
+            after, count = join(
+                row, end, members, sets.starts, sets.sizes, *index,
+                threshold, forest, parents, shared, touched, found, scores,
+            )  # fmt: skip
+            task.advance(after - row)
+            row = after
+            yield Pairs(found[:count].copy(), scores[:count].copy())
+
 
 SHINGLE_WORDS = 3
+# A gigabyte of tuples.
 MOST_PAIRS = 5_000_000
 
 
@@ -52,9 +322,9 @@ def near_duplicates(
     """List all pairs of documents that share most of their runs of words.
 
     The score is the Jaccard similarity `|A ∩ B| / |A ∪ B|` of the sets of shingles, runs of three
-    words (Broder 1997): 0.8 lets one word in about thirty differ. No pair is missed
-    (`embedsearch.search.set_join`). A text of fewer words is one shingle, so it equals only
-    the same text; a text without words is like no other.
+    words (Broder 1997): 0.8 lets one word in about thirty differ. No pair is missed.
+    A text of fewer words is one shingle, so it equals only the same text; a text without words is
+    like no other.
 
     It keeps no text. At its peak it takes up to 17 bytes for each distinct shingle of each
     document, then about 40 for each of those documents that may have a partner: of 126,000
@@ -64,7 +334,7 @@ def near_duplicates(
     Args:
         documents: Numbers, each once, and texts; read once.
         threshold: The lowest score listed, above 0 and up to 1.
-        progress: Hears of documents read and compared.
+        progress: A listener.
         tokenize: Text to tokens; None takes words of any script, in lower case.
         shingle_words: Words in a shingle; fewer find texts that are alike more loosely.
         most: More pairs are an error, since m copies of one text are m·(m - 1)/2 pairs. A pair
@@ -78,9 +348,9 @@ def near_duplicates(
         InputError: There are more than `most` pairs.
     """
     threshold = _checked(threshold, shingle_words, most)
-    heard = progress or SilentProgress()
-    owners = _read(documents, threshold, tokenize, shingle_words, heard)
-    rows, scores = _all_pairs(owners, threshold, most, heard)
+    progress = progress or SilentProgress()
+    owners = _read(documents, threshold, tokenize, shingle_words, progress)
+    rows, scores = _all_pairs(owners, threshold, most, progress)
     pairs, places = expanded(owners, rows)
     scores = scores[places]
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))
@@ -98,8 +368,8 @@ def duplicate_groups(
 ) -> list[tuple[int, ...]]:
     """Group documents that pairs of `near_duplicates` link, without listing these pairs.
 
-    Two documents of a group may be less alike than the threshold where others stand between
-    them (single linkage). Memory does not grow with the number of pairs.
+    Two documents of a group may be less alike than the threshold if others stand between them
+    (single linkage). Memory does not grow with the number of pairs.
 
     Args:
         documents: See `near_duplicates`.
@@ -116,13 +386,13 @@ def duplicate_groups(
         ParameterError: A setting out of its range, or a number that is there twice.
     """
     threshold = _checked(threshold, shingle_words)
-    heard = progress or SilentProgress()
-    owners = _read(documents, threshold, tokenize, shingle_words, heard)
+    progress = progress or SilentProgress()
+    owners = _read(documents, threshold, tokenize, shingle_words, progress)
     firsts = owners.numbers[owners.starts[:-1]]
     links = list(
         zip(np.repeat(firsts, owners.copies).tolist(), owners.numbers.tolist(), strict=True)
     )
-    for rows, _ in joined(owners.sets, threshold, heard, forest=True):
+    for rows, _ in joined(owners.sets, threshold, progress, forest=True):
         links += map(tuple, firsts[rows].tolist())
     return linked(links)
 
@@ -190,12 +460,10 @@ def _default_tokenize() -> Callable[[str], list[str]]:
 
 
 def _checked(threshold: float, shingle_words: int, most: int = MOST_PAIRS) -> float:
-    from embedsearch._checks import as_count
-
-    if not 0 < threshold <= 1:
-        raise ParameterError("threshold", "above 0 and up to 1", threshold)
-    as_count("shingle_words", shingle_words)
-    as_count("most", most)
+    check("threshold", threshold, Interval(0, 1, open_least=True))
+    check("shingle_words", shingle_words, COUNT)
+    check("most", most, COUNT)
+    # The kernel is compiled for one type.
     return float(threshold)
 
 

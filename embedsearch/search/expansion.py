@@ -1,6 +1,6 @@
-"""Words that are looked for beside rare words of a query, as they are near in meaning.
+"""Query expansion: words that are looked for beside rare words of a query, as they are near.
 
-Few documents hold a rare word, so that what is about the same thing in other words is missed. The
+Few documents have a rare word, so that what is about the same thing in other words is missed. The
 words added come from word vectors alone and are often beside the point: this is an option.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedsearch._types import ExpandedWord
-from embedsearch.search.highlighting import Match
+from embedsearch.search.snippets import Match
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import WORDS
 
@@ -21,28 +21,26 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatVector
     from embedsearch.index.lexical import LexicalQuery
-    from embedsearch.search.encoding import TextEncoder
+    from embedsearch.search.latent_space import TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.vectors.lsa import LinearEncoder
 
 RARE, MOST_RARE = 0.01, 100
-"""A word is rare that stands in at most this share of the documents, and in at most so many."""
+"""A word is rare if at most this share of the documents has it, and at most so many."""
 
 EACH, FACTOR, NEAR = 3, 0.3, 0.5
 """How many words are added for one; what they weigh, times the cosine; the least cosine."""
 
+# The nearest terms of each are found among all, which takes some milliseconds.
 _MOST_WORDS = 16
+# Vectors of terms of fewer documents are those of the few texts that they stand in.
 _FEWEST_DOCUMENTS = 3
-_LOOKED_AT = 30
+# Of the nearest, those that are in the query already are passed over.
+_NEAREST = 30
 
 
 class Expansion(NamedTuple):
-    """A word to look for, too.
-
-    Attributes:
-        term: As the lexical index has it.
-        shown: What it is, for people.
-    """
+    """A word to look for, too: the term of the lexical index, and the word for people."""
 
     term: str
     shown: ExpandedWord
@@ -51,40 +49,52 @@ class Expansion(NamedTuple):
 class Expander:
     """Finds the words nearest to rare words.
 
-    For a word that documents hold these are the terms nearest in the encoder of words, among those
-    of three documents or more; for one that none holds, the words of the vocabulary nearest
-    to it, if it has a vector: words that were imported, or that parts of words make up.
+    For a word that documents have these are the terms nearest in the encoder of words, among those
+    of three documents or more; for one that none has, the words of the vocabulary nearest to it,
+    if it has a vector: words that were imported, or that n-grams make up.
 
     Args:
         model: How documents are found.
         encoder: Has the words of the vocabulary.
         documents: How many documents there are.
+        rare: See `RARE`.
     """
 
-    def __init__(self, model: SearchModel, encoder: TextEncoder, documents: int) -> None:
-        self._model, self._encoder, self._documents = model, encoder, documents
+    def __init__(
+        self, model: SearchModel, encoder: TextEncoder, documents: int, rare: float = RARE
+    ) -> None:
+        self._model, self._encoder = model, encoder
+        self._documents, self._rare = documents, rare
         idf = model.space.statistics.idf
         self._frequencies = np.exp(-idf) * (documents + 1) - 0.5
 
     def expand(self, query: LexicalQuery) -> list[Expansion]:
         """Return the words to add to a query, by the words that they are added for."""
         taken = {*query.words, *(t for phrase in query.excluded for _, t in phrase.terms)}
-        found = list[Expansion]()
-        for term in self._rare(query):
-            added = [pair for pair in self._near(term, query) if pair[0] not in taken][:EACH]
-            for other, score in added:
+        added = list[tuple[str, str, float]]()
+        for term in self._rare_terms(query):
+            near = [pair for pair in self._near(term, query) if pair[0] not in taken][:EACH]
+            for other, score in near:
                 taken.add(other)
-                typed = query.spellings.get(term, term)
-                weight = FACTOR * score * query.words[term]
-                found.append(
-                    Expansion(other, ExpandedWord(typed, self._spelled(other), score, weight))
-                )
-        return found
+                added.append((term, other, score))
+        words = self._words_of({other for _, other, _ in added})
+        return [
+            Expansion(
+                other,
+                ExpandedWord(
+                    query.spellings.get(term, term),
+                    words.get(other, other),
+                    score,
+                    FACTOR * score * query.words[term],
+                ),
+            )
+            for term, other, score in added
+        ]
 
-    def _rare(self, query: LexicalQuery) -> list[str]:
+    def _rare_terms(self, query: LexicalQuery) -> list[str]:
         """Return the rare words of a query, at most 16, in the order in which they were typed."""
         counts = {term: self._frequency(term) for term in query.words}
-        most = max(min(RARE * self._documents, MOST_RARE), _FEWEST_DOCUMENTS - 1)
+        most = max(min(self._rare * self._documents, MOST_RARE), _FEWEST_DOCUMENTS - 1)
         rarest = sorted(counts, key=counts.__getitem__)[:_MOST_WORDS]
         return [term for term in query.words if term in rarest and counts[term] <= most]
 
@@ -92,21 +102,21 @@ class Expander:
         column = self._model.space.terms.columns.get(term)
         return 0.0 if column is None else float(self._frequencies[column])
 
-    def _is_held(self, term: str) -> bool:
-        """Tell whether any document has a term; encoders may know more."""
+    def _is_used(self, term: str) -> bool:
+        # Encoders may know terms that no document has.
         return self._frequency(term) > 0.5
 
     def _near(self, term: str, query: LexicalQuery) -> Iterator[tuple[str, float]]:
         space = self._model.space
         column = space.terms.columns.get(term)
         encoders = [encoder for encoder in space.linear if encoder.name == WORDS]
-        if column is not None and encoders and self._is_held(term):
+        if column is not None and encoders and self._is_used(term):
             return self._near_terms(encoders[0], column)
         return self._near_words(query.spellings.get(term, term))
 
     def _near_terms(self, encoder: LinearEncoder, column: int) -> Iterator[tuple[str, float]]:
         own = unit_rows(encoder.cleared(encoder.projection[column : column + 1]))[0]
-        # Rows have length 1 until the directions are taken out of them: one look at each will do.
+        # Rows have length 1 until the directions are removed: each is read only once.
         products = encoder.projection @ np.vstack((own, *encoder.removed)).T
         lengths = 1 - np.square(products[:, 1:]).sum(axis=1)
         scores = products[:, 0] / np.sqrt(np.maximum(lengths, 1e-6))
@@ -124,19 +134,31 @@ class Expander:
         )
         for place in _best(scores):
             for term in self._model.analyzer.words(vectors.index_to_key[place]):
-                if self._is_held(term):
+                if self._is_used(term):
                     yield term, float(scores[place])
 
-    def _spelled(self, term: str) -> str:
-        """Return the most frequent word of a term; the term itself where there is none."""
-        beginning, words = term[:-1], self._model.analyzer.words
-        keys = self._encoder.vectors.index_to_key
-        alike = (key for key in keys if key.startswith(beginning) and words(key) == [term])
-        return next(alike, term)
+    def _words_of(self, terms: set[str]) -> dict[str, str]:
+        """Return the most frequent word of each term that is the stem of any."""
+        words, found = self._model.analyzer.words, dict[str, str]()
+        # A stem differs from its words at most from the last letter on. The most frequent words
+        # come first: the vocabulary is read once, to where all are found.
+        left = {term: term[:-1] for term in terms}
+        beginnings = tuple(left.values())
+        for key in self._encoder.vectors.index_to_key:
+            if not left:
+                break
+            if not key.startswith(beginnings):
+                continue
+            stems = words(key)
+            if len(stems) == 1 and key.startswith(left.get(stems[0], key + " ")):
+                found[stems[0]] = key
+                del left[stems[0]]
+                beginnings = tuple(left.values())
+        return found
 
 
 def with_words(query: LexicalQuery, added: Sequence[Expansion]) -> LexicalQuery:
-    """Return a query that looks for the added words, too."""
+    """Return a query with the added words."""
     weights = {word.term: word.shown.weight for word in added}
     spellings = {word.term: word.shown.word for word in added}
     return replace(
@@ -145,12 +167,12 @@ def with_words(query: LexicalQuery, added: Sequence[Expansion]) -> LexicalQuery:
 
 
 def matches_of(added: Iterable[Expansion]) -> dict[str, Match]:
-    """Return what the added terms stand for in the query."""
+    """Return the words of the query that the added terms stand for."""
     return {word.term: Match(word.shown.query_word, word.shown.score) for word in added}
 
 
 def _best(scores: FloatVector) -> list[int]:
-    """Return the places of the highest scores that are near enough, the best first."""
-    some = np.argpartition(-scores, min(_LOOKED_AT, len(scores) - 1))[:_LOOKED_AT]
+    """Return the places of the highest scores of at least `NEAR`, the best first."""
+    some = np.argpartition(-scores, min(_NEAREST, len(scores) - 1))[:_NEAREST]
     ordered: list[int] = some[np.argsort(-scores[some], kind="stable")].tolist()
     return [place for place in ordered if scores[place] >= NEAR]

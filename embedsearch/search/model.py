@@ -1,4 +1,4 @@
-"""What a generation knows of how its documents are searched."""
+"""What was fitted to documents to search them: analyser, encoders, and how scores are fused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import VectorError
 from embedsearch.search.fusion import Fusion
-from embedsearch.search.space import LatentSpace, Spreads
+from embedsearch.search.latent_space import LatentSpace, Spreads
 from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
@@ -30,21 +30,17 @@ class SearchModel:
     Attributes:
         analyzer: Cuts documents and queries into terms.
         space: The encoders.
-        spreads: How far scores are apart.
-        fusion: What "auto" goes by.
-        mean_length: Terms in a document, on average; 0 for that of the statistics of the space,
-            which are those of passages.
+        spreads: The standard deviations of scores.
+        fusion: The weights of the mode "auto".
+        mean_length: Terms in a document, on average; the statistics of the space have that of
+            passages.
     """
 
     analyzer: LexicalAnalyzer
     space: LatentSpace
     spreads: Spreads
     fusion: Fusion
-    mean_length: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.mean_length:
-            object.__setattr__(self, "mean_length", self.space.statistics.mean_length)
+    mean_length: float
 
     def to_tensors(self) -> Tensors:
         """Return the arrays for a file."""
@@ -85,16 +81,16 @@ def restore_model(
     terms: Terms,
     load: Callable[[str, int], CheckedEncoder],
 ) -> SearchModel:
-    """Make a model of what `SearchModel.to_json` and `to_tensors` gave.
+    """Restore a model from what `SearchModel.to_json` and `to_tensors` returned.
 
     Args:
-        values: What `to_json` gave.
-        tensors: What `to_tensors` gave.
+        values: From `to_json`.
+        tensors: From `to_tensors`.
         terms: Those of the space.
-        load: Gives an encoder that was plugged in, by its name and its dimensions.
+        load: Returns an external encoder, by its name and its dimensions.
 
     Raises:
-        VectorError: There are more or fewer terms than there were.
+        VectorError: There are more or fewer terms than were written.
     """
     from embedsearch.index.lexical import LexicalAnalyzer
 
@@ -103,7 +99,7 @@ def restore_model(
     )
     if len(terms) != len(statistics.idf):
         raise VectorError(f"damaged: {len(terms)} terms, {len(statistics.idf)} were written")
-    linear = [_encoder(said, tensors) for said in values["encoders"]]
+    linear = [_encoder(entry, tensors) for entry in values["encoders"]]
     count = len(linear) + len(values["plugged"])
     covariances = tuple(tensors[f"covariance.{place}"] for place in range(count))
     analyzer = LexicalAnalyzer.from_json(values["analyzer"])
@@ -116,12 +112,12 @@ def restore_model(
         LatentSpace(terms, statistics, linear, external),
         Spreads(covariances, tensors["first"], tensors["second"]),
         Fusion.from_json(values["fusion"]),
-        float(values.get("mean_length", 0.0)),
+        float(values["mean_length"]),
     )
 
 
-def _encoder(said: Mapping[str, Any], tensors: Tensors) -> LinearEncoder:
-    name, kind, dimension = str(said["name"]), str(said["kind"]), int(said["dimension"])
+def _encoder(entry: Mapping[str, Any], tensors: Tensors) -> LinearEncoder:
+    name, kind, dimension = str(entry["name"]), str(entry["kind"]), int(entry["dimension"])
     stem = name
     if kind == "lsa":
         stem = max(

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
-    from embedsearch.search.space import Block
 
 LONGEST = 300
-"""The most terms of a passage, stop words not counted: about a page and a half."""
+"""The most terms of a passage, stop words not counted: about a page and a half.
+
+If eight abstracts are joined to one document, passages take the nDCG@10 of "auto" from 0.296 to
+0.347 (Cranfield), 0.438 to 0.445 (CISI) and 0.614 to 0.622 (SciFact).
+"""
 
 
 def split(documents: TermDocuments, longest: int = LONGEST) -> tuple[TermDocuments, IntVector]:
@@ -92,6 +95,14 @@ def best_scores(scores: FloatMatrix, bounds: IntVector) -> FloatMatrix:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The columns of one encoder in a latent space, and its name."""
+
+    name: str
+    columns: slice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PassageVectors:
     """The vectors of the passages of k documents.
 
@@ -134,6 +145,6 @@ class PassageVectors:
 
 def products(X: FloatMatrix, query: FloatVector) -> FloatVector:
     """Return the inner products of rows `(n, d)` with a query `(d,)`."""
-    # BLAS would start threads for it, which costs more than the products where all are busy.
+    # BLAS would start threads for it, which costs more than the products if all cores are busy.
     found: FloatVector = np.einsum("ij,j->i", X, query)
     return found

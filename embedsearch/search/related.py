@@ -1,32 +1,106 @@
-"""Documents like documents: more like these, less like those."""
+"""Documents like documents: more like some examples, less like others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._errors import QueryError
-from embedsearch.search.latent_index import SCANNED
+from embedsearch._checks import Interval, check
+from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
+from embedsearch._types import Document
+from embedsearch.search.document_index import latent_vectors
+from embedsearch.search.passages import PassageVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
-    from embedsearch.search.document_vectors import DocumentVectors
-    from embedsearch.search.examples import Examples
-    from embedsearch.search.latent_index import LatentIndex
-    from embedsearch.search.space import Block
+    from embedsearch.search.document_index import DocumentVectors, LatentIndex
+    from embedsearch.search.latent_space import TextEncoder
+    from embedsearch.search.model import SearchModel
+    from embedsearch.store.documents import DocumentStore
+
 
 UNLIKE = 0.5
-"""What likeness to the unwanted takes away, for each part of likeness to the wanted. A choice
-between two ends: on 20 newsgroups (two samples) with three examples each of two groups near each
-other, the share of the unwanted group among ten hits falls from 0.053 and 0.068 to 0.032 and
-0.024, that of the wanted stays (0.848 and 0.814 to 0.847 and 0.817). With one example each the
-wanted loses too: 0.716 and 0.674 to 0.649 and 0.626. With 1 it loses 0.10 to 0.17 in both."""
-_PROPOSED = 1_000
+"""The weight of likeness to the negative examples; that to the positive ones has 1.
+
+A compromise: on 20 newsgroups (two samples) with three examples each of two groups near each other,
+the share of the unwanted group among ten hits falls from 0.053 and 0.068 to 0.032 and 0.024, that
+of the wanted stays (0.848 and 0.814 to 0.847 and 0.817). With one example each the wanted loses
+too: 0.716 and 0.674 to 0.649 and 0.626. With 1 it loses 0.10 to 0.17 in both.
+"""
+
+# Rows compared at once.
 _BLOCK = 4_096
+
+Example = str | Document
+Like = Example | tuple[Example, float]
+"""An id, or a document that need not be in the workspace; alone, or with a weight above 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Examples as vectors.
+
+    Attributes:
+        numbers: (m,) the store's numbers of those that are in it.
+        latent: (p, D) in the space of search.
+        words: (p, d) in the space of the words.
+        weights: (p,) above 0.
+    """
+
+    numbers: IntVector
+    latent: FloatMatrix
+    words: FloatMatrix
+    weights: FloatVector
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def known(self) -> bool:
+        """Whether any has a known word."""
+        return bool(self.latent.any() or self.words.any())
+
+    @property
+    def mean(self) -> FloatVector:
+        """(D,) their weighted mean in the space of search."""
+        mean: FloatVector = self.weights @ self.latent / self.weights.sum()
+        return mean
+
+
+def as_examples(given: Like | Iterable[Like], name: str) -> list[tuple[Example, float]]:
+    """List examples with their weights, 1 by default; errors call them by `name`."""
+    one = isinstance(given, str | Document) or _has_weight(given)
+    items = [given] if one else given
+    if not isinstance(items, Iterable):
+        raise ParameterError(name, "an id, a document, or a list of these", given)
+    return [_weighted(item, name) for item in items]
+
+
+def _has_weight(item: object) -> bool:
+    if not isinstance(item, tuple) or len(item) != 2:
+        return False
+    return isinstance(item[0], str | Document) and not isinstance(item[1], str | Document)
+
+
+def _weighted(item: object, name: str) -> tuple[Example, float]:
+    example, weight = item if isinstance(item, tuple) and len(item) == 2 else (item, 1.0)
+    if not isinstance(example, str | Document):
+        raise ParameterError(f"each of {name}", "an id, or a document; perhaps a weight", item)
+    check(f"a weight in {name}", weight, Interval(0, open_least=True))
+    return example, float(weight)
+
+
+def check_apart(
+    positive: Sequence[tuple[Example, float]], negative: Sequence[tuple[Example, float]]
+) -> None:
+    """Raise `QueryError` if a document is to be like and unlike at once."""
+    wanted = {example for example, _ in positive if isinstance(example, str)}
+    for example, _ in negative:
+        if isinstance(example, str) and example in wanted:
+            raise QueryError(f"{example!r} is among what to be like and among what to be unlike")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,19 +112,48 @@ class Related:
     (samples of 5,000) this puts 0.747 and 0.744 of documents of the same group among ten
     neighbours; the space of the words alone 0.698 and 0.700; the weights that were learned for
     queries 0.740 and 0.737, as they are those of short texts. With the judgements of the Lee corpus
-    it correlates at 0.640 where 300 texts of its background were there too (words alone 0.608,
+    it correlates at 0.640 if 300 texts of its background are there too (words alone 0.608,
     encoders of search alone 0.602), and at 0.452 without them (0.442 and 0.369). It was chosen on
     these among a dozen combinations.
 
     Attributes:
         vectors: All documents, up to date.
         latent: Their index in the space of search.
-        blocks: The encoders of search.
+        model: Encodes texts in the space of search.
+        encoder: Encodes texts in the space of the words.
+        proposed: Of many documents, so many near each example are compared with all examples.
     """
 
     vectors: DocumentVectors
     latent: LatentIndex
-    blocks: Sequence[Block]
+    model: SearchModel
+    encoder: TextEncoder
+    proposed: int = 1_000
+
+    def examples(self, given: Sequence[tuple[Example, float]], store: DocumentStore) -> Examples:
+        """Look up the vectors of examples of the store, and encode those from elsewhere.
+
+        Raises:
+            UnknownDocumentError: There is no document of an id.
+        """
+        ids = [example for example, _ in given if isinstance(example, str)]
+        numbers = np.array([store.number(id) for id in ids], np.int64)
+        rows = self.latent.rows_of(numbers)
+        for id, row in zip(ids, rows.tolist(), strict=True):
+            if row < 0:
+                raise UnknownDocumentError(id)
+        blocks = self.model.space.blocks
+        latent, words = [self.latent.take(rows).means(blocks)], [self.vectors.vectors.take(rows)]
+        texts = [example for example, _ in given if isinstance(example, Document)]
+        if texts:
+            passages = latent_vectors(texts, self.model)
+            latent += [PassageVectors(*each).means(blocks) for each in passages]
+            words += self.encoder.documents(texts)
+        weights = [weight for example, weight in given if isinstance(example, str)]
+        weights += [weight for example, weight in given if isinstance(example, Document)]
+        return Examples(
+            numbers, np.concatenate(latent), np.concatenate(words), np.array(weights, np.float32)
+        )
 
     def rank(
         self,
@@ -94,14 +197,14 @@ class Related:
             among = latent.rows_of(allowed)
             among = np.sort(among[among >= 0])
         size = len(latent) if among is None else len(among)
-        if size <= SCANNED:
+        if size <= latent.scanned:
             return latent.rows.alive if among is None else among
         Q = [positive.mean, *positive.latent]
-        near = [latent.nearest(query, max(topn, _PROPOSED), among)[1] for query in Q]
+        near = [latent.nearest(query, max(topn, self.proposed), among)[1] for query in Q]
         return np.unique(np.concatenate(near))
 
     def _scores(self, rows: IntVector, positive: Examples, negative: Examples) -> FloatVector:
-        X = self.latent.take(rows).means(self.blocks)
+        X = self.latent.take(rows).means(self.model.space.blocks)
         V = self.vectors.vectors.take(rows)
         scores = likeness(self._cosines(X, V, positive), positive.weights)
         if len(negative):
@@ -111,7 +214,7 @@ class Related:
 
     def _cosines(self, X: FloatMatrix, V: FloatMatrix, examples: Examples) -> FloatMatrix:
         sums = X @ examples.latent.T + V @ examples.words.T
-        cosines: FloatMatrix = sums / np.float32(len(self.blocks) + 1)
+        cosines: FloatMatrix = sums / np.float32(len(self.model.space.blocks) + 1)
         return cosines
 
 

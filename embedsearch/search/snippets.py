@@ -1,39 +1,267 @@
-"""The passages of documents that answer a query best."""
+"""The passage of each hit that answers the query best, and its words to highlight."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch.search.highlighting import Match, highlights, near_terms
-from embedsearch.search.narrowed import counts_of, narrowed
+from embedsearch._types import Highlight
 from embedsearch.search.passages import products
-from embedsearch.search.sentences import SHORT, promising, runs
-from embedsearch.vectors.sparse import K1, B
+from embedsearch.text.folding import fold, fold_aligned
+from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.sparse import length_norm, saturated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from embedsearch._types import FloatVector, Highlight
-    from embedsearch.index.lexical import LexicalQuery
+    from embedsearch._types import FloatMatrix, FloatVector
+    from embedsearch.index.lexical import LexicalAnalyzer, LexicalQuery
+    from embedsearch.index.lexical.analysis import Term
     from embedsearch.search.hybrid import HybridSearch, Ranking
+    from embedsearch.search.latent_space import LatentSpace
     from embedsearch.search.model import SearchModel
-    from embedsearch.search.space import LatentSpace
 
+LENGTH = 240
+"""A snippet has about so many characters."""
+
+SHORT = 2_000
+"""Texts up to this length are searched as a whole."""
+
+NEAR = 0.45
+"""Words count as near in meaning from this mean cosine of their vectors on."""
+
+_SENTENCE_END = re.compile(
+    r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))\s+(?=["'(\[]?[^\Wa-z_])"""
+    r"|(?<=\s[.!?])\s+|(?<=[。！？])|\n\s*\n|\n(?=[^a-z])"
+)
+_LONGEST_SENTENCE = LENGTH * 3 // 2
+# Of a long text: places of each word, windows in which words meet, windows spread evenly.
+_MOST_PLACES, _WINDOWS, _SPREAD = 50, 3, 3
+# Characters around a window, so that whole sentences are left of it.
+_BEFORE, _AFTER = 240, 480
+# Words that are only near in meaning are not worth going through a book for.
+_MOST_FOR_NEAR = 200_000
+# Vectors of terms of fewer documents are those of the few texts that they stand in.
+_FEWEST_DOCUMENTS = 3
+# Of how many frequent terms the nearest to the query are looked for, too, and how many.
 _FREQUENT, _RELATED = 20_000, 10
+# Shorter beginnings of words are found everywhere.
 _SHORTEST_NEEDLE = 3
 
 
-class Snippet(NamedTuple):
-    """A passage of a document.
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a text, with single spaces; long ones are cut at a space."""
+    before = ""
+    for sentence in _SENTENCE_END.split(text):
+        left = " ".join(sentence.split())
+        # A title is often repeated at the head of its text.
+        if left == before:
+            continue
+        before = left
+        while len(left) > _LONGEST_SENTENCE:
+            cut = left.rfind(" ", LENGTH // 2, LENGTH)
+            cut = LENGTH if cut < 0 else cut
+            yield left[:cut]
+            left = left[cut:].strip()
+        if left:
+            yield left
+
+
+def runs(pieces: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the runs of neighbours, as (start, stop), that are as long as a snippet may be.
+
+    One starts at each piece, unless it would be a part of the one before.
+    """
+    found, stop, length = list[tuple[int, int]](), 0, -1
+    for start in range(len(pieces)):
+        before = stop
+        while stop < len(pieces) and (stop <= start or length + 1 + len(pieces[stop]) <= LENGTH):
+            length += 1 + len(pieces[stop])
+            stop += 1
+        if stop > before:
+            found.append((start, stop))
+        length -= 1 + len(pieces[start])
+    return found
+
+
+def promising(
+    text: str,
+    needles: Mapping[str, float],
+    near: Mapping[str, float] | None = None,
+) -> list[list[str]]:
+    """Return parts of a text that may answer a query, as sentences; all of it if it is short.
+
+    In a long text they are where most words of the query meet; and if that is not often, the
+    start and some parts spread evenly. So the time grows with the length only as finding a string
+    does.
+
+    Args:
+        text: The text.
+        needles: Beginnings of the query's words, in lower case, with weights.
+        near: The same of words near in meaning.
+    """
+    if len(text) <= SHORT:
+        return [list(sentences(text))]
+    folded = fold(text)
+    starts = _densest(folded, needles, near or {})
+    if len(folded) != len(text):
+        # A window has room for what it is off by.
+        starts = [start * len(text) // len(folded) for start in starts]
+    if len(starts) < _WINDOWS:
+        starts += [len(text) * i // _SPREAD for i in range(_SPREAD)]
+    return [_around(text, start) for start in sorted(set(starts))]
+
+
+def in_lower_case(text: str) -> str:
+    """Return a text in lower case, of the same length."""
+    # The dotted capital I is the only character that becomes two.
+    return (text.replace("\u0130", "I") if "\u0130" in text else text).lower()
+
+
+def _densest(text: str, needles: Mapping[str, float], near: Mapping[str, float]) -> list[int]:
+    """Return the starts of the windows in which most words meet, the best first."""
+    lowered = in_lower_case(text)
+    met: dict[int, dict[str, float]] = {}
+    for words, size in ((needles, len(text)), (near, _MOST_FOR_NEAR)):
+        for word, weight in words.items():
+            for place in _places(lowered, word, size):
+                # Windows overlap by half, so that no border separates two words.
+                for window in (place // LENGTH, place // LENGTH - 1):
+                    met.setdefault(window, {})[word] = weight
+    chosen = list[int]()
+    for window in sorted(met, key=lambda window: (-sum(met[window].values()), window)):
+        if all(abs(window - other) > 1 for other in chosen):
+            chosen.append(window)
+        if len(chosen) == _WINDOWS:
+            break
+    return [max(window, 0) * LENGTH for window in chosen]
+
+
+def _places(text: str, needle: str, size: int) -> Iterator[int]:
+    place = text.find(needle, 0, size)
+    for _ in range(_MOST_PLACES):
+        if place < 0:
+            return
+        yield place
+        place = text.find(needle, (place // LENGTH + 1) * LENGTH, size)
+
+
+def _around(text: str, start: int) -> list[str]:
+    """Return the sentences around a place, without those that are cut off at either end."""
+    begin, end = max(start - _BEFORE, 0), min(start + _AFTER, len(text))
+    part = text[begin:end]
+    if begin:
+        found = _SENTENCE_END.search(part, 0, _BEFORE)
+        part = part[found.end() if found else part.find(" ") + 1 :]
+    pieces = list(sentences(part))
+    return pieces[:-1] if end < len(text) and len(pieces) > 1 else pieces
+
+
+class Match(NamedTuple):
+    """What a term stands for in the query.
 
     Attributes:
-        text: About 240 characters of whole sentences, with single blanks.
-        highlights: Its words that answer words of the query.
+        query_word: A word of the query.
+        score: How near the two are; 1 for the same word.
     """
+
+    query_word: str
+    score: float
+
+
+def near_terms(
+    space: LatentSpace, terms: Iterable[str], query: Mapping[str, str], documents: int
+) -> dict[str, Match]:
+    """Find the word of the query that each term is nearest to, if it is near enough.
+
+    The score is the mean, over the linear encoders, of the cosine of the vectors of two terms,
+    without the directions that the encoder removes. Numbers and very rare terms are left out.
+
+    Args:
+        space: Knows the terms.
+        terms: Those to compare.
+        query: The words of the query by their terms.
+        documents: How many documents there are.
+    """
+    columns = space.terms.columns
+    asked = [term for term in query if term in columns]
+    rarest = np.log((documents + 1) / (_FEWEST_DOCUMENTS + 0.5)) + 1e-6
+    compared = [
+        term
+        for term in terms
+        if term in columns
+        and term not in query
+        and _is_word(term)
+        and space.statistics.idf[columns[term]] <= rarest
+    ]
+    if not (asked and compared and space.linear):
+        return {}
+    scores = _similarities(space, [columns[t] for t in asked], [columns[t] for t in compared])
+    best = scores.argmax(axis=0)
+    return {
+        term: Match(query[asked[place]], float(scores[place, column]))
+        for column, (term, place) in enumerate(zip(compared, best.tolist(), strict=True))
+        if scores[place, column] >= NEAR
+    }
+
+
+def highlights(
+    text: str, analyzer: LexicalAnalyzer, matches: Mapping[str, Match]
+) -> tuple[Highlight, ...]:
+    """Find the words in a text whose terms match."""
+    found = list[Highlight]()
+    # Terms are spelled as in the folded text, which may be shorter or longer.
+    folded, places = fold_aligned(text)
+    for term, first in _located(folded, analyzer.terms(folded)):
+        match = matches.get(term.text)
+        if match is None:
+            continue
+        start, stop = places[first][0], places[first + len(term.spelling) - 1][1]
+        if found and start < found[-1].stop:
+            # Pairs of Chinese characters overlap.
+            before = found.pop()
+            start, other = before.start, Match(before.query_word, before.score)
+            match = max(match, other, key=lambda match: match.score)
+        found.append(Highlight(start, stop, *match))
+    return tuple(found)
+
+
+def _is_word(term: str) -> bool:
+    return term.isalpha() and (len(term) > 1 or not term.isascii())
+
+
+def _similarities(space: LatentSpace, asked: list[int], compared: list[int]) -> FloatMatrix:
+    total = np.zeros((len(asked), len(compared)), np.float32)
+    for encoder in space.linear:
+        one, other = (
+            unit_rows(encoder.cleared(encoder.projection[columns])) for columns in (asked, compared)
+        )
+        total += one @ other.T
+    mean: FloatMatrix = total / np.float32(len(space.linear))
+    return mean
+
+
+def _located(text: str, terms: Iterable[Term]) -> Iterable[tuple[Term, int]]:
+    """Yield terms and where they stand in the folded text that they were cut from."""
+    lowered = in_lower_case(text)
+    start, stop = -1, 0
+    for term in terms:
+        spelling = term.spelling.lower()
+        place = lowered.find(spelling, stop)
+        jumps = place < 0 or any(map(str.isalnum, lowered[stop:place]))
+        if jumps and lowered.startswith(spelling, start + 1):
+            place = start + 1
+        if place >= 0:
+            start, stop = place, place + len(spelling)
+            yield term, place
+
+
+class Snippet(NamedTuple):
+    """About 240 characters of a document, in whole sentences, and words to highlight in them."""
 
     text: str
     highlights: tuple[Highlight, ...]
@@ -63,9 +291,9 @@ class SnippetFinder:
 
     Args:
         model: How texts are encoded.
-        latent: (D,) what document vectors are multiplied by; empty to go by words alone.
-        lexical: What BM25 is multiplied by.
-        query: The words looked for; None where the query is not made of words.
+        latent: (D,) the weighted query; empty to go by words alone.
+        lexical: The factor of BM25.
+        query: The words of the query; None if it is not made of words.
         expanded: Words of the query that others were added for, by the terms of these.
         documents: How many documents there are.
     """
@@ -92,15 +320,15 @@ class SnippetFinder:
         ranking: Ranking,
         expanded: Mapping[str, Match] | None = None,
     ) -> SnippetFinder:
-        """Make one for what a search has found."""
+        """Make one for the hits of a search."""
         documents = len(search.latent)
         return cls(search.model, ranking.latent, ranking.lexical, query, expanded, documents)
 
     def find(self, texts: Sequence[str]) -> list[Snippet]:
         """Return the best passage of each text; an empty one for a text without words."""
         passages = self._cut(texts)
-        terms = {term for counted in passages.terms for term in counted}
-        space = narrowed(self._model.space, [*terms, *self._words])
+        terms = {term for counts in passages.terms for term in counts}
+        space = self._model.space.restricted_to([*terms, *self._words])
         scores = self._scores(passages, space)
         best = [
             passages.runs[start + int(scores[start:stop].argmax())] if stop > start else (0, 0)
@@ -130,7 +358,7 @@ class SnippetFinder:
         adding = _adding(passages.runs, len(passages.texts))
         scores = self._lexical * self._bm25(passages, adding, space)
         if len(self._latent) and space.linear:
-            X = space.linear_documents(adding @ counts_of(passages.terms, space.terms))
+            X = space.linear_documents(adding @ space.terms.matrix(passages.terms))
             scores += products(X, self._latent[: X.shape[1]])
         return scores
 
@@ -138,13 +366,12 @@ class SnippetFinder:
         counts = np.array([[c[t] for t in self._words] for c in passages.terms], np.float32)
         lengths = np.array([c.total() for c in passages.terms], np.float32)
         frequencies = adding @ counts.reshape(len(passages.terms), len(self._words))
-        norms = K1 * (1 - B + B * (adding @ lengths) / max(space.statistics.mean_length, 1e-9))
-        saturated = frequencies * (K1 + 1) / (frequencies + norms[:, np.newaxis])
-        scores: FloatVector = saturated @ self._weights(space)
+        norms = length_norm(adding @ lengths, space.statistics.mean_length)
+        scores: FloatVector = saturated(frequencies, norms[:, np.newaxis]) @ self._weights(space)
         return scores
 
     def _weights(self, space: LatentSpace) -> FloatVector:
-        """Return what each word weighs; one that no encoder knows is as rare as can be."""
+        # A word that no encoder knows is as rare as can be.
         idf, columns = space.statistics.idf, space.terms.columns
         most = float(self._model.space.statistics.idf.max(initial=0.0))
         weights = [w * (idf[columns[t]] if t in columns else most) for t, w in self._words.items()]
@@ -163,7 +390,7 @@ class SnippetFinder:
         return near | matches
 
     def _needles(self) -> dict[str, float]:
-        """Return how the words of the query begin, and how rare they are."""
+        """Return the beginnings of the query's words, and how rare they are."""
         space = self._model.space
         columns, idf = space.terms.columns, space.statistics.idf
         needles = dict[str, float]()
@@ -174,7 +401,7 @@ class SnippetFinder:
         return needles
 
     def _near(self) -> dict[str, float]:
-        """Return frequent terms that are nearest to the query in the last encoder."""
+        """Return the frequent terms that are nearest to the query in the last encoder."""
         space = self._model.space
         if not len(self._latent) or not space.linear:
             return {}
@@ -189,14 +416,14 @@ class SnippetFinder:
 
 
 def _beginning(term: str, spelling: str) -> str:
-    """Return what a stem and the word that it was made of begin with alike."""
-    alike = takewhile(lambda pair: pair[0] == pair[1], zip(term, spelling, strict=False))
-    shared = "".join(character for character, _ in alike)
+    """Return the common prefix of a stem and the word that it was made of."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(term, spelling, strict=False))
+    shared = "".join(character for character, _ in pairs)
     return shared if len(shared) >= _SHORTEST_NEEDLE else spelling
 
 
 def _adding(runs: Sequence[tuple[int, int]], size: int) -> Any:
-    """Return the sparse matrix that adds up what the sentences of each run have: `(r, size)`."""
+    """Return the sparse matrix that adds up the sentences of each run: `(r, size)`."""
     from scipy.sparse import csr_matrix
 
     columns = [place for start, stop in runs for place in range(start, stop)]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._types import FloatMatrix
 from embedsearch.vectors.sif import zipf_counts
 from embedsearch.vectors.sparse import TermStatistics, count_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch._types import IntVector
     from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.text.stream import TokenStream
     from embedsearch.vectors.word_vectors import WordVectors
 
+# The projections of the encoders have a row for each term, and are mapped.
 _MOST_TERMS, _MOST_UNSEEN = 100_000, 50_000
+# The count of a word that no document has, so that it weighs next to nothing beside one that has.
 _UNSEEN = 1e-3
 _BLOCK = 1 << 20
 
@@ -45,7 +49,7 @@ class Terms:
         return {term: column for column, term in enumerate(self.terms)}
 
     def documents(self, documents: Iterable[Iterable[str]]) -> TermDocuments:
-        """Look up the terms of documents. Unknown ones are left out."""
+        """Look up the terms of documents; unknown ones are left out."""
         columns, found, ends = self.columns, list[int](), [0]
         for terms in documents:
             found.extend(columns[term] for term in terms if term in columns)
@@ -53,14 +57,19 @@ class Terms:
         ids, bounds = np.asarray(found, np.int32), np.asarray(ends, np.int64)
         return TermDocuments(ids, bounds, len(self))
 
-    def weights(self, query: Mapping[str, float]) -> Any:
-        """Return the weights of a query's terms: sparse, `(1, V)` float32."""
+    def matrix(self, texts: Sequence[Mapping[str, float]]) -> Any:
+        """Return the counts, or weights, of the terms of texts: sparse, `(n, V)` float32."""
         from scipy.sparse import csr_matrix
 
-        known = {self.columns[t]: weight for t, weight in query.items() if t in self.columns}
-        row = np.fromiter(known.values(), np.float32, len(known))
-        column = np.fromiter(known, np.int32, len(known))
-        return csr_matrix((row, column, [0, len(known)]), shape=(1, len(self)))
+        columns, found, data, ends = self.columns, list[int](), list[float](), [0]
+        for weights in texts:
+            for term, weight in weights.items():
+                if term in columns:
+                    found.append(columns[term])
+                    data.append(weight)
+            ends.append(len(found))
+        arrays = np.array(data, np.float32), np.array(found, np.int32), np.array(ends, np.int32)
+        return csr_matrix(arrays, shape=(len(texts), len(self)))
 
 
 class TermDocuments:
@@ -90,8 +99,8 @@ class TermDocuments:
         places = np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])
         return TermDocuments(self.ids[places], bounds, self.size)
 
-    def followed_by(self, other: TermDocuments) -> TermDocuments:
-        """Return these documents and those."""
+    def concatenated(self, other: TermDocuments) -> TermDocuments:
+        """Return these documents and others after them."""
         bounds = np.concatenate((self.bounds, self.bounds[-1] + other.bounds[1:]))
         return TermDocuments(np.concatenate((self.ids, other.ids)), bounds, self.size)
 
@@ -105,10 +114,15 @@ class StreamTerms:
         analyzer: Cuts them.
         words: Words that queries and later documents may have, the most frequent first: 50,000
             of those that are not in the stream become terms too.
+        most: How many terms there may be; the most frequent ones are taken.
     """
 
     def __init__(
-        self, stream: TokenStream, analyzer: LexicalAnalyzer, words: Sequence[str] = ()
+        self,
+        stream: TokenStream,
+        analyzer: LexicalAnalyzer,
+        words: Sequence[str] = (),
+        most: int = _MOST_TERMS,
     ) -> None:
         self._stream, known = stream, set(stream.types)
         unseen = islice((word for word in words if word not in known), _MOST_UNSEEN)
@@ -122,7 +136,7 @@ class StreamTerms:
         flat = np.fromiter((number[t] for part in parts for t in part), np.int64)
         occurrences = np.repeat(self._counts, np.diff(self._bounds))
         totals = np.bincount(flat, weights=occurrences, minlength=len(names))
-        chosen = np.argsort(-totals, kind="stable")[:_MOST_TERMS]
+        chosen = np.argsort(-totals, kind="stable")[:most]
         place = np.full(len(names), -1)
         place[chosen] = np.arange(len(chosen))
         self.terms = Terms([names[i] for i in chosen])
@@ -139,7 +153,7 @@ class StreamTerms:
         return TermDocuments(np.concatenate(parts), bounds, len(self.terms))
 
     def statistics(self, documents: TermDocuments) -> TermStatistics:
-        """Return how terms weigh in the documents; a guess, where there are none."""
+        """Return how terms weigh in the documents; a guess if there are none."""
         if len(documents):
             return TermStatistics.of(documents.counts)
         known = self._columns >= 0
@@ -151,11 +165,8 @@ class StreamTerms:
         """Return the mean vector of the words that each term stands for, `(V, d)`.
 
         Words weigh by how often they occur, unseen ones next to nothing; a term none of whose
-        words has a vector gets zeros.
-
-        Args:
-            words: The vectors.
-            normalize: What a token of the stream is among their words; None for no word.
+        words has a vector gets zeros. `normalize` turns a token of the stream into one of the
+        words; None if it is none.
         """
         index, lengths = words.key_to_index, np.diff(self._bounds)
         keys = (normalize(token) if token else None for token in self._types)
@@ -186,3 +197,21 @@ class StreamTerms:
         known = columns >= 0
         kept = np.concatenate(([0], np.cumsum(known)))
         return columns[known].astype(np.int32), kept[ends[bounds]]
+
+
+TermVectors = Callable[[TermDocuments], FloatMatrix]
+"""Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none."""
+
+
+def known_vectors(vectors: FloatMatrix) -> TermVectors:
+    """Return vectors that were trained before, whatever the documents."""
+    return lambda _: vectors
+
+
+def sampled(documents: TermDocuments, most: int) -> TermDocuments:
+    """Return at most so many documents, drawn at random but always the same, in their order."""
+    n = len(documents)
+    if n <= most:
+        return documents
+    rows: IntVector = np.sort(np.random.default_rng(0).permutation(n)[:most])
+    return documents.take(rows)

@@ -1,30 +1,47 @@
-"""Questions about words: what is near, what completes an analogy."""
+"""Questions about words: what is near, what completes an analogy, how alike words are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from numbers import Real
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embedsearch._checks import as_count
-from embedsearch._errors import ParameterError, QueryError
-from embedsearch._types import FloatVector, IntVector, Metric, Neighbor, Neighbors
+from embedsearch._checks import Choice, as_count, check
+from embedsearch._errors import ParameterError, QueryError, UnknownWordError
+from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
 from embedsearch.index.preprocessing import as_metric
 from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search._terms import Query, WeightedTerm, as_terms
 from embedsearch.search.analogy import cosmul_scores, parse_expression
-from embedsearch.search.compare import WordComparisons
-from embedsearch.search.lookup import Found, unit
+from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
+    from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.vectors.word_vectors import WordVectors
 
 METHODS = ("3cosadd", "3cosmul")
+
+Item = str | NDArray[Any]
+WeightedTerm = tuple[Item, float]
+Query = Item | WeightedTerm | Sequence[Item | WeightedTerm] | None
+
+# Longer words are no slips of the finger.
+_LONGEST = 48
+
+
+class Found(NamedTuple):
+    """What stands for a query word: its row, or -1 if its vector was inferred."""
+
+    word: str
+    row: int
+    vector: FloatVector
 
 
 class _Combined(NamedTuple):
@@ -33,18 +50,18 @@ class _Combined(NamedTuple):
     inferred: tuple[str, ...]
 
 
-class Words(WordComparisons):
+class Words:
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
-    What differs: words are treated like the corpus before they are given up; an unknown word
-    raises with suggestions, or gets a vector from its n-grams where the model has them, and the
+    What differs: words are looked up as they are, and then treated like the corpus; an unknown
+    word raises with suggestions, or gets a vector from its n-grams if the model has them, and the
     answer's `inferred` names it; `topn` must be 1 or more; int keys are not taken.
 
     Args:
         vectors: The vocabulary.
         index: A cosine index of the vocabulary's vectors, exact or not, whose ids are rows; or
-            a function that gives one when the first query needs it.
-        normalize: Treats a word like the corpus was; None where nothing is left of it.
+            a function that returns one when the first query needs it.
+        normalize: Treats a word like the corpus was; None if nothing is left of it.
     """
 
     def __init__(
@@ -53,12 +70,107 @@ class Words(WordComparisons):
         index: VectorIndex | Callable[[], VectorIndex],
         normalize: Callable[[str], str | None],
     ) -> None:
-        super().__init__(vectors, normalize)
-        self._given_index = index
+        self._words, self._normalize, self._given_index = vectors, normalize, index
 
     def __repr__(self) -> str:
         most = ", ".join(self.index_to_key[:3])
         return f"Words({len(self):,} × {self.vector_size}: {most}, ...)"
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words.index_to_key)
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and self._row(word) >= 0
+
+    def __getitem__(self, words: str | Sequence[str]) -> NDArray[np.float32]:
+        """Get the vector of a word `(d,)`, or of a list of words `(n, d)`."""
+        if isinstance(words, str) or not isinstance(words, Iterable):
+            return self.get_vector(words)
+        return np.array([self.get_vector(word) for word in words]).reshape(-1, self.vector_size)
+
+    @property
+    def vectors(self) -> FloatMatrix:
+        """All word vectors, `(V, d)` float32, read-only."""
+        return self._words.vectors
+
+    @property
+    def vector_size(self) -> int:
+        """The number of dimensions, d."""
+        return self._words.vector_size
+
+    @property
+    def index_to_key(self) -> list[str]:
+        """The word of each row."""
+        return self._words.index_to_key
+
+    @property
+    def key_to_index(self) -> dict[str, int]:
+        """The row of each word."""
+        return self._words.key_to_index
+
+    def get_count(self, word: str) -> int | None:
+        """Return how often the corpus has a word; None if counts are not known.
+
+        Raises:
+            UnknownWordError: Not in the vocabulary.
+        """
+        row = self._row(word)
+        if row < 0:
+            raise self._unknown(word)
+        return None if self._words.counts is None else int(self._words.counts[row])
+
+    def get_vector(self, word: str, norm: bool = False) -> FloatVector:
+        """Get the vector of a word, `(d,)`, read-only.
+
+        Args:
+            word: The word; if the model has n-grams, it may be one never seen.
+            norm: Scale it to length 1; a vector of zeros stays as it is.
+
+        Raises:
+            UnknownWordError: Not in the vocabulary, and nothing to infer a vector from.
+        """
+        vector = self.find(word).vector
+        if norm:
+            vector = _unit(vector)
+        vector.flags.writeable = False
+        return vector
+
+    def get_mean_vector(
+        self,
+        keys: Sequence[str | ArrayLike],
+        weights: Sequence[float] | None = None,
+        pre_normalize: bool = True,
+        post_normalize: bool = False,
+        ignore_missing: bool = True,
+    ) -> FloatVector:
+        """Get the weighted mean of words and vectors, as gensim's method of this name.
+
+        Args:
+            keys: Words, or vectors `(d,)`, which are taken at the length that they have.
+            weights: One for each; 1 by default. The sum is divided by that of their sizes.
+            pre_normalize: Scale the words' vectors to length 1 before.
+            post_normalize: Scale the mean to length 1 after.
+            ignore_missing: Leave unknown words out, rather than raise.
+
+        Raises:
+            QueryError: No keys, or another number of weights.
+            UnknownWordError: An unknown word, unless ignored.
+            VectorError: A vector of the wrong dimension, or with NaN or infinity.
+        """
+        weights = [1.0] * len(keys) if weights is None else list(weights)
+        if not len(keys) or len(keys) != len(weights):
+            raise QueryError(f"a mean needs keys, and as many weights: {len(keys)}, {len(weights)}")
+        total, size = np.zeros(self.vector_size), 0.0
+        for key, weight in zip(keys, weights, strict=True):
+            if ignore_missing and isinstance(key, str) and self._lookup(key) is None:
+                continue
+            total += weight * self._as_vector(key, pre_normalize)
+            size += abs(weight)
+        mean: FloatVector = (total / size if size else total).astype(np.float32)
+        return _unit(mean) if post_normalize else mean
 
     def most_similar(
         self,
@@ -178,7 +290,7 @@ class Words(WordComparisons):
         if not any(weight > 0 for weight in weights):
             raise QueryError("3CosMul needs at least one word or vector to be near to")
         found = [self._resolve(item) for item, _ in terms]
-        units = np.array([unit(one.vector) for one in found])
+        units = np.array([_unit(one.vector) for one in found])
         stop = len(self) if among is None else len(among)
         scores = cosmul_scores(self.vectors[:stop], self._words.norms[:stop], units, weights)
         best = np.argsort(-scores, kind="stable")[: topn + len(found)]
@@ -207,14 +319,204 @@ class Words(WordComparisons):
             UnknownWordError: A word is not in the vocabulary.
             ParameterError: No such method, or `topn` out of range.
         """
-        if method not in METHODS:
-            raise ParameterError("method", f"one of {', '.join(METHODS)}", method)
+        check("method", method, Choice(METHODS))
         terms = _expression_terms(expression)
         positive = [(word, weight) for word, weight in terms if weight > 0]
         negative = [(word, weight) for word, weight in terms if weight < 0]
         if method == "3cosmul":
             return self.most_similar_cosmul(positive, negative, topn)
         return self.most_similar(positive, negative, topn, exact=exact)
+
+    def similarity(self, w1: str, w2: str) -> float:
+        """Compute the cosine of two words; 0 where a vector is zero.
+
+        Raises:
+            UnknownWordError: A word is not in the vocabulary.
+        """
+        return _cosine(self.find(w1).vector, self.find(w2).vector)
+
+    def distance(self, w1: str, w2: str) -> float:
+        """Compute 1 less the cosine of two words.
+
+        Raises:
+            UnknownWordError: A word is not in the vocabulary.
+        """
+        return 1 - self.similarity(w1, w2)
+
+    def n_similarity(self, ws1: Sequence[str], ws2: Sequence[str]) -> float:
+        """Compute the cosine between the means of two lists of words.
+
+        Raises:
+            QueryError: A list is empty.
+            UnknownWordError: A word is not in the vocabulary (gensim leaves it out).
+        """
+        means = [
+            self.get_mean_vector(
+                [words] if isinstance(words, str) else words,
+                pre_normalize=False,
+                ignore_missing=False,
+            )
+            for words in (ws1, ws2)
+        ]
+        return _cosine(*means)
+
+    def distances(
+        self, word_or_vector: str | ArrayLike, other_words: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
+        """Compute 1 less the cosine of a word with others.
+
+        Args:
+            word_or_vector: A word, or a vector `(d,)`.
+            other_words: The others; all of the vocabulary by default.
+
+        Returns:
+            A distance for each of the others, `(n,)`, or for each row of the vocabulary, `(V,)`.
+
+        Raises:
+            UnknownWordError: A word is not in the vocabulary.
+            VectorError: A vector of the wrong dimension, or with NaN or infinity.
+        """
+        vector = _unit(self._as_vector(word_or_vector, normalize=True))
+        if not len(other_words):
+            return 1 - self._cosines(vector)
+        others = np.array([self.get_vector(word, norm=True) for word in other_words])
+        distances: NDArray[np.float32] = 1 - others @ vector
+        return distances
+
+    def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
+        """Choose the word of a list that is most similar to `key1`; the first, of equals.
+
+        Raises:
+            QueryError: The list is empty.
+            UnknownWordError: A word is not in the vocabulary.
+        """
+        if not len(keys_list):
+            raise QueryError("the list of words to choose from is empty")
+        return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+
+    def rank_by_centrality(
+        self, words: Sequence[str], use_norm: bool = True
+    ) -> list[tuple[float, str]]:
+        """Order words by their cosine with the mean of them all, most central first.
+
+        Args:
+            words: The words.
+            use_norm: Scale their vectors to length 1 before the mean is taken.
+
+        Raises:
+            QueryError: No words.
+            UnknownWordError: A word is not in the vocabulary (gensim leaves it out).
+        """
+        if not len(words):
+            raise QueryError("there are no words to compare")
+        vectors = np.array([self.get_vector(word, norm=use_norm) for word in words])
+        scores = (vectors @ _unit(vectors.mean(axis=0))).tolist()
+        return sorted(zip(scores, words, strict=True), reverse=True)
+
+    def doesnt_match(self, words: Sequence[str]) -> str:
+        """Find the word that fits the others least.
+
+        Args:
+            words: At least three; of two, each is as far from their mean as the other.
+
+        Raises:
+            QueryError: Fewer than three words.
+            UnknownWordError: A word is not in the vocabulary. gensim leaves it out with a
+                warning; but then the answer is to another question.
+        """
+        if isinstance(words, str) or len(words) < 3:
+            raise QueryError(f"the odd one out needs a list of three words or more, got {words!r}")
+        return self.rank_by_centrality(words)[-1][1]
+
+    def closer_than(self, key1: str, key2: str) -> list[str]:
+        """List the words nearer to `key1` by cosine than `key2` is, in the vocabulary's order.
+
+        Raises:
+            UnknownWordError: A word is not in the vocabulary.
+        """
+        return [self.index_to_key[row] for row in self._closer_rows(key1, key2).tolist()]
+
+    def rank(self, key1: str, key2: str) -> int:
+        """Return which neighbour of `key1` the word `key2` is: 1 for the nearest.
+
+        Raises:
+            UnknownWordError: A word is not in the vocabulary.
+        """
+        return len(self._closer_rows(key1, key2)) + 1
+
+    def find(self, word: str) -> Found:
+        """Look a word up.
+
+        Raises:
+            UnknownWordError: Not in the vocabulary, and nothing to infer a vector from.
+            QueryError: Not a string, or an empty one.
+        """
+        found = self._lookup(word)
+        if found is None:
+            raise self._unknown(word)
+        return found
+
+    def find_all(self, words: Iterable[str]) -> list[Found]:
+        """Look several words up; a lone string counts as one word."""
+        return [self.find(word) for word in ([words] if isinstance(words, str) else words)]
+
+    def _lookup(self, word: str) -> Found | None:
+        row = self._row(word)
+        if row >= 0:
+            return Found(word, row, self._words.vectors[row])
+        if not word.strip():
+            raise QueryError("a query word is empty")
+        subwords = self._words.subwords
+        vector = None if subwords is None else subwords.infer(self._normalize(word) or word)
+        return None if vector is None else Found(word, -1, vector)
+
+    def _row(self, word: str) -> int:
+        if not isinstance(word, str):
+            raise QueryError(f"a word must be a string, got {word!r}")
+        rows = self._words.key_to_index
+        row = rows.get(word)
+        if row is None:
+            treated = self._normalize(word)
+            row = None if treated is None else rows.get(treated)
+        return -1 if row is None else row
+
+    def _as_vector(self, key: str | ArrayLike, normalize: bool) -> FloatVector:
+        if isinstance(key, str):
+            return self.get_vector(key, norm=normalize)
+        return self._given_vector(key)
+
+    def _given_vector(self, vector: ArrayLike) -> FloatVector:
+        matrix = as_matrix(vector, "the vector", self.vector_size)
+        if len(matrix) != 1:
+            raise QueryError(f"expected one vector, got {len(matrix)}")
+        one: FloatVector = matrix[0]
+        return one
+
+    def _unknown(self, word: str) -> UnknownWordError:
+        return UnknownWordError(word, self._split(word) or suggest(word, self._words))
+
+    def _split(self, word: str) -> list[str]:
+        # "king-man+woman" without spaces is one word; say how it was probably meant.
+        for sign in "-+":
+            parts = word.split(sign)
+            if len(parts) > 1 and all(part and self._row(part) >= 0 for part in parts):
+                return [f" {sign} ".join(parts)]
+        return []
+
+    def _closer_rows(self, key1: str, key2: str) -> IntVector:
+        one, two = self.find(key1), self.find(key2)
+        cosines = self._cosines(_unit(one.vector))
+        limit = cosines[two.row] if two.row >= 0 else _cosine(one.vector, two.vector)
+        rows: IntVector = np.flatnonzero(cosines > limit)
+        others: IntVector = rows[rows != one.row]
+        return others
+
+    def _cosines(self, vector: FloatVector) -> FloatVector:
+        norms = self._words.norms
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosines: FloatVector = (self.vectors @ vector) / norms
+        cosines[norms == 0] = 0
+        return cosines
 
     def _combine(self, terms: list[WeightedTerm], euclidean: bool) -> _Combined:
         if not terms:
@@ -226,7 +528,7 @@ class Words(WordComparisons):
         vector = np.zeros(self.vector_size)
         for one, (item, weight) in zip(found, terms, strict=True):
             scaled = isinstance(item, str) and not euclidean
-            vector += weight * (unit(one.vector) if scaled else one.vector)
+            vector += weight * (_unit(one.vector) if scaled else one.vector)
         total = sum(weight for _, weight in terms)
         if euclidean and total > 0:
             vector /= total
@@ -273,6 +575,67 @@ class Words(WordComparisons):
         return VectorIndex.build(self.vectors, Metric.EUCLIDEAN, "flat")
 
 
+def as_terms(query: Query, weight: float) -> list[WeightedTerm]:
+    """List the words and vectors of a query with their weights, `weight` by default."""
+    if query is None:
+        return []
+    if (
+        isinstance(query, str)
+        or _is_pair(query)
+        or (isinstance(query, np.ndarray) and query.ndim == 1)
+    ):
+        return [_as_term(query, weight)]
+    return [_as_term(item, weight) for item in query]
+
+
+def _as_term(item: Any, weight: float) -> WeightedTerm:
+    if not _is_pair(item):
+        return item, weight
+    key, own = item
+    if not np.isfinite(own):
+        raise ParameterError("a term's weight", "a finite number", own)
+    return key, float(own)
+
+
+def _is_pair(item: object) -> bool:
+    return (
+        isinstance(item, tuple)
+        and len(item) == 2
+        and isinstance(item[0], (str, np.ndarray))
+        and isinstance(item[1], Real)
+    )
+
+
+def suggest(word: str, vectors: WordVectors, topn: int = 5) -> list[str]:
+    """List up to `topn` words of a vocabulary that are spelled like one it lacks, best first.
+
+    One letter may differ in words of up to three letters, two in words of up to eight, and three in
+    longer ones. Letters are inserted, left out, replaced or swapped with the next one (optimal
+    string alignment); case is ignored. Frequent words come before rare ones.
+    """
+    target, keys = word.lower(), vectors.index_to_key
+    if not target or len(target) > _LONGEST:
+        return []
+    from rapidfuzz.distance import OSA
+    from rapidfuzz.process import extract
+
+    reach = 1 if len(target) <= 3 else 2 if len(target) <= 8 else 3
+    near = extract(
+        target, keys, scorer=OSA.distance, processor=str.lower, score_cutoff=reach, limit=None
+    )
+
+    def cost(found: tuple[str, int, int]) -> float:
+        key, distance, row = found
+        # Without counts, the vocabulary is taken to be ordered by falling frequency.
+        count = len(keys) - row if vectors.counts is None else int(vectors.counts[row])
+        # Frequency can outweigh a first letter that differs, but hardly ever a whole edit.
+        same_start = key[:1].lower() == target[0]
+        return distance - 0.3 * same_start - 0.1 * float(np.log10(max(count, 1)))
+
+    ordered = sorted((found for found in near if found[0]), key=lambda f: (cost(f), f[2]))
+    return [key for key, _, _ in ordered[:topn]]
+
+
 def _is_euclidean(metric: Metric | str) -> bool:
     metric = as_metric(metric)
     if metric is Metric.INNER_PRODUCT:
@@ -295,3 +658,13 @@ def _expression_terms(expression: str | Sequence[str]) -> list[tuple[str, float]
         raise QueryError(f"an analogy is an expression or three words, got {len(expression)}")
     one, two, three = expression
     return [(two, 1.0), (one, -1.0), (three, 1.0)]
+
+
+def _cosine(one: FloatVector, two: FloatVector) -> float:
+    return max(-1.0, min(1.0, float(_unit(one) @ _unit(two))))
+
+
+def _unit(vector: FloatVector) -> FloatVector:
+    matrix = vector[np.newaxis]
+    scaled: FloatVector = unit_rows(matrix, row_norms(matrix))[0]
+    return scaled

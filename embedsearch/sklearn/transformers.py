@@ -9,7 +9,8 @@ import numpy as np
 from embedsearch._checks import NATURAL, Choice, Interval, check
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._messages import first_few
-from embedsearch.search.lookup import WordLookup
+from embedsearch.index.vector_index import VectorIndex
+from embedsearch.search.words import Words
 from embedsearch.sklearn._base import VectorTransformer, as_texts, as_words
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 
@@ -275,5 +276,7 @@ class WordEncoder(VectorTransformer):
 
 
 def _known(words: Iterable[str | None], model: WordModel) -> dict[str | None, FloatVector]:
-    lookup = WordLookup(model.vectors, model.processor.normalize)
+    vectors = model.vectors
+    exact = lambda: VectorIndex.build(vectors.vectors, spec="flat")  # noqa: E731
+    lookup = Words(vectors, exact, model.processor.normalize)
     return {word: lookup.get_vector(word) for word in words if word in lookup and word is not None}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.evaluation.base import Report
+    from embedsearch.search.options import SEARCH_MODES
     from embedsearch.store.documents import Changes
     from embedsearch.text.corpora import CorpusEntry, get_corpus, list_corpora
     from embedsearch.text.processing import resolve_stop_words
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         open,
         opened_or_created,
     )
-    from embedsearch.workspace.choices import KINDS, METRICS, SEARCH_MODES
+    from embedsearch.workspace.choices import KINDS, METRICS
     from embedsearch.workspace.collection import Documents
     from embedsearch.workspace.compacting import CompactReport
     from embedsearch.workspace.info import Info
@@ -77,7 +78,8 @@ _HOMES = {
         "open",
         "opened_or_created",
     ),
-    "embedsearch.workspace.choices": ("KINDS", "METRICS", "SEARCH_MODES"),
+    "embedsearch.search.options": ("SEARCH_MODES",),
+    "embedsearch.workspace.choices": ("KINDS", "METRICS"),
     "embedsearch.workspace.backing_up": ("BackupReport",),
     "embedsearch.workspace.collection": ("Documents",),
     "embedsearch.workspace.compacting": ("CompactReport",),

@@ -11,7 +11,7 @@ from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_ta
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.search.documents import DocumentSearch
-    from embedsearch.search.examples import Like
+    from embedsearch.search.related import Like
     from embedsearch.store.documents import DocumentStore
     from embedsearch.store.origins import Origin
     from embedsearch.workspace.duplicates import DuplicatePair

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import WorkspaceError
 from embedsearch._io import flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
-from embedsearch.index.lexical.files import read_committed
+from embedsearch.index.lexical.storage import read_commit
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
@@ -67,7 +67,7 @@ def compact_lexical(
     new one is complete; readers that have opened it keep it.
     """
     try:
-        committed = read_committed(layout.lexical)
+        committed = read_commit(layout.lexical)
     except (WorkspaceError, OSError):
         return False
     if not committed.deleted and len(committed.segments) <= _MANY_SEGMENTS:

@@ -13,20 +13,18 @@ import numpy as np
 
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.lexical import LexicalAnalyzer
-from embedsearch.search.document_vectors import DocumentVectors
-from embedsearch.search.encoding import full_text
-from embedsearch.search.latent_index import SCANNED
+from embedsearch.search.document_index import SCANNED, DocumentVectors
+from embedsearch.search.fusion_weights import learn
+from embedsearch.search.latent_space import Spreads, fit_space, full_text
 from embedsearch.search.model import SearchModel
 from embedsearch.search.passages import all_pieces, split
-from embedsearch.search.space import Spreads, fit_space
-from embedsearch.search.term_vectors import TermVectors, known_vectors, trained_vectors
-from embedsearch.search.terms import StreamTerms
-from embedsearch.search.trial import learn_fusion
+from embedsearch.search.terms import StreamTerms, TermVectors, known_vectors
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
+from embedsearch.workspace.term_vectors import trained_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +33,8 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.search.segments import Segmented
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.document_index import Segmented
+    from embedsearch.search.options import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
@@ -130,7 +128,7 @@ def fit_documents(
             found = store.by_number(stream.numbers[rows].tolist())
             return [full_text(found[int(number)]) for number in stream.numbers[rows]]
 
-        fusion = learn_fusion(terms, space, term_vectors, analyzer, texts_of, outside)
+        fusion = learn(terms, space, term_vectors, analyzer, texts_of, outside)
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)

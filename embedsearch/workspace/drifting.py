@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedsearch.search.drift import Drift, expected_share, vocabulary_drift
-from embedsearch.search.encoding import full_text
+from embedsearch.search.latent_space import full_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

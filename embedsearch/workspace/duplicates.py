@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._progress import SilentProgress
 from embedsearch.search.duplicates import duplicate_groups, near_duplicates
-from embedsearch.search.encoding import full_text
+from embedsearch.search.latent_space import full_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

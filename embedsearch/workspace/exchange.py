@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch.index.settings import IndexSettings
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.options import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.workspace import Workspace

@@ -13,7 +13,7 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical import LexicalIndex
-from embedsearch.index.lexical.files import read_state, unreadable_files
+from embedsearch.index.lexical.storage import read_state, unreadable_files
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.trust import check_lexical, note_lexical

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.settings import IndexSettings
-from embedsearch.search.document_vectors import DocumentVectors
-from embedsearch.search.encoding import TextEncoder
+from embedsearch.search.document_index import DocumentVectors
+from embedsearch.search.latent_space import TextEncoder
 from embedsearch.search.model import SearchModel, restore_model
+from embedsearch.search.options import SearchSettings
 from embedsearch.search.passages import check_owners
-from embedsearch.search.settings import SearchSettings
 from embedsearch.search.terms import Terms
 from embedsearch.search.words import Words
 from embedsearch.text.phrases import PhraseTable

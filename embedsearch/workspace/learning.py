@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import StorageError
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.settings import IndexSettings, changed_index, index_options
-from embedsearch.search.settings import SearchSettings, changed_search
+from embedsearch.search.options import SearchSettings, changed_search
 from embedsearch.text.settings import FOLDING, apply_options
 from embedsearch.vectors.encoders import check_available
 from embedsearch.workspace.state import State
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from embedsearch._types import Document
-    from embedsearch.search.document_vectors import DocumentVectors
+    from embedsearch.search.document_index import DocumentVectors
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import Callback, TrainingReport

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import WorkspaceDamagedError
 from embedsearch._io import checked_path, checksum_holds, place_aside, read_json, storage_errors
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.files import is_of_older_version
-from embedsearch.index.lexical.room import make_room
+from embedsearch.index.lexical.storage import clear, is_of_older_version
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.layout import Layout
@@ -101,7 +100,7 @@ def _migrated(layout: Layout, state: State, progress: Progress) -> MigrateReport
         new.save(layout)
         report.done.append("workspace.json was written with a checksum")
     if is_of_older_version(layout.lexical):
-        make_room(layout.lexical)
+        clear(layout.lexical)
         report.done.append("the lexical index of an older version went; the next search makes it")
     return report
 

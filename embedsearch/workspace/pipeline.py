@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
     from embedsearch.index.settings import IndexSettings
-    from embedsearch.search.document_vectors import DocumentVectors
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.document_index import DocumentVectors
+    from embedsearch.search.options import SearchSettings
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.training.base import TrainedModel, TrainingReport

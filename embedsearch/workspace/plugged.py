@@ -16,7 +16,7 @@ from embedsearch.vectors.encoders import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedsearch.search.settings import SearchSettings
+    from embedsearch.search.options import SearchSettings
     from embedsearch.text.settings import TokenizerSettings
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
 from embedsearch._io import read_json
 from embedsearch.index.settings import IndexSettings
-from embedsearch.search.settings import SearchSettings
+from embedsearch.search.options import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import measured_recall, save_index

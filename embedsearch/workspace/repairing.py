@@ -22,7 +22,7 @@ from embedsearch._io import (
     storage_errors,
 )
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.files import are_ours, damaged_files
+from embedsearch.index.lexical.storage import are_ours, damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.salvage import salvage
 from embedsearch.text.settings import TokenizerSettings
@@ -329,7 +329,7 @@ class _Repair:
             if damaged_files(layout.lexical):
                 return known, reached
             with open_checked(layout) as index:
-                return known | set(index.numbers().tolist()), max(reached, index.change)
+                return known | set(index.snapshot.numbers().tolist()), max(reached, index.change)
         except (EmbedSearchError, OSError):
             return known, reached
 

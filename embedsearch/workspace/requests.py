@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch.index.settings import IndexSettings, index_options
-from embedsearch.search.settings import SearchSettings, changed_search
+from embedsearch.search.options import SearchSettings, changed_search
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.settings import TrainingSettings, training_settings

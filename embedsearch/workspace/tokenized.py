@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedsearch.search.encoding import full_text
+from embedsearch.search.latent_space import full_text
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError, WorkspaceDamagedError
 from embedsearch.index import storage as index_files
-from embedsearch.index.lexical import files as lexical_files
+from embedsearch.index.lexical import storage as lexical_files
 from embedsearch.workspace.staging import is_unfinished
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch._types import Document, FloatVector, Hit, Hits, IntVector, Metric
 from embedsearch.index.preprocessing import weighted_query
-from embedsearch.search.examples import check_apart, listed
-from embedsearch.search.related import UNLIKE
+from embedsearch.search.related import UNLIKE, as_examples, check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -206,7 +205,7 @@ def _hit(document: Document, score: float) -> Hit:
 
 def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:
     ids = []
-    for example, weight in listed(given, name):
+    for example, weight in as_examples(given, name):
         if not isinstance(example, str):
             raise ParameterError(f"each of {name}", "an id; `search` takes vectors", example)
         ids.append((example, weight))

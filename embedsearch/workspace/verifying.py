@@ -17,7 +17,7 @@ from embedsearch._errors import (
 )
 from embedsearch._io import checked_path, checksum_holds, read_json
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.files import damaged_files, is_of_older_version
+from embedsearch.index.lexical.storage import damaged_files, is_of_older_version
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
 from embedsearch.workspace.contents import foreign_entries
@@ -246,7 +246,7 @@ def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
             yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
             return
         with open_checked(layout) as index:
-            index.numbers()
+            index.snapshot.numbers()
     except (EmbedSearchError, OSError) as error:
         what = str(getattr(error, "reason", error))
         yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
@@ -258,7 +258,7 @@ def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Ite
     try:
         if "lexical" in report.checked and not report.of("lexical"):
             with open_checked(layout) as index:
-                found = (index.change, index.numbers())
+                found = (index.change, index.snapshot.numbers())
             yield from _relation("lexical", layout.lexical.name, *found, store)
         if state is not None and state.generation is not None and not report.of("generation"):
             generation = Generation(layout, state.generation)

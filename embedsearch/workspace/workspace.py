@@ -9,7 +9,7 @@ from embedsearch._errors import ParameterError
 from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
-from embedsearch.workspace.choices import check_feedback, check_mode
+from embedsearch.search.options import SearchOptions
 from embedsearch.workspace.collection import Documents
 from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.info import (
@@ -118,10 +118,8 @@ class Workspace(KeptWorkspace):
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet.
         """
-        found = self.search_batch(
-            [text], topn, mode, where, explain=explain, expand=expand, feedback=feedback
-        )
-        return found[0]
+        options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        return self._document_search().answer(text, options)
 
     def search_batch(
         self,
@@ -135,12 +133,9 @@ class Workspace(KeptWorkspace):
         feedback: int | None = None,
     ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
-        check_mode(mode)
-        check_feedback(feedback, mode)
+        options = SearchOptions(topn, mode, where, explain, expand, feedback)
         search = self._document_search()
-        return search.search(
-            texts, topn, mode, where, explain=explain, expand=expand, feedback=feedback
-        )
+        return [search.answer(text, options) for text in texts]
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
@@ -161,12 +156,11 @@ class Workspace(KeptWorkspace):
             UnknownDocumentError: There is none of this id.
             QueryError: The text has no words.
         """
-        check_mode(mode)
         return self._document_search().explain(text, id, mode, pairs)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""
-        return self._trained().encoder.query(text).vector
+        return self._trained().encoder.query(text)
 
     def add(self, documents: Iterable[Document]) -> Changes:
         """Add documents; one with a known id and other content replaces the old one.

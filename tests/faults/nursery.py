@@ -37,7 +37,7 @@ def main() -> None:
 
 def _have_many_clusters(least: int) -> None:
     """Cluster few documents as if they were many."""
-    from embedsearch.search import latent_index
+    from embedsearch.search import document_index as latent_index
     from embedsearch.workspace import document_part
 
     latent_index.SCANNED = document_part.SCANNED = least

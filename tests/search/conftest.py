@@ -11,16 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from embedsearch._types import Document, FloatMatrix
-from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
-from embedsearch.search.encoding import full_text
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex, LexicalSnapshot
+from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.fusion import Fusion
 from embedsearch.search.hybrid import HybridSearch
-from embedsearch.search.latent_index import LatentIndex
+from embedsearch.search.latent_space import Spreads, fit_space, full_text
 from embedsearch.search.model import SearchModel
 from embedsearch.search.passages import all_pieces, split
-from embedsearch.search.space import Spreads, fit_space
-from embedsearch.search.term_vectors import known_vectors
-from embedsearch.search.terms import TermDocuments, Terms
+from embedsearch.search.terms import TermDocuments, Terms, known_vectors
 from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.vectors.encoders import CheckedEncoder
 from embedsearch.vectors.sparse import TermStatistics
@@ -102,7 +100,7 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     fusion = Fusion(weights=names, feedback=feedback)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     numbers = np.arange(10, 10 + len(documents))
-    return HybridSearch(lexical, LatentIndex.of(numbers, X, owners=owners), model)
+    return HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X, owners=owners), model)
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +149,7 @@ class Planted:
     term_vectors: FloatMatrix
     model: SearchModel
     X: FloatMatrix
-    lexical: LexicalIndex
+    lexical: LexicalSnapshot
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -179,8 +177,8 @@ def planted() -> Iterator[Planted]:
         spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
         weights = {block.name: 0.5 + i for i, block in enumerate(space.blocks)}
         fusion = Fusion(weights=weights, feedback=3)
-        model = SearchModel(lexical.analyzer, space, spreads, fusion)
-        yield Planted(documents, terms, counted, vectors, model, X, lexical)
+        model = SearchModel(lexical.analyzer, space, spreads, fusion, statistics.mean_length)
+        yield Planted(documents, terms, counted, vectors, model, X, lexical.snapshot)
 
 
 def titled(document: Document) -> Document:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from embedsearch._errors import ParameterError
-from embedsearch.search import drift
 from embedsearch.search.drift import Drift, expected_share, vocabulary_drift
 
 Documents = list[list[str]]
@@ -121,12 +120,9 @@ def test_good_turing_shares_follow_the_counts() -> None:
     assert expected_share([], 5) == 0.0
 
 
-def test_the_rarest_words_are_forgotten_when_there_are_too_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(drift, "MOST_UNKNOWN", 10)
+def test_the_rarest_words_are_forgotten_when_there_are_too_many() -> None:
     documents = [["often", "often", f"once{number}"] for number in range(100)]
-    found = vocabulary_drift(documents, set(), topn=20)
+    found = vocabulary_drift(documents, set(), topn=20, most_unknown=10)
     assert found.frequent_unknown[0] == ("often", 200)
     assert len(found.frequent_unknown) <= 10
     assert found.unknown_tokens == 300

@@ -181,14 +181,15 @@ def test_groups_of_pairs_are_found_by_union() -> None:
     assert linked(pairs) == [(1, 2, 3), (10, 11, 12), (5, 6)]
 
 
-class _Heard(SilentProgress):
+class _Listener(SilentProgress):
     def __init__(self) -> None:
         super().__init__()
+        self.totals: dict[str, float | None] = {}
         self.done: dict[str, float] = {}
 
     @contextmanager
     def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[Task]:
-        self.name, self.done[name] = name, 0.0
+        self.name, self.totals[name], self.done[name] = name, total, 0.0
         yield self
 
     def advance(self, amount: float) -> None:
@@ -198,7 +199,11 @@ class _Heard(SilentProgress):
         raise NotImplementedError
 
 
-def test_a_listener_hears_of_documents_read_and_compared() -> None:
-    heard = _Heard()
-    near_duplicates([(1, "a b c"), (2, "a b c d"), (3, "x"), (4, "b c d a b c")], 0.3, heard)
-    assert heard.done == {"shingles": 4, "duplicates": 3}
+def test_progress_is_that_of_documents_read_and_compared() -> None:
+    listener = _Listener()
+    near_duplicates([(1, "a b c"), (2, "a b c d"), (3, "x"), (4, "b c d a b c")], 0.3, listener)
+    assert listener.done["shingles"] == 4
+    # Pruning keeps a document without a partner if its fingerprint shares a slot with others;
+    # fingerprints are made of Python's hashes, which differ from process to process.
+    assert listener.done["duplicates"] == listener.totals["duplicates"]
+    assert 3 <= listener.done["duplicates"] <= 4

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedsearch.search.encoding import TextEncoder
 from embedsearch.search.expansion import EACH, FACTOR, NEAR, Expander, with_words
+from embedsearch.search.latent_space import TextEncoder
+from embedsearch.search.options import SearchOptions
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.sif import SifEncoder
@@ -31,13 +32,10 @@ def test_words_that_are_frequent_are_left_as_they_are(plain: Any, encoder: TextE
     assert Expander(plain.search.model, encoder, 62).expand(query) == []
 
 
-def test_the_nearest_terms_of_a_rare_word_are_added(
-    plain: Any, encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_nearest_terms_of_a_rare_word_are_added(plain: Any, encoder: TextEncoder) -> None:
     model = plain.search.model
     query = replace(plain.search.lexical.parse("vehicle"), words={"vehicl": 2.0})
-    monkeypatch.setattr("embedsearch.search.expansion.RARE", 1)
-    added = Expander(model, encoder, 62).expand(query)
+    added = Expander(model, encoder, 62, rare=1).expand(query)
     words = next(e for e in model.space.linear if e.name == "words")
     vectors = words.projection - (words.projection @ words.removed.T) @ words.removed
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -64,7 +62,7 @@ def test_a_word_that_no_document_has_is_looked_for_by_its_neighbours(
         ("vehicl", "vehicle"),
         ("lorri", "lorries"),
     ]
-    ranking = plain.search.rank(with_words(query, added), "automobile", 10)
+    ranking = plain.search.rank(with_words(query, added), "automobile", SearchOptions())
     best = plain.texts_of(ranking.numbers.tolist()[:3])
     assert all("vehicle" in text or "lorries" in text for text in best)
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from embedsearch._errors import ParameterError
 from embedsearch._types import Document
 from embedsearch.index.lexical import LexicalIndex, LexicalQuery
+from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.fusion import PLAIN, Fusion
-from embedsearch.search.hybrid import HybridSearch, Ranking
-from embedsearch.search.latent_index import LatentIndex
+from embedsearch.search.hybrid import Depth, HybridSearch, Ranking
+from embedsearch.search.options import SearchOptions
 from embedsearch.text.corpora import PlantedCorpus
 
 MODES = ("auto", "hybrid", "latent")
@@ -24,7 +25,7 @@ TEXTS = ("galaxy of stars", "the king of france", "paris", '"the mayor of" rome 
 
 def rank(planted: Any, text: str, topn: int, mode: str, allowed: Any = None) -> Ranking:
     query = planted.lexical.parse(text)
-    found: Ranking = planted.search.rank(query, text, topn, mode, allowed)
+    found: Ranking = planted.search.rank(query, text, SearchOptions(topn, mode), allowed)
     return found
 
 
@@ -33,7 +34,7 @@ def by_hand(planted: Any, text: str, mode: str) -> NDArray[np.float64]:
     model, X = planted.model, planted.X.astype(np.float64)
     query = planted.lexical.parse(text)
     bm25 = planted.lexical.scores_of(query, planted.numbers).astype(np.float64)
-    vector = model.space.linear_queries(planted.terms.weights(query.meant))[0].astype(np.float64)
+    vector = model.space.linear_queries(planted.terms.matrix([query.meant]))[0].astype(np.float64)
     weights = {b.name: PLAIN[b.name] for b in model.space.blocks}
     if mode != "hybrid":
         weights = model.fusion.weights
@@ -155,11 +156,11 @@ def test_the_words_of_a_phrase_are_looked_for_in_meaning(planted: Any) -> None:
 
 
 def test_more_candidates_than_documents_by_words_are_scored_by_words_too(
-    planted: Any, monkeypatch: pytest.MonkeyPatch
+    planted: Any,
 ) -> None:
-    monkeypatch.setattr("embedsearch.search.hybrid._LEXICAL", 5)
-    query = planted.lexical.parse(TEXTS[1])
-    found = rank(planted, TEXTS[1], 8, "hybrid")
+    query, whole = planted.lexical.parse(TEXTS[1]), planted.search
+    search = HybridSearch(whole.lexical, whole.latent, whole.model, depth=Depth(lexical=5))
+    found = search.rank(query, TEXTS[1], SearchOptions(8, "hybrid"))
     bm25 = planted.lexical.scores_of(query, found.numbers)
     assert (planted.lexical.scores_of(query, planted.numbers) > 0).sum() > 8
     sums = found.lexical * bm25 + planted.X[found.numbers - 1] @ found.latent
@@ -185,7 +186,7 @@ def test_equal_scores_are_ordered_by_number(planted: Any) -> None:
     X = np.tile(planted.X[:1], (240, 1))
     search = HybridSearch(None, LatentIndex.of(planted.numbers[rows], X), planted.model)
     query = planted.lexical.parse(TEXTS[0])
-    found = search.rank(query, TEXTS[0], 50, "latent")
+    found = search.rank(query, TEXTS[0], SearchOptions(50, "latent"))
     assert found.numbers.tolist() == list(range(1, 51))
 
 
@@ -196,10 +197,10 @@ def test_documents_that_are_all_alike_are_found_without_noise(planted: Any) -> N
         X = np.tile(planted.X[:1], (3, 1))
         spreads = type(planted.model.spreads).of(X, planted.model.space.blocks, no_terms(planted))
         model = replace(planted.model, spreads=spreads)
-        search = HybridSearch(lexical, LatentIndex.of(np.arange(1, 4), X), model)
+        search = HybridSearch(lexical.snapshot, LatentIndex.of(np.arange(1, 4), X), model)
         text = one.text.split(".")[0]
         for mode in ("lexical", *EVERY):
-            found = search.rank(lexical.parse(text), text, 10, mode)
+            found = search.rank(lexical.snapshot.parse(text), text, SearchOptions(10, mode))
             assert found.numbers.tolist() == [1, 2, 3]
             assert found.scores.min() == found.scores.max() > 0
             assert found.scores.max() < 100
@@ -212,20 +213,25 @@ def no_terms(planted: Any) -> Any:
 def test_words_that_no_encoder_knows_are_found_by_bm25_alone(planted: Any) -> None:
     with LexicalIndex.temporary(planted.lexical.analyzer) as lexical:
         lexical.apply([(n, Document("x", "zyzzyva")) for n in (4, 8)], change=1)
-        search = HybridSearch(lexical, LatentIndex.of(planted.numbers, planted.X), planted.model)
+        search = HybridSearch(
+            lexical.snapshot, LatentIndex.of(planted.numbers, planted.X), planted.model
+        )
+        query = lexical.snapshot.parse("zyzzyva")
         for mode in ("auto", "hybrid", "lexical", "rrf"):
-            found = search.rank(lexical.parse("zyzzyva"), "zyzzyva", 10, mode).numbers
+            found = search.rank(query, "zyzzyva", SearchOptions(10, mode)).numbers
             assert found.tolist()[:2] == [4, 8]
-        assert len(search.rank(lexical.parse("zyzzyva"), "", 10, "latent").numbers) == 0
+        assert len(search.rank(query, "", SearchOptions(10, "latent")).numbers) == 0
 
 
 def test_without_a_lexical_index_meaning_is_all_there_is(planted: Any) -> None:
     search = HybridSearch(None, LatentIndex.of(planted.numbers, planted.X), planted.model)
     query = planted.lexical.parse(TEXTS[0])
     latent = rank(planted, TEXTS[0], 10, "latent").numbers.tolist()
-    assert len(set(search.rank(query, TEXTS[0], 10).numbers.tolist()) & set(latent)) >= 8
+    assert (
+        len(set(search.rank(query, TEXTS[0], SearchOptions()).numbers.tolist()) & set(latent)) >= 8
+    )
     with pytest.raises(ParameterError, match="mode must be latent"):
-        search.rank(query, TEXTS[0], 10, "lexical")
+        search.rank(query, TEXTS[0], SearchOptions(mode="lexical"))
 
 
 def test_weights_come_back_from_a_manifest() -> None:
@@ -239,9 +245,10 @@ def test_feedback_as_asked_is_feedback_as_learned(planted: Any) -> None:
     for asked in (0, 1, 5):
         fusion = replace(planted.model.fusion, feedback=asked)
         learned = replace(planted, model=replace(planted.model, fusion=fusion)).search
-        expected = learned.rank(query, TEXTS[0], 20)
-        found = planted.search.rank(query, TEXTS[0], 20, feedback=asked)
+        expected = learned.rank(query, TEXTS[0], SearchOptions(20))
+        found = planted.search.rank(query, TEXTS[0], SearchOptions(20, feedback=asked))
         assert len(found.feedback) == asked
         assert found.numbers.tolist() == expected.numbers.tolist()
         np.testing.assert_array_equal(found.scores, expected.scores)
-    assert len(planted.search.rank(query, TEXTS[0], 20, "hybrid", feedback=2).feedback) == 2
+    options = SearchOptions(20, "hybrid", feedback=2)
+    assert len(planted.search.rank(query, TEXTS[0], options).feedback) == 2

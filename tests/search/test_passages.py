@@ -10,8 +10,9 @@ import pytest
 from embedsearch._errors import VectorError
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.index.candidate_index import CandidateIndex
-from embedsearch.search.latent_index import LatentIndex
+from embedsearch.search.document_index import DocumentRows, LatentIndex, Segmented
 from embedsearch.search.passages import (
+    Block,
     PassageVectors,
     all_pieces,
     best_scores,
@@ -19,8 +20,6 @@ from embedsearch.search.passages import (
     pieces_of,
     split,
 )
-from embedsearch.search.segments import DocumentRows, Segmented
-from embedsearch.search.space import Block
 from embedsearch.search.terms import TermDocuments
 
 LENGTHS = [0, 3, 7, 8, 25, 1, 16]
@@ -116,13 +115,12 @@ def test_nearest_documents_are_found_among_those_allowed(
 
 @pytest.mark.parametrize("filtered", [False, True])
 def test_proposed_passages_give_as_many_documents_as_are_asked(
-    vectors: FloatMatrix, owners: IntVector, filtered: bool, monkeypatch: pytest.MonkeyPatch
+    vectors: FloatMatrix, owners: IntVector, filtered: bool
 ) -> None:
-    monkeypatch.setattr("embedsearch.search.latent_index.SCANNED", 50)
     # One document has all the passages that are nearest to the first query.
     vectors = vectors.copy()
     vectors[owners[4] : owners[5]] = vectors[0] * 3
-    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), owners=owners)
+    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), owners, 50)
     allowed = np.arange(0, 300, 2) if filtered else None
     among = np.arange(300) if allowed is None else allowed
     for query in vectors[:40:8]:

@@ -1,4 +1,4 @@
-"""Documents like documents, against sums written out in numpy."""
+"""Documents given as examples, and documents like them, against sums written out in numpy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,40 @@ import pytest
 from numpy.typing import NDArray
 
 import embedsearch as es
-from embedsearch.search import related
-from embedsearch.search.related import UNLIKE, likeness
+from embedsearch import Document, ParameterError
+from embedsearch.search.related import UNLIKE, Related, as_examples, likeness
 from embedsearch.text.corpora import PlantedCorpus
+
+TEXT = Document("", "a text")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a", [("a", 1.0)]),
+        (("a", 0.5), [("a", 0.5)]),
+        (TEXT, [(TEXT, 1.0)]),
+        ((TEXT, 2), [(TEXT, 2.0)]),
+        (["a", ("b", 3), TEXT], [("a", 1.0), ("b", 3.0), (TEXT, 1.0)]),
+        (("a", "b"), [("a", 1.0), ("b", 1.0)]),
+        (iter(["a"]), [("a", 1.0)]),
+        ((), []),
+    ],
+)
+def test_examples_may_be_given_in_several_ways(given: object, expected: object) -> None:
+    assert as_examples(given, "positive") == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [5, [5], [None], [("a", "b", "c")], [b"a"]])
+def test_what_is_no_example_is_named(given: object) -> None:
+    with pytest.raises(ParameterError, match=r"positive must be an id|each of positive must be"):
+        as_examples(given, "positive")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), "2"])
+def test_a_weight_must_be_above_zero(weight: object) -> None:
+    with pytest.raises(ParameterError, match="a weight in negative must be a number above 0"):
+        as_examples([("a", weight)], "negative")  # type: ignore[list-item]
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +157,20 @@ def test_a_text_from_elsewhere_is_an_example_too(ws: es.Workspace) -> None:
     assert found(hits[1:]) == pytest.approx(expected(ws, [id]), abs=1e-4)  # type: ignore[arg-type]
 
 
-def test_proposed_candidates_lose_next_to_nothing(
-    ws: es.Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proposed_candidates_lose_next_to_nothing(ws: es.Workspace) -> None:
     like, unlike = list(ws.documents)[:2], list(ws.documents)[5]
     exact = ws.documents.most_similar(like, unlike)
-    monkeypatch.setattr(related, "SCANNED", 10)
-    monkeypatch.setattr(related, "_PROPOSED", 60)
-    assert ws.documents.most_similar(like, unlike) == exact
-    assert len(ws.documents.most_similar(like, unlike, topn=10**6)) == len(ws.documents) - 3
+    search = ws._document_search()
+    vectors = search.current()
+    related = Related(vectors, vectors.index(None, 10), search.model, search.encoder, proposed=60)
+    wanted, unwanted = (
+        related.examples(as_examples(given, "examples"), search.store) for given in (like, unlike)
+    )
+    numbers, scores = related.rank(wanted, unwanted, 10)
+    ids = search.store.ids_of(numbers.tolist())
+    assert [ids[number] for number in numbers.tolist()] == [hit.id for hit in exact]
+    assert scores.tolist() == [hit.score for hit in exact]
+    assert len(related.rank(wanted, unwanted, 10**6)[0]) == len(ws.documents) - 3
 
 
 def test_what_cannot_be_asked_says_why(ws: es.Workspace) -> None:

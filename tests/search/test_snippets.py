@@ -1,4 +1,4 @@
-"""Which passage is shown, against a search of all passages."""
+"""Which passage of a document is shown, and which of its words are marked."""
 
 from __future__ import annotations
 
@@ -8,18 +8,209 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
-from embedsearch._types import ExpandedWord
+from embedsearch._types import ExpandedWord, Highlight
+from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.expansion import Expansion, matches_of, with_words
-from embedsearch.search.sentences import LENGTH, runs, sentences
-from embedsearch.search.snippets import SnippetFinder
+from embedsearch.search.options import SearchOptions
+from embedsearch.search.snippets import (
+    LENGTH,
+    NEAR,
+    SHORT,
+    Match,
+    SnippetFinder,
+    highlights,
+    in_lower_case,
+    near_terms,
+    promising,
+    runs,
+    sentences,
+)
+
+
+def test_sentences_end_where_a_new_one_begins() -> None:
+    text = 'It is 3.5 m long, e.g. here. "Is it?" Yes!\n\nA new\nline. Über uns.'
+    assert list(sentences(text)) == [
+        "It is 3.5 m long, e.g. here.",
+        '"Is it?"',
+        "Yes!",
+        "A new line.",
+        "Über uns.",
+    ]
+
+
+def test_a_point_between_blanks_ends_a_sentence_in_lower_case() -> None:
+    text = "the wing of a plane . the wing of a plane . it lifts ."
+    assert list(sentences(text)) == ["the wing of a plane .", "it lifts ."]
+
+
+def test_chinese_sentences_need_no_blank() -> None:
+    assert list(sentences("天空是蓝色的。为什么？")) == ["天空是蓝色的。", "为什么？"]
+
+
+@given(st.text(alphabet="ab .\n", max_size=2_000))
+def test_no_word_is_lost_but_for_repeated_sentences(text: str) -> None:
+    pieces = list(sentences(text))
+    assert all(0 < len(piece) <= LENGTH * 3 // 2 for piece in pieces)
+    assert all(piece == " ".join(piece.split()) for piece in pieces)
+    assert set("".join(pieces).replace(" ", "")) == set("".join(text.split()))
+
+
+def test_what_has_no_blanks_is_cut_all_the_same() -> None:
+    pieces = list(sentences("x" * 1_000))
+    assert "".join(pieces) == "x" * 1_000
+    assert max(map(len, pieces)) <= LENGTH * 3 // 2
+
+
+@given(st.lists(st.integers(1, 300), max_size=30))
+def test_runs_are_the_longest_that_fit(lengths: list[int]) -> None:
+    pieces = ["x" * length for length in lengths]
+
+    def fits(start: int, stop: int) -> bool:
+        return stop - start == 1 or len(" ".join(pieces[start:stop])) <= LENGTH
+
+    n = len(pieces)
+    fitting = [(i, j) for i in range(n) for j in range(i + 1, n + 1) if fits(i, j)]
+
+    def within(run: tuple[int, int]) -> bool:
+        return any(one != run and one[0] <= run[0] and run[1] <= one[1] for one in fitting)
+
+    assert runs(pieces) == [run for run in fitting if not within(run)]
+
+
+def long_text(size: int, planted: dict[int, str]) -> str:
+    """Sentences of made-up words, some of which are others."""
+    choose = random.Random(1)  # noqa: S311 - words, not secrets
+    parts = []
+    for number in range(size):
+        words = " ".join(choose.choices(["lorem", "ipsum", "dolor", "sit", "amet"], k=12))
+        parts.append(planted.get(number, f"So {words}."))
+    return " ".join(parts)
+
+
+def test_of_a_short_text_all_is_looked_at() -> None:
+    text = long_text(20, {})
+    assert len(text) < SHORT
+    assert promising(text, {"lorem": 1.0}) == [list(sentences(text))]
+
+
+@pytest.mark.parametrize("place", [0, 1, 1_700, 2_998, 2_999])
+def test_a_long_text_is_looked_at_where_most_words_meet(place: int) -> None:
+    planted = {100: "A Volcano.", 500: "Lava flows.", place: "A volcano spits lava.", 900: "Lava."}
+    parts = promising(long_text(3_000, planted), {"volcano": 2.0, "lava": 1.0, "lorem": 0.1})
+    assert any("A volcano spits lava." in part for part in parts)
+    assert sum(len(piece) for part in parts for piece in part) < 10_000
+
+
+def test_a_long_text_is_looked_at_here_and_there_where_nothing_is_found() -> None:
+    text = long_text(3_000, {0: "First of all.", 2_999: "At last."})
+    parts = promising(text, {"volcano": 1.0})
+    assert parts[0][0] == "First of all."
+    assert len(parts) == 3
+    assert promising("x" * 1_000_000, {"volcano": 1.0})[0][0] == "x" * LENGTH
+
+
+def test_windows_hold_whole_sentences() -> None:
+    text = long_text(3_000, {1_500: "A volcano spits lava."})
+    whole = set(sentences(text))
+    for part in promising(text, {"volcano": 1.0}):
+        assert set(part) <= whole
+
+
+@given(st.text(max_size=50))
+def test_lower_case_keeps_the_length(text: str) -> None:
+    assert len(in_lower_case(text)) == len(text)
+    assert in_lower_case("İSTANBUL") == "istanbul"
+
+
+ENGLISH = LexicalAnalyzer.for_language("english")
+
+
+def marked(text: str, matches: dict[str, str], analyzer: LexicalAnalyzer = ENGLISH) -> list[str]:
+    found = highlights(text, analyzer, {t: Match(word, 1.0) for t, word in matches.items()})
+    assert [mark.start for mark in found] == sorted(mark.start for mark in found)
+    return [text[mark.start : mark.stop] for mark in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms", "expected"),
+    [
+        ("The cats sat; a CAT sits.", ["cat"], ["cats", "CAT"]),
+        ("cat at a category, at cat", ["cat"], ["cat", "cat"]),
+        ("boundary-layer layer_flow layers", ["layer"], ["layer", "layer", "layers"]),
+        ("l\u2019avion et l'avion: AVIONS", ["avion"], ["avion", "avion", "AVIONS"]),
+        ("the he then he", ["he", "then"], ["he", "then", "he"]),
+        ("Z\u00fcrich, zurich", ["zurich"], ["Z\u00fcrich", "zurich"]),
+        ("\u0130stanbul is big", ["big"], ["big"]),
+        ("3.14 is not 3.141 or 14", ["3.14", "14"], ["3.14", "14"]),
+        ("die ﬁnſteren Wäſ\u00adſer im Ⅳ. Kapitel", ["iv", "wasser"], ["Wäſ\u00adſer", "Ⅳ"]),
+        ("H₂O und 5\u00b5m, dann don´t", ["h2o", "5μm", "und"], ["H₂O", "und", "5µm"]),
+        ("ﬁ ﬁ ﬁsh", ["fish"], ["ﬁsh"]),
+        ("", ["cat"], []),
+    ],
+)
+def test_words_are_found_where_they_stand(text: str, terms: list[str], expected: list[str]) -> None:
+    assert marked(text, dict.fromkeys(terms, "asked")) == expected
+
+
+def test_characters_that_overlap_are_one_span() -> None:
+    analyzer = LexicalAnalyzer.for_language("none")
+    terms = analyzer.words("蓝色的")
+    assert len(terms) == 2
+    assert marked("天空是蓝色的。天空", dict.fromkeys(terms, "蓝色的"), analyzer) == ["蓝色的"]
+
+
+def test_a_span_says_what_it_matched_and_how_well() -> None:
+    matches = {"car": Match("vehicle", 0.5), "road": Match("roads", 1.0)}
+    assert highlights("A car on the road", ENGLISH, matches) == (
+        Highlight(2, 5, "vehicle", 0.5),
+        Highlight(13, 17, "roads", 1.0),
+    )
+
+
+def test_near_terms_are_those_of_the_mean_cosine(plain: Any) -> None:
+    space = plain.search.model.space
+    columns = space.terms.columns
+    query = {term: f"{term}!" for term in ("vehicl", "barn")}
+    near = near_terms(space, space.terms.terms, query, 62)
+
+    def similarity(one: str, other: str) -> float:
+        cosines = []
+        for encoder in space.linear:
+            pair = encoder.projection[[columns[one], columns[other]]].astype(float)
+            if len(encoder.removed):
+                pair = pair - (pair @ encoder.removed.T) @ encoder.removed
+            a, b = pair
+            cosines.append(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+        return float(np.mean(cosines))
+
+    for term in space.terms.terms:
+        scores = {asked: similarity(asked, term) for asked in query}
+        best = max(scores, key=scores.__getitem__)
+        if term in query or scores[best] < NEAR:
+            assert term not in near
+        else:
+            assert near[term].query_word == query[best]
+            assert near[term].score == pytest.approx(scores[best], abs=1e-5)
+    assert near
+
+
+def test_numbers_and_words_of_few_documents_are_near_nothing(plain: Any) -> None:
+    space = plain.search.model.space
+    statistics = space.statistics
+    counts = np.exp(-statistics.idf) * 63 - 0.5
+    rare = {term for term, count in zip(space.terms.terms, counts, strict=True) if count < 2.9}
+    assert near_terms(space, rare | {"1", "x"}, {"vehicl": "vehicle"}, 62) == {}
+    assert near_terms(space, space.terms.terms, {"unheard": "unheard"}, 62) == {}
+
 
 MODES = ("auto", "latent", "lexical", "rrf")
 
 
 def finder(collection: Any, text: str, mode: str = "auto") -> SnippetFinder:
     query = collection.search.lexical.parse(text)
-    ranking = collection.search.rank(query, text, 5, mode)
+    ranking = collection.search.rank(query, text, SearchOptions(5, mode))
     return SnippetFinder.of(collection.search, query, ranking)
 
 
@@ -34,7 +225,7 @@ def scored(collection: Any, text: str, query: str, mode: str) -> list[tuple[floa
     """All passages of a text with their scores, one by one."""
     search, pieces = collection.search, list(sentences(text))
     model, parsed = search.model, search.lexical.parse(query)
-    ranking = search.rank(parsed, query, 5, mode)
+    ranking = search.rank(parsed, query, SearchOptions(5, mode))
     space, idfs = model.space, model.space.statistics.idf
     found = []
     for start, stop in runs(pieces):
@@ -95,7 +286,7 @@ def test_an_added_word_is_marked_for_the_word_it_was_added_for(plain: Any) -> No
     query = plain.search.lexical.parse("automobile")
     added = [Expansion("car", ExpandedWord("automobile", "car", 0.7, 0.2))]
     looked_for = with_words(query, added)
-    ranking = plain.search.rank(looked_for, "automobile", 5)
+    ranking = plain.search.rank(looked_for, "automobile", SearchOptions(5))
     found = SnippetFinder.of(plain.search, looked_for, ranking, matches_of(added))
     (snippet,) = found.find(["Nobody else. The cars are here."])
     assert [m[2:] for m in snippet.highlights] == [("automobile", 0.7)]

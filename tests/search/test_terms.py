@@ -78,11 +78,8 @@ def test_terms_come_in_the_order_of_how_frequent_they_are(
     assert found == sorted(counts.values(), reverse=True)
 
 
-def test_a_vocabulary_is_bounded(
-    stream: TokenStream, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedsearch.search.terms._MOST_TERMS", 2)
-    cut = StreamTerms(stream, english)
+def test_a_vocabulary_is_bounded(stream: TokenStream, english: LexicalAnalyzer) -> None:
+    cut = StreamTerms(stream, english, most=2)
     assert set(cut.terms.terms) == {"boundari", "layer"}
     assert words_of(cut.documents(), cut.terms)[0] == ["boundari", "layer", "boundari"]
 
@@ -100,14 +97,14 @@ def test_documents_can_be_taken_and_put_together() -> None:
     taken = documents.take(np.array([3, 1]))
     assert words_of(taken, terms) == [["c", "a"], ["b", "b"]]
     assert words_of(documents.take(np.zeros(0, np.int64)), terms) == []
-    both = taken.followed_by(documents.take(np.array([2, 0])))
+    both = taken.concatenated(documents.take(np.array([2, 0])))
     assert words_of(both, terms) == [["c", "a"], ["b", "b"], [], ["a"]]
 
 
-def test_weights_of_a_query_are_a_row() -> None:
-    row = Terms(["a", "b", "c"]).weights({"c": 2.0, "x": 1.0, "a": 0.5})
-    assert row.toarray().tolist() == [[0.5, 0, 2]]
-    assert Terms([]).weights({"a": 1.0}).shape == (1, 0)
+def test_weights_of_texts_are_rows() -> None:
+    rows = Terms(["a", "b", "c"]).matrix([{"c": 2.0, "x": 1.0, "a": 0.5}, {}])
+    assert rows.toarray().tolist() == [[0.5, 0, 2], [0, 0, 0]]
+    assert Terms([]).matrix([{"a": 1.0}]).shape == (1, 0)
 
 
 def test_a_term_has_the_mean_vector_of_its_words(tmp_path: Path, english: LexicalAnalyzer) -> None:

@@ -69,7 +69,7 @@ TEXT: dict[str, list[Any]] = {
         "a" + "_" * N, "a-" * N, "a_-" * N, "a." * N, "1," * N, "a" + "\u0301" * N, "\u1000" * N,
         "\u1000" + "\u103b" * N, "\u1000\u1039" * N, "a++" * N, "\u3042" * N, "\u0e40" * N,
     ],
-    "embedsearch.search.sentences:promising": [
+    "embedsearch.search.snippets:promising": [
         (text, {"a": 1.0}) for text in
         ("." + " " * N, "\n " * N, "a. " * N, "\n" + " " * N + "x", ".'" * N, "a" * N)
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch.index.lexical.files import read_committed
+from embedsearch.index.lexical.storage import read_commit
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_space_is_given_back(shrunk: es.Workspace) -> None:
     for mode, hits in before.items():
         assert {hit.id for hit in shrunk.search("galaxy barn", 60, mode)} == {h.id for h in hits}
     assert shrunk.info().behind == 0
-    assert read_committed(shrunk.path / "lexical").deleted == 0
+    assert read_commit(shrunk.path / "lexical").deleted == 0
     assert shrunk.verify().sound
     assert shrunk.verify().notes == []
     assert [path.name for path in (shrunk.path / "generations").iterdir()] == ["0002"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from embedsearch.index.lexical.analysis import LexicalAnalyzer
+from embedsearch.index.lexical.analysis import LexicalAnalyzer, detect_language
 from embedsearch.index.lexical.index import LexicalIndex
-from embedsearch.index.lexical.languages import detect_language
 from embedsearch.index.lexical.query import LexicalQuery
-from embedsearch.index.lexical.scoring import Contribution
+from embedsearch.index.lexical.scoring import Contribution, LexicalSnapshot
 
-__all__ = ["Contribution", "LexicalAnalyzer", "LexicalIndex", "LexicalQuery", "detect_language"]
+__all__ = [
+    "Contribution",
+    "LexicalAnalyzer",
+    "LexicalIndex",
+    "LexicalQuery",
+    "LexicalSnapshot",
+    "detect_language",
+]

@@ -1,18 +1,19 @@
-"""What is looked for: words, phrases, and what must or must not be there."""
+"""Queries: words, phrases, and what must or must not be in a document."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import QueryError
-from embedsearch.index.lexical.analysis import HOLE
+from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT
 from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from embedsearch.index.lexical.analysis import LexicalAnalyzer, Term
 
@@ -34,6 +35,11 @@ class Phrase(NamedTuple):
     stop: bool = False
     spelling: str = ""
 
+    @property
+    def field(self) -> str:
+        """The field that has all of its terms."""
+        return STOPS if self.stop else TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
@@ -44,10 +50,9 @@ class LexicalQuery:
     Attributes:
         words: The weight of each term (`LexicalAnalyzer.words`); a word typed twice has 2.
         phrases: The weight of each phrase.
-        stops: The weight of each stop word; they are looked for only where there is nothing
-            else to look for.
-        required: Every document found has all of these.
-        excluded: No document found has any of these.
+        stops: The weight of each stop word; used only if there is nothing else to look for.
+        required: Every hit has all of these.
+        excluded: No hit has any of these.
         spellings: The word that a term was typed as; a term that is not here is shown itself.
         dropped: How many words were left out because there were too many.
     """
@@ -62,7 +67,7 @@ class LexicalQuery:
 
     @property
     def meant(self) -> dict[str, float]:
-        """The weight of each term, those of phrases among them: what is looked for in meaning."""
+        """The weight of each term, also those of phrases: what latent search goes by."""
         weights = dict(self.words)
         for phrase, weight in self.phrases.items():
             for _, term in () if phrase.stop else phrase.terms:
@@ -78,15 +83,15 @@ class LexicalQuery:
 def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
     """Read what a user typed.
 
-    - Words are looked for each on its own; a document need not have all of them.
-    - `"boundary layer"` is a phrase: it counts as one word does, where its words stand
-      together. A stop word in it stands for any one word; one of stop words alone is exact.
+    - Words are looked for separately; a document need not have all of them.
+    - `"boundary layer"` is a phrase: its words must stand together, and it counts as one word
+      does. A stop word in it stands for any one word; a phrase of stop words alone is exact.
     - `+word` and `+"a phrase"` are required, `-word` and `-"a phrase"` excluded. A word that
       is cut into several, such as `-well-known`, is a phrase here.
-    - A quote without its partner, and a sign with space behind it, mean nothing.
+    - An unpaired quote, and a sign followed by a space, mean nothing.
 
     Raises:
-        QueryError: There is no word in it, or there are only excluded ones.
+        QueryError: It has no words, or only excluded ones.
     """
     reading = _Reading(analyzer)
     plain = _MARKED.sub(reading.take, fold(text).translate(_QUOTES))
@@ -104,7 +109,7 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
 
 
 class _Reading:
-    """The parts of a query that were read so far."""
+    """The parts of a query read so far."""
 
     def __init__(self, analyzer: LexicalAnalyzer) -> None:
         self._analyzer = analyzer
@@ -116,7 +121,7 @@ class _Reading:
         self.spellings: dict[str, str] = {}
 
     def take(self, found: re.Match[str]) -> str:
-        """Read a phrase or a word with a sign; what is left of it in the text is a space."""
+        """Read a phrase or a word with a sign; a space replaces it in the text."""
         quoted = found[2] is not None
         sign = found[1] if quoted else found[3]
         phrase = _phrase(found[2] if quoted else found[4], self._analyzer)
@@ -131,9 +136,8 @@ class _Reading:
         return " "
 
     def take_words(self, text: str) -> None:
-        """Read words without signs."""
         for term in self._analyzer.terms(text):
-            if term.text != HOLE:
+            if term.text != GAP:
                 self._count(term.text, term.stop, term.spelling)
 
     def _score(self, phrase: Phrase) -> None:
@@ -148,7 +152,7 @@ class _Reading:
 
 
 def _phrase(text: str, analyzer: LexicalAnalyzer) -> Phrase | None:
-    terms = [(i, term) for i, term in enumerate(analyzer.terms(text)) if term.text != HOLE]
+    terms = [(i, term) for i, term in enumerate(analyzer.terms(text)) if term.text != GAP]
     words = [(i, term) for i, term in terms if not term.stop]
     chosen = words or terms
     if not chosen:
@@ -168,3 +172,90 @@ def _complaint(text: str, excluding: bool) -> str:
     if not text.strip():
         return "the query is empty; give at least one word"
     return f"the query {text[:50]!r} has no words in it; give at least one word"
+
+
+MOST_WORDS = 256
+"""More words than these take too long to score; typed queries have far fewer, pasted texts more."""
+
+MOST_PHRASES = 32
+"""A phrase costs tantivy the positions of all its words in all documents that have them."""
+
+
+def limit_query(
+    query: LexicalQuery, count: int, frequency: Callable[[str, str], int]
+) -> LexicalQuery:
+    """Return the query with its heaviest words; `dropped` counts the others.
+
+    Of more than 32 phrases, as pasted text may have, the later ones become words, and so do
+    phrases of more than 256 words.
+
+    Args:
+        query: What was typed.
+        count: The number of documents.
+        frequency: Maps a field and a term to the number of documents that have it.
+
+    Raises:
+        QueryError: More than 32 words or phrases are required, or excluded, or one of these has
+            more than 256 words; leaving one out would change what the query means.
+    """
+    _check_constraints("required", query.required)
+    _check_constraints("excluded", query.excluded)
+    query = _with_fewer_phrases(query)
+
+    def heaviest(weights: Mapping[str, float], field: str) -> Mapping[str, float]:
+        if len(weights) <= MOST_WORDS:
+            return weights
+
+        def weight(word: str) -> float:
+            df = frequency(field, word)
+            return weights[word] * math.log1p(count / df) if df else 0.0
+
+        ordered = sorted(weights, key=weight, reverse=True)
+        return {word: weights[word] for word in ordered[:MOST_WORDS]}
+
+    words, stops = heaviest(query.words, TEXT), heaviest(query.stops, STOPS)
+    dropped = len(query.words) - len(words) + len(query.stops) - len(stops)
+    if not dropped:
+        return query
+    return replace(query, words=words, stops=stops, dropped=query.dropped + dropped)
+
+
+def check_query(query: LexicalQuery) -> None:
+    """Check a query that was made by hand.
+
+    Raises:
+        QueryError: It has nothing to look for, or a weight that is not above 0.
+    """
+    weights: list[tuple[object, float]] = [
+        *query.words.items(),
+        *query.phrases.items(),
+        *query.stops.items(),
+    ]
+    if not weights:
+        raise QueryError("the query is empty; give at least one word")
+    for term, weight in weights:
+        if not 0 < weight < math.inf:
+            raise QueryError(f"the weight of {term!r} must be above 0, got {weight}")
+
+
+def _check_constraints(name: str, phrases: tuple[Phrase, ...]) -> None:
+    if (count := len(phrases)) > MOST_PHRASES:
+        raise QueryError(f"a query has at most {MOST_PHRASES} {name}, this one has {count}")
+    if (longest := max((len(phrase.terms) for phrase in phrases), default=0)) > MOST_WORDS:
+        reason = f"a phrase that is {name} has at most {MOST_WORDS} words"
+        raise QueryError(f"{reason}, this one has {longest:,}")
+
+
+def _with_fewer_phrases(query: LexicalQuery) -> LexicalQuery:
+    short = {phrase: w for phrase, w in query.phrases.items() if len(phrase.terms) <= MOST_WORDS}
+    phrases = dict(list(short.items())[:MOST_PHRASES])
+    if len(phrases) == len(query.phrases):
+        return query
+    words, stops = dict(query.words), dict(query.stops)
+    for phrase, weight in query.phrases.items():
+        if phrase in phrases:
+            continue
+        weights = stops if phrase.stop else words
+        for _, term in phrase.terms:
+            weights[term] = weights.get(term, 0) + weight
+    return replace(query, words=words, stops=stops, phrases=phrases)

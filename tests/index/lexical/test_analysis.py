@@ -103,11 +103,11 @@ def test_an_unknown_language_is_named() -> None:
 def test_terms_are_counted_with_their_first_spelling() -> None:
     analyzer = LexicalAnalyzer.for_language("english")
     text = "Boundary-layers and the layer's flows; l'avion, a Flow in flowing layers. x_layer"
-    counted = analyzer.counted(text)
+    counted = analyzer.term_counts(text)
     assert {term: n for term, (n, _) in counted.items()} == Counter(analyzer.words(text))
     assert counted["layer"] == (4, "layers")
     assert counted["flow"] == (3, "flows")
-    assert analyzer.counted("") == {}
+    assert analyzer.term_counts("") == {}
 
 
 def test_words_are_the_terms_that_are_scored(english: LexicalAnalyzer) -> None:

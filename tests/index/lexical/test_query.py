@@ -33,7 +33,7 @@ def index(build: Build) -> LexicalIndex:
 
 
 def found(index: LexicalIndex, query: str) -> set[int]:
-    return set(index.search(query, topn=100)[1].tolist())
+    return set(index.snapshot.search(query, topn=100)[1].tolist())
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_without_a_language_every_word_counts_as_it_is(build: Build) -> None:
 @pytest.mark.parametrize("query", ["", "  \n", "?!", '""', "-", '+ - "'])
 def test_a_query_without_words_is_refused(index: LexicalIndex, query: str) -> None:
     with pytest.raises(QueryError, match="at least one word"):
-        index.search(query)
+        index.snapshot.search(query)
 
 
 @pytest.mark.parametrize("query", ["-cat", '-"a cat" -dog', "-the"])
 def test_a_query_that_only_excludes_is_refused(index: LexicalIndex, query: str) -> None:
     with pytest.raises(QueryError, match="only excludes"):
-        index.search(query)
+        index.snapshot.search(query)
 
 
 def test_a_word_typed_twice_weighs_twice(english: LexicalAnalyzer) -> None:
@@ -127,17 +127,17 @@ def test_a_very_long_query_keeps_its_heaviest_words(build: Build) -> None:
     index = build(texts)
     text = " ".join(["common", *(f"word{i}" for i in range(300)), "word7 word7"] * 40)
     assert len(text) > 80_000
-    query = index.parse(text)
+    query = index.snapshot.parse(text)
     assert (len(query.words), query.dropped) == (256, 45)
     assert "common" not in query.words
-    assert index.search(query, topn=1)[1].tolist() == [7]
-    assert index.search("x" * 100_000)[1].tolist() == []
-    assert index.search("many " * 20_000 + "common", topn=600)[1].size == 600
+    assert index.snapshot.search(query, topn=1)[1].tolist() == [7]
+    assert index.snapshot.search("x" * 100_000)[1].tolist() == []
+    assert index.snapshot.search("many " * 20_000 + "common", topn=600)[1].size == 600
 
 
 def test_of_too_many_phrases_the_later_ones_become_words(index: LexicalIndex) -> None:
     pasted = " ".join(f'"word{i} text{i}"' for i in range(40)) + ' "layer boundary"'
-    query = index.parse(pasted)
+    query = index.snapshot.parse(pasted)
     assert (len(query.phrases), query.dropped) == (32, 0)
     assert query.words == {
         **{f"{kind}{i}": 1 for i in range(32, 40) for kind in ("word", "text")},
@@ -151,31 +151,31 @@ def test_a_phrase_of_very_many_words_becomes_words(index: LexicalIndex) -> None:
     """A phrase takes memory for each of its words."""
     words = [f"word{i}" for i in range(300)]
     pasted = '"' + " ".join(["layer", "boundary", *words]) + '" "layer boundary"'
-    query = index.parse(pasted)
+    query = index.snapshot.parse(pasted)
     assert [len(phrase.terms) for phrase in query.phrases] == [2]
     assert (len(query.words), query.dropped) == (256, 46)
     assert found(index, pasted) == {1, 2}
     for sign, name in (("+", "required"), ("-", "excluded")):
         with pytest.raises(QueryError, match=f"that is {name} has at most 256 words, .* has 300"):
-            index.search(f'cat {sign}"{" ".join(words)}"')
+            index.snapshot.search(f'cat {sign}"{" ".join(words)}"')
 
 
 def test_too_many_exclusions_are_refused(index: LexicalIndex) -> None:
     with pytest.raises(QueryError, match="at most 32 excluded, this one has 40"):
-        index.search("cat " + " ".join(f"-word{i}" for i in range(40)))
+        index.snapshot.search("cat " + " ".join(f"-word{i}" for i in range(40)))
 
 
 @pytest.mark.parametrize("topn", [0, -1, 2.5, True])
 def test_a_count_that_is_none_is_refused(index: LexicalIndex, topn: object) -> None:
     with pytest.raises(ParameterError, match="topn"):
-        index.search("cat", topn=topn)
+        index.snapshot.search("cat", topn=topn)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text() | st.text(alphabet="+-\"ab' \u201c*:()[]{}^~\\/\x00\x1f\ud800", max_size=40))
 def test_any_text_is_a_query_or_a_clear_error(index: LexicalIndex, text: str) -> None:
     try:
-        scores, numbers = index.search(text)
+        scores, numbers = index.snapshot.search(text)
     except QueryError:
         return
     assert len(scores) == len(numbers) <= 10

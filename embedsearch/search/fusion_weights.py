@@ -1,9 +1,9 @@
 """Weights learned from the collection itself, without anyone's judgements.
 
 From some documents a window of words is cut out and becomes a query for its document, and half
-of the window's words vanish from the rest, so that exact words alone cannot find it. Everything
-is learned anew on what remains. The weights that find the sources best are taken, drawn towards
-BM25 alone, as what is good for windows is not quite what is good for people's queries.
+of the window's words are removed from the rest, so that exact words alone cannot find it. The
+encoders are fitted again to what remains. The weights that find the sources best are taken, drawn
+towards BM25 alone, as what is good for windows is not quite what is good for people's queries.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.fusion import PLAIN, Fusion
-from embedsearch.search.passages import all_pieces, best_scores, passages_of, split
-from embedsearch.search.space import Block, fit_space
+from embedsearch.search.latent_space import fit_space
+from embedsearch.search.passages import Block, all_pieces, best_scores, passages_of, split
 from embedsearch.vectors.lsa import WORDS
 from embedsearch.vectors.sparse import TermStatistics
 
@@ -27,21 +28,25 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.index.lexical.analysis import LexicalAnalyzer, Term
-    from embedsearch.search.space import LatentSpace
-    from embedsearch.search.term_vectors import TermVectors
-    from embedsearch.search.terms import TermDocuments
+    from embedsearch.search.latent_space import LatentSpace
+    from embedsearch.search.terms import TermDocuments, TermVectors
 
-_DOCUMENTS, _PASSAGES, _QUERIES, _FEWEST = 5_000, 20_000, 400, 20
+_DOCUMENTS, _PASSAGES, _QUERIES = 5_000, 20_000, 400
+# Of fewer queries the best weights are noise.
+_FEWEST = 20
+# Of windows, in terms: from typed queries to pasted sentences.
 _LENGTHS = (3, 6, 12, 24)
 # In terms. Longer documents are not cut: they would have to be taken apart in memory.
 _SHORTEST, _LONGEST = 4, 10_000
 # With more encoders than four, fewer weights of each are tried.
 _GRIDS = ((0.0, 0.25, 0.5, 1.0, 2.0), (0.0, 0.5, 2.0), (0.0, 1.0), (1.0,))
 _MOST_TRIED = 1_000
+# The weights are means over so many bootstrap samples of the windows, then drawn towards 0.
 _RESAMPLED = 200
 _SHRUNK = 0.75
-# A window tells nothing about titles, from which no window can be cut.
+# Windows say nothing about titles, from which no window can be cut.
 _LEAST_WORDS = 1.0
+# Other numbers gained nothing; of a small collection three documents are a large part.
 _FEEDBACK, _FEEDBACK_FROM = 3, 100
 
 
@@ -80,27 +85,25 @@ def cut_window(terms: Sequence[Term], length: int, rng: np.random.Generator) -> 
     )
 
 
-def learn_fusion(
+def learn(
     documents: TermDocuments,
     space: LatentSpace,
     term_vectors: TermVectors,
     analyzer: LexicalAnalyzer,
     texts_of: Callable[[IntVector], list[str]],
-    plugged: FloatMatrix,
-    seed: int = 0,
+    external: FloatMatrix,
 ) -> Fusion:
     """Find the weights with which a collection finds its own documents best.
 
     Args:
         documents: All documents as terms.
-        space: What was learned from them.
-        term_vectors: As the space was given.
+        space: What was fitted to them.
+        term_vectors: As `fit_space` had them.
         analyzer: Cuts texts into terms.
-        texts_of: Gives the texts of some rows.
-        plugged: `(p, d)`, their passages by the encoders that the user has plugged in.
-        seed: Of what is drawn.
+        texts_of: Returns the texts of some rows.
+        external: `(p, d)`, their passages by the encoders that the user has plugged in.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     n = len(documents)
     owners = split(documents)[1]
     rows = _drawn(owners, rng)
@@ -110,10 +113,10 @@ def learn_fusion(
         evidence = {"method": "usual weights", "reason": "too few documents to try any"}
         return Fusion(weights=_usual(space), feedback=feedback, evidence=evidence)
     others = np.setdiff1d(rows, sources)
-    remains = documents.take(others).followed_by(space.terms.documents(c.rest for c in cuts))
-    scores = _scores(remains, cuts, space, term_vectors, seed)
+    remains = documents.take(others).concatenated(space.terms.documents(c.rest for c in cuts))
+    scores = _scores(remains, cuts, space, term_vectors)
     if space.external:
-        scores += _external_scores(space, cuts, remains, plugged[passages_of(others, owners)[0]])
+        scores += _external_scores(space, cuts, remains, external[passages_of(others, owners)[0]])
     return _chosen(space.blocks, scores, feedback)
 
 
@@ -132,14 +135,12 @@ def _cuts(
     texts_of: Callable[[IntVector], list[str]],
     rng: np.random.Generator,
 ) -> tuple[IntVector, list[Cut]]:
-    from embedsearch.index.lexical.analysis import HOLE
-
     lengths = np.diff(documents.bounds)[rows]
     able = rows[(lengths >= _SHORTEST) & (lengths <= _LONGEST)]
     drawn = np.sort(rng.permutation(able)[:_QUERIES])
     cuts, kept = list[Cut](), list[int]()
     for row, text in zip(drawn.tolist(), texts_of(drawn), strict=True):
-        terms = [term for term in analyzer.terms(text) if term.text != HOLE]
+        terms = [term for term in analyzer.terms(text) if term.text != GAP]
         if sum(not term.stop for term in terms) >= _SHORTEST:
             kept.append(row)
             cuts.append(cut_window(terms, _LENGTHS[len(cuts) % len(_LENGTHS)], rng))
@@ -151,7 +152,6 @@ def _scores(
     cuts: list[Cut],
     space: LatentSpace,
     term_vectors: TermVectors,
-    seed: int,
 ) -> list[FloatMatrix]:
     """Score all documents for all windows, by BM25 and by our encoders: z-scores `(nq, n)`."""
     statistics, (passages, owners) = TermStatistics.of(remains.counts), split(remains)
@@ -159,7 +159,7 @@ def _scores(
     bm25 = np.asarray((queries @ statistics.bm25(remains.counts).T.tocsr()).todense(), np.float32)
     scores = [_z(bm25, np.arange(len(remains) + 1))]
     statistics = statistics.of_parts(len(passages) / max(len(remains), 1))
-    learned = fit_space(passages, space.terms, statistics, term_vectors, seed=seed)
+    learned = fit_space(passages, space.terms, statistics, term_vectors)
     X, Q = learned.linear_documents(passages.counts), learned.linear_queries(queries)
     place = {block.name: block.columns for block in learned.blocks}
     for encoder in space.linear:
@@ -171,7 +171,7 @@ def _scores(
 def _external_scores(
     space: LatentSpace, cuts: list[Cut], remains: TermDocuments, others: FloatMatrix
 ) -> list[FloatMatrix]:
-    """Score them by encoders that were plugged in; `others` are passages without windows."""
+    """Score them by external encoders; `others` are the passages of documents without windows."""
     scores, start = [], 0
     owners = split(remains)[1]
     pieces = all_pieces([cut.rest_text for cut in cuts], owners[-len(cuts) - 1 :])

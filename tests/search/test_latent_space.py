@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedsearch.search.space import LatentSpace, Spreads, fit_space, moved
+from embedsearch.search.latent_space import LatentSpace, Spreads, fit_space, rocchio
 from embedsearch.search.terms import Terms
 from embedsearch.vectors.encoders import CheckedEncoder, load_encoder
 from embedsearch.vectors.sparse import TermStatistics
@@ -33,11 +33,8 @@ def test_encoders_stand_side_by_side(planted: Any) -> None:
         np.testing.assert_allclose(planted.X[:, block.columns], expected, atol=1e-6)
 
 
-def test_large_collections_are_encoded_in_blocks(
-    planted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedsearch.search.space._BLOCK", 7)
-    found = planted.model.space.linear_documents(planted.counted.counts)
+def test_large_collections_are_encoded_in_blocks(planted: Any) -> None:
+    found = planted.model.space.linear_documents(planted.counted.counts, at_once=7)
     np.testing.assert_allclose(found, planted.X, atol=1e-5)
 
 
@@ -118,10 +115,7 @@ def test_nothing_is_learned_from_documents_without_words() -> None:
     assert space.linear_documents(nothing.counts).shape == (3, 0)
 
 
-def test_of_many_documents_a_sample_is_learned_from(
-    planted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedsearch.search.space._FITTED_ON", 100)
+def test_of_many_documents_a_sample_is_fitted_to(planted: Any) -> None:
     seen = []
 
     def vectors(documents: Any) -> Any:
@@ -129,7 +123,7 @@ def test_of_many_documents_a_sample_is_learned_from(
         return planted.term_vectors
 
     statistics = planted.model.space.statistics
-    space = fit_space(planted.counted, planted.terms, statistics, vectors)
+    space = fit_space(planted.counted, planted.terms, statistics, vectors, most=100)
     assert seen == [100]
     assert space.linear[0].dimension <= 100
 
@@ -138,7 +132,7 @@ def test_a_query_moves_towards_documents(planted: Any) -> None:
     space = planted.model.space
     query = space.linear_queries(planted.counted.counts[:1])[0]
     first = planted.X[[5, 9, 11]]
-    found = moved(query, space.blocks, first)
+    found = rocchio(query, space.blocks, first)
     for block in space.blocks:
         towards = query[block.columns] + 0.7 * first[:, block.columns].mean(axis=0)
         expected = towards / np.linalg.norm(towards)

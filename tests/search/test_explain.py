@@ -11,10 +11,10 @@ import pytest
 
 from embedsearch._types import Explanation, Part
 from embedsearch.index.lexical.query import LexicalQuery
-from embedsearch.search.explaining import Explainer
+from embedsearch.search.explain import Explainer, ExplanationBuilder
 from embedsearch.search.hybrid import Ranking
+from embedsearch.search.options import SearchOptions
 from embedsearch.search.passages import split
-from embedsearch.search.strongest import DocumentParts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,15 +31,15 @@ MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
 
 
 def explained(
-    collection: Any, text: str, mode: str = "auto", pairs: int | None = None
+    collection: Any, text: str, mode: str = "auto", pairs: int | None = None, **options: int
 ) -> tuple[LexicalQuery, Ranking, list[Explanation]]:
     """Search, and explain all that was found."""
     search = collection.search
     query = search.lexical.parse(text)
-    ranking = search.rank(query, text, 20, mode)
+    ranking = search.rank(query, text, SearchOptions(20, mode))
     names = {number: collection.by_number(number).id for number in ranking.feedback.tolist()}
     documents = [collection.by_number(number) for number in ranking.numbers.tolist()]
-    explainer = Explainer(search, query, ranking, names)
+    explainer = Explainer(search, query, ranking, names, **options)
     return query, ranking, explainer.explain(ranking.numbers, documents, ranking.scores, pairs)
 
 
@@ -219,7 +219,7 @@ def test_the_words_of_a_document_are_shown_as_they_are_there(plain: Any) -> None
 def test_any_document_can_be_explained(collection: Any) -> None:
     search = collection.search
     query = search.lexical.parse("engine road")
-    ranking = search.rank(query, "engine road", 1)
+    ranking = search.rank(query, "engine road", SearchOptions(1))
     explainer = Explainer(search, query, ranking, {})
     numbers = np.arange(10, 10 + len(collection.documents))
     scores = explainer.scores(numbers)
@@ -232,12 +232,9 @@ def test_any_document_can_be_explained(collection: Any) -> None:
     assert not [part for part in (*empty.parts, *foreign.parts) if part.word]
 
 
-def test_large_documents_are_explained_one_by_one(
-    collection: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_documents_are_explained_one_by_one(collection: Any) -> None:
     _, _, together = explained(collection, "the driver of a vehicle", pairs=5)
-    monkeypatch.setattr("embedsearch.search.explaining._AT_ONCE", 3)
-    _, _, alone = explained(collection, "the driver of a vehicle", pairs=5)
+    _, _, alone = explained(collection, "the driver of a vehicle", pairs=5, at_once=3)
     for one, other in zip(together, alone, strict=True):
         assert one.rest == pytest.approx(other.rest, abs=1e-4)
         assert [part.pair for part in one.parts] == [part.pair for part in other.parts]
@@ -245,7 +242,9 @@ def test_large_documents_are_explained_one_by_one(
 
 def test_a_pair_that_takes_away_is_listed_by_its_size() -> None:
     linear = [("lsa", np.array([[1.0, -3.0], [0.5, 0.0]], np.float32))]
-    parts = DocumentParts(["car", "cow"], ["road", "barn"], linear, [Part("BM25", "x", "x", 2.0)])
+    parts = ExplanationBuilder(
+        ["car", "cow"], ["road", "barn"], linear, [Part("BM25", "x", "x", 2.0)]
+    )
     explanation = parts.explanation(0.5, 2)
     assert [part.pair for part in explanation.parts] == [("cow", "road", ""), ("x", "x", "")]
     assert explanation.rest == pytest.approx(0.5 - (2.0 - 3.0))

@@ -1,19 +1,73 @@
-"""Files that are missing, cut, scrambled or of another time."""
+"""The files of a lexical index survive a crash; missing, cut or scrambled ones are refused."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
+from embedsearch._io import MOST_BYTES
 from embedsearch._types import Document
-from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex, files
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
+from embedsearch.index.lexical.storage import State, read_state, write_state
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+@pytest.fixture
+def empty(tmp_path: Path, english: LexicalAnalyzer) -> Path:
+    LexicalIndex.create(tmp_path / "lexical", english).close()
+    return tmp_path / "lexical"
+
+
+def test_a_state_comes_back_as_it_was_written(empty: Path, english: LexicalAnalyzer) -> None:
+    before = sorted(path.name for path in empty.iterdir())
+    write_state(empty, State(english, 1, 2))
+    write_state(empty, State(english, 7, 9))
+    state = read_state(empty)
+    assert (state.change, state.opstamp) == (7, 9)
+    assert state.analyzer.to_json() == english.to_json()
+    assert sorted(path.name for path in empty.iterdir()) == before
+
+
+def test_the_new_name_of_a_state_is_flushed_too(
+    empty: Path, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed, fsync = [], os.fsync
+
+    def noting(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    write_state(empty, State(english, 1, 2))
+    assert flushed == [(empty / "lexical.json").stat().st_ino, empty.stat().st_ino]
+
+
+def test_a_state_that_cannot_be_written_leaves_nothing_beside(
+    empty: Path, english: LexicalAnalyzer
+) -> None:
+    (empty / "lexical.json").unlink()
+    (empty / "lexical.json").mkdir()
+    with pytest.raises(OSError, match=r"lexical\.json"):
+        write_state(empty, State(english, 1, 2))
+    assert not (empty / "lexical.json.new").exists()
+
+
+@pytest.mark.parametrize("name", ["lexical.json", "meta.json"])
+def test_a_state_of_gigabytes_is_not_read(empty: Path, name: str) -> None:
+    os.truncate(empty / name, MOST_BYTES + 1)
+    with pytest.raises(WorkspaceDamagedError, match=rf"{name} has .* more than any"):
+        LexicalIndex.open(empty)
+
+
+def test_a_list_of_files_of_a_terabyte_is_not_read(empty: Path) -> None:
+    os.truncate(empty / ".managed.json", 1 << 40)
+    with pytest.raises(WorkspaceDamagedError, match=r"damaged or missing \.managed\.json"):
+        LexicalIndex.open(empty)
+
 
 KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 NAMES = ("meta.json", "lexical.json", *(f"*.{kind}" for kind in KINDS))
@@ -79,7 +133,7 @@ def test_what_a_search_meets_in_scrambled_files_is_our_error(folder: Path, kind:
     content = path.read_bytes()
     path.write_bytes(bytes(byte ^ 0xFF for byte in content[:-150]) + content[-150:])
     with pytest.raises(WorkspaceDamagedError, match="built again"):
-        LexicalIndex.open(folder).search('"some words"')
+        LexicalIndex.open(folder).snapshot.search('"some words"')
 
 
 @pytest.mark.parametrize(
@@ -119,7 +173,7 @@ def test_a_damaged_index_is_made_again(folder: Path) -> None:
     (folder / "meta.json").write_text("{")
     with LexicalIndex.create(folder, LexicalAnalyzer.for_language("none")) as index:
         index.apply([(1, Document("1", "words"))], change=5)
-        assert index.search("words")[1].tolist() == [1]
+        assert index.snapshot.search("words")[1].tolist() == [1]
 
 
 @pytest.mark.parametrize("pattern", NAMES)
@@ -136,12 +190,10 @@ def test_a_flipped_bit_is_refused_before_tantivy_sees_it(
         LexicalIndex.open(folder)
 
 
-def test_large_files_are_compared_in_places(
-    tmp_path: Path, english: LexicalAnalyzer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "_MOST_CHECKED", 50)
+def test_of_large_files_samples_are_compared(tmp_path: Path, english: LexicalAnalyzer) -> None:
     folder = tmp_path / "lexical"
     with LexicalIndex.create(folder, english) as index:
+        index.most_checked = 50
         index.apply([(1, Document("1", "some words of text"))], change=1)
     listed = json.loads((folder / "lexical.json").read_text())["files"]
     assert {name for name, entry in listed.items() if "places" in entry} >= {

@@ -9,10 +9,9 @@ import pytest
 
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.index.lexical import LexicalAnalyzer
-from embedsearch.search.encoding import full_text
 from embedsearch.search.fusion import Fusion
-from embedsearch.search.space import LatentSpace
-from embedsearch.search.trial import Cut, _grid, cut_window, learn_fusion
+from embedsearch.search.fusion_weights import Cut, _grid, cut_window, learn
+from embedsearch.search.latent_space import LatentSpace, full_text
 from embedsearch.vectors.encoders import CheckedEncoder
 
 TEXT = "The king of Rome met the queen of Paris, and both went to the mayor of Berlin by night."
@@ -40,7 +39,7 @@ def english() -> LexicalAnalyzer:
     return LexicalAnalyzer.for_language("english")
 
 
-def learn(planted: Any, space: LatentSpace, **changed: Any) -> Fusion:
+def learned(planted: Any, space: LatentSpace, **changed: Any) -> Fusion:
     texts = [full_text(document) for document in planted.documents.values()]
     asked: list[IntVector] = changed.get("asked", [])
 
@@ -51,14 +50,13 @@ def learn(planted: Any, space: LatentSpace, **changed: Any) -> Fusion:
     plugged = [encoder.encode_documents(texts) for encoder in space.external]
     outside = np.concatenate([np.zeros((len(texts), 0), np.float32), *plugged], axis=1)
     documents = changed.get("documents", planted.counted)
-    return learn_fusion(
+    return learn(
         documents,
         space,
         lambda _: planted.term_vectors,
         planted.lexical.analyzer,
         texts_of,
         outside[: len(documents)],
-        changed.get("seed", 0),
     )
 
 
@@ -91,8 +89,8 @@ def test_a_cut_is_text_as_well_as_terms(english: LexicalAnalyzer) -> None:
 
 
 def test_weights_find_more_than_words_alone_and_are_the_same_each_time(planted: Any) -> None:
-    fusion = learn(planted, planted.model.space)
-    assert fusion == learn(planted, planted.model.space)
+    fusion = learned(planted, planted.model.space)
+    assert fusion == learned(planted, planted.model.space)
     assert set(fusion.weights) == {block.name for block in planted.model.space.blocks}
     assert all(0 <= weight <= 1.5 for weight in fusion.weights.values())
     assert fusion.weights["words"] >= 1
@@ -108,28 +106,30 @@ def test_an_encoder_that_knows_something_weighs_more_than_one_that_knows_nothing
     space = planted.model.space
     encoders = [CheckedEncoder(ByTopic(planted, knows), str(knows)) for knows in (True, False)]
     wider = LatentSpace(space.terms, space.statistics, space.linear[:1], encoders)
-    weights = learn(planted, wider).weights
+    weights = learned(planted, wider).weights
     assert weights["True"] > 3 * weights["False"]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 19])
 def test_few_documents_get_usual_weights(planted: Any, n: int) -> None:
-    fusion = learn(planted, planted.model.space, documents=planted.counted.take(np.arange(n)))
+    fusion = learned(planted, planted.model.space, documents=planted.counted.take(np.arange(n)))
     assert fusion.weights == {"lsa-100": 0.5, "words": 0.5}
     assert fusion.feedback == 0
     assert "too few" in fusion.evidence["reason"]
 
 
-def test_long_documents_are_not_taken_apart(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths = np.diff(planted.counted.bounds)
-    monkeypatch.setattr("embedsearch.search.trial._LONGEST", int(np.median(lengths)))
-    fusion = learn(planted, planted.model.space)
-    assert fusion.evidence["queries"] == (lengths <= np.median(lengths)).sum()
+def test_long_documents_are_not_cut(planted: Any) -> None:
+    long = planted.terms.documents([["king"] * 10_001])
+    asked: list[IntVector] = []
+    documents = planted.counted.concatenated(long)
+    fusion = learned(planted, planted.model.space, documents=documents, asked=asked)
+    assert fusion.evidence["queries"] == 240
+    assert [len(rows) for rows in asked] == [240]
 
 
 def test_without_encoders_there_is_nothing_to_weigh(planted: Any) -> None:
     space = planted.model.space
-    fusion = learn(planted, LatentSpace(space.terms, space.statistics, ()))
+    fusion = learned(planted, LatentSpace(space.terms, space.statistics, ()))
     assert fusion.weights == {}
     assert fusion.evidence["ndcg@10 chosen"] == fusion.evidence["ndcg@10 lexical"]
 

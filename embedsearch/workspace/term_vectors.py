@@ -1,8 +1,7 @@
-"""Vectors of terms: what the encoder of words makes of a collection."""
+"""Word vectors of terms, trained on the documents that search is fitted to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,16 +11,12 @@ import numpy as np
 
 from embedsearch._errors import CorpusTooSmallError
 from embedsearch._progress import SilentProgress
-from embedsearch._types import FloatMatrix
-from embedsearch.search.terms import TermDocuments
 
 if TYPE_CHECKING:
-    from embedsearch._types import IntVector
+    from embedsearch._types import FloatMatrix
+    from embedsearch.search.terms import TermDocuments
 
-TermVectors = Callable[[TermDocuments], FloatMatrix]
-"""Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none."""
-
-_SIZE, _WINDOW = 100, 10
+_VECTOR_SIZE, _WINDOW = 100, 10
 
 
 def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
@@ -34,9 +29,9 @@ def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
     from embedsearch.training.settings import training_settings
     from embedsearch.training.trainers import train_word_vectors
 
-    vectors = np.zeros((documents.size, _SIZE), np.float32)
+    vectors = np.zeros((documents.size, _VECTOR_SIZE), np.float32)
     settings = training_settings(
-        vector_size=_SIZE, window=_WINDOW, min_count=1, seed=seed, workers=1
+        vector_size=_VECTOR_SIZE, window=_WINDOW, min_count=1, seed=seed, workers=1
     )
     names = np.array([str(term) for term in range(documents.size)], object)
     bounds = documents.bounds.tolist()
@@ -54,17 +49,3 @@ def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
     rows = np.fromiter(map(int, model.vectors.index_to_key), np.int64)
     vectors[rows] = model.vectors.vectors
     return vectors
-
-
-def known_vectors(vectors: FloatMatrix) -> TermVectors:
-    """Return vectors that were learned before, whatever the documents."""
-    return lambda _: vectors
-
-
-def sampled(documents: TermDocuments, most: int, seed: int) -> TermDocuments:
-    """Return at most so many documents, drawn at random, in their order."""
-    n = len(documents)
-    if n <= most:
-        return documents
-    rows: IntVector = np.sort(np.random.default_rng(seed).permutation(n)[:most])
-    return documents.take(rows)

@@ -53,7 +53,7 @@ def numbered(*numbers: int, text: str = "old words") -> list[tuple[int, Document
 
 
 def hits(index: LexicalIndex, query: str) -> list[int]:
-    return sorted(index.search(query, topn=10**6)[1].tolist())
+    return sorted(index.snapshot.search(query, topn=10**6)[1].tolist())
 
 
 def run_writer(folder: Path, how: str) -> subprocess.CompletedProcess[str]:
@@ -102,8 +102,8 @@ def test_a_number_that_comes_twice_into_a_new_index_keeps_the_last_document(
     with LexicalIndex.create(tmp_path / "lexical", english) as index:
         index.apply([(5, first), (3, first), (5, last), (3, last)], change=1)
         assert len(index) == 2
-        assert index.search("pepper")[1].tolist() == [3, 5]
-        assert len(index.search("salt")[1]) == 0
+        assert index.snapshot.search("pepper")[1].tolist() == [3, 5]
+        assert len(index.snapshot.search("salt")[1]) == 0
 
 
 def test_large_numbers_are_kept(index: LexicalIndex) -> None:
@@ -140,11 +140,12 @@ def test_empty_and_huge_documents_are_indexed(index: LexicalIndex) -> None:
 def test_an_empty_index_finds_nothing(tmp_path: Path, english: LexicalAnalyzer) -> None:
     with LexicalIndex.create(tmp_path / "empty", english) as index:
         index.apply([], change=4)
-        scores, numbers = index.search("words")
+        scores, numbers = index.snapshot.search("words")
         assert (len(index), len(scores), len(numbers), index.change) == (0, 0, 0, 4)
-        assert index.scores_of("+a words", [1, 2]).tolist() == [0, 0]
-        assert index.explain("words", [1]) == [[]]
-        np.testing.assert_array_equal(index.admits("-a words", [1]), [False])
+        assert index.snapshot.scores_of("+a words", [1, 2]).tolist() == [0, 0]
+        assert index.snapshot.explain("words", [1]) == [[]]
+        np.testing.assert_array_equal(index.snapshot.admits("+a words", [1]), [False])
+        np.testing.assert_array_equal(index.snapshot.admits("-a words", [1]), [True])
 
 
 def test_a_failing_source_undoes_all(index: LexicalIndex) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from embedsearch._types import Document
-from embedsearch.index.lexical import LexicalIndex
-from embedsearch.search.completed_lexical import CompletedLexical
-from embedsearch.search.later_documents import LaterDocuments
+from embedsearch.index.lexical import LexicalIndex, LexicalQuery
+from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.store.documents import DocumentStore
 
 QUERIES = (
@@ -34,9 +33,12 @@ QUERIES = (
 
 @dataclass(frozen=True)
 class Both:
-    behind: CompletedLexical
+    behind: MergedLexicalIndex
     caught_up: LexicalIndex
     store: DocumentStore
+
+    def parse(self, text: str) -> LexicalQuery:
+        return self.behind.snapshot.parse(text)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,9 @@ def both(planted: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     with LexicalIndex.temporary(analyzer) as old, LexicalIndex.temporary(analyzer) as new:
         old.apply(store.changed_since(0), change=store.change)
         change(store)
-        later = LaterDocuments.of(old, planted.model.space.statistics.mean_length)
+        pending = PendingDocuments.after(old, planted.model.space.statistics.mean_length)
         new.apply(store.changed_since(0), change=store.change)
-        yield Both(CompletedLexical(old, later.followed(store, analyzer)), new, store)
+        yield Both(MergedLexicalIndex(old.snapshot, pending.updated(store, analyzer)), new, store)
     store.close()
 
 
@@ -73,11 +75,11 @@ def change(store: DocumentStore) -> None:
 
 @pytest.mark.parametrize("text", QUERIES)
 def test_the_same_documents_are_found_with_nearly_the_same_scores(both: Both, text: str) -> None:
-    scores, numbers = both.behind.search(text, 500)
-    expected = both.caught_up.search(text, 500)
+    scores, numbers = both.behind.search(both.parse(text), 500)
+    expected = both.caught_up.snapshot.search(text, 500)
     assert sorted(numbers.tolist()) == sorted(expected[1].tolist())
     wanted = dict(zip(expected[1].tolist(), expected[0].tolist()))
-    if both.caught_up.parse(text).stops or text.startswith('"to'):
+    if both.caught_up.snapshot.parse(text).stops or text.startswith('"to'):
         return
     # The index rounds lengths, and what has gone still counts in idf: much only for words that
     # nearly all documents have.
@@ -87,28 +89,34 @@ def test_the_same_documents_are_found_with_nearly_the_same_scores(both: Both, te
 
 @pytest.mark.parametrize("text", QUERIES)
 def test_few_are_the_first_of_many(both: Both, text: str) -> None:
-    scores, numbers = both.behind.search(text, 500)
+    scores, numbers = both.behind.search(both.parse(text), 500)
     for topn in (1, 3):
-        np.testing.assert_array_equal(both.behind.search(text, topn)[1], numbers[:topn])
+        np.testing.assert_array_equal(both.behind.search(both.parse(text), topn)[1], numbers[:topn])
     allowed = np.arange(1, 300, 2)
     kept = np.isin(numbers, allowed)
-    found = both.behind.search(text, 4, allowed)
+    found = both.behind.search(both.parse(text), 4, allowed)
     np.testing.assert_array_equal(found[1], numbers[kept][:4])
     np.testing.assert_allclose(found[0], scores[kept][:4], rtol=1e-6)
 
 
 @pytest.mark.parametrize("text", QUERIES)
 def test_scores_of_documents_are_those_of_the_search(both: Both, text: str) -> None:
-    found = dict(zip(*(part.tolist() for part in reversed(both.behind.search(text, 500)))))
+    found = dict(
+        zip(*(part.tolist() for part in reversed(both.behind.search(both.parse(text), 500))))
+    )
     numbers = np.arange(0, 260)
     expected = [found.get(number, 0.0) for number in numbers.tolist()]
-    np.testing.assert_allclose(both.behind.scores_of(text, numbers), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        both.behind.scores_of(both.parse(text), numbers), expected, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("text", QUERIES)
 def test_explanations_add_up_to_the_scores(both: Both, text: str) -> None:
-    scores, numbers = both.behind.search(text, 30)
-    for score, parts in zip(scores.tolist(), both.behind.explain(text, numbers), strict=True):
+    scores, numbers = both.behind.search(both.parse(text), 30)
+    for score, parts in zip(
+        scores.tolist(), both.behind.explain(both.parse(text), numbers), strict=True
+    ):
         assert sum(part.score for part in parts) == pytest.approx(score, rel=1e-5)
         assert [p.score for p in parts] == sorted((p.score for p in parts), reverse=True)
 
@@ -116,23 +124,22 @@ def test_explanations_add_up_to_the_scores(both: Both, text: str) -> None:
 @pytest.mark.parametrize("text", QUERIES)
 def test_what_is_required_and_excluded_holds(both: Both, text: str) -> None:
     there = np.array([number for number, _ in both.store.changed_since(0)])
-    expected = both.caught_up.admits(text, there)
-    np.testing.assert_array_equal(both.behind.admits(text, there), expected)
-    narrowed = both.behind.narrowed(text, there)
-    assert narrowed.tolist() == there[expected].tolist()
-    assert both.caught_up.narrowed(text, there).tolist() == narrowed.tolist()
+    expected = both.caught_up.snapshot.admits(text, there)
+    np.testing.assert_array_equal(both.behind.admits(both.parse(text), there), expected)
 
 
 def test_a_changed_document_loses_the_words_it_had(both: Both, planted: Any) -> None:
     changed = planted.documents[21]
     words = [w for w in planted.lexical.analyzer.words(changed.text) if w not in ("king", "galaxi")]
-    assert both.behind.scores_of(" ".join(words), [21]).tolist() == [0]
-    assert both.behind.index.scores_of(" ".join(words), [21])[0] > 0
+    assert both.behind.scores_of(both.parse(" ".join(words)), np.array([21])).tolist() == [0]
+    assert both.behind.snapshot.scores_of(" ".join(words), [21])[0] > 0
 
 
 def test_frequencies_count_both(both: Both) -> None:
     words = ["zyzzyva", "engine", "unheard", "the"]
-    behind, caught_up = (x.document_frequencies(words) for x in (both.behind, both.caught_up))
+    behind, caught_up = (
+        x.document_frequencies(words) for x in (both.behind, both.caught_up.snapshot)
+    )
     assert behind[0] == caught_up[0] == 2
     assert behind[1] >= caught_up[1] > 0
     assert behind[2] == 0
@@ -141,16 +148,16 @@ def test_frequencies_count_both(both: Both) -> None:
 def test_what_came_later_is_followed_step_by_step(planted: Any, tmp_path: Path) -> None:
     analyzer = planted.lexical.analyzer
     # Of the first two numbers there may be documents in the index.
-    at_first = with_steps = LaterDocuments(0, 10.0, lambda number: number < 3, 0)
+    at_first = with_steps = PendingDocuments(0, 10.0, lambda number: number < 3, 0)
     store = DocumentStore(tmp_path / "r.sqlite", writable=True)
     for step in range(40):
         store.add([Document(str(step), f"step {step}"), Document("same", f"changed {step}")])
-        with_steps = with_steps.followed(store, analyzer)
-        assert len(with_steps.batches) < 8
+        with_steps = with_steps.updated(store, analyzer)
+        assert len(with_steps.segments) < 8
     before = with_steps
     store.delete(["1", "30"])
-    with_steps = with_steps.followed(store, analyzer)
-    at_once = at_first.followed(store, analyzer)
+    with_steps = with_steps.updated(store, analyzer)
+    at_once = at_first.updated(store, analyzer)
     store.close()
     assert with_steps.numbers.tolist() == at_once.numbers.tolist()
     assert (len(before), len(with_steps), len(at_once)) == (41, 39, 39)
@@ -167,10 +174,10 @@ def test_what_came_later_is_followed_step_by_step(planted: Any, tmp_path: Path) 
     assert len(before.explain(query, planted.lexical)) == 40
 
 
-def test_many_documents_are_narrowed_to_those_that_each_would_be_admitted(planted: Any) -> None:
+def test_of_many_documents_those_are_admitted_that_each_would_be(planted: Any) -> None:
     index, numbers = planted.lexical, planted.numbers
     for text in ("+king -queen paris", "mayor -king", '+"the mayor" rome', "king"):
         query = index.parse(text)
-        expected = numbers[index.admits(query, numbers)]
-        assert index.narrowed(query, numbers).tolist() == expected.tolist()
-        assert index.narrowed(query, numbers[:0]).tolist() == []
+        expected = [index.admits(query, numbers[i : i + 1])[0] for i in range(len(numbers))]
+        assert index.admits(query, numbers).tolist() == expected
+        assert index.admits(query, numbers[:0]).tolist() == []

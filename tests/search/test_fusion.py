@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from embedsearch._types import Document
 from embedsearch.index.lexical import LexicalIndex
-from embedsearch.search.explaining import Explainer
-from embedsearch.search.hybrid import HybridSearch, Ranking
-from embedsearch.search.latent_index import LatentIndex
-from embedsearch.search.rank_fusion import RankedLists, fused
+from embedsearch.search.document_index import LatentIndex
+from embedsearch.search.explain import Explainer
+from embedsearch.search.fusion import RankedLists, fused
+from embedsearch.search.hybrid import Depth, HybridSearch, Ranking
+from embedsearch.search.options import SearchOptions
 
 QUERIES = ("the engine of a vehicle", "light barn xyzzy", '"near a" star', "was the")
 
@@ -25,13 +26,13 @@ Lists = list[dict[int, float]]
 
 def rank(search: HybridSearch, text: str, topn: int = 10, allowed: Any = None) -> Ranking:
     assert search.lexical is not None
-    return search.rank(search.lexical.parse(text), text, topn, "rrf", allowed)
+    return search.rank(search.lexical.parse(text), text, SearchOptions(topn, "rrf"), allowed)
 
 
 def written_out(search: Any, text: str, numbers: Any) -> Lists:
     """Score documents in each list, passage by passage in double precision."""
     query, model, latent = search.lexical.parse(text), search.model, search.latent
-    vector = model.space.queries(model.space.terms.weights(query.meant), [text])[0]
+    vector = model.space.queries(model.space.terms.matrix([query.meant]), [text])[0]
     bm25 = search.lexical.scores_of(query, numbers).tolist()
     lists: Lists = [dict(zip(numbers.tolist(), bm25, strict=True))]
     for block in model.space.blocks:
@@ -118,7 +119,7 @@ def test_ranks_are_among_what_the_query_admits(plain: Any) -> None:
 def test_without_a_lexical_index_the_encoders_are_the_lists(plain: Any) -> None:
     query = plain.search.lexical.parse(QUERIES[0])
     search = HybridSearch(None, plain.search.latent, plain.search.model)
-    found = search.rank(query, QUERIES[0], 100, "rrf")
+    found = search.rank(query, QUERIES[0], SearchOptions(100, "rrf"))
     _, *lists = written_out(plain.search, QUERIES[0], found.numbers)
     check(found.numbers, found.scores, lists)
 
@@ -140,7 +141,7 @@ def test_equal_documents_have_equal_scores_and_come_by_number(planted: Any) -> N
         rows = np.random.default_rng(0).permutation(48)
         numbers = np.arange(1, 49)[rows]
         X = planted.X[numbers % 8]
-        search = HybridSearch(lexical, LatentIndex.of(numbers, X), planted.model)
+        search = HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X), planted.model)
         found = rank(search, documents[0][1].text.split(".")[0], 48)
     scores = dict(zip(found.numbers.tolist(), found.scores.tolist(), strict=True))
     for number in range(1, 49):
@@ -155,7 +156,7 @@ def test_ranks_are_those_of_competitions() -> None:
     scores = np.random.default_rng(1).integers(0, 9, (3, 40)).astype(np.float32)
     lists = RankedLists(("a", "b", "c"), np.arange(40), scores, np.zeros(0, np.float32))
     expected = np.array([rankdata(-own, method="min") for own in scores]) * (scores > 0)
-    assert lists.ranks().tolist() == expected.tolist()
+    assert lists.ranks(scores).tolist() == expected.tolist()
     newcomers = np.array([[9, 4, 0]] * 3, np.float32)
     counted = [[1, 1 + int((own > 4).sum()), 0] for own in scores]
     assert lists.ranks(newcomers).tolist() == counted
@@ -164,7 +165,7 @@ def test_ranks_are_those_of_competitions() -> None:
 def test_differences_by_rounding_alone_are_none() -> None:
     scores = np.array([[3.0, 3.0 * (1 + 1e-6), 2.0, 3.01]], np.float32)
     lists = RankedLists(("a",), np.arange(4), scores, np.zeros(0, np.float32))
-    assert lists.ranks().tolist() == [[2, 2, 4, 1]]
+    assert lists.ranks(scores).tolist() == [[2, 2, 4, 1]]
 
 
 def test_the_same_ranks_in_other_lists_have_the_same_sum() -> None:
@@ -202,12 +203,9 @@ def test_each_list_is_a_part_with_its_rank(long_collection: Any, text: str) -> N
             assert part.pair == (f"rank {part.rank} by {part.encoder}", "", "")
 
 
-def test_a_document_that_is_no_candidate_is_explained_as_if_it_were(
-    plain: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    search, text = plain.search, "engine road"
-    monkeypatch.setattr("embedsearch.search.hybrid._LEXICAL", 5)
-    monkeypatch.setattr("embedsearch.search.hybrid._LATENT", 5)
+def test_a_document_that_is_no_candidate_is_explained_as_if_it_were(plain: Any) -> None:
+    whole, text = plain.search, "engine road"
+    search = HybridSearch(whole.lexical, whole.latent, whole.model, depth=Depth(5, 5))
     found, query = rank(search, text, 1), search.lexical.parse(text)
     assert found.lists is not None
     candidates, everyone = found.lists.numbers, np.arange(10, 72)
@@ -238,6 +236,6 @@ def test_nothing_to_search_is_nothing_found(planted: Any) -> None:
     with LexicalIndex.temporary(planted.lexical.analyzer) as lexical:
         lexical.apply([(1, Document("a", "one"))], change=1)
         empty = LatentIndex.of(np.zeros(0, np.int64), planted.X[:0])
-        search = HybridSearch(lexical, empty, planted.model)
+        search = HybridSearch(lexical.snapshot, empty, planted.model)
         found = rank(search, "galaxy of stars")
     assert (len(found.numbers), len(found.scores)) == (0, 0)

@@ -1,0 +1,528 @@
+"""The vectors of all documents, brought up to date with the store, and searched.
+
+They are in two segments: those stored, mapped from a file, and a tail that grows. A change in the
+store adds rows to the tail and marks rows as deleted; the mapped base is never copied. Each state
+is immutable: threads go on with theirs while another thread makes the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch.search.latent_space import full_text
+from embedsearch.search.passages import (
+    PassageVectors,
+    all_pieces,
+    best_scores,
+    passages_of,
+    products,
+    split,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
+    from embedsearch.index.candidate_index import CandidateIndex
+    from embedsearch.search.latent_space import TextEncoder
+    from embedsearch.search.model import SearchModel
+    from embedsearch.store.documents import DocumentStore
+
+SCANNED = 20_000
+"""Up to so many passages all are compared; beyond, those that a `Proposer` proposes."""
+
+SPARE = 1_000
+"""So many deleted rows may stay in a tail, beyond as many as live ones."""
+
+_DOCUMENTS_AT_ONCE = 1_000
+
+Passages = tuple["FloatMatrix", "IntVector"]
+"""The vectors of passages, and where those of each document begin and end."""
+
+
+@dataclass(slots=True)
+class _Buffer:
+    array: NDArray[Any]
+    used: int
+
+
+class Growing:
+    """An array that grows into a buffer with room to spare; each state is immutable.
+
+    The first rows are copied only when others are appended.
+    """
+
+    def __init__(self, rows: NDArray[Any], buffer: _Buffer | None = None) -> None:
+        self.rows = rows
+        self._buffer = _Buffer(rows, len(rows)) if buffer is None else buffer
+
+    def appended(self, rows: NDArray[Any]) -> Growing:
+        """Return these rows and others after them; amortised, it costs what the others do."""
+        start, stop, buffer = len(self.rows), len(self.rows) + len(rows), self._buffer
+        # What another state has appended after the same rows must stay.
+        if buffer.used != start or stop > len(buffer.array):
+            larger = np.empty((stop + stop // 2, *self.rows.shape[1:]), self.rows.dtype)
+            larger[:start] = self.rows
+            buffer = _Buffer(larger, start)
+        buffer.array[start:stop] = rows
+        buffer.used = stop
+        return Growing(buffer.array[:stop], buffer)
+
+
+class Segmented:
+    """A matrix of a base `(n, d)`, mapped or in memory, and a tail `(t, d)`."""
+
+    def __init__(self, base: FloatMatrix, tail: Growing | None = None) -> None:
+        self.base = base
+        self._tail = Growing(base[:0]) if tail is None else tail
+
+    def __len__(self) -> int:
+        return len(self.base) + len(self.tail)
+
+    @property
+    def tail(self) -> FloatMatrix:
+        """The rows after those of the base."""
+        return self._tail.rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self), self.base.shape[1]
+
+    def take(self, rows: IntVector) -> FloatMatrix:
+        """Return copies of some rows."""
+        start = len(self.base)
+        if not start:
+            return np.take(self.tail, rows, axis=0)
+        found = np.take(self.base, rows, axis=0, mode="clip")
+        late = np.flatnonzero(rows >= start)
+        if len(late):
+            found[late] = self.tail[rows[late] - start]
+        return found
+
+    def products(self, query: FloatVector) -> FloatVector:
+        """Return the inner products of all rows with a query `(d,)`."""
+        found = products(self.base, query)
+        return np.concatenate((found, products(self.tail, query))) if len(self.tail) else found
+
+    def appended(self, rows: FloatMatrix) -> Segmented:
+        """Return the matrix with rows after its tail."""
+        return Segmented(self.base, self._tail.appended(rows))
+
+    def with_tail(self, rows: IntVector) -> Segmented:
+        """Return the base with a tail of some rows of this one."""
+        return Segmented(self.base, Growing(self.take(rows)))
+
+
+class _Lookup:
+    """Finds rows `(r,)` by numbers `(r,)`, each of which is there once."""
+
+    def __init__(self, numbers: IntVector, rows: IntVector) -> None:
+        self._numbers, self._rows = numbers, rows
+
+    @cached_property
+    def _sorted(self) -> tuple[IntVector, IntVector]:
+        numbers = np.asarray(self._numbers)
+        if (numbers[1:] > numbers[:-1]).all():
+            return numbers, self._rows
+        order = np.argsort(numbers, kind="stable")
+        return numbers[order], self._rows[order]
+
+    def find(self, wanted: IntVector) -> IntVector:
+        """Return the row of each number, -1 for those that are not here."""
+        numbers, rows = self._sorted
+        if not len(numbers):
+            return np.full(len(wanted), -1)
+        places = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+        return np.where(numbers[places] == wanted, rows[places], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentRows:
+    """Which row each document has, and which passages; use `of`.
+
+    Attributes:
+        stored: How many rows the base has.
+        live: `(r,)` False for deleted rows: of documents that have changed or were deleted. None
+            if there are none.
+        spare: How many deleted rows may stay in the tail, beyond as many as live ones.
+    """
+
+    _numbers: Growing
+    _bounds: Growing
+    _base: _Lookup
+    stored: int
+    live: NDArray[np.bool_] | None = None
+    spare: int = SPARE
+
+    @classmethod
+    def of(
+        cls, numbers: IntVector, bounds: IntVector | None = None, spare: int = SPARE
+    ) -> DocumentRows:
+        """Make the rows of a base.
+
+        Args:
+            numbers: `(n,)` the store's numbers of the documents, row by row.
+            bounds: `(n + 1,)` where the passages of each begin and end; None if each has one.
+            spare: See the class.
+        """
+        bounds = np.arange(len(numbers) + 1) if bounds is None else bounds
+        base = _Lookup(numbers, np.arange(len(numbers)))
+        return cls(Growing(numbers), Growing(bounds), base, len(numbers), spare=spare)
+
+    def __len__(self) -> int:
+        return self.size if self.live is None else len(self.alive)
+
+    @property
+    def size(self) -> int:
+        """The number of rows, deleted ones among them."""
+        return len(self.numbers)
+
+    @property
+    def numbers(self) -> IntVector:
+        """(r,) the number of the document of each row, deleted ones among them."""
+        return self._numbers.rows
+
+    @property
+    def bounds(self) -> IntVector:
+        """(r + 1,) where the passages of each row begin and end."""
+        return self._bounds.rows
+
+    @property
+    def single(self) -> bool:
+        """Whether each row has one passage: its own."""
+        return int(self.bounds[-1]) == self.size
+
+    @cached_property
+    def alive(self) -> IntVector:
+        """The rows that are not deleted, ascending."""
+        return np.arange(self.size) if self.live is None else np.flatnonzero(self.live)
+
+    @property
+    def in_order(self) -> IntVector:
+        """The rows of all documents, in the order of their numbers."""
+        rows: IntVector = self.alive[np.argsort(self.numbers[self.alive], kind="stable")]
+        return rows
+
+    def find(self, numbers: IntVector) -> IntVector:
+        """Return the row of each document, -1 for those that are not here."""
+        rows = self._base.find(numbers)
+        if self.live is None and self.size == self.stored:
+            return rows
+        if self.live is not None and len(self.live):
+            rows = np.where(self.live[rows], rows, -1)
+        in_tail = self._tail_lookup.find(numbers)
+        return np.where(in_tail < 0, rows, in_tail)
+
+    def passages(self, rows: IntVector) -> tuple[IntVector, IntVector]:
+        """Return the passages of some rows, and `(k + 1,)` where those of each begin and end."""
+        if self.single:
+            return rows, np.arange(len(rows) + 1)
+        return passages_of(rows, self.bounds)
+
+    def owners(self, passages: IntVector) -> IntVector:
+        """Return the rows that passages are of, ascending, each once."""
+        if self.single:
+            return np.sort(passages)
+        return np.unique(np.searchsorted(self.bounds, passages, side="right") - 1)
+
+    def appended(self, numbers: IntVector, counts: IntVector) -> DocumentRows:
+        """Return them with rows of new documents, which have so many passages each."""
+        live = self.live
+        if live is not None:
+            live = np.concatenate((live, np.ones(len(numbers), bool)))
+        bounds = self._bounds.appended(self.bounds[-1] + np.cumsum(counts))
+        return replace(self, _numbers=self._numbers.appended(numbers), _bounds=bounds, live=live)
+
+    def without(self, numbers: IntVector) -> DocumentRows:
+        """Return them with the rows of these documents deleted."""
+        rows = self.find(numbers)
+        rows = rows[rows >= 0]
+        if not len(rows):
+            return self
+        live = np.ones(self.size, bool) if self.live is None else self.live.copy()
+        live[rows] = False
+        return replace(self, live=live)
+
+    @property
+    def wasted(self) -> bool:
+        """Whether most rows of the tail are deleted."""
+        if self.live is None:
+            return False
+        return self.size - self.stored > 2 * len(self.tail) + self.spare
+
+    def compacted(self) -> DocumentRows:
+        """Return them without deleted rows in the tail."""
+        tail = self.tail
+        counts = self.bounds[tail + 1] - self.bounds[tail]
+        base = replace(
+            self,
+            _numbers=Growing(self.numbers[: self.stored]),
+            _bounds=Growing(self.bounds[: self.stored + 1]),
+            live=None if self.live is None else self.live[: self.stored],
+        )
+        return base.appended(self.numbers[tail], counts)
+
+    @property
+    def tail(self) -> IntVector:
+        """The rows of the tail that are not deleted, ascending."""
+        if self.live is None:
+            return np.arange(self.stored, self.size)
+        return self.stored + np.flatnonzero(self.live[self.stored :])
+
+    @cached_property
+    def _tail_lookup(self) -> _Lookup:
+        rows = self.tail
+        return _Lookup(self.numbers[rows], rows)
+
+
+class LatentIndex:
+    """Finds the documents of which a passage has the largest inner product with a query.
+
+    Args:
+        rows: Which rows the documents have.
+        X: (p, D), the passages of the rows.
+        proposer: Proposes passages of the base.
+        scanned: Among so many rows all are compared; None for `SCANNED`.
+    """
+
+    def __init__(
+        self,
+        rows: DocumentRows,
+        X: Segmented,
+        proposer: CandidateIndex | None = None,
+        scanned: int | None = None,
+    ) -> None:
+        self.rows, self.X, self._proposer = rows, X, proposer
+        self.scanned = SCANNED if scanned is None else scanned
+
+    @classmethod
+    def of(
+        cls,
+        numbers: IntVector,
+        X: FloatMatrix,
+        proposer: CandidateIndex | None = None,
+        owners: IntVector | None = None,
+        scanned: int | None = None,
+    ) -> LatentIndex:
+        """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
+        return cls(DocumentRows.of(numbers, owners), Segmented(X), proposer, scanned)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def numbers(self) -> IntVector:
+        """(r,) the number of the document of each row; rows may be deleted."""
+        return self.rows.numbers
+
+    def rows_of(self, numbers: IntVector) -> IntVector:
+        """Return the row of each document, -1 for those that are not here."""
+        return self.rows.find(numbers)
+
+    def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
+        """Return the inner products of a query `(D,)` with documents, by their best passages."""
+        return self.take(rows).scores(query)
+
+    def take(self, rows: IntVector) -> PassageVectors:
+        """Return the passages of some documents."""
+        passages, bounds = self.rows.passages(rows)
+        return PassageVectors(self.X.take(passages), bounds)
+
+    def nearest(
+        self, query: FloatVector, topn: int, allowed: IntVector | None = None
+    ) -> tuple[FloatVector, IntVector]:
+        """Find the documents with the largest inner products.
+
+        Args:
+            query: (D,).
+            topn: How many.
+            allowed: Only among these rows, ascending.
+
+        Returns:
+            Scores and rows, best first, equal ones by number; less than `topn` only if there
+            are no more.
+        """
+        return self._best(query, topn, self._candidates(query, topn, allowed))
+
+    def near(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
+        """Return the rows that `nearest` finds, in no certain order."""
+        rows = self._candidates(query, topn, allowed)
+        if rows is not None and len(rows) <= topn:
+            return rows
+        return self._best(query, topn, rows)[1]
+
+    def _best(
+        self, query: FloatVector, topn: int, rows: IntVector | None
+    ) -> tuple[FloatVector, IntVector]:
+        if rows is None:
+            rows = self.rows.alive
+            scores = best_scores(self.X.products(query), self.rows.bounds)[rows]
+        else:
+            scores = self.scores(query, rows)
+        best = _largest(scores, self.numbers[rows], topn)
+        return scores[best], rows[best]
+
+    def _candidates(
+        self, query: FloatVector, topn: int, allowed: IntVector | None
+    ) -> IntVector | None:
+        """Return rows that have the nearest among them; None for all."""
+        if self._proposer is None or (allowed is not None and len(allowed) <= self.scanned):
+            return allowed
+        found = self._proposed(self._proposer, query, topn, allowed)
+        if found is None:
+            return allowed
+        tail = self.rows.tail
+        if allowed is not None:
+            tail = allowed[np.searchsorted(allowed, self.rows.stored) :]
+        return np.concatenate((found, tail))
+
+    def _proposed(
+        self, proposer: CandidateIndex, query: FloatVector, topn: int, allowed: IntVector | None
+    ) -> IntVector | None:
+        """Return `topn` rows of the base, or all; None if the proposer knows too few."""
+        among, live = None, self.rows.live
+        if allowed is not None:
+            of_base = allowed[: np.searchsorted(allowed, self.rows.stored)]
+            among = self.rows.passages(of_base)[0]
+        most = len(proposer) if among is None else len(among)
+        wanted = -(-topn * len(self.X) // max(self.rows.size, 1))
+        while True:
+            proposed = proposer.propose(query, wanted, among)
+            # Documents may have several of the passages that are nearest, or be deleted.
+            rows = self.rows.owners(proposed)
+            rows = rows if live is None else rows[live[rows]]
+            if len(rows) >= topn or len(proposed) >= most:
+                return rows
+            if len(proposed) < wanted:
+                # A filter may leave the clusters near the query too poor: then compare all.
+                return None
+            wanted *= 2
+
+
+def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
+    if topn < len(scores):
+        limit = np.partition(scores, -topn)[-topn]
+        rows = np.flatnonzero(scores >= limit)
+    else:
+        rows = np.arange(len(scores))
+    return rows[np.lexsort((numbers[rows], -scores[rows]))][:topn]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentVectors:
+    """The vectors of all documents of the store at a change.
+
+    Attributes:
+        rows: Which rows the documents have.
+        vectors: (r, d) unit rows, in the space of the words.
+        latent: (p, D) the passages of the rows in the space of search.
+        change: The last change of the store that is in here.
+    """
+
+    rows: DocumentRows
+    vectors: Segmented
+    latent: Segmented
+    change: int
+
+    @classmethod
+    def of(
+        cls,
+        numbers: IntVector,
+        vectors: FloatMatrix,
+        latent: FloatMatrix,
+        change: int,
+        owners: IntVector | None = None,
+    ) -> DocumentVectors:
+        """Make those of n documents, mapped or in memory.
+
+        Args:
+            numbers: (n,) the store's numbers of the documents.
+            vectors: (n, d).
+            latent: (p, D).
+            change: The last change of the store that is in them.
+            owners: (n + 1,) where the passages of each document begin and end; None if each has
+                one.
+        """
+        rows = DocumentRows.of(numbers, owners)
+        return cls(rows, Segmented(vectors), Segmented(latent), change)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def updated(
+        self,
+        store: DocumentStore,
+        encoder: TextEncoder,
+        model: SearchModel,
+        at_once: int = _DOCUMENTS_AT_ONCE,
+    ) -> DocumentVectors:
+        """Return the vectors after all later changes; itself if there are none.
+
+        It costs what the changes do, and a byte for each document. If the store is older than
+        they are, as it was restored, all are made again. `at_once` documents are encoded at once.
+        """
+        latest = store.change
+        if latest == self.change:
+            return self
+        found = self if self.change <= latest else self._none()
+        since = found.change
+        removed = np.asarray(store.removed_since(since), np.int64)
+        found = replace(found, rows=found.rows.without(removed))
+        changed = store.changed_since(since)
+        while block := dict(islice(changed, at_once)):
+            found = found.with_documents(block, encoder, model)
+        return replace(found.compacted(), change=latest)
+
+    def index(self, proposer: CandidateIndex | None, scanned: int | None = None) -> LatentIndex:
+        """Return the index of these vectors; the proposer is that of those stored."""
+        proposer = proposer if self.rows.stored else None
+        return LatentIndex(self.rows, self.latent, proposer, scanned)
+
+    def with_documents(
+        self, documents: Mapping[int, Document], encoder: TextEncoder, model: SearchModel
+    ) -> DocumentVectors:
+        """Return them with documents that were added or changed, by their numbers."""
+        texts, numbers = list(documents.values()), np.fromiter(documents, np.int64)
+        rows, vectors, latent = self.rows.without(numbers), self.vectors, self.latent
+        counts: list[IntVector] = []
+        for encoded in encoder.documents(texts):
+            vectors = vectors.appended(encoded)
+        for passages, owners in latent_vectors(texts, model):
+            latent = latent.appended(passages)
+            counts.append(np.diff(owners))
+        rows = rows.appended(numbers, np.concatenate(counts))
+        return replace(self, rows=rows, vectors=vectors, latent=latent)
+
+    def compacted(self) -> DocumentVectors:
+        """Return them without deleted rows in the tail, if these are most of it."""
+        if not self.rows.wasted:
+            return self
+        tail = self.rows.tail
+        vectors = self.vectors.with_tail(tail)
+        latent = self.latent.with_tail(self.rows.passages(tail)[0])
+        return replace(self, rows=self.rows.compacted(), vectors=vectors, latent=latent)
+
+    def _none(self) -> DocumentVectors:
+        """Return those of a store without documents."""
+        none = np.zeros(0, np.int64)
+        return DocumentVectors.of(none, self.vectors.base[:0], self.latent.base[:0], 0)
+
+
+def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[Passages]:
+    """Encode the passages of documents in the space of search, in blocks."""
+    blocks, space = [], model.space
+    for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
+        some = documents[start : start + _DOCUMENTS_AT_ONCE]
+        texts = [full_text(document) for document in some]
+        passages, owners = split(space.terms.documents(map(model.analyzer.words, texts)))
+        pieces = all_pieces(texts, owners) if space.external else None
+        blocks.append((space.documents(passages.counts, pieces), owners))
+    return blocks

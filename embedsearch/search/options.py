@@ -1,0 +1,80 @@
+"""What may be chosen for search: how it is fitted to documents, and how one query is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from embedsearch._checks import BOOLEAN, COUNT, NATURAL, Choice, Constraint, Optional, check_fields
+from embedsearch._errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
+"""Ways to search for documents."""
+
+_CONSTRAINTS: dict[str, Constraint] = {
+    "topn": COUNT,
+    "mode": Choice(SEARCH_MODES),
+    "explain": BOOLEAN,
+    "expand": BOOLEAN,
+    "feedback": Optional(NATURAL),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How one query is answered.
+
+    Attributes:
+        topn: The number of hits.
+        mode: One of `SEARCH_MODES`; see `Workspace.search`.
+        where: A condition on metadata.
+        explain: Say of each hit what its score is made of.
+        expand: Look for words near rare ones of the query, too.
+        feedback: Towards how many documents of a first pass the query is moved in latent space;
+            None for as many as go with the weights of the mode.
+
+    Raises:
+        ParameterError: One is out of its range, or there is feedback in a mode that has none.
+    """
+
+    topn: int = 10
+    mode: str = "auto"
+    where: str | None = None
+    explain: bool = False
+    expand: bool = False
+    feedback: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, _CONSTRAINTS)
+        if self.feedback and self.mode in ("lexical", "rrf"):
+            allowed = f"0 in the mode {self.mode!r}, which has none"
+            raise ParameterError("feedback", allowed, self.feedback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """How search is fitted to documents.
+
+    Attributes:
+        encoders: Encoders to plug in beside our own: `NAME` or `NAME:ARGUMENT` each.
+        language: Whose stop words and stems the lexical index uses: "auto" detects it, "none"
+            has neither.
+    """
+
+    encoders: tuple[str, ...] = ()
+    language: str = "auto"
+
+
+def changed_search(
+    settings: SearchSettings,
+    encoders: Sequence[str] | str | None = None,
+    language: str | None = None,
+) -> SearchSettings:
+    """Return settings with those replaced that are given; None leaves one as it is."""
+    if encoders is not None:
+        named = (encoders,) if isinstance(encoders, str) else tuple(encoders)
+        settings = replace(settings, encoders=named)
+    return settings if language is None else replace(settings, language=language)
