@@ -72,10 +72,9 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.saving import save_vectors
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.building import build, create, import_vectors, open
-    from embedsearch.workspace.migrating import migrate
-    from embedsearch.workspace.repairing import repair
-    from embedsearch.workspace.restoring import restore
-    from embedsearch.workspace.verifying import verify
+    from embedsearch.workspace.maintenance.migrate import migrate
+    from embedsearch.workspace.maintenance.verify import verify
+    from embedsearch.workspace.offline import repair, restore
     from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
@@ -104,10 +103,9 @@ _HOMES = {
     "embedsearch.vectors.formats.saving": ("save_vectors",),
     "embedsearch.vectors.word_vectors": ("WordVectors",),
     "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
-    "embedsearch.workspace.migrating": ("migrate",),
-    "embedsearch.workspace.repairing": ("repair",),
-    "embedsearch.workspace.restoring": ("restore",),
-    "embedsearch.workspace.verifying": ("verify",),
+    "embedsearch.workspace.maintenance.migrate": ("migrate",),
+    "embedsearch.workspace.maintenance.verify": ("verify",),
+    "embedsearch.workspace.offline": ("repair", "restore"),
     "embedsearch.workspace.workspace": ("Workspace",),
 }
 _SUBPACKAGES = ("evaluation", "sklearn")

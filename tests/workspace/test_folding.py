@@ -1,9 +1,8 @@
-"""What looks alike finds its plain form, by the version that a workspace was made with."""
+"""What looks alike finds its plain form."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,29 +72,3 @@ def test_highlights_stand_in_the_text_as_it_is_written(alike: Path) -> None:
             hits = {hit.id: hit for hit in ws.search(query, topn=20, mode="lexical")}
             mark = hits[id_].highlights[0]
             assert hits[id_].snippet[mark.start : mark.stop] == word
-
-
-def test_old_workspaces_fold_as_they_did_until_they_are_trained_again(
-    unpacked: Callable[[str], Path],
-) -> None:
-    path = unpacked("v1-with-checksums")
-    new = [es.Document("forms", "ﻛﺘﺎﺏ galaxy"), es.Document("plain", "كتاب galaxy")]
-    with es.open(path, "w") as ws:
-        assert ws.tokenizer.folding == 1
-        ws.add(new)
-        ws.index(refit=True)
-        assert ws.tokenizer.folding == 1
-        assert [hit.id for hit in ws.search("كتاب", mode="lexical")] == ["plain"]
-        assert [hit.id for hit in ws.search("ﻛﺘﺎﺏ", mode="lexical")] == ["forms"]
-        ws.train("word2vec", update=True, epochs=1)
-        assert ws.tokenizer.folding == 1
-    assert es.verify(path).sound
-    with es.open(path, "w") as ws:
-        assert [hit.id for hit in ws.search("كتاب", mode="lexical")] == ["plain"]
-        ws.train(**SMALL)
-        assert ws.tokenizer.folding == 2
-    assert json.loads((path / "workspace.json").read_text())["tokenizer"]["folding"] == 2
-    with es.open(path) as ws:
-        found = ws.search("كتاب", mode="lexical")
-        assert {hit.id for hit in found} == {"plain", "forms"}
-    assert es.verify(path).sound
