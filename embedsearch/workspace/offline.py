@@ -11,7 +11,7 @@ from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.maintenance.backup import restore_files
 from embedsearch.workspace.maintenance.repair import RepairReport, repair_parts
 from embedsearch.workspace.maintenance.verify import verify_parts
-from embedsearch.workspace.staging import resolved
+from embedsearch.workspace.staging import resolve_target
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.workspace import Workspace
 
@@ -101,7 +101,9 @@ def restore(
     source, path = checked_path(file, "file"), checked_path(path)
     check_wait(wait)
     listener = progress or SilentProgress()
-    lock = restore_files(source, resolved(path), overwrite=overwrite, wait=wait, progress=listener)
+    lock = restore_files(
+        source, resolve_target(path), overwrite=overwrite, wait=wait, progress=listener
+    )
     try:
         return Workspace(path, "w", _lock=lock)
     except BaseException:

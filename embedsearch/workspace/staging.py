@@ -1,4 +1,4 @@
-"""Work that is done in a folder beside its place, so that what is there changes at once."""
+"""Staging folders: work is done beside its place, then renamed to it as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
-from embedsearch.workspace.contents import around
+from embedsearch.workspace.contents import enclosing_workspace
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KINDS = ("building", "restoring", "backing")
+# Each is lost only to a process that clears up in the instant between a folder and its lock.
 _MOST_ATTEMPTS = 100
-# The second form is that of older versions: process and thread.
-_ENDING = re.compile(r"[0-9a-f]{16}|[0-9]+-[0-9]+")
+_ENDING = re.compile("[0-9a-f]{16}")
 
 
 class Staging:
-    """A hidden folder whose lock is held; see `staging`.
+    """A hidden folder whose lock is held.
 
     Attributes:
         folder: Where it is.
@@ -68,30 +68,30 @@ class Staging:
 
 @contextmanager
 def staging(path: Path, kind: str) -> Iterator[Staging]:
-    """Make a hidden folder beside a path; it goes with what is in it, unless it is published.
+    """Make a hidden folder beside a path; it is removed at the end, unless it is published.
 
-    What is left of those of processes that were killed goes first.
+    Those that processes left that were killed are removed first.
 
     Args:
-        path: A file or a folder, whose own folder is there.
+        path: A file or a folder, whose parent exists.
         kind: One of `KINDS`.
     """
     remove_unfinished(path)
-    work = _made(path, kind)
+    work = _make(path, kind)
     try:
         yield work
     finally:
         work.remove()
 
 
-def _made(path: Path, kind: str) -> Staging:
+def _make(path: Path, kind: str) -> Staging:
     for _ in range(_MOST_ATTEMPTS):
         folder = path.with_name(f".{path.name}.{kind}-{token_hex(8)}")
         folder.mkdir()
         try:
             return Staging(folder, lock_for_writing(Layout(folder).lock, folder))
         except (WorkspaceLockedError, WorkspaceNotFoundError):
-            # Before it had its lock, another process took it for one that was left.
+            # Before it had its lock, another process took it for one that was left behind.
             continue
         except BaseException:
             with suppress(OSError):
@@ -114,7 +114,7 @@ def remove_unfinished(path: Path) -> None:
 
 
 def remove_locked(folder: Path) -> bool:
-    """Remove a folder if no process works in it; tell whether that was so."""
+    """Remove a folder if no process works in it; return whether it was removed."""
     try:
         lock = lock_for_writing(Layout(folder).lock, folder)
     except (WorkspaceLockedError, WorkspaceNotFoundError, OSError):
@@ -124,15 +124,15 @@ def remove_locked(folder: Path) -> bool:
     return True
 
 
-def resolved(path: Path) -> Path:
-    """Return where a workspace is to be made or replaced: a link stays, and leads to it.
+def resolve_target(path: Path) -> Path:
+    """Return where a workspace is to be made or replaced; a link stays, and leads to it.
 
     Raises:
-        WorkspaceExistsError: It is the current folder or one above it: to replace that would
-            leave this process, and the shell, without one. Or it is in a file.
+        WorkspaceExistsError: It is in another workspace or in a file; or it is the current folder
+            or above it: replacing that would leave this process, and the shell, without one.
     """
     real = Path(os.path.realpath(path))
-    if (outer := around(real)) is not None:
+    if (outer := enclosing_workspace(real)) is not None:
         raise WorkspaceExistsError(
             outer, "is a workspace, and has no other in it; choose another path"
         )

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import embedsearch as es
 from embedsearch.cli.main import main
-from embedsearch.workspace.trust import _state_folder
+from embedsearch.workspace.trust import state_folder
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_notes_are_not_kept_in_a_relative_folder(
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, "state")
     with pytest.raises(RuntimeError):
-        _state_folder()
+        state_folder()
     with es.open(".") as ws:
         assert ws.search("galaxy")
     assert es.verify(".").sound

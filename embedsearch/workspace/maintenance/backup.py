@@ -39,7 +39,7 @@ from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import (
     check_contents,
     check_outside,
-    is_made_of_ours,
+    has_only_our_files,
     may_be_in_backup,
 )
 from embedsearch.workspace.layout import Layout
@@ -455,7 +455,7 @@ def _put_replaced_back(target: Path) -> None:
     old = Layout(target).replaced
     if not old.is_dir() or old.is_symlink():
         return
-    if not is_made_of_ours(old):
+    if not has_only_our_files(old):
         raise WorkspaceExistsError(old, "is in the way; look what it holds, then move it")
     if target.exists() and any(target.iterdir()):
         remove_locked(old)

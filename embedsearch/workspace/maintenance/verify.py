@@ -29,7 +29,7 @@ from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.stored_vectors import StoredVectors
-from embedsearch.workspace.trust import vectors_fault
+from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,10 +227,18 @@ def _folder_problems(
 
 
 def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
-    """Have each index read in a process apart, unless it is known to be ours."""
+    """Have each index read in a process apart, unless it is trusted."""
     for path in sorted(folder.glob("*.faiss")):
-        if fault := vectors_fault(layout, path.stem, path):
+        if fault := _index_fault(layout, path):
             yield Problem(part, _shown(layout, path), fault, _REPAIR, True)
+
+
+def _index_fault(layout: Layout, path: Path) -> str | None:
+    try:
+        check_vectors(layout, path.stem, path)
+    except (EmbedSearchError, OSError) as error:
+        return str(getattr(error, "reason", error))
+    return None
 
 
 def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
