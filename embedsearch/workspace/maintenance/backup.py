@@ -286,7 +286,10 @@ class _BoundedReader:
 
 
 class _Archive:
-    """A tar file from anybody: of plain files, with headers that need little memory."""
+    """A tar file from anybody: of plain files, with headers that need little memory.
+
+    Whatever is wrong with it is a `tarfile.ReadError`; see `_opened`.
+    """
 
     def __init__(self, source: Path, file: BinaryIO) -> None:
         self.source, self._file = source, _BoundedReader(file)
@@ -300,51 +303,53 @@ class _Archive:
             return None
         plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
         if not plain or entry.size < 0:
-            raise self.broken(f"{quoted(entry.name, _LONGEST_NAME)} is not a plain file")
+            raise tarfile.ReadError(f"{_shown(entry.name)} is not a plain file")
         return entry
 
     def content(self, entry: tarfile.TarInfo) -> IO[bytes]:
         """Return what is in an entry of `next`."""
         # It is read in blocks, the last of which may be asked for as a whole.
         self._file.left = entry.size + _BLOCK
-        content = self._tar.extractfile(entry)
-        if content is None:
-            raise self.broken(f"{quoted(entry.name, _LONGEST_NAME)} is not a plain file")
-        return content
+        return cast("IO[bytes]", self._tar.extractfile(entry))
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Return the size and SHA-256 of each file by its list, which comes first."""
+        values = self._list()
+        if found := fault_of(values, BACKUP):
+            raise tarfile.ReadError(f"in its {_LIST}, {found}")
+        files: dict[str, dict[str, Any]] = values["files"]
+        if len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
+            raise tarfile.ReadError("its list of files is not that of a workspace")
+        for name in files:
+            if not may_be_in_backup(name):
+                raise tarfile.ReadError(f"its list has {_shown(name)}, which is not in a workspace")
+        return files
+
+    def _list(self) -> dict[str, Any]:
         entry = self.next()
         if entry is None or entry.name != _LIST:
-            raise self.broken(f"it does not begin with {_LIST}")
+            raise tarfile.ReadError(f"it does not begin with {_LIST}")
         if entry.size > _LARGEST_LIST:
-            raise self.broken(f"its {_LIST} is too large")
+            raise tarfile.ReadError(f"its {_LIST} is too large")
         try:
             values = json.loads(self.content(entry).read())
         except (ValueError, RecursionError) as error:
-            raise self.broken(f"its {_LIST} is not JSON") from error
+            raise tarfile.ReadError(f"its {_LIST} is not JSON") from error
         if not isinstance(values, dict) or values.get("kind") != _KIND:
-            raise self.broken(f"its {_LIST} is of something else")
+            raise tarfile.ReadError(f"its {_LIST} is of something else")
         version = values.get("format")
         if type(version) is int and version > _FORMAT:
             reason = f"has format {version}, this embedsearch reads up to {_FORMAT}; upgrade"
             raise WorkspaceVersionError(self.source, reason)
-        if found := fault_of(values, BACKUP):
-            raise self.broken(f"in its {_LIST}, {found}")
-        files: dict[str, dict[str, Any]] = values["files"]
-        if len(files) > _MOST_FILES or not files.keys() >= _NEEDED:
-            raise self.broken("its list of files is not that of a workspace")
-        for name in files:
-            if not may_be_in_backup(name):
-                shown = quoted(name, _LONGEST_NAME)
-                raise self.broken(f"its list has {shown}, which is not in a workspace")
-        return files
-
-    def broken(self, what: str) -> WorkspaceDamagedError:
-        return _broken(self.source, what)
+        return values
 
 
-def _broken(source: Path, what: str) -> WorkspaceDamagedError:
+def _shown(name: str) -> str:
+    # It may be a large part of the file.
+    return quoted(name, _LONGEST_NAME)
+
+
+def _broken(source: Path, what: object) -> WorkspaceDamagedError:
     return WorkspaceDamagedError(source, f"no backup, or not what was written: {what}")
 
 
@@ -357,31 +362,31 @@ def _opened(source: Path) -> Iterator[_Archive]:
         with source.open("rb") as file:
             yield _Archive(source, file)
     except (tarfile.TarError, EOFError, ValueError, ArithmeticError, RecursionError) as error:
-        raise _broken(source, f"it cannot be read ({error})") from error
+        raise _broken(source, error) from error
 
 
 def _unpack(archive: _Archive, new: Path, target: Path, progress: Progress) -> None:
     left = archive.files()
     total = sum(facts["size"] for facts in left.values())
     if total > archive.source.stat().st_size:
-        raise archive.broken(f"it promises {total:,} bytes, and is not so large")
+        raise tarfile.ReadError(f"it promises {total:,} bytes, and is not so large")
     check_space(target.parent, total, target, "the workspace")
     with progress.task("restoring", total, "bytes") as task:
         while entry := archive.next():
-            facts = left.pop(entry.name, None)
-            if facts is None:
-                shown = quoted(entry.name, _LONGEST_NAME)
-                raise archive.broken(f"{shown} is twice in it, or not in its list")
-            if entry.size != facts["size"]:
-                raise archive.broken(f"{entry.name} does not have the size that its list says")
-            _extract(archive, entry, facts["sha256"], new / entry.name)
+            _extract(archive, entry, left.pop(entry.name, None), new / entry.name)
             task.advance(entry.size)
     if left:
-        raise archive.broken(f"{min(left)} is missing")
+        raise tarfile.ReadError(f"{min(left)} is missing")
 
 
-def _extract(archive: _Archive, entry: tarfile.TarInfo, expected: str, place: Path) -> None:
+def _extract(
+    archive: _Archive, entry: tarfile.TarInfo, facts: dict[str, Any] | None, place: Path
+) -> None:
     """Write one file, flushed; it must be what its list says."""
+    if facts is None:
+        raise tarfile.ReadError(f"{_shown(entry.name)} is twice in it, or not in its list")
+    if entry.size != facts["size"]:
+        raise tarfile.ReadError(f"{entry.name} does not have the size that its list says")
     content, hashed, left = archive.content(entry), hashlib.sha256(), entry.size
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("xb") as file:
@@ -391,8 +396,8 @@ def _extract(archive: _Archive, entry: tarfile.TarInfo, expected: str, place: Pa
             left -= len(block)
         file.flush()
         flush(file.fileno())
-    if left or hashed.hexdigest() != expected:
-        raise archive.broken(f"{entry.name} is not what was written")
+    if left or hashed.hexdigest() != facts["sha256"]:
+        raise tarfile.ReadError(f"{entry.name} is not what was written")
 
 
 def _check_workspace(source: Path, new: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from embedsearch.workspace.maintenance.vector_recovery import (
 from embedsearch.workspace.tokenized import TokenizedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import GenerationLayout
     from embedsearch.workspace.maintenance.file_recovery import RecoveredFile
     from embedsearch.workspace.maintenance.vector_recovery import RecoveredRows, Shapes
+
+T = TypeVar("T")
 
 _SUBWORDS = ("min_n", "max_n", "bucket")
 # The header of a file of tensors has some hundred bytes; a row of an n-gram has at least 12.
@@ -103,7 +105,7 @@ def recover_words(
     manifest = RecoveredManifest.read(files.manifest)
     own = tokenizer_of(manifest.values) if manifest.trusted else None
     corpus = _Corpus(store, own or tokenizer, folder, progress)
-    return _Recovery(number, files, manifest, corpus, folder).run()
+    return _Recovery(number, files, manifest, corpus).run()
 
 
 def tokenizer_of(facts: dict[str, Any]) -> TokenizerSettings | None:
@@ -114,28 +116,30 @@ def tokenizer_of(facts: dict[str, Any]) -> TokenizerSettings | None:
         return None
 
 
+@dataclass(frozen=True, eq=False)
 class _Corpus:
     """The documents as tokens, cut again as for the training."""
 
-    def __init__(
-        self, store: DocumentStore, tokenizer: TokenizerSettings, folder: Path, progress: Progress
-    ) -> None:
-        self.store, self.tokenizer = store, tokenizer
-        self._folder, self._progress = folder, progress
+    store: DocumentStore
+    tokenizer: TokenizerSettings
+    folder: Path
+    progress: Progress
 
     @cached_property
     def with_own_phrases(self) -> tuple[PhraseTable, TokenStream]:
         """The phrases that are found in the documents, and the documents joined by them."""
         return self._cut("corpus", None)
 
-    def with_phrases(self, phrases: PhraseTable) -> TokenStream:
-        """Cut the documents, and join given phrases."""
-        return self._cut("corpus-joined", phrases)[1]
+    def streams(self, phrases: PhraseTable) -> Iterator[TokenStream]:
+        """Yield the documents joined by their own phrases, then by given ones; nothing if empty."""
+        if len(self.store):
+            yield self.with_own_phrases[1]
+            yield self._cut("corpus-joined", phrases)[1]
 
     def _cut(self, name: str, phrases: PhraseTable | None) -> tuple[PhraseTable, TokenStream]:
-        layout = Layout(self._folder / name)
+        layout = Layout(self.folder / name)
         layout.root.mkdir(parents=True)
-        cut = TokenizedRecord(layout, self.store, self.tokenizer, phrases, self._progress)
+        cut = TokenizedRecord(layout, self.store, self.tokenizer, phrases, self.progress)
         stream = cut.since(0)
         return cut.phrases, stream
 
@@ -161,20 +165,15 @@ class _Words:
         return [w for w, there in zip(self.words, rows, strict=True) if there and w is not None]
 
 
+@dataclass(frozen=True, eq=False)
 class _Recovery:
-    """The recovery of one generation; `parts` collects what is lost."""
+    """The recovery of one generation; `parts` collects what is lost beside words."""
 
-    def __init__(
-        self,
-        number: int,
-        files: GenerationLayout,
-        manifest: RecoveredManifest,
-        corpus: _Corpus,
-        scratch: Path,
-    ) -> None:
-        self.number, self.files, self.manifest = number, files, manifest
-        self.corpus, self.scratch = corpus, scratch
-        self.parts: list[str] = []
+    number: int
+    files: GenerationLayout
+    manifest: RecoveredManifest
+    corpus: _Corpus
+    parts: list[str] = field(default_factory=list)
 
     def run(self) -> RecoveredWords | None:
         index = recover_index(self.files.word_index, self.manifest, "word_index")
@@ -190,7 +189,8 @@ class _Recovery:
             return None
         if missing := int((~words.known & rows.known).sum()):
             self.parts.append(f"{missing:,} words whose spelling is not known")
-        out = {"phrases.tsv": self._save_phrases(phrases)}
+        out = {"phrases.tsv": self.corpus.folder / "phrases-new.tsv"}
+        phrases.save(out["phrases.tsv"])
         if words.path is not None and keep.all() and file is not None and file.whole:
             out |= {"vocabulary.tsv": words.path, "words.safetensors": file.path}
         else:
@@ -208,7 +208,7 @@ class _Recovery:
         )
 
     def _file(self, path: Path) -> RecoveredFile | None:
-        return self.manifest.file(path, self.scratch)
+        return self.manifest.file(path, self.corpus.folder)
 
     def _shapes(self, index: VectorIndex | None) -> list[Shapes]:
         """Return what the file of the vectors may have; n-grams fill what the words leave."""
@@ -228,14 +228,14 @@ class _Recovery:
 
     def _phrases(self) -> PhraseTable:
         file, settings = self._file(self.files.phrases), self.corpus.tokenizer.phrase_settings
-        sound = None if file is None or file.damaged else _load_phrases(file.path)
+        sound = _load(PhraseTable.load, file)
         if sound is not None or settings is None:
             # If none were asked for there were none, whatever a damaged file may say.
             return sound or PhraseTable()
         if file is None:
             self.parts.append("the phrases: they are found again in the documents")
             return self.corpus.with_own_phrases[0]
-        relearned, path = self.corpus.with_own_phrases[0], self.scratch / "relearned.tsv"
+        relearned, path = self.corpus.with_own_phrases[0], self.corpus.folder / "relearned.tsv"
         relearned.save(path)
         if self.manifest.has_hash("phrases.tsv", path):
             return relearned
@@ -246,41 +246,27 @@ class _Recovery:
 
     def _words(self, count: int, phrases: PhraseTable) -> _Words:
         file = self._file(self.files.vocabulary)
-        vocabulary = None if file is None or file.damaged else _load_vocabulary(file.path)
+        vocabulary = _load(Vocabulary.load, file)
         if file is not None and vocabulary is not None and len(vocabulary) == count:
             return _Words(list(vocabulary.words), vocabulary.counts, file.path)
         # Phrases come last among words of one count if the training found them, but not if it
         # knew them before: only one of the two orders gives the hash that was written.
-        found = None
-        for stream in self._streams(phrases):
+        found, path = None, self.corpus.folder / "recounted.tsv"
+        for stream in self.corpus.streams(phrases):
             found = _count_words(stream, count)
-            if found is not None and (path := self._if_written(found)) is not None:
-                return _Words(list(found.words), found.counts, path)
+            if found is not None:
+                found.save(path)
+                if self.manifest.has_hash("vocabulary.tsv", path):
+                    return _Words(list(found.words), found.counts, path)
         left = _sound_words(file, count)
         if found is not None:
             _fill(left, found)
         return left
 
-    def _streams(self, phrases: PhraseTable) -> Iterator[TokenStream]:
-        if len(self.corpus.store):
-            yield self.corpus.with_own_phrases[1]
-            yield self.corpus.with_phrases(phrases)
-
-    def _if_written(self, vocabulary: Vocabulary) -> Path | None:
-        """Save a vocabulary, and return the file if it is the one that was written."""
-        path = self.scratch / "recounted.tsv"
-        vocabulary.save(path)
-        return path if self.manifest.has_hash("vocabulary.tsv", path) else None
-
-    def _save_phrases(self, phrases: PhraseTable) -> Path:
-        path = self.scratch / "phrases-new.tsv"
-        phrases.save(path)
-        return path
-
     def _save_words(
         self, words: _Words, rows: RecoveredRows, found: RecoveredTensors, keep: NDArray[np.bool_]
     ) -> dict[str, Path]:
-        out = {n: self.scratch / f"new-{n}" for n in ("vocabulary.tsv", "words.safetensors")}
+        out = {n: self.corpus.folder / f"new-{n}" for n in ("vocabulary.tsv", "words.safetensors")}
         Vocabulary(words.of(keep), words.counts[keep]).save(out["vocabulary.tsv"])
         arrays = {"vectors": rows.vectors[keep], **self._ngrams(found)}
         save_tensors(out["words.safetensors"], arrays, {})
@@ -310,7 +296,7 @@ class _Recovery:
         usable = {name: X[keep] for name, X in arrays.items() if len(X) == len(keep)}
         if found is None and "training.safetensors" in self.manifest.section("files"):
             self.parts.append("what `embedsearch train --update` goes on from")
-        path = self.scratch / "new-training.safetensors"
+        path = self.corpus.folder / "new-training.safetensors"
         save_tensors(path, usable, {})
         return path
 
@@ -342,16 +328,12 @@ def _rows(found: RecoveredTensors, index: VectorIndex | None) -> RecoveredRows:
     return recover_rows(found, same, np.arange(count))
 
 
-def _load_vocabulary(path: Path) -> Vocabulary | None:
-    try:
-        return Vocabulary.load(path)
-    except (VectorError, UnicodeDecodeError):
+def _load(load: Callable[[Path], T], file: RecoveredFile | None) -> T | None:
+    """Read an undamaged file; None if that fails: without a manifest, damage is not known."""
+    if file is None or file.damaged:
         return None
-
-
-def _load_phrases(path: Path) -> PhraseTable | None:
     try:
-        return PhraseTable.load(path)
+        return load(file.path)
     except (VectorError, UnicodeDecodeError):
         return None
 
