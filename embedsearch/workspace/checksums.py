@@ -31,11 +31,7 @@ def folder_faults(
 ) -> Iterator[tuple[str, str]]:
     """Yield (file name, what is wrong) of a generation, or of the user's own vectors.
 
-    Args:
-        folder: Where its manifest is.
-        workspace: Its workspace.
-        needed: The files that it cannot be without.
-        quick: Compare sizes, but not contents.
+    `needed` are the files that it cannot be without; `quick` compares sizes, but not contents.
     """
     try:
         manifest = read_json(folder / MANIFEST, workspace)

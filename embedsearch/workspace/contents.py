@@ -111,24 +111,17 @@ _WORKSPACE = _Folder(
 
 
 def check_contents(root: Path) -> None:
-    """Raise for a workspace that has something in it that does not belong there.
+    """Raise `WorkspaceDamagedError` for something that does not belong in a workspace.
 
     The workspace itself may be a link. What systems leave in every folder (`.DS_Store`,
     `Thumbs.db`) is ignored.
-
-    Raises:
-        WorkspaceDamagedError: There is such a thing, and it is named.
     """
     for foreign in foreign_entries(root):
         raise WorkspaceDamagedError(root, str(foreign))
 
 
 def check_links(root: Path) -> None:
-    """Raise for a workspace in which something is neither a file nor a folder.
-
-    Raises:
-        WorkspaceDamagedError: There is such a thing, and it is named.
-    """
+    """Raise `WorkspaceDamagedError` for something that is neither a file nor a folder."""
     for foreign in foreign_entries(root):
         if foreign.what == LINK:
             raise WorkspaceDamagedError(root, str(foreign))
@@ -145,7 +138,7 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
 
 
 def has_only_our_files(folder: Path) -> bool:
-    """Tell whether a folder has nothing but what a workspace, or the rest of one, may have."""
+    """Return whether a folder has nothing but what a workspace, or the rest of one, may have."""
     return not any(_foreign(folder, folder, _WORKSPACE))
 
 
@@ -172,7 +165,7 @@ def check_outside(path: str | Path, name: str) -> None:
 
 
 def may_be_in_backup(name: str) -> bool:
-    """Tell whether a backup may hold a file of this name, with slashes between folders."""
+    """Return whether a backup may hold a file of this name, with slashes between folders."""
     *folders, file = name.split("/")
     place: _Folder | None = _BACKUP
     for folder in folders:
@@ -181,7 +174,7 @@ def may_be_in_backup(name: str) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Tell whether a file of this name is one that systems leave in every folder."""
+    """Return whether a file of this name is one that systems leave in every folder."""
     return bool(_LITTER.fullmatch(name))
 
 

@@ -123,18 +123,11 @@ BACKUP = Fields(
 def check(
     values: Mapping[str, Any], schema: Schema, file: Path, workspace: Path, *, whole: bool = True
 ) -> None:
-    """Raise unless a file holds what it must.
-
-    Args:
-        values: What was read.
-        schema: What must be there.
-        file: The file, for messages.
-        workspace: Its workspace.
-        whole: Compare its own checksum, too.
+    """Raise unless a file holds what it must; the error names the file and the field.
 
     Raises:
         WorkspaceVersionError: Another version of embedsearch wrote it.
-        WorkspaceDamagedError: It does not; the file and the field are named.
+        WorkspaceDamagedError: It does not; or, if `whole`, its own checksum does not match.
     """
     if found := version_fault(values):
         raise WorkspaceVersionError(workspace, found)

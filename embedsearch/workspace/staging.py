@@ -26,11 +26,7 @@ _ENDING = re.compile("[0-9a-f]{16}")
 
 
 class Staging:
-    """A hidden folder whose lock is held.
-
-    Attributes:
-        folder: Where it is.
-    """
+    """A hidden folder whose lock is held."""
 
     def __init__(self, folder: Path, lock: WriterLock) -> None:
         self.folder = folder
@@ -39,11 +35,7 @@ class Staging:
     def publish(self, target: Path) -> WriterLock:
         """Rename the folder to its place, and pass on its lock, which was held all the time.
 
-        Args:
-            target: A path with nothing at it, or with an empty folder.
-
-        Raises:
-            WorkspaceExistsError: Others have put something there meanwhile.
+        Raises `WorkspaceExistsError` if others have put something there meanwhile.
         """
         try:
             self.folder.rename(target)
@@ -70,11 +62,7 @@ class Staging:
 def staging(path: Path, kind: str) -> Iterator[Staging]:
     """Make a hidden folder beside a path; it is removed at the end, unless it is published.
 
-    Those that processes left that were killed are removed first.
-
-    Args:
-        path: A file or a folder, whose parent exists.
-        kind: One of `KINDS`.
+    Those that killed processes have left are removed first. `kind` is one of `KINDS`.
     """
     remove_unfinished(path)
     work = _make(path, kind)
@@ -101,7 +89,7 @@ def _make(path: Path, kind: str) -> Staging:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Tell whether a path is that of a folder that `staging` makes."""
+    """Return whether a path is that of a folder that `staging` makes."""
     return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
 
 
@@ -127,9 +115,8 @@ def remove_locked(folder: Path) -> bool:
 def resolve_target(path: Path) -> Path:
     """Return where a workspace is to be made or replaced; a link stays, and leads to it.
 
-    Raises:
-        WorkspaceExistsError: It is in another workspace or in a file; or it is the current folder
-            or above it: replacing that would leave this process, and the shell, without one.
+    Raises `WorkspaceExistsError` if that is in another workspace or in a file, or is the current
+    folder or above it: replacing it would leave this process, and the shell, without one.
     """
     real = Path(os.path.realpath(path))
     if (outer := enclosing_workspace(real)) is not None:

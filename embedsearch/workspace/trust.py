@@ -30,12 +30,9 @@ _known: set[str] = set()
 
 
 def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
-    """Trust an index from now on.
+    """Trust an index from now on; one without an identity is not.
 
-    Args:
-        layout: The workspace.
-        part: "lexical", "words", "documents" or "vectors".
-        identity: What stands for all of it; None does nothing.
+    `part` is "lexical", "words", "documents" or "vectors".
     """
     if identity is None:
         return
@@ -54,7 +51,7 @@ def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
 
 
 def is_trusted(layout: Layout, part: str, identity: str | None) -> bool:
-    """Tell whether an index is trusted; see `mark_trusted`."""
+    """Return whether an index is trusted; see `mark_trusted`."""
     if identity is None:
         return False
     if identity in _known or index_files.was_written_here(identity):
@@ -67,9 +64,7 @@ def is_trusted(layout: Layout, part: str, identity: str | None) -> bool:
 def mark_own(layout: Layout, paths: dict[str, Path]) -> None:
     """Trust those indexes that this process has written, so that other processes do, too.
 
-    Args:
-        layout: The workspace.
-        paths: Files of FAISS by their parts; they need not exist.
+    `paths` are files of FAISS by their parts; they need not exist.
     """
     with suppress(EmbedSearchError, OSError):
         if (found := lexical_files.identity(layout.lexical)) in _known:
@@ -91,21 +86,12 @@ def check_lexical(layout: Layout) -> None:
     """Raise if the lexical index cannot be read, before this process reads it.
 
     Its files must have been compared with their hashes.
-
-    Raises:
-        WorkspaceDamagedError: Reading it failed, or ended the process that did.
     """
     _check(layout, "lexical", layout.lexical, lexical_files.identity(layout.lexical))
 
 
 def check_vectors(layout: Layout, part: str, path: Path) -> None:
-    """Raise if an index of FAISS cannot be read, before this process reads it.
-
-    Raises:
-        WorkspaceDamagedError: Reading it failed, or ended the process that did.
-        VectorError: The file is not what was written.
-        OSError: It cannot be opened.
-    """
+    """Raise if an index of FAISS cannot be read, before this process reads it."""
     identity = index_files.identity(path)
     # Of what FAISS alone wrote, exact indexes are the only kind, and their layout is compared.
     if identity is not None or part == "documents":
@@ -139,11 +125,7 @@ def _forget_oldest(folder: Path, part: str) -> None:
 
 
 def state_folder() -> Path:
-    """Return the folder of entries, which need not exist.
-
-    Raises:
-        RuntimeError: No folder is named and the user has no home, or the name is relative.
-    """
+    """Return the folder of entries, which need not exist; `RuntimeError` if there can be none."""
     named = "LOCALAPPDATA" if os.name == "nt" else "XDG_STATE_HOME"
     chosen = Path(os.environ.get(named) or Path.home() / ".local" / "state")
     if not chosen.is_absolute():

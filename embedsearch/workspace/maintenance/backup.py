@@ -119,13 +119,7 @@ def write_backup(
 ) -> BackupReport:
     """Write a backup beside its place, flush it, rename it; see `Workspace.backup`.
 
-    Args:
-        layout: The workspace.
-        state: What is backed up; it names what is in `published`.
-        published: The generation and the vectors, which the caller holds.
-        target: The file.
-        overwrite: Replace a file that is there.
-        progress: A listener.
+    `published` are the generation and the vectors that the state names, which the caller holds.
     """
     layout.check_in_place()
     _check_target(target, overwrite)
@@ -451,12 +445,7 @@ def _put_back(old: Path, target: Path) -> None:
 
 
 def _put_replaced_back(target: Path) -> None:
-    """Undo what a restoring has left that was killed between its two renamings.
-
-    Raises:
-        WorkspaceLockedError: Another process is between them now.
-        WorkspaceExistsError: What is there cannot be removed, and is in the way.
-    """
+    """Undo what a restoring has left that was killed between its two renamings."""
     old = Layout(target).replaced
     if not old.is_dir() or old.is_symlink():
         return
@@ -467,6 +456,7 @@ def _put_replaced_back(target: Path) -> None:
         if old.exists():
             raise WorkspaceExistsError(old, "is in the way; look what it holds, then remove it")
         return
+    # Refused if another process is between them now.
     lock = lock_for_writing(Layout(old).lock, target)
     try:
         old.rename(target)

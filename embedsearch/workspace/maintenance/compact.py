@@ -88,12 +88,7 @@ def forget_deletions(layout: Layout, store: DocumentStore, published: list[Publi
     """Forget deletions that nothing asks for any more; return how many those were.
 
     A reader that opened an older lexical index may still ask: nothing is forgotten while there is
-    one.
-
-    Args:
-        layout: The workspace, whose lock is held.
-        store: Its documents.
-        published: The generation and the vectors that are named, held by nobody but the caller.
+    one. `published` are the generation and the vectors that are named.
     """
     named = {each.folder for each in published}
     for parent in (layout.generations, layout.vectors):

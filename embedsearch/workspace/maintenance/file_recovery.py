@@ -62,13 +62,7 @@ class RecoveredFile:
 def recover_file(path: Path, facts: Any, copy: Path) -> RecoveredFile | None:
     """Compare a file, which may be missing, with its entry in a manifest, which may be damaged.
 
-    Args:
-        path: The file.
-        facts: The entry.
-        copy: Where a copy is made if one is needed.
-
-    Returns:
-        None if there is no file, and its size is not known.
+    Returns None if there is no file, and its size is not known.
     """
     facts = as_object(facts)
     there, size = path.is_file(), facts.get("size")

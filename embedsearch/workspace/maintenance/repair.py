@@ -152,7 +152,7 @@ class _Aside:
 
 
 def _put_foreign_aside(aside: _Aside, report: RepairReport, *, dry_run: bool) -> bool:
-    """Move away what does not belong in a workspace, unopened; tell whether there was any."""
+    """Move away what does not belong in a workspace, unopened; return whether there was any."""
     foreign = [each.name for each in foreign_entries(aside.root) if each.what == STRANGE]
     for name in foreign:
         if not dry_run:

@@ -117,11 +117,7 @@ def recover_vectors(
 ) -> RecoveredVectors | None:
     """Find out what is left of a folder of vectors; None if not a single one is.
 
-    Args:
-        layout: The workspace.
-        number: That of the folder.
-        store: The documents, in the state that they are to have.
-        scratch: A folder for copies.
+    `store` must already have the documents that it is to have; copies go to `scratch`.
     """
     files = layout.vectors_of(number)
     manifest = RecoveredManifest.read(files.manifest)
@@ -167,9 +163,7 @@ def recover_tensors(
 ) -> RecoveredTensors | None:
     """Open a damaged file; None if not even its header is known.
 
-    Args:
-        file: What is left of it.
-        candidates: What may have been in it, for a header that cannot be read.
+    The candidates say what may have been in it, for a header that cannot be read.
     """
     if file is None:
         return None
@@ -221,13 +215,7 @@ def tensors_of(index: VectorIndex | None) -> RecoveredTensors | None:
 def recover_rows(
     found: RecoveredTensors, index: VectorIndex | None, ids: IntVector
 ) -> RecoveredRows:
-    """Take damaged rows from an index that has them, too.
-
-    Args:
-        found: `vectors` `(n, d)`, with damaged rows.
-        index: A sound index of them, or None.
-        ids: The id of each row in it, `(n,)`; -1 if it is not known.
-    """
+    """Take damaged rows from a sound index that has them, too; an id is -1 if it is not known."""
     X, sound = found.arrays["vectors"], found.sound["vectors"]
     rounded = np.zeros(len(X), np.bool_)
     if index is None or not _is_exact(index) or index.dimension != X.shape[1]:

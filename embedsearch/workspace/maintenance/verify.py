@@ -157,14 +157,7 @@ def _verify_busy(layout: Layout, quick: bool, progress: Progress | None) -> Veri
 def verify_parts(
     layout: Layout, *, quick: bool = False, busy: bool = False, progress: Progress | None = None
 ) -> VerifyReport:
-    """Check everything except for foreign files; see `verify`.
-
-    Args:
-        layout: The workspace.
-        quick: See `verify`.
-        busy: A writer may be at work; without it, its lock is held.
-        progress: A listener.
-    """
+    """Check everything except for foreign files; unless `busy`, the writer's lock is held."""
     listener, report = progress or SilentProgress(), VerifyReport(str(layout.root))
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]

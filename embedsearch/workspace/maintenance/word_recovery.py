@@ -90,13 +90,8 @@ def recover_words(
 ) -> RecoveredWords | None:
     """Find out what is left of the words of a generation; None if fewer than two have a vector.
 
-    Args:
-        layout: The workspace.
-        number: That of the generation.
-        store: The documents, in the state that they are to have.
-        tokenizer: How its corpus was cut, if its manifest cannot say.
-        scratch: A folder for copies.
-        progress: A listener.
+    `store` must already have the documents that it is to have. `tokenizer` is how they are cut if
+    the manifest cannot say.
     """
     files, folder = layout.generation(number), scratch / f"words-{number}"
     if not files.root.is_dir():

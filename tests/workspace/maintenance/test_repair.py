@@ -231,3 +231,13 @@ def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) 
     assert es.verify(example).sound
     with es.open(example) as ws:
         assert {id: ws.documents[id] for id in ws.documents} == everything
+
+
+def test_a_flipped_bit_in_the_number_of_the_format_is_undone(example: Path) -> None:
+    state = example / "workspace.json"
+    sound = state.read_bytes()
+    state.write_bytes(sound.replace(b'"format": 2', b'"format": 3'))
+    with pytest.raises(es.WorkspaceVersionError, match="has format 3"):
+        es.open(example)
+    assert es.repair(example).complete
+    assert state.read_bytes() == sound
