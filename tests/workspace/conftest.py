@@ -43,8 +43,8 @@ def small_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("workspaces") / "example.es"
     script = Path(__file__).parents[1] / "formats" / "make_example.py"
     runpy.run_path(str(script))["make_example"](path)
-    # It is to be as one that was received: neither locked nor known to this process.
-    for name in ("lock", "writer.json"):
+    # It is to be as one that was sent: without locks, and without what a reader of SQLite leaves.
+    for name in ("lock", "writer.json", "documents.sqlite-wal", "documents.sqlite-shm"):
         (path / name).unlink(missing_ok=True)
     return path
 
