@@ -75,8 +75,14 @@ from embedsearch.workspace.building import (
     import_vectors as import_vectors,
     open as open,
 )
-from embedsearch.workspace.migrating import migrate as migrate
-from embedsearch.workspace.repairing import repair as repair
-from embedsearch.workspace.restoring import restore as restore
-from embedsearch.workspace.verifying import verify as verify
+from embedsearch.workspace.maintenance.migrate import (
+    migrate as migrate,
+)
+from embedsearch.workspace.maintenance.verify import (
+    verify as verify,
+)
+from embedsearch.workspace.offline import (
+    repair as repair,
+    restore as restore,
+)
 from embedsearch.workspace.workspace import Workspace as Workspace

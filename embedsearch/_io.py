@@ -172,17 +172,10 @@ def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, CHECKSUM: _checksum_of(rest)}
 
 
-def checksum_holds(values: Mapping[str, Any]) -> bool | None:
-    """Tell whether values that were read are what was written; None where they cannot tell.
-
-    Args:
-        values: A JSON object; files of older versions have no checksum.
-    """
+def checksum_holds(values: Mapping[str, Any]) -> bool:
+    """Tell whether the values of a JSON object are what was written."""
     rest = {name: value for name, value in values.items() if name != CHECKSUM}
-    if CHECKSUM in values:
-        return bool(values[CHECKSUM] == _checksum_of(rest))
-    # With a bit of its name flipped, a checksum must not pass for a file without one.
-    return False if any(map(looks_like_a_checksum, rest.values())) else None
+    return bool(values.get(CHECKSUM) == _checksum_of(rest))
 
 
 def canonical(rest: Mapping[str, Any]) -> str:
@@ -194,11 +187,6 @@ def canonical(rest: Mapping[str, Any]) -> str:
 
 def _checksum_of(rest: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(rest).encode("ascii")).hexdigest()
-
-
-def looks_like_a_checksum(value: object) -> bool:
-    """Tell whether a value may be a SHA-256 in hexadecimal."""
-    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from embedsearch.training.trainers import TRAINERS
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
-    from embedsearch.workspace.backing_up import BackupReport
     from embedsearch.workspace.building import (
         add_vectors,
         build,
@@ -41,12 +40,13 @@ if TYPE_CHECKING:
     )
     from embedsearch.workspace.choices import KINDS, METRICS
     from embedsearch.workspace.collection import Documents
-    from embedsearch.workspace.compacting import CompactReport
     from embedsearch.workspace.info import Info
-    from embedsearch.workspace.migrating import MigrateReport, migrate
-    from embedsearch.workspace.repairing import RepairReport, repair
-    from embedsearch.workspace.restoring import restore
-    from embedsearch.workspace.verifying import Problem, VerifyReport, verify
+    from embedsearch.workspace.maintenance.backup import BackupReport
+    from embedsearch.workspace.maintenance.compact import CompactReport
+    from embedsearch.workspace.maintenance.migrate import MigrateReport, migrate
+    from embedsearch.workspace.maintenance.repair import RepairReport
+    from embedsearch.workspace.maintenance.verify import Problem, VerifyReport, verify
+    from embedsearch.workspace.offline import repair, restore
     from embedsearch.workspace.workspace import Workspace
 
 _HOMES = {
@@ -80,14 +80,14 @@ _HOMES = {
     ),
     "embedsearch.search.options": ("SEARCH_MODES",),
     "embedsearch.workspace.choices": ("KINDS", "METRICS"),
-    "embedsearch.workspace.backing_up": ("BackupReport",),
+    "embedsearch.workspace.maintenance.backup": ("BackupReport",),
     "embedsearch.workspace.collection": ("Documents",),
-    "embedsearch.workspace.compacting": ("CompactReport",),
+    "embedsearch.workspace.maintenance.compact": ("CompactReport",),
     "embedsearch.workspace.info": ("Info",),
-    "embedsearch.workspace.migrating": ("MigrateReport", "migrate"),
-    "embedsearch.workspace.repairing": ("RepairReport", "repair"),
-    "embedsearch.workspace.restoring": ("restore",),
-    "embedsearch.workspace.verifying": ("Problem", "VerifyReport", "verify"),
+    "embedsearch.workspace.maintenance.migrate": ("MigrateReport", "migrate"),
+    "embedsearch.workspace.maintenance.repair": ("RepairReport",),
+    "embedsearch.workspace.maintenance.verify": ("Problem", "VerifyReport", "verify"),
+    "embedsearch.workspace.offline": ("repair", "restore"),
     "embedsearch.workspace.workspace": ("Workspace",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -20,7 +20,7 @@ from embedsearch.text.settings import ReadSettings, TokenizerSettings, extract_s
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.sources import Sources
-from embedsearch.workspace.staging import resolved, staging
+from embedsearch.workspace.staging import resolve_target, staging
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.workspace import Workspace
 
@@ -241,7 +241,7 @@ def _create_unless_there(
 def _remove(path: Path, lock: WriterLock) -> None:
     """Remove a new workspace. Its lock was held since before it had its name: all in it is ours."""
     if lock.folder.is_at(path):
-        shutil.rmtree(resolved(path), ignore_errors=True)
+        shutil.rmtree(resolve_target(path), ignore_errors=True)
 
 
 def _train_new(
@@ -294,7 +294,7 @@ def _create(
     The writer's lock is taken before the renaming and goes along, so that nobody else can write
     to the workspace before the caller has closed it.
     """
-    target = resolved(path)
+    target = resolve_target(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):

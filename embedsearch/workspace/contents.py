@@ -1,10 +1,10 @@
-"""What may lie in a workspace: every name, and what it is; nothing else is opened.
+"""The names that files and folders in a workspace may have; nothing else is opened.
 
-A workspace may come from somebody else, and the libraries that read it open files that lie
-beside the one they are given: SQLite takes a `documents.sqlite-journal` for work to be undone,
-and removes the file, wherever it is, that the journal names. Through a link, opening a workspace
-would read, and changing it would write or remove, what is elsewhere; to read a pipe is to wait
-for ever.
+A workspace may come from somebody else, and the libraries that read it open files beside the
+one that they are given: SQLite takes a `documents.sqlite-journal` for work to be undone, and
+removes the file, wherever it is, that the journal names. Through a link, opening a workspace
+would read, and changing it would write or remove, what is elsewhere; reading a pipe may never
+end.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Foreign:
         return "move it out, or run `embedsearch repair`, which puts it aside"
 
     def __str__(self) -> str:
-        # A name may be made to write on a terminal.
+        # A name may be made to drive a terminal.
         shown = self.name if self.name.isprintable() else ascii(self.name)
         return f"{shown}: {self.what}; {self.advice}"
 
@@ -62,7 +62,7 @@ class _Folder:
 
     Attributes:
         files: The names that files may have.
-        folders: The names that folders may have, and what these may have in them; None where
+        folders: The names that folders may have, and what these may have in them; None if
             nothing ever looks into them.
     """
 
@@ -70,7 +70,7 @@ class _Folder:
     folders: Mapping[str, _Folder | None] = field(default_factory=dict)
 
     def entry(self, name: str, *, is_file: bool) -> tuple[bool, _Folder | None]:
-        """Tell whether a name has its place here, and what may be in the folder of this name."""
+        """Return whether a name belongs here, and what may be in the folder of this name."""
         if is_file:
             return bool(re.fullmatch(self.files, name)), None
         for pattern, folder in self.folders.items():
@@ -80,7 +80,7 @@ class _Folder:
 
 
 def _numbered(*paths: Path) -> _Folder:
-    """Describe a folder of published folders, each of which may have these files."""
+    """Return a folder of published folders, each of which may have these files."""
     names = "|".join(re.escape(path.name) for path in paths)
     return _Folder(folders={"[0-9]{4,9}": _Folder(names)})
 
@@ -104,31 +104,24 @@ _WORKSPACE = _Folder(
         "lexical": _Folder(LEXICAL_FILES.pattern),
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
         "tmp": _WORK,
-        # Put aside by a repair or a migration.
+        # Put aside by a repair; a migration will keep there what it replaces.
         r"(damaged|kept)-[A-Za-z0-9.-]+": None,
     },
 )
 
 
 def check_contents(root: Path) -> None:
-    """Raise for a workspace that has something in it that does not belong there.
+    """Raise `WorkspaceDamagedError` for something that does not belong in a workspace.
 
-    The folder of the workspace itself may be a link. What systems leave in every folder
-    (`.DS_Store`, `Thumbs.db`) is passed over.
-
-    Raises:
-        WorkspaceDamagedError: There is such a thing, and it is named.
+    The workspace itself may be a link. What systems leave in every folder (`.DS_Store`,
+    `Thumbs.db`) is ignored.
     """
     for foreign in foreign_entries(root):
         raise WorkspaceDamagedError(root, str(foreign))
 
 
 def check_links(root: Path) -> None:
-    """Raise for a workspace in which something is neither a file nor a folder.
-
-    Raises:
-        WorkspaceDamagedError: There is such a thing, and it is named.
-    """
+    """Raise `WorkspaceDamagedError` for something that is neither a file nor a folder."""
     for foreign in foreign_entries(root):
         if foreign.what == LINK:
             raise WorkspaceDamagedError(root, str(foreign))
@@ -144,13 +137,13 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
         yield from _foreign(root, root, _WORKSPACE)
 
 
-def is_made_of_ours(folder: Path) -> bool:
-    """Tell whether a folder has nothing but what a workspace may have, or the rest of one."""
+def has_only_our_files(folder: Path) -> bool:
+    """Return whether a folder has nothing but what a workspace, or the rest of one, may have."""
     return not any(_foreign(folder, folder, _WORKSPACE))
 
 
-def around(path: Path) -> Path | None:
-    """Return the workspace that a path is in: anything else there would make it unusable."""
+def enclosing_workspace(path: Path) -> Path | None:
+    """Return the workspace that a path is in, which a file of others would make unusable."""
     folders = Path(os.path.realpath(path)).parents
     layouts = map(Layout, folders)
     return next((each.root for each in layouts if _is_workspace(each)), None)
@@ -162,17 +155,9 @@ def _is_workspace(layout: Layout) -> bool:
 
 
 def check_outside(path: str | Path, name: str) -> None:
-    """Raise for a file that is to be written, but would be in a workspace.
-
-    Args:
-        path: The file.
-        name: What it is called in the error.
-
-    Raises:
-        ParameterError: It would be, or it is no path.
-    """
+    """Raise `ParameterError` if a file to be written would be in a workspace, or is no path."""
     try:
-        found = around(Path(path))
+        found = enclosing_workspace(Path(path))
     except (TypeError, ValueError) as error:
         raise ParameterError(name, "a path", path) from error
     if found is not None:
@@ -180,7 +165,7 @@ def check_outside(path: str | Path, name: str) -> None:
 
 
 def may_be_in_backup(name: str) -> bool:
-    """Tell whether a backup may hold a file of this name, with slashes between folders."""
+    """Return whether a backup may hold a file of this name, with slashes between folders."""
     *folders, file = name.split("/")
     place: _Folder | None = _BACKUP
     for folder in folders:
@@ -189,7 +174,7 @@ def may_be_in_backup(name: str) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Tell whether a file of this name is one that systems leave in every folder."""
+    """Return whether a file of this name is one that systems leave in every folder."""
     return bool(_LITTER.fullmatch(name))
 
 
@@ -199,7 +184,7 @@ def _foreign(root: Path, folder: Path, allowed: _Folder) -> Iterator[Foreign]:
         shown, is_file = path.relative_to(root).as_posix(), entry.is_file(follow_symlinks=False)
         if not is_file and not entry.is_dir(follow_symlinks=False):
             if not os.path.lexists(path):
-                # Removed since it was listed; some file systems tell kinds only then.
+                # Removed since it was listed; some file systems know the kind only by asking again.
                 continue
             yield Foreign(shown, LINK)
             continue

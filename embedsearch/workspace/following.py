@@ -16,7 +16,7 @@ from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_state, unreadable_files
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
-from embedsearch.workspace.trust import check_lexical, note_lexical
+from embedsearch.workspace.trust import check_lexical, mark_lexical
 
 if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalAnalyzer
@@ -91,7 +91,7 @@ def caught_up(
         index = LexicalIndex.create(layout.lexical, analyzer)
     store.flush()
     applied = _applied(index, store, progress)
-    note_lexical(layout)
+    mark_lexical(layout)
     return applied
 
 

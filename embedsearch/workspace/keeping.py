@@ -13,10 +13,10 @@ from embedsearch.workspace.publishing import remove_unused
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embedsearch.workspace.backing_up import BackupReport
-    from embedsearch.workspace.compacting import CompactReport
+    from embedsearch.workspace.maintenance.backup import BackupReport
+    from embedsearch.workspace.maintenance.compact import CompactReport
+    from embedsearch.workspace.maintenance.verify import VerifyReport
     from embedsearch.workspace.published import Published
-    from embedsearch.workspace.verifying import VerifyReport
 
 
 class KeptWorkspace(LearningWorkspace):
@@ -42,7 +42,7 @@ class KeptWorkspace(LearningWorkspace):
             WorkspaceDamagedError: A file of the workspace is not what was written.
             StorageError: There is too little room, or the disk fails.
         """
-        from embedsearch.workspace.backing_up import write_backup
+        from embedsearch.workspace.maintenance.backup import write_backup
 
         return write_backup(
             self._layout,
@@ -66,7 +66,7 @@ class KeptWorkspace(LearningWorkspace):
             WorkspaceReadOnlyError: Opened for reading.
             StorageError: There is too little room for the new before the old goes.
         """
-        from embedsearch.workspace import compacting
+        from embedsearch.workspace.maintenance import compact as compacting
 
         self._check_writable()
         listener, report = progress or SilentProgress(), compacting.CompactReport(str(self.path))
@@ -102,6 +102,6 @@ class KeptWorkspace(LearningWorkspace):
             quick: Look at sizes, the pages of the record and the states, but not at contents.
             progress: A listener.
         """
-        from embedsearch.workspace.verifying import verify
+        from embedsearch.workspace.maintenance.verify import verify
 
         return verify(self.path, quick=quick, held=self.mode == "w", progress=progress)

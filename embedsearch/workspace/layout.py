@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from embedsearch.workspace.locks import OpenFolder
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
 IRREPLACEABLE = {*WORDS, "vectors.safetensors"}
 """Files that nothing else follows from; manifests have checksums of their blocks."""
@@ -165,6 +165,11 @@ class Layout:
     def lock(self) -> Path:
         """Held by the one process that writes."""
         return self.root / "lock"
+
+    @property
+    def replaced(self) -> Path:
+        """Where a restoring keeps a workspace until the new one has its place."""
+        return self.root.with_name(f".{self.root.name}.replaced")
 
     @property
     def generations(self) -> Path:

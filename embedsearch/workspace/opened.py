@@ -24,7 +24,7 @@ from embedsearch.workspace.locks import OpenFolder, WriterLock, check_wait, lock
 from embedsearch.workspace.publishing import remove_unnamed, remove_unused
 from embedsearch.workspace.state import State, load_state
 from embedsearch.workspace.stored_vectors import StoredVectors
-from embedsearch.workspace.trust import note_own
+from embedsearch.workspace.trust import mark_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ class OpenWorkspace:
             paths = {"words": files.word_index, "documents": files.document_index}
         if state.vectors is not None:
             paths["vectors"] = self._layout.vectors_of(state.vectors).index
-        note_own(self._layout, paths)
+        mark_own(self._layout, paths)
 
     def _save(self, state: State) -> None:
         try:

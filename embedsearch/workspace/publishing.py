@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError
 from embedsearch._io import flush_file, flush_folder, sha256, storage_errors, write_json
 from embedsearch.index.lexical.storage import STATE as LEXICAL_STATE
-from embedsearch.workspace.healing import block_checksums
+from embedsearch.workspace.checksums import block_checksums
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
     IRREPLACEABLE,

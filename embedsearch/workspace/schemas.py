@@ -1,4 +1,4 @@
-"""What the small JSON files of a workspace must hold; `lexical.json` is `index.lexical`'s."""
+"""What the small JSON files of a workspace must hold; `index.lexical` checks `lexical.json`."""
 
 from __future__ import annotations
 
@@ -28,28 +28,24 @@ if TYPE_CHECKING:
 
 _SHARE = Nullable(Number(0, 1))
 _FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}"
-_FILES = Fields({"size": COUNT, "sha256": HASH})
+_FILE = Fields({"size": COUNT, "sha256": HASH})
 _ANY_OBJECT = Named(Anything())
-_COMMON: dict[str, Schema] = {
+_PUBLISHED: dict[str, Schema] = {
     "format": POSITIVE,
     "generation": POSITIVE,
+    "created": Text(),
     "change": COUNT,
-    "files": Named(_FILES, _FILE_NAME),
+    "files": Named(_FILE, _FILE_NAME),
 }
-_ASKED = Fields(
-    {},
-    {"spec": Text(), "recall": _SHARE, "memory": Nullable(Anything())},
-)
 _INDEX = Fields(
-    {},
     {
-        "settings": _ASKED,
+        "settings": Fields({"spec": Text(), "recall": _SHARE, "memory": Nullable(Anything())}),
         "spec": Text(),
         "parameters": Named(Number()),
         "recall": _SHARE,
         "bytes": COUNT,
         "digest": HASH,
-    },
+    }
 )
 _TRAINING = Fields(
     {
@@ -57,91 +53,106 @@ _TRAINING = Fields(
         "documents": COUNT,
         "tokens": COUNT,
         "vocabulary": COUNT,
+        # Only trainers with n-grams have the optional ones.
         "parameters": Fields(
             {"vector_size": POSITIVE}, {"min_n": COUNT, "max_n": COUNT, "bucket": COUNT}
         ),
-    },
-    {"seconds": Number(0), "cpu_seconds": Number(0), "losses": Listed(Anything())},
+        "seconds": Number(0),
+        "cpu_seconds": Number(0),
+        "losses": Listed(Anything()),
+    }
 )
 _SEARCH = Fields(
     {
         "analyzer": Fields({"language": Text(), "tokenizer": _ANY_OBJECT}),
         "encoders": Listed(Fields({"name": Text(), "kind": Text(), "dimension": POSITIVE})),
         "plugged": Listed(Text()),
-        "fusion": Fields(
-            {"weights": Named(Number()), "feedback": COUNT}, {"evidence": _ANY_OBJECT}
-        ),
+        "fusion": Fields({"weights": Named(Number()), "feedback": COUNT, "evidence": _ANY_OBJECT}),
         "settings": Fields({"encoders": Listed(Text()), "language": Text()}),
-    },
-    {"mean_length": Number(0)},
+        "mean_length": Number(0),
+    }
 )
 
 WORKSPACE = Fields(
-    {"format": POSITIVE, "generation": Nullable(POSITIVE), "tokenizer": _ANY_OBJECT},
-    {"vectors": Nullable(POSITIVE)},
+    {
+        "format": POSITIVE,
+        "generation": Nullable(POSITIVE),
+        "vectors": Nullable(POSITIVE),
+        "tokenizer": _ANY_OBJECT,
+    }
 )
 GENERATION = Fields(
-    {**_COMMON, "trained_change": COUNT, "tokenizer": _ANY_OBJECT, "training": _TRAINING},
     {
-        "created": Text(),
-        "expected_share": _SHARE,
-        "fitted_documents": COUNT,
+        **_PUBLISHED,
+        "trained_change": COUNT,
+        "tokenizer": _ANY_OBJECT,
+        "training": _TRAINING,
         "word_index": _INDEX,
-        # Not there before there was search by meaning.
+    },
+    {
+        # A repair leaves it out if it is not sure: nothing else gives it.
+        "expected_share": _SHARE,
+        # Absent from the words that a repair publishes on their way to a whole generation.
+        "fitted_documents": COUNT,
         "search": _SEARCH,
     },
 )
 VECTORS = Fields(
     {
-        **_COMMON,
+        **_PUBLISHED,
         "metric": Text("cosine|ip|euclidean", "cosine, ip or euclidean"),
         "count": COUNT,
         "dimension": POSITIVE,
         "following": COUNT,
         "built": COUNT,
         "index": _INDEX,
-    },
-    {"created": Text()},
+    }
 )
 BACKUP = Fields(
-    {"format": POSITIVE, "files": Named(_FILES)},
-    {"created": Text(), "documents": COUNT, "change": COUNT},
+    {
+        "format": POSITIVE,
+        "kind": Text(),
+        "created": Text(),
+        "documents": COUNT,
+        "change": COUNT,
+        "files": Named(_FILE),
+    }
 )
 
 
 def check(
     values: Mapping[str, Any], schema: Schema, file: Path, workspace: Path, *, whole: bool = True
 ) -> None:
-    """Raise unless a file holds what it must.
-
-    Args:
-        values: What was read.
-        schema: What must be there.
-        file: The file, for messages.
-        workspace: Its workspace.
-        whole: Compare its own checksum, too.
+    """Raise unless a file holds what it must; the error names the file and the field.
 
     Raises:
-        WorkspaceVersionError: A newer embedsearch wrote it.
-        WorkspaceDamagedError: It does not; the file and the field are named.
+        WorkspaceVersionError: Another version of embedsearch wrote it.
+        WorkspaceDamagedError: It does not; or, if `whole`, its own checksum does not match.
     """
-    version = values.get("format")
-    if type(version) is int and version > FORMAT_VERSION:
-        raise WorkspaceVersionError(
-            workspace,
-            f"has format {version}, this embedsearch reads up to {FORMAT_VERSION}; "
-            "upgrade embedsearch-engine",
-        )
+    if found := version_fault(values):
+        raise WorkspaceVersionError(workspace, found)
     if found := fault_of(values, schema, whole=whole):
         shown = file.relative_to(workspace) if file.is_relative_to(workspace) else file
         reason = f"{shown.as_posix()} is damaged: {found}; run `embedsearch repair`"
         raise WorkspaceDamagedError(workspace, reason)
 
 
+def version_fault(values: Mapping[str, Any]) -> str | None:
+    """Say which other format a file has, and what to do about it."""
+    version = values.get("format")
+    if type(version) is not int or version == FORMAT_VERSION or version < 1:
+        return None
+    if version > FORMAT_VERSION:
+        reads = f"this embedsearch reads format {FORMAT_VERSION}"
+        return f"has format {version}, {reads}; upgrade embedsearch-engine"
+    made = "made by an earlier, unreleased version"
+    return f"has format {version}, {made}; build it again from its sources"
+
+
 def fault_of(values: Mapping[str, Any], schema: Schema, *, whole: bool = True) -> str | None:
-    """Say what is wrong with the values of a file; None where nothing is."""
+    """Say what is wrong with the values of a file, its own checksum included."""
     if found := fault(values, schema):
         return found
-    if whole and checksum_holds(values) is False:
-        return "it is not what was written: its checksum is another"
+    if whole and not checksum_holds(values):
+        return "it is not what was written: its checksum does not match"
     return None

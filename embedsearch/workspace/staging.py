@@ -1,4 +1,4 @@
-"""Work that is done in a folder beside its place, so that what is there changes at once."""
+"""Staging folders: work is done beside its place, then renamed to it as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
-from embedsearch.workspace.contents import around
+from embedsearch.workspace.contents import enclosing_workspace
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 
@@ -20,17 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KINDS = ("building", "restoring", "backing")
+# Each is lost only to a process that clears up in the instant between a folder and its lock.
 _MOST_ATTEMPTS = 100
-# The second form is that of older versions: process and thread.
-_ENDING = re.compile(r"[0-9a-f]{16}|[0-9]+-[0-9]+")
+_ENDING = re.compile("[0-9a-f]{16}")
 
 
 class Staging:
-    """A hidden folder whose lock is held; see `staging`.
-
-    Attributes:
-        folder: Where it is.
-    """
+    """A hidden folder whose lock is held."""
 
     def __init__(self, folder: Path, lock: WriterLock) -> None:
         self.folder = folder
@@ -39,11 +35,7 @@ class Staging:
     def publish(self, target: Path) -> WriterLock:
         """Rename the folder to its place, and pass on its lock, which was held all the time.
 
-        Args:
-            target: A path with nothing at it, or with an empty folder.
-
-        Raises:
-            WorkspaceExistsError: Others have put something there meanwhile.
+        Raises `WorkspaceExistsError` if others have put something there meanwhile.
         """
         try:
             self.folder.rename(target)
@@ -68,30 +60,26 @@ class Staging:
 
 @contextmanager
 def staging(path: Path, kind: str) -> Iterator[Staging]:
-    """Make a hidden folder beside a path; it goes with what is in it, unless it is published.
+    """Make a hidden folder beside a path; it is removed at the end, unless it is published.
 
-    What is left of those of processes that were killed goes first.
-
-    Args:
-        path: A file or a folder, whose own folder is there.
-        kind: One of `KINDS`.
+    Those that killed processes have left are removed first. `kind` is one of `KINDS`.
     """
     remove_unfinished(path)
-    work = _made(path, kind)
+    work = _make(path, kind)
     try:
         yield work
     finally:
         work.remove()
 
 
-def _made(path: Path, kind: str) -> Staging:
+def _make(path: Path, kind: str) -> Staging:
     for _ in range(_MOST_ATTEMPTS):
         folder = path.with_name(f".{path.name}.{kind}-{token_hex(8)}")
         folder.mkdir()
         try:
             return Staging(folder, lock_for_writing(Layout(folder).lock, folder))
         except (WorkspaceLockedError, WorkspaceNotFoundError):
-            # Before it had its lock, another process took it for one that was left.
+            # Before it had its lock, another process took it for one that was left behind.
             continue
         except BaseException:
             with suppress(OSError):
@@ -101,7 +89,7 @@ def _made(path: Path, kind: str) -> Staging:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Tell whether a path is that of a folder that `staging` makes."""
+    """Return whether a path is that of a folder that `staging` makes."""
     return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
 
 
@@ -114,7 +102,7 @@ def remove_unfinished(path: Path) -> None:
 
 
 def remove_locked(folder: Path) -> bool:
-    """Remove a folder if no process works in it; tell whether that was so."""
+    """Remove a folder if no process works in it; return whether it was removed."""
     try:
         lock = lock_for_writing(Layout(folder).lock, folder)
     except (WorkspaceLockedError, WorkspaceNotFoundError, OSError):
@@ -124,15 +112,14 @@ def remove_locked(folder: Path) -> bool:
     return True
 
 
-def resolved(path: Path) -> Path:
-    """Return where a workspace is to be made or replaced: a link stays, and leads to it.
+def resolve_target(path: Path) -> Path:
+    """Return where a workspace is to be made or replaced; a link stays, and leads to it.
 
-    Raises:
-        WorkspaceExistsError: It is the current folder or one above it: to replace that would
-            leave this process, and the shell, without one. Or it is in a file.
+    Raises `WorkspaceExistsError` if that is in another workspace or in a file, or is the current
+    folder or above it: replacing it would leave this process, and the shell, without one.
     """
     real = Path(os.path.realpath(path))
-    if (outer := around(real)) is not None:
+    if (outer := enclosing_workspace(real)) is not None:
         raise WorkspaceExistsError(
             outer, "is a workspace, and has no other in it; choose another path"
         )

@@ -54,7 +54,7 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     Raises:
         WorkspaceNotFoundError: There is no workspace here.
         WorkspaceDamagedError: A part of it is missing.
-        WorkspaceVersionError: A newer embedsearch wrote it.
+        WorkspaceVersionError: Another version of embedsearch wrote it.
     """
     if not layout.state.exists():
         _explain_missing(layout)
@@ -78,14 +78,13 @@ def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) 
     except (InputError, KeyError, TypeError, AttributeError) as error:
         reason = f"workspace.json has unusable tokenizer settings ({error})"
         raise WorkspaceDamagedError(layout.root, reason) from error
-    return State(tokenizer, values["generation"], values.get("vectors"))
+    return State(tokenizer, values["generation"], values["vectors"])
 
 
 def _explain_missing(layout: Layout) -> None:
     if layout.record.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
-    real = Path(os.path.realpath(layout.root))
-    replaced = real.parent / f".{real.name}.replaced"
+    replaced = Layout(Path(os.path.realpath(layout.root))).replaced
     if replaced.exists():
         reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"
         raise WorkspaceNotFoundError(layout.root, reason)

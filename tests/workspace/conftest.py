@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,21 +37,19 @@ def small(tmp_path: Path) -> Iterator[es.Workspace]:
         yield workspace
 
 
-@pytest.fixture
-def unpacked(tmp_path: Path) -> Callable[[str], Path]:
-    """Unpack a saved example of a format: sixteen documents about farms and the sky."""
-
-    def unpack(name: str) -> Path:
-        archive = Path(__file__).parents[1] / "formats" / f"{name}.tar.gz"
-        with tarfile.open(archive) as tar:
-            tar.extraction_filter = lambda member, _: member
-            tar.extractall(tmp_path)  # noqa: S202 - our own
-        return tmp_path / "example.es"
-
-    return unpack
+@pytest.fixture(scope="session")
+def small_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen documents about farms and the sky; tests only copy it."""
+    path = tmp_path_factory.mktemp("workspaces") / "example.es"
+    script = Path(__file__).parents[1] / "formats" / "make_example.py"
+    runpy.run_path(str(script))["make_example"](path)
+    # It is to be as one that was sent: without locks, and without what a reader of SQLite leaves.
+    for name in ("lock", "writer.json", "documents.sqlite-wal", "documents.sqlite-shm"):
+        (path / name).unlink(missing_ok=True)
+    return path
 
 
 @pytest.fixture
-def example(unpacked: Callable[[str], Path]) -> Path:
-    """The saved example of the present format."""
-    return unpacked("v1-with-lexical-hashes")
+def example(small_example: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change or damage."""
+    return Path(shutil.copytree(small_example, tmp_path / "example.es"))

@@ -98,7 +98,7 @@ def test_a_value_of_another_kind_is_named(example: Path, place: tuple[str, ...],
 def test_a_manifest_with_another_checksum_is_not_believed(example: Path) -> None:
     file = example / MANIFEST
     file.write_text(file.read_text().replace('"change": 16', '"change": 15'))
-    with pytest.raises(es.WorkspaceDamagedError, match="its checksum is another"):
+    with pytest.raises(es.WorkspaceDamagedError, match="its checksum does not match"):
         es.open(example)
     state = example / "workspace.json"
     state.write_text(state.read_text().replace('"lowercase": true', '"lowercase": false'))

@@ -288,13 +288,15 @@ def test_what_is_known_is_not_read_apart_again(
     assert use(copy) == []
     # Readers of several generations do not undo what the others note; the oldest go.
     for number in range(20):
-        trust.note(Layout(copy), "words", f"generation {number}")
+        trust.mark_trusted(Layout(copy), "words", f"generation {number}")
     monkeypatch.setattr(trust, "_known", set())
-    known = [trust.is_noted(Layout(copy), "words", f"generation {number}") for number in range(20)]
+    known = [
+        trust.is_trusted(Layout(copy), "words", f"generation {number}") for number in range(20)
+    ]
     assert known == [False] * 4 + [True] * 16
     # Where nothing can be noted, all works, too.
     state = tmp_path / "state" / "embedsearch"
     shutil.rmtree(state)
     state.write_text("in the way")
     assert use(copy) == use(copy) == ["lexical", "words.faiss"]
-    assert trust.is_noted(Layout(copy), "words", "another") is False
+    assert trust.is_trusted(Layout(copy), "words", "another") is False

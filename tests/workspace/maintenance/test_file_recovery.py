@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from embedsearch._io import sha256, write_json
-from embedsearch.workspace.healing import block_checksums, healed, read_facts
+from embedsearch.workspace.checksums import block_checksums
+from embedsearch.workspace.maintenance.file_recovery import read_facts, recover_file
 
 CONTENT = random.Random(3).randbytes(5 * 256 + 100)  # noqa: S311
 
@@ -31,7 +32,7 @@ def test_a_flipped_bit_of_any_block_is_undone(file: Path) -> None:
     for place, bit in ((0, 1), (256, 128), (3 * 256 - 1, 16), (len(CONTENT) - 1, 2)):
         changed[place] ^= bit
     file.write_bytes(changed)
-    found = healed(file, facts, file.with_name("copy"))
+    found = recover_file(file, facts, file.with_name("copy"))
     assert found is not None
     assert found.whole
     assert found.path.read_bytes() == CONTENT
@@ -41,7 +42,7 @@ def test_a_flipped_bit_of_any_block_is_undone(file: Path) -> None:
 def test_damage_costs_its_own_blocks(file: Path) -> None:
     facts = facts_of(file)
     file.write_bytes(CONTENT[:300] + bytes(20) + CONTENT[320 : 4 * 256])
-    found = healed(file, facts, file.with_name("copy"))
+    found = recover_file(file, facts, file.with_name("copy"))
     assert found is not None
     assert found.damaged == [(256, 512), (4 * 256, 5 * 256), (5 * 256, len(CONTENT))]
     assert found.path.read_bytes()[512 : 4 * 256] == CONTENT[512 : 4 * 256]
@@ -76,26 +77,26 @@ def test_what_a_manifest_cannot_say_is_not_taken_for_damage_nor_believed(file: P
     copy = file.with_name("copy")
     facts = facts_of(file)
     for told in (None, {}, {"size": -1}, {"size": 1 << 60, "blocks": []}, {"size": True}):
-        found = healed(file, told, copy)
+        found = recover_file(file, told, copy)
         assert found is not None
         assert (found.compared, found.damaged, found.path) == (False, [], file)
     blocks = facts["blocks"]
     assert isinstance(blocks, dict)
     for wrong in ({**blocks, "bytes": 0}, {**blocks, "blake2b": "ab"}, {**blocks, "bytes": "9"}):
-        whole = healed(file, {**facts, "blocks": wrong, "sha256": "0"}, copy)
+        whole = recover_file(file, {**facts, "blocks": wrong, "sha256": "0"}, copy)
         assert whole is not None
         assert whole.damaged == [(0, len(CONTENT))]
     # With a wrong hash of the whole, the blocks still tell.
-    found = healed(file, {**facts, "sha256": "0"}, copy)
+    found = recover_file(file, {**facts, "sha256": "0"}, copy)
     assert found is not None
     assert found.whole
-    assert healed(file.with_name("none"), None, copy) is None
+    assert recover_file(file.with_name("none"), None, copy) is None
 
 
 def test_a_missing_file_is_known_by_its_size(file: Path) -> None:
     facts = facts_of(file)
     file.unlink()
-    found = healed(file, facts, file.with_name("copy"))
+    found = recover_file(file, facts, file.with_name("copy"))
     assert found is not None
     assert found.path.stat().st_size == len(CONTENT)
     assert not found.sound(0, len(CONTENT), 1).any()
@@ -103,7 +104,7 @@ def test_a_missing_file_is_known_by_its_size(file: Path) -> None:
 
 def test_a_flipped_bit_of_a_small_file_is_undone_wherever_it_is(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
-    values = {"format": 1, "training": {"documents": 12, "ä": [1.5, None]}, "created": "2026"}
+    values = {"format": 2, "training": {"documents": 12, "ä": [1.5, None]}, "created": "2026"}
     write_json(path, values)
     content, expected = path.read_bytes(), json.loads(path.read_text(encoding="utf-8"))
     for place in range(len(content)):

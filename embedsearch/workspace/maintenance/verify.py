@@ -1,7 +1,8 @@
-"""Whether a workspace is what was written, and whether its parts fit together."""
+"""Checking that a workspace is what was written, and that its parts fit together."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,20 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceVersionError,
 )
-from embedsearch._io import checked_path, checksum_holds, read_json
+from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical.storage import damaged_files, is_of_older_version
+from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
+from embedsearch.workspace.checksums import MANIFEST, folder_faults
 from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout
 from embedsearch.workspace.locks import lock_for_writing
-from embedsearch.workspace.sound_folders import folder_faults
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.stored_vectors import StoredVectors
-from embedsearch.workspace.trust import vectors_fault
+from embedsearch.workspace.trust import check_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
 
     from embedsearch._types import IntVector
 
-DERIVED = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
-NEEDED = (*WORDS, *DERIVED, "documents.safetensors")
-VECTORS = ("vectors.safetensors", "vectors.faiss")
-REPAIR = "run `embedsearch repair`"
-MIGRATE = "run `embedsearch migrate`"
+_OF_THE_MODEL = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
+GENERATION_FILES = (*WORDS, *_OF_THE_MODEL, "documents.safetensors")
+VECTORS_FILES = ("vectors.safetensors", "vectors.faiss")
+_REPAIR = "run `embedsearch repair`"
+# A writer may publish and remove generations while one is checked.
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Problem:
         path: The file or folder, as seen from the workspace.
         what: What is wrong with it.
         advice: What to do.
-        derived: Whether it can be made anew from the rest without a loss.
+        derived: Whether it can be made again from the rest without a loss.
     """
 
     part: str
@@ -71,8 +73,8 @@ class VerifyReport:
 
     Attributes:
         path: The workspace.
-        problems: What is wrong; nothing where it is sound.
-        notes: What is unusual and does no harm.
+        problems: What is wrong; nothing if it is sound.
+        notes: What is unusual but does no harm.
         checked: The parts that were looked at.
     """
 
@@ -142,7 +144,7 @@ def verify(
 
 
 def _verify_busy(layout: Layout, quick: bool, progress: Progress | None) -> VerifyReport:
-    for _ in range(3):
+    for _ in range(_ATTEMPTS):
         before = layout.state.read_bytes() if layout.state.exists() else b""
         report = verify_parts(layout, quick=quick, busy=True, progress=progress)
         # What was named first may have been replaced and removed meanwhile.
@@ -155,20 +157,13 @@ def _verify_busy(layout: Layout, quick: bool, progress: Progress | None) -> Veri
 def verify_parts(
     layout: Layout, *, quick: bool = False, busy: bool = False, progress: Progress | None = None
 ) -> VerifyReport:
-    """Check all parts but what lies in the folders; see `verify`.
-
-    Args:
-        layout: The workspace.
-        quick: See `verify`.
-        busy: A writer may be at work; without it, its lock is held.
-        progress: A listener.
-    """
+    """Check everything except for foreign files; unless `busy`, the writer's lock is held."""
     listener, report = progress or SilentProgress(), VerifyReport(str(layout.root))
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
     for what in database_faults(layout.record, quick=quick, busy=busy, progress=listener):
-        report.problems.append(Problem("record", layout.record.name, what, REPAIR, False))
+        report.problems.append(Problem("record", layout.record.name, what, _REPAIR, False))
     state = _state_of(layout)
     with listener.task("checking files", None, "folders") as task:
         for part, folder, needed in _named(layout, state):
@@ -177,9 +172,7 @@ def verify_parts(
             if not quick and not report.of(part):
                 report.problems += _unreadable_indexes(layout, part, folder)
             task.advance(1)
-    if is_of_older_version(layout.lexical):
-        report.notes.append("the lexical index is of an older version; the next search makes it")
-    elif layout.lexical.exists() and not busy:
+    if layout.lexical.exists() and not busy:
         report.checked.append("lexical")
         report.problems += _lexical_problems(layout, quick)
     if not report.of("record"):
@@ -197,44 +190,48 @@ def _state_of(layout: Layout) -> State | None:
 def _state_problems(layout: Layout) -> Iterator[Problem]:
     name = layout.state.name
     try:
-        if checksum_holds(read_json(layout.state, layout.root)) is False:
-            what = "it is not what was written: its checksum is another"
-            yield Problem("state", name, what, REPAIR, True)
-        state_of_file(layout, whole=False)
+        state_of_file(layout)
     except WorkspaceVersionError as error:
-        yield Problem("state", name, error.reason, "use that version", False)
+        what, _, advice = error.reason.rpartition("; ")
+        yield Problem("state", name, what, advice, False)
     except WorkspaceError as error:
         if layout.record.exists() or layout.state.exists():
-            yield Problem("state", name, error.reason, REPAIR, True)
+            what = error.reason.removesuffix(f"; {_REPAIR}")
+            yield Problem("state", name, what, _REPAIR, True)
 
 
 def _named(layout: Layout, state: State | None) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
     if state is not None and state.generation is not None:
-        yield "generation", layout.generation(state.generation).root, NEEDED
+        yield "generation", layout.generation(state.generation).root, GENERATION_FILES
     if state is not None and state.vectors is not None:
-        yield "vectors", layout.vectors_of(state.vectors).root, VECTORS
+        yield "vectors", layout.vectors_of(state.vectors).root, VECTORS_FILES
 
 
 def _folder_problems(
     layout: Layout, part: str, folder: Path, needed: tuple[str, ...], quick: bool
 ) -> Iterator[Problem]:
     if not folder.is_dir():
-        yield Problem(part, _shown(layout, folder), "it is missing", REPAIR, False)
+        yield Problem(part, _shown(layout, folder), "it is missing", _REPAIR, False)
         return
     for name, what in folder_faults(folder, layout.root, needed, quick=quick):
-        derived = part == "generation" and name not in (*WORDS, "manifest.json")
+        derived = part == "generation" and name not in (*WORDS, MANIFEST)
         derived = derived or name == "vectors.faiss"
-        old = "does not list" in what and not (folder / name).exists()
-        yield Problem(
-            part, _shown(layout, folder / name), what, MIGRATE if old else REPAIR, derived
-        )
+        yield Problem(part, _shown(layout, folder / name), what, _REPAIR, derived)
 
 
 def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
-    """Have each index read in a process apart, unless it is known to be ours."""
+    """Have each index read in a process apart, unless it is trusted."""
     for path in sorted(folder.glob("*.faiss")):
-        if fault := vectors_fault(layout, path.stem, path):
-            yield Problem(part, _shown(layout, path), fault, REPAIR, True)
+        if fault := _index_fault(layout, path):
+            yield Problem(part, _shown(layout, path), fault, _REPAIR, True)
+
+
+def _index_fault(layout: Layout, path: Path) -> str | None:
+    try:
+        check_vectors(layout, path.stem, path)
+    except (EmbedSearchError, OSError) as error:
+        return str(getattr(error, "reason", error))
+    return None
 
 
 def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
@@ -243,53 +240,50 @@ def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
         broken = [] if quick else damaged_files(layout.lexical)
         if broken:
             what = f"{', '.join(broken)} are not what was written"
-            yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
+        else:
+            with open_checked(layout) as index:
+                index.snapshot.numbers()
             return
-        with open_checked(layout) as index:
-            index.snapshot.numbers()
     except (EmbedSearchError, OSError) as error:
         what = str(getattr(error, "reason", error))
-        yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
+    yield Problem("lexical", layout.lexical.name, what, _REPAIR, True)
 
 
 def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Iterator[Problem]:
-    """Compare what follows from the record with the record."""
-    store = DocumentStore(layout.record, writable=False)
-    try:
+    """Compare what follows from the documents with them."""
+    with closing(DocumentStore(layout.record, writable=False)) as store:
         if "lexical" in report.checked and not report.of("lexical"):
             with open_checked(layout) as index:
                 found = (index.change, index.snapshot.numbers())
             yield from _relation("lexical", layout.lexical.name, *found, store)
         if state is not None and state.generation is not None and not report.of("generation"):
-            generation = Generation(layout, state.generation)
-            try:
-                found = (generation.change, generation.document_vectors.rows.numbers)
-            except WorkspaceDamagedError as error:
-                # A manifest may promise what the files have not.
-                yield Problem("generation", "manifest.json", error.reason, REPAIR, True)
-            else:
-                name = _shown(layout, generation.files.documents)
-                yield from _relation("generation", name, *found, store)
-            finally:
-                generation.close()
+            yield from _generation_relation(layout, state.generation, store)
         if state is not None and state.vectors is not None and not report.of("vectors"):
             yield from _vectors_relation(layout, state.vectors, store)
-    finally:
-        store.close()
+
+
+def _generation_relation(layout: Layout, number: int, store: DocumentStore) -> Iterator[Problem]:
+    with closing(Generation(layout, number)) as generation:
+        try:
+            found = (generation.change, generation.document_vectors.rows.numbers)
+        except WorkspaceDamagedError as error:
+            # A manifest may promise what the files do not have.
+            yield Problem("generation", MANIFEST, error.reason, _REPAIR, True)
+            return
+        name = _shown(layout, generation.files.documents)
+        yield from _relation("generation", name, *found, store)
 
 
 def _vectors_relation(layout: Layout, number: int, store: DocumentStore) -> Iterator[Problem]:
-    vectors = StoredVectors(layout, number)
-    name = _shown(layout, vectors.files.root)
-    try:
-        if vectors.change > store.change:
-            yield _backwards(name, vectors.change, store.change)
-        elif extra := _unknown(vectors.numbers, vectors.change, store):
-            yield Problem("vectors", name, _unknown_told(extra), REPAIR, True)
-    except WorkspaceDamagedError as error:
-        yield Problem("vectors", name, error.reason, REPAIR, False)
-    finally:
-        vectors.close()
+    with closing(StoredVectors(layout, number)) as vectors:
+        name = _shown(layout, vectors.files.root)
+        try:
+            if vectors.change > store.change:
+                yield _backwards(name, vectors.change, store.change)
+            elif extra := _unknown(vectors.numbers, vectors.change, store):
+                yield Problem("vectors", name, _unknown_documents(extra), _REPAIR, True)
+        except WorkspaceDamagedError as error:
+            yield Problem("vectors", name, error.reason, _REPAIR, False)
 
 
 def _relation(
@@ -302,9 +296,9 @@ def _relation(
     expected = [number for number in store.numbers_since(0) if number not in later]
     if missing := len(np.setdiff1d(np.array(expected, np.int64), numbers)):
         what = f"it lacks {missing:,} documents of change {change:,}"
-        yield Problem(part, name, what, REPAIR, True)
+        yield Problem(part, name, what, _REPAIR, True)
     if extra := _unknown(numbers, change, store):
-        yield Problem(part, name, _unknown_told(extra), REPAIR, True)
+        yield Problem(part, name, _unknown_documents(extra), _REPAIR, True)
 
 
 def _unknown(numbers: IntVector, change: int, store: DocumentStore) -> int:
@@ -312,13 +306,13 @@ def _unknown(numbers: IntVector, change: int, store: DocumentStore) -> int:
     return len(np.setdiff1d(numbers, known))
 
 
-def _unknown_told(count: int) -> str:
+def _unknown_documents(count: int) -> str:
     return f"it has {count:,} documents that the record has lost, or never had"
 
 
 def _backwards(name: str, change: int, latest: int) -> Problem:
     what = f"its last change is {latest:,}, but {name} has change {change:,}: changes were lost"
-    return Problem("record", "documents.sqlite", what, REPAIR, False)
+    return Problem("record", "documents.sqlite", what, _REPAIR, False)
 
 
 def _leftovers(layout: Layout) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_a_flipped_manifest_leaves_the_words(example: Path) -> None:
     with es.open(example) as ws:
         neighbors = ws.words.most_similar("galaxy")
     manifest.write_text(manifest.read_text().replace('"lowercase": true', '"lowercase": false'))
-    with pytest.raises(es.WorkspaceDamagedError, match="its checksum is another"):
+    with pytest.raises(es.WorkspaceDamagedError, match="its checksum does not match"):
         es.open(example)
     report = es.repair(example)
     assert any("word vectors of generation 1 are written again" in line for line in report.done)
@@ -231,3 +232,15 @@ def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) 
     assert es.verify(example).sound
     with es.open(example) as ws:
         assert {id: ws.documents[id] for id in ws.documents} == everything
+
+
+def test_a_flipped_bit_in_the_number_of_the_format_is_undone(example: Path) -> None:
+    state = example / "workspace.json"
+    sound = state.read_bytes()
+    state.write_bytes(sound.replace(b'"format": 2', b'"format": 3'))
+    with pytest.raises(es.WorkspaceVersionError, match="has format 3"):
+        es.open(example)
+    report = es.repair(example)
+    assert (report.complete, report.done) == (True, ["workspace.json is written again"])
+    before, after = json.loads(sound), json.loads(state.read_bytes())
+    assert (after["format"], after["tokenizer"]) == (2, before["tokenizer"])

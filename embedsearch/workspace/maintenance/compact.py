@@ -1,4 +1,4 @@
-"""Giving back the space that deletions and small changes have left."""
+"""Compaction: giving back the space that deletions and small changes have left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
 from embedsearch.workspace.space import bytes_of, check_space, record_bytes
-from embedsearch.workspace.trust import note_lexical
+from embedsearch.workspace.trust import mark_lexical
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.published import Published
 
-# tantivy by itself leaves fewer of about the same size.
+# tantivy merges by itself when there are eight of about the same size.
 _MANY_SEGMENTS = 8
 
 
 @dataclass(slots=True)
 class CompactReport:
-    """What was given back.
+    """What a compaction gave back.
 
     Attributes:
         path: The workspace.
@@ -48,11 +48,7 @@ class CompactReport:
 
 
 def check_room(layout: Layout) -> None:
-    """Raise unless there is room for the new before the old goes.
-
-    Raises:
-        StorageError: There is too little.
-    """
+    """Raise `StorageError` unless there is room for the new before the old goes."""
     # The record is written to a temporary file, then to the log, then taken over.
     needed = 2 * record_bytes(layout) + bytes_of([layout.lexical])
     check_space(layout.root, needed, layout.root, "compacting")
@@ -61,10 +57,10 @@ def check_room(layout: Layout) -> None:
 def compact_lexical(
     layout: Layout, store: DocumentStore, analyzer: LexicalAnalyzer, progress: Progress
 ) -> bool:
-    """Make the lexical index anew where it holds deleted documents; tell whether it was.
+    """Make the lexical index again if it holds deleted documents; return whether it was made.
 
-    tantivy's Python package cannot merge segments when told to. The old index is there until the
-    new one is complete; readers that have opened it keep it.
+    tantivy's Python package cannot merge segments on request. The old index stays until the new
+    one is complete; readers that have opened it keep it.
     """
     try:
         committed = read_commit(layout.lexical)
@@ -79,25 +75,20 @@ def compact_lexical(
         with LexicalIndex.create(new, analyzer) as index:
             index.apply(store.changed_since(0), change=store.change, progress=progress)
         flush_folder(new)
-        # Should the process die between the two, it is made anew.
+        # If the process dies between the two, the next opening makes the index again.
         layout.lexical.rename(old)
         new.rename(layout.lexical)
         flush_folder(layout.root)
         clear_temporary(layout)
-        note_lexical(layout)
+        mark_lexical(layout)
     return True
 
 
 def forget_deletions(layout: Layout, store: DocumentStore, published: list[Published]) -> int:
     """Forget deletions that nothing asks for any more; return how many those were.
 
-    A reader that opened an older lexical index may yet ask, so nothing is forgotten while there
-    is one.
-
-    Args:
-        layout: The workspace, whose lock is held.
-        store: Its record.
-        published: The generation and the vectors that are named, held by nobody but the caller.
+    A reader that opened an older lexical index may still ask: nothing is forgotten while there is
+    one. `published` are the generation and the vectors that are named.
     """
     named = {each.folder for each in published}
     for parent in (layout.generations, layout.vectors):

@@ -25,7 +25,8 @@ import pytest
 import embedsearch as es
 from embedsearch import workspace
 from embedsearch._io import with_checksum
-from embedsearch.workspace import locks, restoring, space
+from embedsearch.workspace import locks, space
+from embedsearch.workspace.maintenance import backup as backup_module
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}
 Usage = namedtuple("Usage", "total used free")
@@ -183,7 +184,8 @@ def hostile(path: Path, entries: list[tuple[tarfile.TarInfo, bytes]], **changes:
         entry.name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for entry, content in entries
     }
-    head = {"format": 1, "kind": "embedsearch backup", "files": files, **changes}
+    facts = {"created": "2026-12-01T00:00:00+00:00", "documents": 1, "change": 1}
+    head = {"format": 1, "kind": "embedsearch backup", **facts, "files": files, **changes}
     text = json.dumps(with_checksum(head)).encode()
     with tarfile.open(path, "w") as tar:
         for entry, content in [(tarfile.TarInfo("backup.json"), text), *entries]:
@@ -286,11 +288,11 @@ def test_a_restoring_that_was_killed_between_two_renamings_is_mended(
 def test_an_interrupted_backup_leaves_none(trained: Path, tmp_path: Path, sent: int) -> None:
     code = (
         "import sys, time, embedsearch as es\n"
-        "from embedsearch.workspace import backing_up\n"
+        "from embedsearch.workspace.maintenance import backup\n"
         "def slow(*_):\n"
         "    print('here', flush=True)\n"
         "    time.sleep(60)\n"
-        "backing_up._write = slow\n"
+        "backup._write_archive = slow\n"
         "es.open(sys.argv[1]).backup(sys.argv[2])\n"
     )
     target = tmp_path / "a.backup"
@@ -420,7 +422,7 @@ def test_what_no_workspace_can_be_opened_of_replaces_none(
 ) -> None:
     with es.open(trained) as ws:
         ws.backup(tmp_path / "a.backup")
-    monkeypatch.setattr(restoring, "verify_parts", lambda *_, **__: workspace.VerifyReport(""))
+    monkeypatch.setattr(backup_module, "verify_parts", lambda *_, **__: workspace.VerifyReport(""))
     with tarfile.open(tmp_path / "a.backup") as tar:
         parts = [(entry, tar.extractfile(entry)) for entry in tar if entry.name != "backup.json"]
         files = [

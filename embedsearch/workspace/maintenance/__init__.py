@@ -1,0 +1,1 @@
+"""Keeping a workspace sound: verify, repair, back up, restore, compact."""
