@@ -71,12 +71,12 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
     from embedsearch.vectors.formats.saving import save_vectors
     from embedsearch.vectors.word_vectors import WordVectors
-    from embedsearch.workspace.building import build, create, import_vectors, open
+    from embedsearch.workspace.creation import build, create, import_vectors
     from embedsearch.workspace.migrating import migrate
     from embedsearch.workspace.repairing import repair
     from embedsearch.workspace.restoring import restore
     from embedsearch.workspace.verifying import verify
-    from embedsearch.workspace.workspace import Workspace
+    from embedsearch.workspace.workspace import Workspace, open
 
 _HOMES = {
     "embedsearch._progress": ("Progress",),
@@ -103,12 +103,12 @@ _HOMES = {
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
     "embedsearch.vectors.formats.saving": ("save_vectors",),
     "embedsearch.vectors.word_vectors": ("WordVectors",),
-    "embedsearch.workspace.building": ("build", "create", "import_vectors", "open"),
+    "embedsearch.workspace.creation": ("build", "create", "import_vectors"),
     "embedsearch.workspace.migrating": ("migrate",),
     "embedsearch.workspace.repairing": ("repair",),
     "embedsearch.workspace.restoring": ("restore",),
     "embedsearch.workspace.verifying": ("verify",),
-    "embedsearch.workspace.workspace": ("Workspace",),
+    "embedsearch.workspace.workspace": ("Workspace", "open"),
 }
 _SUBPACKAGES = ("evaluation", "sklearn")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -30,23 +30,22 @@ if TYPE_CHECKING:
     from embedsearch.vectors.formats.base import ENCODING_ERRORS
     from embedsearch.vectors.formats.registry import VECTOR_FORMATS
     from embedsearch.workspace.backing_up import BackupReport
-    from embedsearch.workspace.building import (
+    from embedsearch.workspace.choices import KINDS, METRICS, SEARCH_MODES
+    from embedsearch.workspace.compacting import CompactReport
+    from embedsearch.workspace.creation import (
         add_vectors,
         build,
         create,
         import_vectors,
-        open,
         opened_or_created,
     )
-    from embedsearch.workspace.choices import KINDS, METRICS, SEARCH_MODES
-    from embedsearch.workspace.collection import Documents
-    from embedsearch.workspace.compacting import CompactReport
+    from embedsearch.workspace.documents import Documents
     from embedsearch.workspace.info import Info
     from embedsearch.workspace.migrating import MigrateReport, migrate
     from embedsearch.workspace.repairing import RepairReport, repair
     from embedsearch.workspace.restoring import restore
     from embedsearch.workspace.verifying import Problem, VerifyReport, verify
-    from embedsearch.workspace.workspace import Workspace
+    from embedsearch.workspace.workspace import Workspace, open
 
 _HOMES = {
     "embedsearch._progress": ("Progress",),
@@ -69,24 +68,23 @@ _HOMES = {
     "embedsearch.training.fitting": ("TRAINERS",),
     "embedsearch.vectors.formats.base": ("ENCODING_ERRORS",),
     "embedsearch.vectors.formats.registry": ("VECTOR_FORMATS",),
-    "embedsearch.workspace.building": (
+    "embedsearch.workspace.creation": (
         "add_vectors",
         "build",
         "create",
         "import_vectors",
-        "open",
         "opened_or_created",
     ),
     "embedsearch.workspace.choices": ("KINDS", "METRICS", "SEARCH_MODES"),
     "embedsearch.workspace.backing_up": ("BackupReport",),
-    "embedsearch.workspace.collection": ("Documents",),
+    "embedsearch.workspace.documents": ("Documents",),
     "embedsearch.workspace.compacting": ("CompactReport",),
     "embedsearch.workspace.info": ("Info",),
     "embedsearch.workspace.migrating": ("MigrateReport", "migrate"),
     "embedsearch.workspace.repairing": ("RepairReport", "repair"),
     "embedsearch.workspace.restoring": ("restore",),
     "embedsearch.workspace.verifying": ("Problem", "VerifyReport", "verify"),
-    "embedsearch.workspace.workspace": ("Workspace",),
+    "embedsearch.workspace.workspace": ("Workspace", "open"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,8 +20,8 @@ from embedsearch._io import disk_errors, flush_file, flush_folder, sha256, with_
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import check_outside, may_be_in_backup
+from embedsearch.workspace.disk_space import check_space, record_bytes
 from embedsearch.workspace.layout import Layout
-from embedsearch.workspace.space import check_space, record_bytes
 from embedsearch.workspace.staging import staging
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._progress import Task
-    from embedsearch.workspace.published import Published
+    from embedsearch.workspace.generation import ArtifactFolder
     from embedsearch.workspace.state import State
 
 BACKUP_FORMAT = 1
@@ -69,7 +69,7 @@ class _Part:
 def write_backup(
     layout: Layout,
     state: State,
-    published: list[Published],
+    published: list[ArtifactFolder],
     target: Path,
     *,
     overwrite: bool = False,
@@ -147,7 +147,7 @@ def _part(path: Path, name: str) -> _Part:
     return _Part(name, path, path.stat().st_size, sha256(path))
 
 
-def _listed(layout: Layout, each: Published) -> Iterator[_Part]:
+def _listed(layout: Layout, each: ArtifactFolder) -> Iterator[_Part]:
     """Yield the files of a generation, with the hashes that they were published with."""
     folder = each.folder
     manifest = folder / "manifest.json"

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from embedsearch.workspace.locks import OpenFolder
 
 FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+"""In each published folder: what it was made of, and size and hash of every other file."""
 WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
 IRREPLACEABLE = {*WORDS, "vectors.safetensors"}
 """Files that nothing else follows from; manifests have checksums of their blocks."""
@@ -27,7 +29,7 @@ class GenerationLayout:
     @property
     def manifest(self) -> Path:
         """Settings, the change number reached, and size and hash of every other file."""
-        return self.root / "manifest.json"
+        return self.root / MANIFEST
 
     @property
     def vocabulary(self) -> Path:
@@ -100,7 +102,7 @@ class VectorsLayout:
     @property
     def manifest(self) -> Path:
         """Metric, counts, the change number reached, and size and hash of the other files."""
-        return self.root / "manifest.json"
+        return self.root / MANIFEST
 
     @property
     def tensors(self) -> Path:

@@ -20,6 +20,7 @@ from embedsearch.workspace.healing import block_checksums
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
     IRREPLACEABLE,
+    MANIFEST,
     GenerationLayout,
     Layout,
     VectorsLayout,
@@ -30,8 +31,6 @@ from embedsearch.workspace.state import State, load_state
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-_MANIFEST = "manifest.json"
 
 
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
@@ -125,6 +124,14 @@ def remove_unnamed(layout: Layout) -> None:
 
 
 @contextmanager
+def temporary_work(layout: Layout) -> Iterator[None]:
+    """Start a step with an empty temporary folder; errors of the disk become ours."""
+    with storage_errors(layout.root), undone_on_failure(layout):
+        clear_temporary(layout)
+        yield
+
+
+@contextmanager
 def undone_on_failure(layout: Layout) -> Iterator[None]:
     """Give the space of a step back at once where it fails.
 
@@ -139,7 +146,7 @@ def undone_on_failure(layout: Layout) -> Iterator[None]:
 
 def _remove_others(parent: Path, current: int | None) -> None:
     for number, folder in numbered(parent):
-        manifest = folder / _MANIFEST
+        manifest = folder / MANIFEST
         if number != current and not (manifest.exists() and is_held(manifest)):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -164,4 +171,4 @@ def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
             listed[path.name]["blocks"] = block_checksums(path)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
-    write_json(root / _MANIFEST, {**head, **manifest, "files": listed})
+    write_json(root / MANIFEST, {**head, **manifest, "files": listed})

@@ -10,9 +10,9 @@ from embedsearch.search.settings import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import IndexSettings, measured_recall, save_index
-from embedsearch.workspace.pipeline import refit_generation
 from embedsearch.workspace.publishing import numbered, publish, publish_vectors, reuse
 from embedsearch.workspace.sound_folders import folder_faults
+from embedsearch.workspace.train import refit_generation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,10 +28,10 @@ from embedsearch.store.salvaging import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
-from embedsearch.workspace.following import open_checked, open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.healing import read_facts
 from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.lexical_sync import open_checked, open_lexical
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import reuse
 from embedsearch.workspace.rebuilding import (

@@ -20,10 +20,11 @@ from embedsearch._io import checked_path, disk_errors, flush, flush_folder, make
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.workspace.backing_up import BACKUP_FORMAT, BLOCK, KIND, LIST
 from embedsearch.workspace.contents import check_contents, is_made_of_ours, may_be_in_backup
+from embedsearch.workspace.disk_space import check_space
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.schemas import BACKUP, fault_of
-from embedsearch.workspace.space import check_space
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.staging import Staging, remove_locked, resolved, staging
 from embedsearch.workspace.verifying import verify_parts
 from embedsearch.workspace.workspace import Workspace
@@ -137,7 +138,7 @@ def restore(
             _check(source, work.folder)
             lock = _put_in_place(work, target, overwrite, wait)
     try:
-        return Workspace(path, "w", _lock=lock)
+        return Workspace.of(Session(path, "w", lock=lock))
     except BaseException:
         lock.release()
         raise
@@ -248,7 +249,9 @@ def _check(source: Path, new: Path) -> None:
     if problems:
         raise _broken(source, str(problems[0]))
     try:
-        Workspace(new).close()
+        with Workspace(new) as restored:
+            # It opens the documents when it is asked for one.
+            len(restored.documents)
     except WorkspaceError as error:
         raise _broken(source, error.reason) from error
 

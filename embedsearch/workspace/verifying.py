@@ -21,14 +21,14 @@ from embedsearch.index.lexical.files import damaged_files, is_of_older_version
 from embedsearch.store.checking import record_faults
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.contents import foreign_entries
-from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.sound_folders import folder_faults
 from embedsearch.workspace.state import State, state_of_file
-from embedsearch.workspace.stored_vectors import StoredVectors
 from embedsearch.workspace.trust import vectors_fault
+from embedsearch.workspace.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from embedsearch.training.base import TrainingReport
 from embedsearch.training.fitting import TRAINERS
 from embedsearch.training.settings import training_settings
 from embedsearch.vectors.tensors import save_tensors
+from embedsearch.workspace.generation import IMPORTED
 from embedsearch.workspace.healing import as_object, healed, read_facts
-from embedsearch.workspace.imported import IMPORTED
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.recovering import (
     Rows,
@@ -28,7 +28,7 @@ from embedsearch.workspace.recovering import (
     rows_back,
     sound_index,
 )
-from embedsearch.workspace.tokenized import TokenizedRecord
+from embedsearch.workspace.train import TokenizedDocuments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +128,7 @@ class _Recovery:
         self.parts: list[str] = []
         # Where the vocabulary is as it was written.
         self.exact = self.files.vocabulary
-        self._learned: tuple[TokenizedRecord, TokenStream] | None = None
+        self._learned: tuple[TokenizedDocuments, TokenStream] | None = None
         self.scratch.mkdir(parents=True)
 
     def run(self) -> RecoveredWords | None:
@@ -223,13 +223,13 @@ class _Recovery:
             self.parts.append(f"about {missing:,} phrases (joined by {settings.scoring})")
         return table
 
-    def _corpus(self, phrases: PhraseTable | None) -> TokenizedRecord:
+    def _corpus(self, phrases: PhraseTable | None) -> TokenizedDocuments:
         if phrases is None and self._learned is not None:
             self._stream = self._learned[1]
             return self._learned[0]
         layout = Layout(self.scratch / f"corpus-{phrases is None}")
         layout.root.mkdir(parents=True)
-        corpus = TokenizedRecord(layout, self.store, self.tokenizer, phrases, self.progress)
+        corpus = TokenizedDocuments(layout, self.store, self.tokenizer, phrases, self.progress)
         self._stream = corpus.since(0)
         if phrases is None:
             self._learned = corpus, self._stream

@@ -26,7 +26,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> es.Workspace:
 
 def cosines(ws: es.Workspace) -> NDArray[np.float64]:
     """The mean cosine of all pairs of documents, over all spaces: `(n, n)`."""
-    search = ws._document_search()
+    search = ws._session.search()
     current = search.current()
     order = current.rows.in_order
     spaces = [np.asarray(ws.documents.vectors)]

@@ -103,7 +103,7 @@ def test_its_scores_are_fused_and_its_weight_is_told(fused: tuple[Path, str]) ->
         assert (info.encoders, info.missing_encoders) == ([spec], [])
         # Its vectors know the topics, which is what finds documents by half of their words.
         assert info.weights[spec] > 0
-        search = ws._document_search().hybrid()
+        search = ws._session.search().hybrid()
         block = next(b for b in search.model.space.blocks if b.name == spec)
         assert search.latent.X.base[:, block.columns].any(axis=1).all()
         for query, topic in PlantedCorpus(documents=120).queries():

@@ -68,7 +68,7 @@ def test_durability_is_what_sqlite_is_told(tmp_path: Path) -> None:
     es.create(tmp_path / "a.es").close()
     for durability, level in (("full", 2), ("relaxed", 1)):
         with es.open(tmp_path / "a.es", "w", durability=durability) as ws:
-            connection = ws._store._connection
+            connection = ws._session.store._connection
             assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             ws.add([es.Document(durability, "text")])

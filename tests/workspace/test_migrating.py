@@ -54,7 +54,7 @@ def test_a_migrated_example_has_all_that_a_new_one_has(unpacked: Unpack, name: s
     for file in (path / "workspace.json", *path.glob("lexical/lexical.json")):
         assert "sha256" in json.loads(file.read_text())
     with es.open(path) as ws:
-        assert "sha256" in ws._trained().manifest
+        assert "sha256" in ws._session.trained().manifest
         assert "later" in [hit.id for hit in ws.search("galaxy")]
     if report.kept is not None:
         kept = Path(report.kept) / "generations" / "0001"

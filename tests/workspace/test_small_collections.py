@@ -94,7 +94,7 @@ def test_stems_are_taken_once_for_documents_and_queries(
     with es.create(tmp_path / "stems.es") as ws:
         ws.add(es.Document(str(n), text * 3) for n, text in enumerate(texts))
         ws.train("ppmi", vector_size=4, min_count=1, workers=1, language="english", **tokenizer)
-        search = ws._document_search()
+        search = ws._session.search()
         known = search.model.space.terms.columns
         for text in texts:
             assert set(search.model.analyzer.words(text)) <= set(known)

@@ -1,4 +1,4 @@
-"""How workspaces come into being: empty ones, and whole ones from text."""
+"""New workspaces: empty ones, and whole ones from text or vectors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from embedsearch.store.ingesting import ingest
 from embedsearch.text.settings import ReadSettings, TokenizerSettings, taken_out
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
+from embedsearch.workspace.requests import TrainingOptions
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.sources import Sources
 from embedsearch.workspace.staging import resolved, staging
 from embedsearch.workspace.state import State, load_state
+from embedsearch.workspace.train import refill
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,18 +36,7 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
-    from embedsearch.workspace.vector_rows import Rows
-
-
-def open(
-    path: str | Path,
-    mode: str = "r",
-    *,
-    wait: float | None = None,
-    durability: str = "full",
-) -> Workspace:
-    """Open a workspace, for reading ("r") or writing ("w"); see `Workspace`."""
-    return Workspace(path, mode, wait=wait, durability=durability)
+    from embedsearch.workspace.vector_import import Rows
 
 
 def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> Workspace:
@@ -108,7 +100,8 @@ def build(
         changes.append(ingest(store, reading, read, listener))
 
     if overwrite and Layout(path).state.exists():
-        workspace = _rebuild(path, fill, tokenizer, trainer, listener, options, wait)
+        asked = TrainingOptions(trainer, tokenizer, parameters=options)
+        workspace = _rebuild(Session(path, "w", wait=wait), fill, asked, listener)
     else:
         workspace, lock = _create(path, tokenizer, fill)
         workspace = _train_new(workspace, lock, trainer, listener, options)
@@ -266,21 +259,17 @@ def _train_new(
 
 
 def _rebuild(
-    path: Path,
+    session: Session,
     fill: Callable[[DocumentStore], object],
-    tokenizer: TokenizerSettings,
-    trainer: str,
+    options: TrainingOptions,
     progress: Progress,
-    options: dict[str, Any],
-    wait: float | None,
 ) -> Workspace:
-    workspace = Workspace(path, "w", wait=wait)
     try:
-        workspace.refill(fill, trainer=trainer, tokenizer=tokenizer, progress=progress, **options)
+        refill(session, fill, options, progress)
     except BaseException:
-        workspace.close()
+        session.close()
         raise
-    return workspace
+    return Workspace.of(session)
 
 
 def _create(
@@ -305,7 +294,7 @@ def _create(
             lock = work.publish(target)
         try:
             flush_folder(target.parent)
-            return Workspace(path, "w", durability=durability, _lock=lock), lock
+            return Workspace.of(Session(path, "w", durability=durability, lock=lock)), lock
         except BaseException:
             _remove(path, lock)
             lock.release()

@@ -52,7 +52,7 @@ def open_lexical(
     if index is not None and index.change == change:
         return index
     if writable:
-        return caught_up(layout, store, analyzer, index, progress)
+        return sync(layout, store, analyzer, index, progress)
     shared = _caught_up_for_all(layout, store, analyzer, generation, progress)
     if shared is not None:
         return shared
@@ -62,7 +62,7 @@ def open_lexical(
     return _applied(LexicalIndex.temporary(analyzer), store, progress)
 
 
-def reopened(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
+def reopen(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
     """Return the index that others have caught up meanwhile, or the same."""
     try:
         if read_state(layout.lexical).change <= index.change:
@@ -74,7 +74,7 @@ def reopened(layout: Layout, store: DocumentStore, index: LexicalIndex) -> Lexic
     return found if found is not None and ahead else index
 
 
-def caught_up(
+def sync(
     layout: Layout,
     store: DocumentStore,
     analyzer: LexicalAnalyzer,
@@ -123,7 +123,7 @@ def _caught_up_for_all(
         # Another workspace may have taken the place of the one that is being read.
         if not layout.in_place or generation not in (None, load_state(layout).generation):
             return None
-        caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
+        sync(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
     except (WorkspaceError, OSError):
         return None
     finally:
