@@ -178,13 +178,7 @@ def add_vectors(
 def opened_or_created(
     path: str | Path, *, wait: float | None = None, durability: str = "full"
 ) -> Iterator[Workspace]:
-    """Open a workspace for writing, or make one; a new one that got no documents goes again.
-
-    Args:
-        path: The workspace.
-        wait: As for `Workspace`.
-        durability: As for `Workspace`.
-    """
+    """Open a workspace for writing, or make one; a new one that got no documents goes again."""
     path = checked_path(path)
     if path.exists():
         with Workspace(path, "w", wait=wait, durability=durability) as workspace:
@@ -302,7 +296,7 @@ def _create(
 
 
 def _in_the_way(layout: Layout) -> str:
-    """Say what is at a path, and what can be done instead of building there."""
+    """Return what is at a path, and what can be done instead of building there."""
     if not layout.state.exists():
         return "exists and is not a workspace; choose another path"
     if load_state(layout).generation is None:

@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 
 
 def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
-    """Raise unless a disk has room: better now than after an hour of work.
+    """Raise `StorageError` unless a disk has room: better now than after an hour of work.
 
     Args:
         folder: Where it will be written; it need not be there yet.
         needed: At least so many bytes.
         workspace: Whom the error names.
         what: What needs the room, such as "the backup".
-
-    Raises:
-        StorageError: There is too little room.
     """
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
     if there is None:
@@ -50,13 +47,7 @@ def check_room_to_learn(layout: Layout, generation: int | None) -> None:
 
 
 def check_room_to_index(layout: Layout, generation: int, growth: float) -> None:
-    """Raise unless there is room for the document vectors.
-
-    Args:
-        layout: The workspace.
-        generation: That whose vectors are brought up to date.
-        growth: How many times as many documents there are as it was made for.
-    """
+    """Raise unless there is room for the vectors of `growth` times as many documents."""
     files = layout.generation(generation).of_the_documents
     needed = int(bytes_of(files) * max(growth, 1))
     check_space(layout.root, needed, layout.root, "the index")

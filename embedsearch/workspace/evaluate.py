@@ -50,17 +50,7 @@ _PROPOSED = 200
 def save_report(
     layout: Layout, report: Report, generation: int, arguments: Mapping[str, Any]
 ) -> Path:
-    """Write a report to `reports/TIME-KIND.json` and return its path.
-
-    Args:
-        layout: The workspace; its lock is not needed, as no two reports share a name.
-        report: The report.
-        generation: The generation that was evaluated.
-        arguments: What was asked.
-
-    Raises:
-        OSError: The folder cannot be written to.
-    """
+    """Write a report to `reports/TIME-KIND.json`; no two share a name, so no lock is needed."""
     now = datetime.now(timezone.utc)
     layout.check_in_place()
     layout.reports.mkdir(exist_ok=True)
@@ -194,7 +184,7 @@ class Evaluation:
     ) -> StabilityReport:
         """Train again with other seeds and compare; see `embedsearch.evaluation.stability`.
 
-        The documents are those of the record, the settings those of the last training.
+        With the documents of the workspace and the settings of the last training.
 
         Args:
             seeds: How many models to train and compare, 2 or more.
@@ -332,12 +322,7 @@ def _document_recall(
 ) -> IndexReport:
     """Compare what search proposes by meaning with what comparing all passages finds.
 
-    Args:
-        search: The search of documents.
-        clusters: Whether it looks into clusters of passages, rather than at all of them.
-        topn: How many a timed query asks for.
-        queries: At most so many documents are looked for.
-        seed: Of the draw.
+    With `clusters`, it looks into the nearest clusters of passages, rather than at all of them.
     """
     hybrid, blocks = search.hybrid(), search.model.space.blocks
     latent = hybrid.latent

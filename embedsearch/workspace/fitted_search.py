@@ -56,8 +56,6 @@ class FitSettings:
     """How search is fitted to documents; use `load`.
 
     Attributes:
-        tokenizer: How the documents were cut into tokens.
-        search: What is asked.
         encoders: The encoders that `search` names, loaded.
         learned: Whether the word vectors were learned from these documents.
     """
@@ -83,8 +81,6 @@ class FittedSearch:
     Attributes:
         encoder: Encodes texts in the space of the words.
         model: Encodes texts in the space of search.
-        documents: The vectors of all documents.
-        settings: What was asked.
     """
 
     encoder: SifEncoder
@@ -120,13 +116,8 @@ def fit_search(
 ) -> FittedSearch:
     """Learn how documents are encoded and found, and encode them.
 
-    Args:
-        stream: The tokens of all documents.
-        store: The documents, in the state of the stream.
-        vectors: The word vectors. If their counts are not known, words weigh by how often
-            the documents have them; without documents, by Zipf's law.
-        fit: What is asked.
-        progress: A listener.
+    If the counts of the words are not known, words weigh by how often the documents have them;
+    without documents, by Zipf's law.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = _analyzer(store, fit.tokenizer, fit.search.language)

@@ -91,7 +91,7 @@ class ArtifactFolder:
         return self._manifest_path.parent
 
     def held_by_others(self) -> bool:
-        """Return whether others have opened the folder, too. Where locks are missing: yes."""
+        """Return whether others have opened the folder, too; on Windows, yes."""
         return is_held_by_others(self._manifest_path, self._descriptor)
 
     def close(self) -> None:
@@ -156,10 +156,6 @@ class Generation(ArtifactFolder):
 
     What only the search of documents needs is imported where it is opened: a question about words
     is answered without it.
-
-    Raises:
-        FileNotFoundError: It is not there (any more).
-        WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
     """
 
     def __init__(self, layout: Layout, number: int) -> None:

@@ -217,11 +217,7 @@ def _reasons(
 def drift_since(
     store: DocumentStore, generation: Generation, most_read: int = MOST_READ
 ) -> Drift | None:
-    """Compare the documents added or changed since the training with its vocabulary.
-
-    Returns:
-        What was found; None if it is not known what share of new words to expect.
-    """
+    """Compare the documents changed since the training with its vocabulary; None if unknown."""
     expected = generation.manifest.get("expected_share")
     if expected is None:
         return None

@@ -34,14 +34,11 @@ if TYPE_CHECKING:
 
 
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
-    """Make a generation.
+    """Make a generation and return its number; the caller names it in `workspace.json`.
 
     Args:
         layout: The workspace, whose lock is held.
         write: Writes the files of the generation and returns what the manifest says of them.
-
-    Returns:
-        The number of the new generation. The caller names it in `workspace.json`.
     """
     return _publish(layout, layout.generations, lambda root: write(GenerationLayout(root)))
 
@@ -73,11 +70,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
 
 
 def temporary_folder(layout: Layout, name: str) -> Path:
-    """Make a folder for work under way.
-
-    Raises:
-        WorkspaceError: The workspace was moved, removed or replaced.
-    """
+    """Make a folder for work under way."""
     layout.check_in_place()
     layout.temporary.mkdir(exist_ok=True)
     folder = layout.temporary / name
@@ -117,7 +110,7 @@ def _remove_file(path: Path) -> None:
 
 
 def remove_unnamed(layout: Layout) -> None:
-    """Remove what a step has left that failed; what the disk cannot tell now stays."""
+    """Remove what a failed step has left; if the disk cannot be read now, it stays."""
     with suppress(EmbedSearchError, OSError):
         # Not what the caller takes for the state: its renaming may have come to the disk.
         remove_unused(layout, load_state(layout))
@@ -133,9 +126,9 @@ def temporary_work(layout: Layout) -> Iterator[None]:
 
 @contextmanager
 def undone_on_failure(layout: Layout) -> Iterator[None]:
-    """Give the space of a step back at once where it fails.
+    """If a step fails, remove at once what it has written.
 
-    Other generations stay: `repair` may yet need them.
+    Other generations stay: `repair` may need them.
     """
     try:
         yield

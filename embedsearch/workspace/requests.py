@@ -74,14 +74,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What the user gave to `Workspace.index`.
-
-    Attributes:
-        refit: Fit search to all documents again.
-        encoders: Encoders to plug in; None leaves them as they are.
-        language: That of the lexical index; None leaves it as it is.
-        index: `spec`, `recall` and `memory`, for `changed_index`.
-    """
+    """What the user gave to `Workspace.index`; `index` has its spec, recall and memory."""
 
     refit: bool
     encoders: Sequence[str] | None
@@ -113,11 +106,7 @@ def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None
 
 
 def training_request(session: Session, options: TrainingOptions) -> TrainingRequest:
-    """Check and complete what the user gave; if that was nothing, go on as last interrupted.
-
-    Raises:
-        ParameterError: An option is unknown or out of range, or does not fit an update.
-    """
+    """Check and complete what the user gave; if that was nothing, go on as last interrupted."""
     updated = session.trained() if options.update else None
     before = session.state.tokenizer
     if updated is None:

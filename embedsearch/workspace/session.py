@@ -122,33 +122,21 @@ class Session:
 
     @property
     def store(self) -> DocumentStore:
-        """The documents.
-
-        Raises:
-            WorkspaceError: They cannot be opened, or the folder is not the one that was opened.
-        """
+        """The documents; opening them may fail, or find that the folder is another by now."""
         with self._opening:
             if self._store is None:
                 self._store = self._opened_store()
             return self._store
 
     def trained(self) -> Generation:
-        """Return the current generation.
-
-        Raises:
-            NotTrainedError: There is none yet.
-        """
+        """Return the current generation, or raise `NotTrainedError`."""
         if self.generation is None:
             advice = f"train it with: embedsearch train -w {self.path}"
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self.generation
 
     def vectors(self) -> VectorCollection:
-        """Return the user's own vectors.
-
-        Raises:
-            NotTrainedError: There are none.
-        """
+        """Return the user's own vectors, or raise `NotTrainedError`."""
         from embedsearch.workspace.vectors import VectorCollection
 
         if self.stored_vectors is None:
@@ -160,11 +148,7 @@ class Session:
         return collection
 
     def search(self, progress: Progress | None = None) -> DocumentSearch:
-        """Return the search of documents; a writer's lexical index is up to date.
-
-        Raises:
-            NotTrainedError: The workspace has no word vectors yet.
-        """
+        """Return the search of documents; a writer's lexical index is up to date."""
         with self._opening:
             generation = self.trained()
             if self._search is None:
@@ -180,12 +164,7 @@ class Session:
         self._lexical = self._search = None
 
     def check_writable(self) -> None:
-        """Raise unless this may change the workspace, and the folder is still in its place.
-
-        Raises:
-            WorkspaceReadOnlyError: It was opened for reading.
-            WorkspaceError: The folder was moved, removed or replaced, or the session closed.
-        """
+        """Raise unless this may change the workspace, and the folder is still in its place."""
         if not self.writable:
             message = 'was opened for reading; open it with mode="w"'
             raise WorkspaceReadOnlyError(self.path, message)

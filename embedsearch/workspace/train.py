@@ -93,16 +93,9 @@ class GenerationContent:
 class TokenizedDocuments:
     """Tokenizes documents; phrases are found once, and joined in all later streams.
 
-    Args:
-        layout: The workspace.
-        store: The documents.
-        settings: How text is cut.
-        phrases: Those of an earlier training, to be used again; None finds them, if the
-            settings say so.
-        progress: A listener.
-
     Attributes:
-        phrases: Those that are joined, after the first stream; may be empty.
+        phrases: Those that are joined, after the first stream; may be empty. Phrases that are given
+            are those of an earlier training, to be used again.
     """
 
     def __init__(
@@ -151,11 +144,7 @@ def refill(
     options: TrainingOptions,
     progress: Progress,
 ) -> TrainingReport:
-    """Replace every document by what `fill` adds to the store, and train on these.
-
-    Raises:
-        StorageError: The disk failed at the last step, after the documents were replaced.
-    """
+    """Replace every document by what `fill` adds to the store, and train on these."""
     with session.store.transaction():
         session.store.clear()
         fill(session.store)
@@ -351,11 +340,7 @@ def _republish(
 def write_words(
     files: GenerationLayout, model: TrainedModel, index: IndexSettings, progress: Progress
 ) -> dict[str, Any]:
-    """Write word vectors, their index, and what a training goes on from.
-
-    Returns:
-        What the manifest says of the index.
-    """
+    """Write word vectors, what a training goes on from, and their index; return facts on that."""
     vectors = model.vectors
     counts = np.zeros(len(vectors), np.int64) if vectors.counts is None else vectors.counts
     Vocabulary(vectors.index_to_key, counts).save(files.vocabulary)
@@ -376,17 +361,7 @@ def _write_index(
 def train_with_seeds(
     store: DocumentStore, generation: Generation, seeds: int, progress: Progress
 ) -> list[WordVectors]:
-    """Train on the documents with seeds 1, 2, ..., with the settings of a generation.
-
-    Args:
-        store: The documents.
-        generation: Whose settings are used; if its vectors were imported, those of "auto".
-        seeds: How many models.
-        progress: A listener.
-
-    Raises:
-        CorpusTooSmallError: There are no documents to train on.
-    """
+    """Train on the documents with seeds 1, 2, ..., with the settings of a generation."""
     if not len(store):
         raise CorpusTooSmallError("there are no documents to train on again")
     trainer, settings = "auto", training_settings()

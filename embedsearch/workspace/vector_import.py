@@ -62,7 +62,6 @@ class Row(NamedTuple):
     """What goes with one vector.
 
     Attributes:
-        document: Its id, and what is known of it.
         place: Where it was given, for messages.
         bare: Whether there is nothing but the id.
     """
@@ -73,17 +72,7 @@ class Row(NamedTuple):
 
 
 def rows_of(rows: Rows, first: int, count: int) -> Iterator[Row]:
-    """Go through the rows.
-
-    Args:
-        rows: A file of JSON lines; documents or ids; or None, which makes ids.
-        first: The id of the first row, where it has none; the next ones follow.
-        count: How many there are, where `rows` does not say.
-
-    Raises:
-        SourceError: The file cannot be read, or a line is no JSON object.
-        ParameterError: Something else.
-    """
+    """Yield what goes with each vector; rows without an id are numbered from `first`."""
     if rows is None:
         return (_bare(str(row), f"row {row - first}") for row in range(first, first + count))
     if isinstance(rows, str | Path):
@@ -125,18 +114,18 @@ def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Ro
     source = Opened(name, file, path)
     lines = ((number, line) for number, line in source.lines() if line.strip())
     for row, (number, line) in enumerate(lines, first):
-        record = _record(name, number, line)
-        id_ = next((record[key] for key in _IDS if record.get(key) not in (None, "")), str(row))
+        values = _object(name, number, line)
+        id_ = next((values[key] for key in _IDS if values.get(key) not in (None, "")), str(row))
         document = Document(
             _text(name, number, "id", id_).strip(),
-            _text(name, number, "text", record.get("text")),
-            {sound(key): plain_value(record[key]) for key in record if key not in _OWN},
-            _text(name, number, "title", record.get("title")).strip(),
+            _text(name, number, "text", values.get("text")),
+            {sound(key): plain_value(values[key]) for key in values if key not in _OWN},
+            _text(name, number, "title", values.get("title")).strip(),
         )
-        yield Row(document, f"line {number}", set(record) <= set(_IDS))
+        yield Row(document, f"line {number}", set(values) <= set(_IDS))
 
 
-def _record(name: str, number: int, line: str) -> Mapping[str, Any]:
+def _object(name: str, number: int, line: str) -> Mapping[str, Any]:
     try:
         value = _DECODER.decode(line)
     except json.JSONDecodeError as error:
@@ -163,13 +152,7 @@ _GROWN = 2
 
 @dataclass(frozen=True, slots=True)
 class VectorRequest:
-    """What the user gave to `Workspace.add_vectors`.
-
-    Attributes:
-        update: Add to the vectors that there are.
-        metric: How nearness is measured; None as before, or by the cosine.
-        index: `spec`, `recall` and `memory`, for `changed_index`.
-    """
+    """What the user gave to `Workspace.add_vectors`; `index` has its spec, recall and memory."""
 
     update: bool
     metric: Metric | str | None
@@ -189,11 +172,6 @@ def add_vectors(
 
 def index_vectors(session: Session, index: Mapping[str, Any], progress: Progress) -> int:
     """Leave out vectors of deleted documents, and build another index if one is asked for.
-
-    Args:
-        session: The workspace.
-        index: `spec`, `recall` and `memory`, for `changed_index`.
-        progress: A listener.
 
     Returns:
         How many vectors were left out.
@@ -240,7 +218,6 @@ class Arrivals(NamedTuple):
     """Vectors that are new, or take the place of others.
 
     Attributes:
-        source: Where they are.
         numbers: The numbers of their documents, `(m,)`.
         following: The number of the next row that has no id.
     """
@@ -251,15 +228,7 @@ class Arrivals(NamedTuple):
 
 
 class VectorWriter:
-    """Writes a new state of the user's own vectors.
-
-    Args:
-        session: The workspace, open for writing.
-        previous: The state before; None if there is none.
-        metric: How nearness is measured.
-        settings: What kind of index is asked for.
-        progress: A listener.
-    """
+    """Writes a new state of the user's own vectors."""
 
     def __init__(
         self,
@@ -276,12 +245,6 @@ class VectorWriter:
         """Add vectors with their documents, publish them, and return the number of that.
 
         If anything fails, neither a document nor a vector is added.
-
-        Raises:
-            VectorError: The wrong shape or dimension, NaN or infinity.
-            InputError: There are more rows than vectors, or fewer.
-            DuplicateIdError: Two rows have one id.
-            SourceError: A file cannot be read.
         """
         source = self._checked(as_source(X))
         with self._store.transaction():
@@ -364,10 +327,9 @@ class VectorWriter:
         }
 
     def _merged(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
-        """Give all numbers, ascending, and where each vector is.
+        """Return all document numbers `(n,)`, ascending, and where the vector of each is.
 
-        Returns:
-            Numbers `(n,)`; rows `(n,)` of what arrives, or, below 0, -1 less the row before.
+        That is the row of what arrives, or, below 0, -1 less the row before.
         """
         new = np.empty(0, np.int64) if arrivals is None else arrivals.numbers
         kept, rows = new[:0], new[:0]
@@ -426,11 +388,7 @@ class VectorWriter:
 
 
 def _settled_metric(metric: Metric | str | None, previous: StoredVectors | None) -> Metric:
-    """Choose how nearness is measured: as before; at first as asked, or by the cosine.
-
-    Raises:
-        ParameterError: There is no such metric, or it is not that of the vectors that are there.
-    """
+    """Return the metric: as before; at first as asked, or the cosine."""
     asked = None if metric is None else as_metric(metric)
     if previous is None:
         return asked or Metric.COSINE

@@ -24,12 +24,7 @@ if TYPE_CHECKING:
 
 
 class StoredVectors(ArtifactFolder):
-    """One state of the user's own vectors, mapped.
-
-    Raises:
-        FileNotFoundError: It is not there (any more).
-        WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
-    """
+    """One state of the user's own vectors, mapped."""
 
     def __init__(self, layout: Layout, number: int) -> None:
         self.files: VectorsLayout = layout.vectors_of(number)
@@ -50,7 +45,7 @@ class StoredVectors(ArtifactFolder):
 
     @property
     def built(self) -> int:
-        """How many vectors there were when the index was last made anew."""
+        """How many vectors there were when the index was last built."""
         return int(self._entry("built"))
 
     @property
@@ -93,9 +88,9 @@ class StoredVectors(ArtifactFolder):
         return np.where(self.numbers[places] == numbers, places, -1)
 
     def removed(self, store: DocumentStore) -> IntVector:
-        """List the numbers whose documents are no longer in the record, ascending."""
+        """List the numbers whose documents were deleted, ascending."""
         if store.change < self.change:
-            # An older record was restored: it cannot tell what it has lost.
+            # Older documents were restored: they cannot tell what was deleted.
             return np.setdiff1d(self.numbers, np.array(store.numbers_since(0), np.int64))
         gone = np.array(sorted(store.removed_since(self.change)), np.int64)
         return gone[self.rows(gone) >= 0]
@@ -136,13 +131,13 @@ class _Among(NamedTuple):
 
 
 class VectorCollection:
-    """Vectors of images, texts or anything, each with its document of the record.
+    """Vectors of images, texts or anything, each with its document.
 
     A document that is deleted is no longer found; `Workspace.index` gives its place back.
     Several threads may ask at the same time.
 
     Args:
-        store: The record.
+        store: The documents.
         stored: The vectors.
     """
 
@@ -179,7 +174,7 @@ class VectorCollection:
 
     @property
     def index(self) -> VectorIndex:
-        """The index. Its ids are numbers of the record; it may still have deleted documents."""
+        """The index. Its ids are numbers of documents; it may still have deleted ones."""
         return self._stored.index
 
     def vector(self, id: str) -> FloatVector:
@@ -265,13 +260,13 @@ class VectorCollection:
         return int(self._stored.rows(number)[0])
 
     def _allowed(self, where: str | None) -> NDArray[np.bool_] | None:
-        """Say for each vector of the index whether it may be found; None for all."""
+        """Return whether each vector of the index may be found; None for all."""
         gone = self._gone()
         matching = None if where is None else self._store.matching(where)
         if matching is None and not len(gone):
             return None
         kept = self._among
-        # The record gives the same array for the same condition until it changes.
+        # The store returns the same array for the same condition until it changes.
         if kept is None or kept.matching is not matching or kept.gone is not gone:
             ids = self.index.ids
             mask = ~np.isin(ids, gone)
@@ -281,7 +276,7 @@ class VectorCollection:
         return kept.mask
 
     def _gone(self) -> IntVector:
-        """Give the numbers that are no longer in the record."""
+        """Return the numbers of deleted documents."""
         change, gone = self._lost
         if change != self._store.change:
             change = self._store.change
@@ -313,7 +308,7 @@ def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:
 
 
 def _shares(examples: list[tuple[str, float]]) -> FloatVector:
-    """Give the weights of examples, as shares of their sum."""
+    """Return the weights of examples, as shares of their sum."""
     weights = np.array([weight for _, weight in examples], np.float32)
     shares: FloatVector = weights / (weights.sum() or 1)
     return shares

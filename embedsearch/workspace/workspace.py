@@ -155,7 +155,7 @@ class Workspace:
                 usual weights, "auto" by both with weights learned from the documents, "rrf" by
                 the ranks in the lists of both (reciprocal rank fusion).
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
-            explain: Say of each hit what its score is made of: `Hit.explanation`.
+            explain: Explain the score of each hit: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
             feedback: Move the query in meaning towards the first so many hits, and search once
                 more (pseudo-relevance feedback, Rocchio 1971); 0 for none. None takes what
@@ -196,7 +196,7 @@ class Workspace:
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
     ) -> Explanation:
-        """Say what the score of a document for a text is made of, whether it is found or not.
+        """Explain the score of a document for a text, whether it is found or not.
 
         The score is the sum of what the words add: by BM25, and by each linear encoder what a
         word of the text shares with a word of the document; in the mode "rrf", of what each
@@ -371,13 +371,13 @@ class Workspace:
     ) -> int:
         """Store the vectors of documents changed since; return how many changes that were.
 
-        How documents are found is learned anew when their number has doubled, when other
+        How documents are found is learned again when their number has doubled, when other
         settings are given, or when that is asked for. The index of words, and that of the
-        user's own vectors, are made anew when other settings of theirs are given; these are
+        user's own vectors, are built again when other settings of theirs are given; these are
         kept, and used by later trainings.
 
         Args:
-            refit: Learn anew how documents are found.
+            refit: Learn again how documents are found.
             encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
                 `embedsearch.Encoder`. None leaves them as they are, an empty list has none.
             language: Whose stop words and stems words are looked up by; "auto", "none" or a
@@ -463,7 +463,7 @@ class Workspace:
     ) -> int:
         """Add vectors that were made elsewhere, of images, texts or anything.
 
-        Each belongs to a document of the record, which is made if it is not there: it may have
+        Each belongs to a document, which is added if it is not there: it may have
         a title, a text and metadata, or nothing but its id. All are added, or, if anything
         fails, none.
 
@@ -507,7 +507,7 @@ class Workspace:
             **options: As for `embedsearch.save_vectors`: `format`, `overwrite`, `progress`.
 
         Raises:
-            ParameterError: There is no such format, or it does not say which by the name.
+            ParameterError: There is no such format, or the name of the file does not tell which.
             FileExistsError: The file is there, and `overwrite` is off.
         """
         from embedsearch.workspace.exchange import export_vectors
@@ -522,13 +522,13 @@ class Workspace:
         return Evaluation(self._session)
 
     def indexes(self) -> dict[str, dict[str, Any]]:
-        """Say what kind of index the words and the user's own vectors have, and why.
+        """Describe the index of the words and that of the user's own vectors, and why they are so.
 
         Returns:
             By "words" and "vectors", as far as there are such: `settings` (what was asked),
             `spec`, `vectors`, `dimension`, `parameters`, `recall` (measured; None where it is
             not known), `bytes` (in memory), `reasons`, and `choice`: what "auto" measured, as
-            in `VectorIndex.choice`; None where there was nothing to measure.
+            in `VectorIndex.choice`; None if nothing was measured.
         """
         from embedsearch.workspace.info import index_reports
 
@@ -575,8 +575,8 @@ class Workspace:
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
         """Give back space that deletions and changes have left.
 
-        What changed since is indexed first (see `index`); then the lexical index and the record
-        are written anew without what was deleted. Readers go on meanwhile.
+        What changed since is indexed first (see `index`); then the lexical index and the documents
+        are written again without what was deleted. Readers go on meanwhile.
 
         Args:
             progress: A listener.
@@ -617,7 +617,7 @@ class Workspace:
         """Compare every part with what was written, and with the others.
 
         Args:
-            quick: Look at sizes, the pages of the record and the states, but not at contents.
+            quick: Look at sizes, the pages of the database and the states, but not at contents.
             progress: A listener.
         """
         from embedsearch.workspace.verifying import verify
@@ -633,11 +633,9 @@ class Workspace:
         return html_table(("workspace", ""), ((name, facts[name]) for name in shown))
 
     def _summary(self) -> str:
-        documents = f"{len(self._session.store):,} documents"
+        documents = f"{len(self.documents):,} documents"
         if self._session.stored_vectors is not None:
-            documents += (
-                f", {len(self.vectors):,} vectors × {self._session.stored_vectors.dimension}"
-            )
+            documents += f", {len(self.vectors):,} vectors × {self.vectors.vector_size}"
         if self.goes_by_vectors:
             return documents
         if self._session.generation is None:

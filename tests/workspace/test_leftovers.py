@@ -110,5 +110,5 @@ def test_a_new_workspace_that_cannot_be_opened_goes(
     with pytest.raises(es.StorageError):
         es.build("corpus:planted", tmp_path / "a.es", **SMALL)
     with pytest.raises(es.StorageError):
-        building.add_vectors([[1.0, 2.0]], tmp_path / "b.es")
+        creation.add_vectors([[1.0, 2.0]], tmp_path / "b.es")
     assert list(tmp_path.iterdir()) == []
