@@ -392,3 +392,38 @@ def test_what_was_closed_says_so(trained: Path) -> None:
         with pytest.raises(es.WorkspaceError, match="was closed; open the workspace again"):
             write(ws)
         assert es.verify(trained).sound, name
+
+
+WORDS_ALONE = ("store", "training", "search.documents", "search.hybrid", "workspace.publishing")
+
+
+@pytest.mark.parametrize(
+    ("ask", "absent"),
+    [
+        ("ws.words.most_similar('paris')", WORDS_ALONE),
+        ("ws.search('paris')", ("training", "evaluation", "workspace.train")),
+    ],
+)
+def test_a_question_imports_what_it_needs(planted: Path, ask: str, absent: tuple[str]) -> None:
+    code = f"import sys, embedsearch as es\nws = es.open(sys.argv[1])\n{ask}\nprint(*sys.modules)"
+    command = [sys.executable, "-c", code, str(planted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    prefixes = tuple(f"embedsearch.{name}" for name in absent)
+    assert [name for name in done.stdout.split() if name.startswith(prefixes)] == []
+
+
+def test_a_reader_that_was_closed_opens_nothing_any_more(planted: Path) -> None:
+    with es.open(planted) as ws:
+        pass
+    with pytest.raises(es.WorkspaceError, match="was closed; open the workspace again"):
+        _ = ws.documents["d1"]
+
+
+def test_documents_are_not_taken_from_a_folder_that_came_later(trained: Path) -> None:
+    with es.create(trained.with_name("other.es")) as other:
+        other.add([es.Document("d1", "of another workspace")])
+    with es.open(trained) as ws:
+        move(trained)
+        trained.with_name("other.es").rename(trained)
+        with pytest.raises(es.WorkspaceError, match="moved, removed or replaced"):
+            _ = ws.documents["d1"]
