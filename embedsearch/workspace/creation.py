@@ -19,12 +19,10 @@ from embedsearch.store.ingesting import ingest
 from embedsearch.text.settings import ReadSettings, TokenizerSettings, taken_out
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
-from embedsearch.workspace.requests import TrainingOptions
 from embedsearch.workspace.session import Session
 from embedsearch.workspace.sources import Sources
 from embedsearch.workspace.staging import resolved, staging
 from embedsearch.workspace.state import State, load_state
-from embedsearch.workspace.train import refill
 from embedsearch.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
+    from embedsearch.workspace.requests import TrainingOptions
     from embedsearch.workspace.vector_import import Rows
 
 
@@ -88,7 +87,8 @@ def build(
         InputError: A source cannot be read, a setting is wrong, or there is too little text.
             No new workspace is left behind then.
     """
-    from embedsearch.workspace.requests import check_options
+    # Imported only here, as it brings training with it: `add` needs none.
+    from embedsearch.workspace.requests import TrainingOptions, check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
     read, options = taken_out(ReadSettings, read, options)
@@ -241,10 +241,12 @@ def _train_new(
     try:
         workspace.train(trainer, progress=progress, **options)
     except EmbedSearchError:
+        # It cannot be trained, so there is nothing to go on with.
         _remove(workspace.path, lock)
         workspace.close()
         raise
     except BaseException:
+        # Interrupted: reading may have taken hours.
         workspace.close()
         advice = f"embedsearch train -w {workspace.path}"
         progress.note(f"all documents are kept; go on with: {advice}")
@@ -258,6 +260,8 @@ def _rebuild(
     options: TrainingOptions,
     progress: Progress,
 ) -> Workspace:
+    from embedsearch.workspace.train import refill
+
     try:
         refill(session, fill, options, progress)
     except BaseException:
@@ -282,6 +286,7 @@ def _create(
         raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):
         make_folder(target.parent)
+        # Beside its place, as a folder can be renamed only within a disk.
         with staging(target, "building") as work:
             _fill(Layout(work.folder), tokenizer, fill, path)
             flush_folder(work.folder)

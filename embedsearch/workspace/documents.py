@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedsearch.store.origins import Origin
     from embedsearch.workspace.session import Session
 
+# Rows in a notebook.
 _SHOWN = 10
 
 

@@ -51,7 +51,9 @@ def save_report(
     layout: Layout, report: Report, generation: int, arguments: Mapping[str, Any]
 ) -> Path:
     """Write a report to `reports/TIME-KIND.json`; no two share a name, so no lock is needed."""
+    # With microseconds, so that two reports do not share a name.
     now = datetime.now(timezone.utc)
+    # A reader may write here: nothing else depends on reports.
     layout.check_in_place()
     layout.reports.mkdir(exist_ok=True)
     path = layout.reports / f"{now:%Y%m%dT%H%M%S.%fZ}-{report.kind}.json"

@@ -78,7 +78,8 @@ class ArtifactFolder:
     def __init__(self, layout: Layout, number: int, manifest: Path, schema: Schema) -> None:
         self.number, self.workspace = number, layout.root
         self._manifest_path = manifest
-        # What was taken from here may outlive the workspace's interest in this folder.
+        # Held before it is read, as a writer may remove it in between. What was taken from here may
+        # outlive the interest of the workspace in this folder.
         self._descriptor = hold(manifest)
         self._let_go = weakref.finalize(self, os.close, self._descriptor)
         self.manifest = read_json(manifest, layout.root)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.session import Session
 
-_BM25, _DECIMALS = "bm25", 4
+# Of weights: their own evidence is no finer.
+_DECIMALS = 4
+_BM25 = "bm25"
 
 MOST_READ = 2_000
 """Of more documents, every second, third and so on is read: that is exact to about a tenth of a

@@ -54,6 +54,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
         root = temporary_folder(layout, f"{folder.name}-{number:04d}")
         manifest = write(root)
         _write_manifest(root, number, manifest)
+        # All is on the disk by now; should the folder have been moved meanwhile, nothing is named.
         layout.check_in_place()
         if not folder.exists():
             folder.mkdir()
@@ -61,6 +62,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
         place = folder / f"{number:04d}"
         root.rename(place)
         try:
+            # Its name must be on the disk before `workspace.json` has its number.
             flush_folder(folder)
         except OSError:
             # Nobody has named it.
@@ -89,6 +91,7 @@ def reuse(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
     except OSError:
+        # Some file systems have no hard links (FAT, several network disks).
         shutil.copyfile(old, new)
 
 
@@ -97,6 +100,7 @@ def remove_unused(layout: Layout, state: State) -> None:
     if not layout.in_place:
         return
     clear_temporary(layout)
+    # Files that were to replace others when a process died.
     for path in (layout.state, layout.lexical / LEXICAL_STATE):
         _remove_file(path.with_name(f"{path.name}.new"))
     _remove_file(layout.checkpoint.with_suffix(".new"))
@@ -139,12 +143,15 @@ def undone_on_failure(layout: Layout) -> Iterator[None]:
 
 def _remove_others(parent: Path, current: int | None) -> None:
     for number, folder in numbered(parent):
+        # Readers lock the manifest; without one, nobody can have opened the folder.
         manifest = folder / MANIFEST
         if number != current and not (manifest.exists() and is_held(manifest)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_number(parent: Path) -> int:
+    # Above all that are there: a reader that has just read a number must not find another
+    # generation under it.
     return max((number for number, _ in numbered(parent)), default=0) + 1
 
 

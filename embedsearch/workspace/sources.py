@@ -48,6 +48,7 @@ class Sources:
     def __iter__(self) -> Iterator[Arrival]:
         """Yield each document with the source that it is from."""
         self._of_corpus = True
+        # One that is named twice is read once.
         for path in dict.fromkeys(self._corpora):
             name = path[len(CORPUS) :]
             source = Source(path, path, name)

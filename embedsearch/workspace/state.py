@@ -77,6 +77,7 @@ def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) 
 def _explain_missing(layout: Layout) -> None:
     if layout.record.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
+    # `restore` moves what is there aside before it gives the new one its name.
     real = Path(os.path.realpath(layout.root))
     replaced = real.parent / f".{real.name}.replaced"
     if replaced.exists():

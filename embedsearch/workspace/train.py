@@ -210,6 +210,7 @@ def _train_generation(
             folder=layout.temporary,
             hooks=hooks,
         )
+        # An update trains on what is new, but search is fitted to all documents.
         everything = documents.since(0) if since else stream
         search = fit_search(everything, store, model.vectors, fit, progress)
     facts = {
@@ -328,6 +329,7 @@ def _republish(
         if index != generation.index_settings:
             X = generation.vectors.vectors
             same["word_index"] = _write_index(files, X, index, progress)
+        # Linked, not copied: words of gigabytes cost nothing more.
         for path in generation.files.of_the_model:
             new = files.root / path.name
             if not new.exists():
@@ -368,6 +370,7 @@ def train_with_seeds(
     if not generation.imported:
         trainer = generation.training["trainer"]
         settings = training_settings(**generation.training["parameters"])
+    # Outside of the workspace, which may be open for reading only.
     with TemporaryDirectory(prefix="embedsearch-") as name:
         layout, phrases = Layout(Path(name)), generation.phrases
         documents = TokenizedDocuments(layout, store, generation.tokenizer, phrases, progress)

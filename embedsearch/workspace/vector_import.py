@@ -296,7 +296,6 @@ class VectorWriter:
         with storage_errors(self._layout.root):
             clear_temporary(self._layout)
             self._check_room(arrivals)
-            self._layout.temporary.mkdir()
         return publish_vectors(self._layout, lambda files: self._write(files, arrivals))
 
     def _check_room(self, arrivals: Arrivals | None) -> None:

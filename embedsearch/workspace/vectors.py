@@ -119,6 +119,8 @@ if TYPE_CHECKING:
 
     Like = str | tuple[str, float]
 
+# Characters of a text that are shown with a hit, as there are no words to cut a snippet around;
+# and ids that are looked up at once while iterating.
 _BEGINNING, _BATCH = 240, 500
 
 
