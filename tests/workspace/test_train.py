@@ -104,24 +104,13 @@ def test_a_memory_limit_can_be_taken_away(writable: Path) -> None:
         assert ws.indexes()["words"]["settings"]["memory"] is None
 
 
-def test_a_workspace_from_before_has_an_exact_index(writable: Path) -> None:
+def test_a_manifest_without_facts_on_the_index_is_damage(writable: Path) -> None:
     folder = writable / "generations" / "0001"
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["word_index"]
     (folder / "manifest.json").write_text(json.dumps(with_checksum(manifest)))
-    state = json.loads((writable / "workspace.json").read_text())
-    del state["vectors"]
-    (writable / "workspace.json").write_text(json.dumps(with_checksum(state)))
-    with es.open(writable, "w") as ws:
-        assert ws.info().word_index == {
-            "spec": "flat",
-            "parameters": {},
-            "recall": 1.0,
-            "bytes": None,
-        }
-        assert ws.words.most_similar("paris")
-        ws.index(spec="fp16")
-        assert ws.words.index.spec == "Pad64,SQfp16"
+    with pytest.raises(es.WorkspaceDamagedError, match="word_index"), es.open(writable) as ws:
+        ws.words.most_similar("paris")
 
 
 FILLING = [
