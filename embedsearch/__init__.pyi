@@ -1,3 +1,4 @@
+from embedsearch import evaluation as evaluation, sklearn as sklearn
 from embedsearch._errors import (
     CorpusTooSmallError as CorpusTooSmallError,
     DuplicateIdError as DuplicateIdError,
@@ -69,11 +70,10 @@ from embedsearch.vectors.formats.loading import load_vectors as load_vectors
 from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
 from embedsearch.vectors.formats.saving import save_vectors as save_vectors
 from embedsearch.vectors.word_vectors import WordVectors as WordVectors
-from embedsearch.workspace.building import (
+from embedsearch.workspace.creation import (
     build as build,
     create as create,
     import_vectors as import_vectors,
-    open as open,
 )
 from embedsearch.workspace.maintenance.migrate import (
     migrate as migrate,
@@ -85,4 +85,7 @@ from embedsearch.workspace.offline import (
     repair as repair,
     restore as restore,
 )
-from embedsearch.workspace.workspace import Workspace as Workspace
+from embedsearch.workspace.workspace import (
+    Workspace as Workspace,
+    open as open,
+)

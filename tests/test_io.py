@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedsearch import ParameterError, StorageError, VectorIndex, WordVectors, evaluation
-from embedsearch._io import output, write_whole
+from embedsearch._io import output, read_json, write_json, write_whole
 from embedsearch.vectors.formats.saving import save_vectors
 
 
@@ -79,3 +79,23 @@ def test_a_link_that_the_user_names_is_written_through(tmp_path: Path) -> None:
     with output(link) as place:
         place.write_text("new")
     assert (link.is_symlink(), file.read_text()) == (True, "new")
+
+
+def test_a_json_file_comes_back_and_has_its_names_in_order(tmp_path: Path) -> None:
+    value = {"z": [1, None], "a": "\u00fc"}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json", tmp_path) == value
+    written = '{\n "a": "\u00fc",\n "z": [\n  1,\n  null\n ]\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize("value", [{"a": object()}, {"a": "lone \ud800"}])
+def test_what_json_cannot_hold_leaves_the_old_file_and_nothing_beside(
+    tmp_path: Path, value: dict[str, object]
+) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        write_json(path, value)
+    assert read_json(path, tmp_path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]

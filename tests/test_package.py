@@ -21,6 +21,7 @@ def test_every_public_name_is_there_and_the_list_is_sorted() -> None:
     assert names == sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
     assert all(getattr(embedsearch, name) is not None for name in names)
     assert dir(embedsearch) == sorted(names)
+    assert {"Workspace", "VectorIndex", "open", "build", "evaluation", "sklearn"} <= set(names)
 
 
 def test_every_error_is_public_and_drawn_in_the_tree() -> None:

@@ -53,7 +53,7 @@ class _Embedsearch:
         with es.open(folder) as workspace:
             for mode in _MODES:
                 # There is no public way to rank without what is shown to people.
-                rank = workspace._document_search().ranker(mode)  # noqa: SLF001
+                rank = workspace._session.search().ranker(mode)  # noqa: SLF001
                 yield mode, partial(_ranked, rank)
             for mode in _MODES:
                 yield f"{mode}, with snippets", partial(_shown, workspace, mode)

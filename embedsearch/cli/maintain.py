@@ -190,6 +190,6 @@ def compact(workspace: str, wait: float | None, as_json: bool, quiet: bool) -> N
 
 
 def _size(size: int) -> str:
-    from embedsearch.workspace.space import shown
+    from embedsearch._messages import shown_bytes
 
-    return shown(size)
+    return shown_bytes(size)

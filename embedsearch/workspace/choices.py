@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from embedsearch._checks import Choice, check
-from embedsearch.search.options import SEARCH_MODES
+from embedsearch.search.options import SEARCH_MODES as SEARCH_MODES
 
 KINDS = ("words", "documents")
 """What has vectors."""

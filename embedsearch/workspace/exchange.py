@@ -1,59 +1,138 @@
-"""Vectors into a workspace from elsewhere, and out of it."""
+"""Word vectors from elsewhere, and vectors for other programs."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import ParameterError
+from embedsearch._checks import Choice, check
+from embedsearch._errors import ParameterError, VectorError
 from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.settings import index_options
+from embedsearch.index.settings import IndexSettings, index_options
+from embedsearch.search.options import SearchSettings
+from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings, apply_options
+from embedsearch.training.base import TrainedModel, TrainingReport
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.choices import KINDS
 from embedsearch.workspace.contents import check_outside
-from embedsearch.workspace.imported import fitting_tokenizer, imported_vectors
-from embedsearch.workspace.publishing import clear_temporary, temporary_folder, undone_on_failure
+from embedsearch.workspace.fitted_search import FitSettings, fit_search
+from embedsearch.workspace.generation import IMPORTED
+from embedsearch.workspace.publishing import temporary_folder, temporary_work, undone_on_failure
+from embedsearch.workspace.train import (
+    GenerationContent,
+    TokenizedDocuments,
+    trained_model,
+    unknown_share,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
-    from embedsearch.index.settings import IndexSettings
-    from embedsearch.search.options import SearchSettings
-    from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.layout import Layout
-    from embedsearch.workspace.workspace import Workspace
+    from embedsearch.workspace.session import Session
+
+# What separates fields and lines of `vocabulary.tsv`.
+_SEPARATORS = frozenset("\t\n\r")
+# A vocabulary of names in lower-case text has a few capitals; one that was never folded has many.
+_LOOKED_AT, _CASED = 20_000, 0.02
 
 
-def take_vectors(
-    layout: Layout,
-    store: DocumentStore,
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedVectors:
+    """Word vectors that were trained elsewhere.
+
+    Attributes:
+        model: The vectors, with the words' own rows if they are composed of n-grams.
+        source: Where they came from, in a few words.
+    """
+
+    model: TrainedModel
+    source: str
+
+    def report(self, documents: int) -> TrainingReport:
+        """Return what the manifest has in place of the report of a training."""
+        vectors = self.model.vectors
+        subwords = vectors.subwords
+        parameters: dict[str, Any] = {"vector_size": vectors.vector_size, "epochs": 0}
+        if subwords is not None:
+            parameters["min_n"], parameters["max_n"] = subwords.min_n, subwords.max_n
+            parameters["bucket"] = subwords.bucket
+        return TrainingReport(
+            trainer=IMPORTED,
+            parameters=parameters,
+            documents=documents,
+            tokens=0 if vectors.counts is None else int(vectors.counts.sum()),
+            vocabulary=len(vectors),
+            seconds=0.0,
+            cpu_seconds=0.0,
+            choices=f"imported from {self.source}",
+        )
+
+
+def import_word_vectors(
+    session: Session,
     source: object,
     tokenizer: TokenizerSettings | str | None,
-    search: SearchSettings,
-    index: IndexSettings,
     progress: Progress,
     *,
     format: str = "auto",
     **options: Any,
-) -> tuple[int, TokenizerSettings]:
-    """Publish a generation with vectors from elsewhere; return its number and tokenizer."""
-    from embedsearch.workspace.pipeline import import_generation
-
+) -> None:
+    """Take word vectors from elsewhere as the current ones; see `Workspace.import_vectors`."""
+    current, layout = session.generation, session.layout
+    index = IndexSettings() if current is None else current.index_settings
     index, options = index_options(options, index)
     reading, cutting = _divided(tokenizer, options)
-    with storage_errors(layout.root), undone_on_failure(layout):
-        clear_temporary(layout)
+    with temporary_work(layout):
         folder = temporary_folder(layout, "reading")
-        imported = imported_vectors(source, format, reading, folder, progress)
-    fitting = fitting_tokenizer(imported.model.vectors)
+        imported = _imported(source, format, reading, folder, progress)
+    fitting = TokenizerSettings(lowercase=not _has_case(imported.model.vectors.index_to_key))
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
     settings, _ = apply_options(tokenizer or fitting, cutting, fitting)
-    number = import_generation(layout, store, imported, settings, search, index, progress)
-    return number, settings
+    search = SearchSettings() if current is None else current.search_settings
+    fit = FitSettings.load(settings, search, learned=False)
+    number = _import_generation(session, imported, fit, index, progress)
+    session.commit(replace(session.state, tokenizer=settings, generation=number), progress)
+
+
+def export_vectors(
+    session: Session,
+    path: str | Path,
+    what: str = "words",
+    *,
+    format: str = "auto",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Write the vectors of words or documents and return how many; see `Workspace.export`."""
+    from embedsearch.vectors.formats.saving import save_vectors
+
+    check("what", what, Choice(KINDS))
+    check_outside(path, "path")
+    vectors, inputs = _document_vectors(session) if what == "documents" else _word_vectors(session)
+    save_vectors(
+        vectors,
+        path,
+        format,
+        inputs=inputs,
+        overwrite=overwrite,
+        progress=progress or SilentProgress(),
+    )
+    return len(vectors)
+
+
+def _document_vectors(session: Session) -> tuple[WordVectors, None]:
+    return WordVectors(session.search().matrix(), list(session.store.ids()), check=False), None
+
+
+def _word_vectors(session: Session) -> tuple[WordVectors, Any]:
+    model = trained_model(session.trained())
+    return model.vectors, None if model.vectors.subwords is None else model.inputs
 
 
 def _divided(
@@ -71,37 +150,75 @@ def _divided(
     return reading, cutting
 
 
-def export_vectors(
-    workspace: Workspace,
-    path: str | Path,
-    what: str = "words",
-    *,
-    format: str = "auto",
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> int:
-    """Write the vectors of a workspace and return how many; see `Workspace.export`."""
-    from embedsearch.vectors.formats.saving import save_vectors
+def _imported(
+    source: object, format: str, options: LoadOptions, folder: Path, progress: Progress
+) -> ImportedVectors:
+    """Take vectors from memory, or stream them from a file into a folder, and map them."""
+    if isinstance(source, TrainedModel):
+        found = ImportedVectors(source, "memory")
+    elif isinstance(source, WordVectors):
+        found = ImportedVectors(TrainedModel(source), "memory")
+    elif isinstance(source, str | Path):
+        found = _from_file(Path(source), format, options, folder, progress)
+    else:
+        allowed = "a file, WordVectors or a TrainedModel (es.from_gensim makes one)"
+        raise ParameterError("source", allowed, type(source))
+    _check_words(found.model.vectors)
+    return found
 
-    if what not in KINDS:
-        raise ParameterError("what", f"one of {', '.join(KINDS)}", what)
-    check_outside(path, "path")
-    vectors, inputs = _vectors_of(workspace, what)
-    save_vectors(
-        vectors,
-        path,
-        format,
-        inputs=inputs,
-        overwrite=overwrite,
-        progress=progress or SilentProgress(),
+
+def _from_file(
+    path: Path, format: str, options: LoadOptions, folder: Path, progress: Progress
+) -> ImportedVectors:
+    from embedsearch.vectors.formats.loading import read_into
+
+    read = read_into(folder, path, format, options, progress)
+    rest = read.rest
+    vectors = WordVectors(read.vectors, read.words, rest.counts, rest.subwords, check=False)
+    return ImportedVectors(
+        TrainedModel(vectors, inputs=rest.inputs), f"{path.name} ({read.format})"
     )
-    return len(vectors)
 
 
-def _vectors_of(workspace: Workspace, what: str) -> tuple[WordVectors, Any]:
-    if what == "documents":
-        documents = workspace.documents
-        return WordVectors(documents.vectors, list(documents), check=False), None
-    model = workspace.model()
-    composed = model.vectors.subwords is not None
-    return model.vectors, model.inputs if composed else None
+def _check_words(vectors: WordVectors) -> None:
+    if len(vectors) < 2:
+        raise VectorError(f"a workspace needs two words or more, got {len(vectors)}")
+    for row, word in enumerate(vectors.index_to_key):
+        if not word or not _SEPARATORS.isdisjoint(word):
+            raise VectorError(
+                f"the word {word!r} (row {row}) is empty or has a tab or line break, "
+                "which a workspace cannot keep; leave it out"
+            )
+
+
+def _has_case(words: Iterable[str]) -> bool:
+    """Return whether more than a few of the first words have capital letters."""
+    letters = [word for word in islice(words, _LOOKED_AT) if word.lower() != word.upper()]
+    cased = sum(word != word.lower() for word in letters)
+    return cased > _CASED * len(letters)
+
+
+def _import_generation(
+    session: Session,
+    imported: ImportedVectors,
+    fit: FitSettings,
+    index: IndexSettings,
+    progress: Progress,
+) -> int:
+    """Publish word vectors that were trained elsewhere, with the documents encoded by them."""
+    layout, store, vectors = session.layout, session.store, imported.model.vectors
+    # A bar for no documents would only flicker.
+    listener = progress if len(store) else SilentProgress()
+    # The temporary folder stays: vectors that came from a file are mapped from there.
+    with storage_errors(layout.root), undone_on_failure(layout):
+        documents = TokenizedDocuments(layout, store, fit.tokenizer, PhraseTable(), listener)
+        stream = documents.since(0)
+        search = fit_search(stream, store, vectors, fit, listener)
+    facts = {
+        "trained_change": store.change,
+        "tokenizer": fit.tokenizer.to_json(),
+        "training": imported.report(len(stream)).to_json(),
+        "expected_share": unknown_share(stream, vectors),
+    }
+    content = GenerationContent(imported.model, PhraseTable(), search, facts)
+    return content.publish(layout, index, progress)

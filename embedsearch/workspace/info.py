@@ -1,20 +1,36 @@
-"""What there is to know about a workspace."""
+"""Facts about a workspace: its size, its training, its search, its indexes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedsearch.workspace.drifting import drift_since
+from embedsearch._errors import WorkspaceError
+from embedsearch.search.drift import Drift, vocabulary_drift
+from embedsearch.search.latent_space import full_text
+from embedsearch.vectors.encoders import missing_encoders
+from embedsearch.workspace.disk_space import size_on_disk
 from embedsearch.workspace.indexing import index_info
 from embedsearch.workspace.layout import FORMAT_VERSION
-from embedsearch.workspace.search_facts import search_facts
+from embedsearch.workspace.lexical_sync import open_checked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from embedsearch.index.vector_index import VectorIndex
+    from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.layout import Layout
-    from embedsearch.workspace.stored_vectors import StoredVectors
+    from embedsearch.workspace.session import Session
+
+# Of weights: their own evidence is no finer.
+_DECIMALS = 4
+_BM25 = "bm25"
+
+MOST_READ = 2_000
+"""Of more documents, every second, third and so on is read: that is exact to about a tenth of a
+point, and takes less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +40,14 @@ class Info:
     Attributes:
         path: The folder.
         format: The version of its format.
-        documents: Documents in the record.
-        change: The number of the record's last change.
+        documents: How many there are.
+        change: The number of the last change of the documents.
         tokenizer: How text is cut into tokens, in a line.
         size_bytes: Bytes on the disk.
         generation: The number of the current generation; None before the first training.
         created: When that was published, in UTC.
         trained_documents: Documents that the word vectors were trained on.
-        behind: Changes of the record that the stored document index has not seen; queries do
+        behind: Changes of documents that the stored document index has not seen; queries do
             see them, `index` stores them.
         vocabulary: Words that have a vector.
         tokens: Tokens that were trained on.
@@ -48,12 +64,12 @@ class Info:
         evidence: How the weights were found, and what they are worth.
         lexical: How far the lexical index has come, in words.
         drift: How far the words of documents added since the training have moved from it, as in
-            `embedsearch.search.drift.Drift`; None where that is not known.
+            `embedsearch.search.drift.Drift`; None if that is not known.
         advice: Whether to train again, in a line.
         word_index: The index of the words: `spec`, `parameters`, measured `recall`, and the
             `bytes` that it takes in memory; None before the first training.
         vectors: The user's own vectors: their `count`, `dimension` and `metric`, and the same of
-            their index; None where there are none.
+            their index; None if there are none.
     """
 
     path: str
@@ -89,7 +105,42 @@ class Info:
         return asdict(self)
 
 
-def generation_facts(generation: Generation) -> dict[str, Any]:
+def workspace_info(session: Session) -> Info:
+    """Return the facts about a workspace; see `Workspace.info`."""
+    generation, store, state = session.generation, session.store, session.state
+    facts: dict[str, Any] = {}
+    if generation is not None:
+        facts = _generation_facts(generation)
+        facts |= _search_facts(generation, session.layout, store)
+        if (drift := drift_since(store, generation)) is not None:
+            facts |= {"drift": asdict(drift), "advice": drift.advice}
+    if (stored := session.stored_vectors) is not None:
+        own = {"dimension": stored.dimension, "metric": stored.metric.value}
+        count = len(session.vectors())
+        facts["vectors"] = {"count": count, **own, **index_info(stored.index_facts)}
+    tokenizer = state.tokenizer if generation is None else generation.tokenizer
+    return Info(
+        path=str(session.path),
+        documents=len(store),
+        change=store.change,
+        tokenizer=tokenizer.describe(),
+        size_bytes=size_on_disk(session.layout),
+        behind=store.count_since(0 if generation is None else generation.change),
+        **facts,
+    )
+
+
+def index_reports(session: Session) -> dict[str, dict[str, Any]]:
+    """Describe the index of the words and that of the user's own vectors."""
+    reports = {}
+    if (generation := session.generation) is not None:
+        reports["words"] = _index_report(generation.words.index, generation.index_facts)
+    if (stored := session.stored_vectors) is not None:
+        reports["vectors"] = _index_report(stored.index, stored.index_facts)
+    return reports
+
+
+def _generation_facts(generation: Generation) -> dict[str, Any]:
     """Return the fields of `Info` that a generation knows."""
     training = generation.training
     return {
@@ -102,26 +153,88 @@ def generation_facts(generation: Generation) -> dict[str, Any]:
         "trainer": training["trainer"],
         "parameters": training["parameters"],
         "report": training,
-        "word_index": index_info(generation.manifest.get("word_index", {})),
+        "word_index": index_info(generation.index_facts),
     }
 
 
-def vector_facts(stored: StoredVectors, count: int) -> dict[str, Any]:
-    """Return what is known of the user's own vectors, `count` of which are not deleted."""
-    own = {"count": count, "dimension": stored.dimension, "metric": stored.metric.value}
-    return {**own, **index_info(stored.index_facts)}
+def _search_facts(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:
+    """Return the fields of `Info` on search."""
+    model = generation.search_model
+    fusion, asked = model.fusion, generation.search_settings.encoders
+    absent = missing_encoders(model.space.external)
+    learned = {name: round(weight, _DECIMALS) for name, weight in fusion.weights.items()}
+    return {
+        "language": model.analyzer.language,
+        "encoders": list(asked),
+        "missing_encoders": [name for name in asked if name in absent],
+        "weights": {_BM25: 1.0, **learned},
+        "feedback": fusion.feedback,
+        "evidence": dict(fusion.evidence),
+        "lexical": _lexical_state(layout, store, model),
+    }
 
 
-def facts_of_use(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:
-    """Return the fields of `Info` on search and on drift."""
-    facts = search_facts(generation, layout, store)
-    drift = drift_since(store, generation)
-    if drift is not None:
-        facts |= {"drift": asdict(drift), "advice": drift.advice}
-    return facts
+def _lexical_state(layout: Layout, store: DocumentStore, model: SearchModel) -> str:
+    """Return in a few words how far the lexical index has come; nothing is changed."""
+    try:
+        index = open_checked(layout)
+    except WorkspaceError as error:
+        return f"cannot be read: {error}" if layout.lexical.exists() else "not there yet"
+    change, same = index.change, index.analyzer.to_json() == model.analyzer.to_json()
+    index.close()
+    if not same or change > store.change:
+        return "of another state of the workspace; the next search builds it again"
+    behind = store.count_since(change)
+    return f"{behind:,} changes behind; the next search catches up" if behind else "up to date"
 
 
-def size_on_disk(layout: Layout) -> int:
-    """Return the bytes of all files; those shared by two generations count once."""
-    files = [path.lstat() for path in layout.root.rglob("*") if path.is_file()]
-    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in files}.values())
+def _index_report(index: VectorIndex, facts: Mapping[str, Any]) -> dict[str, Any]:
+    choice = None if index.choice is None else index.choice.to_json()
+    recall = facts.get("recall", index.recall)
+    return {
+        "settings": dict(facts.get("settings", {})),
+        "spec": index.spec,
+        "vectors": len(index),
+        "dimension": index.dimension,
+        "parameters": dict(index.parameters),
+        "recall": recall,
+        "bytes": index.nbytes,
+        "reasons": _reasons(index, facts, choice),
+        "choice": choice,
+    }
+
+
+def _reasons(
+    index: VectorIndex, facts: Mapping[str, Any], choice: Mapping[str, Any] | None
+) -> list[str]:
+    measured = [] if choice is None else [*choice["reasons"], *choice["notes"]]
+    if measured:
+        return measured
+    asked = facts.get("settings", {}).get("spec", "auto")
+    if asked != "auto":
+        return [f"{asked} was asked for"]
+    return [f"{len(index):,} × {index.dimension}: exact search costs little"]
+
+
+def drift_since(
+    store: DocumentStore, generation: Generation, most_read: int = MOST_READ
+) -> Drift | None:
+    """Compare the documents changed since the training with its vocabulary; None if unknown."""
+    expected = generation.manifest.get("expected_share")
+    if expected is None:
+        return None
+    numbers = store.numbers_since(generation.trained_change)
+    step = -(-len(numbers) // most_read) or 1
+    least = int(generation.training["parameters"].get("min_count") or 1)
+    known = generation.vectors.key_to_index
+    tokens = _tokens(store, generation, numbers[::step])
+    return vocabulary_drift(tokens, known, float(expected), min_count=least)
+
+
+def _tokens(
+    store: DocumentStore, generation: Generation, numbers: list[int]
+) -> Iterator[list[str]]:
+    for start in range(0, len(numbers), 100):
+        found = store.by_number(numbers[start : start + 100])
+        for document in found.values():
+            yield generation.processor.process(full_text(document))

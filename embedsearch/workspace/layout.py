@@ -9,13 +9,30 @@ from embedsearch._errors import WorkspaceError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Protocol
 
     from embedsearch.workspace.locks import OpenFolder
 
+    class _Rooted(Protocol):
+        @property
+        def root(self) -> Path: ...
+
+
 FORMAT_VERSION = 2
+MANIFEST = "manifest.json"
 WORDS = ("vocabulary.tsv", "phrases.tsv", "words.safetensors", "training.safetensors")
 IRREPLACEABLE = {*WORDS, "vectors.safetensors"}
-"""Files that nothing else follows from; manifests have checksums of their blocks."""
+"""Files that follow from nothing else; manifests have checksums of their blocks."""
+
+
+class _Child:
+    """An attribute that is a path below the root of a layout."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layout: _Rooted, kind: type | None = None) -> Path:
+        return layout.root / self._name
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +41,20 @@ class GenerationLayout:
 
     root: Path
 
-    @property
-    def manifest(self) -> Path:
-        """Settings, the change number reached, and size and hash of every other file."""
-        return self.root / "manifest.json"
-
-    @property
-    def vocabulary(self) -> Path:
-        """A word and its count a line; the line is the row."""
-        return self.root / "vocabulary.tsv"
-
-    @property
-    def phrases(self) -> Path:
-        """Words that are joined to phrases."""
-        return self.root / "phrases.tsv"
+    # Settings, the change number reached, and size and hash of every other file.
+    manifest = _Child(MANIFEST)
+    # A word and its count a line; the line is the row. Then the phrases that words are joined to.
+    vocabulary, phrases = _Child("vocabulary.tsv"), _Child("phrases.tsv")
+    # Word vectors, and those of n-grams if they were trained; their FAISS index.
+    words, word_index = _Child("words.safetensors"), _Child("words.faiss")
+    # The other side of the network, to go on training.
+    training = _Child("training.safetensors")
+    # What encodes documents in the space of words.
+    encoder = _Child("encoder.safetensors")
+    # What encodes documents for search, and the terms that it knows, one a line.
+    search, terms = _Child("search.safetensors"), _Child("terms.txt")
+    # Document vectors with the numbers of their documents; their clusters, if they are many.
+    documents, document_index = _Child("documents.safetensors"), _Child("documents.faiss")
 
     @property
     def of_the_model(self) -> tuple[Path, ...]:
@@ -50,46 +67,6 @@ class GenerationLayout:
         """The files that follow from the documents that were indexed; the last may be absent."""
         return self.documents, self.document_index
 
-    @property
-    def words(self) -> Path:
-        """Word vectors, and those of n-grams where they were trained."""
-        return self.root / "words.safetensors"
-
-    @property
-    def training(self) -> Path:
-        """The other side of the network, to go on training."""
-        return self.root / "training.safetensors"
-
-    @property
-    def encoder(self) -> Path:
-        """What the encoder of documents has learned."""
-        return self.root / "encoder.safetensors"
-
-    @property
-    def search(self) -> Path:
-        """What the encoders of search have learned."""
-        return self.root / "search.safetensors"
-
-    @property
-    def terms(self) -> Path:
-        """The terms that they know, one a line."""
-        return self.root / "terms.txt"
-
-    @property
-    def documents(self) -> Path:
-        """Document vectors, and the numbers of their documents."""
-        return self.root / "documents.safetensors"
-
-    @property
-    def word_index(self) -> Path:
-        """The FAISS index of the word vectors."""
-        return self.root / "words.faiss"
-
-    @property
-    def document_index(self) -> Path:
-        """FAISS clusters of the document vectors, where there are many."""
-        return self.root / "documents.faiss"
-
 
 @dataclass(frozen=True, slots=True)
 class VectorsLayout:
@@ -97,20 +74,10 @@ class VectorsLayout:
 
     root: Path
 
-    @property
-    def manifest(self) -> Path:
-        """Metric, counts, the change number reached, and size and hash of the other files."""
-        return self.root / "manifest.json"
-
-    @property
-    def tensors(self) -> Path:
-        """The vectors, and the numbers of their documents."""
-        return self.root / "vectors.safetensors"
-
-    @property
-    def index(self) -> Path:
-        """Their FAISS index."""
-        return self.root / "vectors.faiss"
+    # Metric, counts, the change number reached, and size and hash of the other files.
+    manifest = _Child(MANIFEST)
+    # The vectors with the numbers of their documents; their FAISS index.
+    tensors, index = _Child("vectors.safetensors"), _Child("vectors.faiss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +87,33 @@ class Layout:
     Attributes:
         root: Its folder.
         opened: That folder as it was opened, so that no other that takes its place is written
-            to; None where nothing is open yet.
+            to; None if nothing is open yet.
     """
 
     root: Path
     opened: OpenFolder | None = field(default=None, compare=False, repr=False)
+
+    # Format version, settings and the current generation; replaced as a whole.
+    state = _Child("workspace.json")
+    # Every document, in SQLite: the truth that all else is derived from.
+    record = _Child("documents.sqlite")
+    # The lexical index: follows the documents, and can be built again from them.
+    lexical = _Child("lexical")
+    # Held by the one process that writes.
+    lock = _Child("lock")
+    # The folders of generations, and of states of the user's own vectors.
+    generations, vectors = _Child("generations"), _Child("vectors")
+    # Where an interrupted training goes on.
+    checkpoint = _Child("checkpoint.safetensors")
+    # What evaluations found, a file each.
+    reports = _Child("reports")
+    # Work under way; whatever the holder of the lock finds here is left from a crash.
+    temporary = _Child("tmp")
+
+    @property
+    def replaced(self) -> Path:
+        """Where `restore` keeps a workspace until the new one has its place."""
+        return self.root.with_name(f".{self.root.name}.replaced")
 
     @property
     def in_place(self) -> bool:
@@ -132,11 +121,7 @@ class Layout:
         return self.opened is None or self.opened.is_at(self.root)
 
     def check_in_place(self) -> None:
-        """Raise unless the folder at the path is the one that was opened.
-
-        Raises:
-            WorkspaceError: It was moved, removed or replaced, or let go of.
-        """
+        """Raise `WorkspaceError` unless the folder at the path is the one that was opened."""
         if self.opened is not None and self.opened.closed:
             raise WorkspaceError(self.root, "was closed; open the workspace again")
         if not self.in_place:
@@ -145,56 +130,6 @@ class Layout:
                 "changed; open the workspace where it is now"
             )
             raise WorkspaceError(self.root, reason)
-
-    @property
-    def state(self) -> Path:
-        """Format version, settings and the current generation; replaced as a whole."""
-        return self.root / "workspace.json"
-
-    @property
-    def record(self) -> Path:
-        """Every document: the truth that all else is derived from."""
-        return self.root / "documents.sqlite"
-
-    @property
-    def lexical(self) -> Path:
-        """The lexical index: follows the record, and can be made anew from it."""
-        return self.root / "lexical"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one process that writes."""
-        return self.root / "lock"
-
-    @property
-    def replaced(self) -> Path:
-        """Where a restoring keeps a workspace until the new one has its place."""
-        return self.root.with_name(f".{self.root.name}.replaced")
-
-    @property
-    def generations(self) -> Path:
-        """The folder of generations."""
-        return self.root / "generations"
-
-    @property
-    def vectors(self) -> Path:
-        """The folder of states of the user's own vectors."""
-        return self.root / "vectors"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where an interrupted training goes on."""
-        return self.root / "checkpoint.safetensors"
-
-    @property
-    def reports(self) -> Path:
-        """What evaluations found, a file each."""
-        return self.root / "reports"
-
-    @property
-    def temporary(self) -> Path:
-        """Work under way; whatever the holder of the lock finds here is left from a crash."""
-        return self.root / "tmp"
 
     def generation(self, number: int) -> GenerationLayout:
         """Return the paths of a generation."""

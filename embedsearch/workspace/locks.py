@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import socket
 import time
@@ -12,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from embedsearch._checks import as_number
 from embedsearch._errors import ParameterError, WorkspaceLockedError, WorkspaceNotFoundError
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ except ImportError:  # Windows
 HOLDER = "writer.json"
 """Who holds the lock, beside it: the lock's own file is emptied by whoever tries to take it."""
 
+# Pauses between two looks at a lock, in seconds: a short wait ends soon, a long one costs little.
 _SHORTEST, _LONGEST = 0.01, 0.5
+# Of the file that names the holder, which has about 100.
 _MOST_BYTES = 1_000
 
 
@@ -66,7 +68,7 @@ class OpenFolder:
             return False
 
     def unlink(self, path: Path) -> None:
-        """Remove a file from it, wherever the folder is now; no error where that fails."""
+        """Remove a file from it, wherever the folder is now; no error if that fails."""
         with suppress(OSError):
             if self._descriptor is None:
                 path.unlink()
@@ -108,7 +110,7 @@ def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> 
     Args:
         path: The file that is locked.
         workspace: What it stands for, for messages: the folder that it is in.
-        wait: How many seconds to wait where another holds it, at first looking often, then
+        wait: How many seconds to wait if another holds it, at first looking often, then
             every half second; `math.inf` waits for ever. None, or 0, does not wait.
 
     Raises:
@@ -129,7 +131,7 @@ def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> 
 
 
 def _taken(path: Path) -> WriterLock | None:
-    """Take a lock; None where another has it, or the folder was replaced in this moment."""
+    """Take a lock; None if another has it, or the folder was replaced in this moment."""
     # A reader needs no such lock, and should not pay for the import.
     from filelock import FileLock, Timeout
 
@@ -151,12 +153,14 @@ def check_wait(wait: float | None) -> None:
     """Raise `ParameterError` unless this is how long one can wait."""
     if wait is None:
         return
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or math.isnan(wait) or wait < 0:
+    seconds = as_number(wait)
+    # `math.inf` waits for ever; comparisons with NaN are false.
+    if seconds is None or not seconds >= 0:
         raise ParameterError("wait", "a number of seconds, 0 or more, or None", wait)
 
 
 def _introduce(holder: Path) -> None:
-    """Say who has the lock; it only makes errors clearer, so nothing depends on it."""
+    """Write down who has the lock; it only makes errors clearer, so nothing depends on it."""
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     with suppress(OSError):
@@ -171,7 +175,7 @@ def _refusal(holder: Path, wait: float | None) -> str:
 
 
 def _who(holder: Path) -> str:
-    """Name the process, where it is known."""
+    """Name the process, if it is known."""
     try:
         with holder.open("rb") as file:
             facts = json.loads(file.read(_MOST_BYTES))
@@ -207,7 +211,7 @@ def is_same_file(path: Path, descriptor: int) -> bool:
 
 
 def is_held_by_others(path: Path, descriptor: int) -> bool:
-    """Return whether others hold what a descriptor of `hold` does. Without locks: yes."""
+    """Return whether others hold what a descriptor of `hold` does; on Windows, yes."""
     if not is_same_file(path, descriptor):
         return True
     try:
@@ -221,7 +225,7 @@ def is_held_by_others(path: Path, descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some reader holds a generation. Where locks are missing: yes."""
+    """Return whether some reader holds a generation; on Windows, which has no `flock`, yes."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,6 +11,7 @@ from embedsearch.workspace.locks import check_wait
 from embedsearch.workspace.maintenance.backup import restore_files
 from embedsearch.workspace.maintenance.repair import RepairReport, repair_parts
 from embedsearch.workspace.maintenance.verify import verify_parts
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.staging import resolve_target
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.workspace import Workspace
@@ -105,7 +106,7 @@ def restore(
         source, resolve_target(path), overwrite=overwrite, wait=wait, progress=listener
     )
     try:
-        return Workspace(path, "w", _lock=lock)
+        return Workspace.of(Session(path, "w", lock=lock))
     except BaseException:
         lock.release()
         raise

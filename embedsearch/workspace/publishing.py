@@ -20,6 +20,7 @@ from embedsearch.workspace.checksums import block_checksums
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
     IRREPLACEABLE,
+    MANIFEST,
     GenerationLayout,
     Layout,
     VectorsLayout,
@@ -31,18 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_MANIFEST = "manifest.json"
-
 
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
-    """Make a generation.
+    """Make a generation and return its number; the caller names it in `workspace.json`.
 
     Args:
         layout: The workspace, whose lock is held.
         write: Writes the files of the generation and returns what the manifest says of them.
-
-    Returns:
-        The number of the new generation. The caller names it in `workspace.json`.
     """
     return _publish(layout, layout.generations, lambda root: write(GenerationLayout(root)))
 
@@ -58,6 +54,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
         root = temporary_folder(layout, f"{folder.name}-{number:04d}")
         manifest = write(root)
         _write_manifest(root, number, manifest)
+        # All is on the disk by now; should the folder have been moved meanwhile, nothing is named.
         layout.check_in_place()
         if not folder.exists():
             folder.mkdir()
@@ -65,6 +62,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
         place = folder / f"{number:04d}"
         root.rename(place)
         try:
+            # Its name must be on the disk before `workspace.json` has its number.
             flush_folder(folder)
         except OSError:
             # Nobody has named it.
@@ -74,11 +72,7 @@ def _publish(layout: Layout, folder: Path, write: Callable[[Path], dict[str, Any
 
 
 def temporary_folder(layout: Layout, name: str) -> Path:
-    """Make a folder for work under way.
-
-    Raises:
-        WorkspaceError: The workspace was moved, removed or replaced.
-    """
+    """Make a folder for work under way."""
     layout.check_in_place()
     layout.temporary.mkdir(exist_ok=True)
     folder = layout.temporary / name
@@ -97,6 +91,7 @@ def reuse(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
     except OSError:
+        # Some file systems have no hard links (FAT, several network disks).
         shutil.copyfile(old, new)
 
 
@@ -105,6 +100,7 @@ def remove_unused(layout: Layout, state: State) -> None:
     if not layout.in_place:
         return
     clear_temporary(layout)
+    # Files that were to replace others when a process died.
     for path in (layout.state, layout.lexical / LEXICAL_STATE):
         _remove_file(path.with_name(f"{path.name}.new"))
     _remove_file(layout.checkpoint.with_suffix(".new"))
@@ -118,17 +114,25 @@ def _remove_file(path: Path) -> None:
 
 
 def remove_unnamed(layout: Layout) -> None:
-    """Remove what a step has left that failed; what the disk cannot tell now stays."""
+    """Remove what a failed step has left; if the disk cannot be read now, it stays."""
     with suppress(EmbedSearchError, OSError):
         # Not what the caller takes for the state: its renaming may have come to the disk.
         remove_unused(layout, load_state(layout))
 
 
 @contextmanager
-def undone_on_failure(layout: Layout) -> Iterator[None]:
-    """Give the space of a step back at once where it fails.
+def temporary_work(layout: Layout) -> Iterator[None]:
+    """Start a step with an empty temporary folder; errors of the disk become ours."""
+    with storage_errors(layout.root), undone_on_failure(layout):
+        clear_temporary(layout)
+        yield
 
-    Other generations stay: `repair` may yet need them.
+
+@contextmanager
+def undone_on_failure(layout: Layout) -> Iterator[None]:
+    """If a step fails, remove at once what it has written.
+
+    Other generations stay: `repair` may need them.
     """
     try:
         yield
@@ -139,12 +143,15 @@ def undone_on_failure(layout: Layout) -> Iterator[None]:
 
 def _remove_others(parent: Path, current: int | None) -> None:
     for number, folder in numbered(parent):
-        manifest = folder / _MANIFEST
+        # Readers lock the manifest; without one, nobody can have opened the folder.
+        manifest = folder / MANIFEST
         if number != current and not (manifest.exists() and is_held(manifest)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_number(parent: Path) -> int:
+    # Above all that are there: a reader that has just read a number must not find another
+    # generation under it.
     return max((number for number, _ in numbered(parent)), default=0) + 1
 
 
@@ -164,4 +171,4 @@ def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
             listed[path.name]["blocks"] = block_checksums(path)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
-    write_json(root / _MANIFEST, {**head, **manifest, "files": listed})
+    write_json(root / MANIFEST, {**head, **manifest, "files": listed})

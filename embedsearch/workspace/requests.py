@@ -1,4 +1,4 @@
-"""What the user asks of a training, and whether an interrupted one was asked the same."""
+"""What the user asks of a training or an index, and whether that can be done."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import InputError, ParameterError
 from embedsearch.index.settings import IndexSettings, index_options
 from embedsearch.search.options import SearchSettings, changed_search
-from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.settings import FOLDING, TokenizerSettings, apply_options
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.settings import TrainingSettings, training_settings
 from embedsearch.training.trainers import resolve_trainer
-from embedsearch.workspace.imported import IMPORTED
-from embedsearch.workspace.plugged import check_search
+from embedsearch.vectors.encoders import encoder_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,11 +20,31 @@ if TYPE_CHECKING:
     from embedsearch.training.base import Callback
     from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What the user gave to `Workspace.train`, unchecked.
+
+    Attributes:
+        trainer: A name of `TRAINERS`.
+        tokenizer: Settings, the name of a tokenizer, or None for those of the workspace.
+        callbacks: Called after every epoch.
+        update: Go on from the word vectors that there are.
+        parameters: Settings of training, tokenizing, search and index by their names.
+    """
+
+    trainer: str = "auto"
+    tokenizer: TokenizerSettings | str | None = None
+    callbacks: Sequence[Callback] = ()
+    update: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRequest:
-    """What the user asks of a training.
+    """A training that can be done: settings that were checked, and complete each other.
 
     Attributes:
         tokenizer: How text is cut.
@@ -53,7 +72,77 @@ class TrainingRequest:
         return {**facts, "tokenizer": self.tokenizer.to_json(), "change": change}
 
 
-def search_options(
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What the user gave to `Workspace.index`; `index` has its spec, recall and memory."""
+
+    refit: bool
+    encoders: Sequence[str] | None
+    language: str | None
+    index: Mapping[str, Any]
+
+
+def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` for what a training would refuse, before anything is read."""
+    search, rest = _search_options(options, SearchSettings())
+    _, rest = index_options(rest, IndexSettings())
+    check_search(search, tokenizer)
+    resolve_trainer(trainer)
+    training_settings(**rest)
+
+
+def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None:
+    """Raise `ParameterError` for an encoder or a language that is not known; load nothing."""
+    from embedsearch.index.lexical import LexicalAnalyzer
+
+    for spec in settings.encoders:
+        if not isinstance(spec, str) or spec.partition(":")[0] not in encoder_names():
+            allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
+            raise ParameterError("encoder", allowed, spec)
+    if len(set(settings.encoders)) < len(settings.encoders):
+        raise ParameterError("encoders", "different ones", list(settings.encoders))
+    if settings.language != "auto":
+        LexicalAnalyzer.for_language(settings.language, tokenizer)
+
+
+def training_request(session: Session, options: TrainingOptions) -> TrainingRequest:
+    """Check and complete what the user gave; if that was nothing, go on as last interrupted."""
+    updated = session.trained() if options.update else None
+    before = session.state.tokenizer
+    if updated is None:
+        # An update goes on from words that were folded as they were.
+        before = replace(before, folding=FOLDING)
+    tokenizer, rest = apply_options(options.tokenizer or before, options.parameters, before)
+    current = session.generation
+    search, rest = _search_options(
+        rest, SearchSettings() if current is None else current.search_settings
+    )
+    index, rest = index_options(
+        rest, IndexSettings() if current is None else current.index_settings
+    )
+    check_search(search, tokenizer)
+    given = {name: value for name, value in rest.items() if value is not None}
+    asked: dict[str, Any] = {"callbacks": options.callbacks, "search": search, "index": index}
+    if updated is None and options.trainer == "auto" and not given:
+        interrupted = _interrupted(session.layout, session.store.change)
+        if interrupted is not None and interrupted.tokenizer == tokenizer:
+            return replace(interrupted, **asked)
+    trainer = options.trainer
+    if updated is not None:
+        trainer = _trainer_of_update(updated, trainer, tokenizer)
+        given = {"vector_size": updated.vectors.vector_size, **given}
+    settings = training_settings(**given)
+    index.check(settings.vector_size)
+    return TrainingRequest(
+        tokenizer=tokenizer,
+        trainer=resolve_trainer(trainer),
+        settings=settings,
+        update=options.update,
+        **asked,
+    )
+
+
+def _search_options(
     options: Mapping[str, Any], before: SearchSettings
 ) -> tuple[SearchSettings, dict[str, Any]]:
     """Complete the settings of search by options; return them and the other options."""
@@ -62,66 +151,12 @@ def search_options(
     return changed_search(before, encoders, language), rest
 
 
-def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:
-    """Raise `ParameterError` for what a training would refuse, before anything is read."""
-    search, rest = search_options(options, SearchSettings())
-    _, rest = index_options(rest, IndexSettings())
-    check_search(search, tokenizer)
-    resolve_trainer(trainer)
-    training_settings(**rest)
-
-
-def training_request(
-    layout: Layout,
-    change: int,
-    trainer: str,
-    tokenizer: TokenizerSettings,
-    options: Mapping[str, Any],
-    callbacks: Sequence[Callback],
-    updated: Generation | None,
-    search: SearchSettings,
-    index: IndexSettings,
-) -> TrainingRequest:
-    """Make a request of what was given; where nothing was, that of an interrupted training.
-
-    Args:
-        layout: The workspace.
-        change: The record's last change.
-        trainer: A name of `TRAINERS`.
-        tokenizer: How text is cut.
-        options: Training parameters; None counts as not given.
-        callbacks: Called after every epoch.
-        updated: The generation to go on from, for an update.
-        search: How documents are to be found.
-        index: What kind of index the words are to have.
-
-    Raises:
-        ParameterError: An option is unknown or out of range, or does not fit the update.
-    """
-    check_search(search, tokenizer)
-    given = {name: value for name, value in options.items() if value is not None}
-    if updated is None and trainer == "auto" and not given:
-        found = _interrupted(layout, change)
-        if found is not None and found.tokenizer == tokenizer:
-            return replace(found, callbacks=callbacks, search=search, index=index)
-    if updated is not None:
-        if tokenizer != updated.tokenizer:
-            raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
-        before = updated.training["trainer"]
-        if trainer == "auto":
-            trainer = "word2vec" if before == IMPORTED else before
-        given = {"vector_size": updated.vectors.vector_size, **given}
-    settings = training_settings(**given)
-    index.check(settings.vector_size)
-    return TrainingRequest(
-        tokenizer=tokenizer,
-        trainer=resolve_trainer(trainer),
-        settings=settings,
-        callbacks=callbacks,
-        update=updated is not None,
-        search=search,
-        index=index,
-    )
+def _trainer_of_update(updated: Generation, trainer: str, tokenizer: TokenizerSettings) -> str:
+    if tokenizer != updated.tokenizer:
+        raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
+    if trainer != "auto":
+        return trainer
+    return "word2vec" if updated.imported else str(updated.training["trainer"])
 
 
 def _interrupted(layout: Layout, change: int) -> TrainingRequest | None:

@@ -48,6 +48,7 @@ class Sources:
     def __iter__(self) -> Iterator[SourcedDocument]:
         """Yield each document with the source that it is from."""
         self._of_corpus = True
+        # One that is named twice is read once.
         for path in dict.fromkeys(self._corpora):
             name = path[len(CORPUS) :]
             source = Source(path, path, name)
@@ -58,13 +59,13 @@ class Sources:
             yield from self._reading
 
     def refuse(self, error: InputError) -> None:
-        """Say that the document that was yielded last cannot be kept."""
+        """Report that the document that was yielded last cannot be kept."""
         if self._reading is None or self._of_corpus:
             raise error
         self._reading.refuse(error)
 
     def may_have_lost(self, path: str | bytes) -> bool:
-        """Tell whether documents of a file that were not met are gone."""
+        """Return whether documents of a file that did not come now are gone."""
         return self._reading is not None and self._reading.may_have_lost(path)
 
     @property

@@ -45,16 +45,9 @@ class State:
 
 
 def load_state(layout: Layout, *, whole: bool = True) -> State:
-    """Read the state.
+    """Read the state, and see that the documents are there.
 
-    Args:
-        layout: The workspace.
-        whole: Compare the file's own checksum, too.
-
-    Raises:
-        WorkspaceNotFoundError: There is no workspace here.
-        WorkspaceDamagedError: A part of it is missing.
-        WorkspaceVersionError: Another version of embedsearch wrote it.
+    With `whole`, the checksum of the file itself is compared, too.
     """
     if not layout.state.exists():
         _explain_missing(layout)
@@ -66,7 +59,7 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
 
 
 def state_of_file(layout: Layout, *, whole: bool = True) -> State:
-    """Read the state of a workspace that may have lost its record; see `load_state`."""
+    """Read the state of a workspace that may have lost its documents; see `load_state`."""
     return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
 
 

@@ -1,8 +1,12 @@
-"""The facade: one workspace, opened for reading or writing."""
+"""The facade: one workspace, opened for reading or writing.
+
+Each method hands the open workspace to the module that does the work, which is imported only
+then.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._errors import ParameterError
@@ -10,31 +14,44 @@ from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
 from embedsearch.search.options import SearchOptions
-from embedsearch.workspace.collection import Documents
-from embedsearch.workspace.contents import check_contents
-from embedsearch.workspace.info import (
-    Info,
-    facts_of_use,
-    generation_facts,
-    size_on_disk,
-    vector_facts,
-)
-from embedsearch.workspace.keeping import KeptWorkspace
+from embedsearch.workspace.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from types import TracebackType
 
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from embedsearch._types import Metric
     from embedsearch.search.words import Words
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
-    from embedsearch.training.base import TrainedModel
+    from embedsearch.training.base import Callback, TrainedModel, TrainingReport
     from embedsearch.vectors.word_vectors import WordVectors
-    from embedsearch.workspace.evaluating import Evaluation
-    from embedsearch.workspace.locks import WriterLock
+    from embedsearch.workspace.documents import Documents
+    from embedsearch.workspace.evaluate import Evaluation
+    from embedsearch.workspace.info import Info
+    from embedsearch.workspace.maintenance.backup import BackupReport
+    from embedsearch.workspace.maintenance.compact import CompactReport
+    from embedsearch.workspace.maintenance.verify import VerifyReport
+    from embedsearch.workspace.vector_import import Rows
+    from embedsearch.workspace.vectors import VectorCollection
 
 
-class Workspace(KeptWorkspace):
+def open(
+    path: str | Path,
+    mode: str = "r",
+    *,
+    wait: float | None = None,
+    durability: str = "full",
+) -> Workspace:
+    """Open a workspace, for reading ("r") or writing ("w"); see `Workspace`."""
+    return Workspace(path, mode, wait=wait, durability=durability)
+
+
+class Workspace:
     """Documents, word vectors and indexes in one folder. Made by `open`, `create` or `build`.
 
     A reader keeps the generation that it opened, whatever a writer publishes meanwhile; changes
@@ -44,7 +61,7 @@ class Workspace(KeptWorkspace):
     Args:
         path: The folder.
         mode: "r" reads, "w" also writes.
-        wait: For writing, where another process has it: wait so many seconds for it to end.
+        wait: For writing, if another process has it: wait so many seconds for it to end.
             None gives up at once.
         durability: When documents are acknowledged. With "full" they are on the disk by then.
             With "relaxed", a death of the process loses nothing, but when the system crashes or
@@ -52,12 +69,15 @@ class Workspace(KeptWorkspace):
             nothing is damaged. Word vectors and indexes are flushed in either case.
 
     Attributes:
+        path: The folder.
+        mode: "r" or "w".
         changes: What `build` or the last `add_sources` did with the documents; None otherwise.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
         WorkspaceLockedError: It is opened for writing, and another writer has it.
-        WorkspaceDamagedError: A part of it is missing or damaged.
+        WorkspaceDamagedError: A part of it is missing or damaged. A reader opens the documents,
+            and says what is wrong with them, when it is first asked for one.
         WorkspaceVersionError: A newer embedsearch wrote it.
     """
 
@@ -68,12 +88,43 @@ class Workspace(KeptWorkspace):
         *,
         wait: float | None = None,
         durability: str = "full",
-        _lock: WriterLock | None = None,
+        _session: Session | None = None,
     ) -> None:
-        check_contents(checked_path(path))
-        super().__init__(path, mode, wait=wait, durability=durability, _lock=_lock)
+        self._session = _session or Session(path, mode, wait=wait, durability=durability)
+        self.path, self.mode = self._session.path, self._session.mode
         self.changes: Changes | None = None
-        self.documents = Documents(self._store, self._document_search)
+
+    @classmethod
+    def of(cls, session: Session) -> Workspace:
+        """Return the workspace of a session, which closes with it."""
+        return cls(session.path, session.mode, _session=session)
+
+    def close(self) -> None:
+        """Let go of files and locks; safe to call twice."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def tokenizer(self) -> TokenizerSettings:
+        """How the next training cuts text into tokens."""
+        return self._session.state.tokenizer
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents by their ids."""
+        from embedsearch.workspace.documents import Documents
+
+        return Documents(self._session)
 
     @property
     def words(self) -> Words:
@@ -82,7 +133,7 @@ class Workspace(KeptWorkspace):
         Raises:
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self._trained().words
+        return self._session.trained().words
 
     def search(
         self,
@@ -104,7 +155,7 @@ class Workspace(KeptWorkspace):
                 usual weights, "auto" by both with weights learned from the documents, "rrf" by
                 the ranks in the lists of both (reciprocal rank fusion).
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
-            explain: Say of each hit what its score is made of: `Hit.explanation`.
+            explain: Explain the score of each hit: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
             feedback: Move the query in meaning towards the first so many hits, and search once
                 more (pseudo-relevance feedback, Rocchio 1971); 0 for none. None takes what
@@ -119,7 +170,7 @@ class Workspace(KeptWorkspace):
             NotTrainedError: The workspace has no vectors yet.
         """
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        return self._document_search().answer(text, options)
+        return self._session.search().answer(text, options)
 
     def search_batch(
         self,
@@ -134,13 +185,13 @@ class Workspace(KeptWorkspace):
     ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        search = self._document_search()
+        search = self._session.search()
         return [search.answer(text, options) for text in texts]
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
     ) -> Explanation:
-        """Say what the score of a document for a text is made of, whether it is found or not.
+        """Explain the score of a document for a text, whether it is found or not.
 
         The score is the sum of what the words add: by BM25, and by each linear encoder what a
         word of the text shares with a word of the document; in the mode "rrf", of what each
@@ -156,11 +207,11 @@ class Workspace(KeptWorkspace):
             UnknownDocumentError: There is none of this id.
             QueryError: The text has no words.
         """
-        return self._document_search().explain(text, id, mode, pairs)
+        return self._session.search().explain(text, id, mode, pairs)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""
-        return self._trained().encoder.query(text)
+        return self._session.trained().encoder.query(text)
 
     def add(self, documents: Iterable[Document]) -> Changes:
         """Add documents; one with a known id and other content replaces the old one.
@@ -168,8 +219,8 @@ class Workspace(KeptWorkspace):
         All are kept and flushed to the disk when this returns; if anything fails, none is.
         Queries see them at once, by the word vectors that there are.
         """
-        self._check_writable()
-        return self._store.add(documents)
+        self._session.check_writable()
+        return self._session.store.add(documents)
 
     def add_sources(
         self,
@@ -208,13 +259,13 @@ class Workspace(KeptWorkspace):
         from embedsearch.text.settings import ReadSettings, extract_settings
         from embedsearch.workspace.sources import Sources
 
-        self._check_writable()
+        self._session.check_writable()
         read, rest = extract_settings(ReadSettings, read, settings)
         if rest:
             raise ParameterError("settings", "those of ReadSettings", sorted(rest))
         listener = progress or SilentProgress()
         reading = Sources(sources, read, listener, stdin)
-        self.changes = ingest(self._store, reading, read, listener, prune=prune)
+        self.changes = ingest(self._session.store, reading, read, listener, prune=prune)
         return self.changes
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -223,15 +274,127 @@ class Workspace(KeptWorkspace):
         Raises:
             UnknownDocumentError: One of them is not there; then none is deleted.
         """
-        self._check_writable()
-        return self._store.delete([ids] if isinstance(ids, str) else ids)
+        self._session.check_writable()
+        return self._session.store.delete([ids] if isinstance(ids, str) else ids)
 
     def model(self) -> TrainedModel:
         """Return the word vectors with what is needed to go on training them elsewhere.
 
         `embedsearch.to_gensim` makes a model of gensim of it.
         """
-        return self._trained().model
+        from embedsearch.workspace.train import trained_model
+
+        return trained_model(self._session.trained())
+
+    def train(
+        self,
+        trainer: str = "auto",
+        *,
+        tokenizer: TokenizerSettings | str | None = None,
+        progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        update: bool = False,
+        **parameters: Any,
+    ) -> TrainingReport:
+        """Train word vectors on all documents, encode and index them, publish the result.
+
+        An interrupted training goes on from its last checkpoint when it is asked for again
+        with the same settings, or with none.
+
+        Args:
+            trainer: One of `embedsearch.TRAINERS`.
+            tokenizer: How to cut text from now on: settings, or the name of a tokenizer; None
+                leaves it as it is.
+            progress: A listener.
+            callbacks: Called with an `EpochReport` after every epoch; one that returns True
+                stops the training.
+            update: Go on from the word vectors that there are, on the documents that were
+                added or changed since; new words join the vocabulary, and words that the new
+                text does not have keep their vectors.
+            **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
+                of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
+                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
+
+        Raises:
+            CorpusTooSmallError: Fewer than two words are frequent enough.
+            ParameterError: A parameter is unknown or out of range.
+        """
+        from embedsearch.workspace.requests import TrainingOptions
+        from embedsearch.workspace.train import train
+
+        self._session.check_writable()
+        options = TrainingOptions(trainer, tokenizer, callbacks, update, parameters)
+        return train(self._session, options, progress or SilentProgress())
+
+    def replace_all(
+        self,
+        documents: Iterable[Document],
+        *,
+        trainer: str = "auto",
+        tokenizer: TokenizerSettings | str | None = None,
+        progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
+        **parameters: Any,
+    ) -> TrainingReport:
+        """Replace every document and train on the new ones; see `train`.
+
+        If reading or training fails, the workspace stays as it was.
+
+        Raises:
+            StorageError: The disk failed at the last step, when the documents were replaced; the
+                words are still the old ones then.
+        """
+        from embedsearch.workspace.requests import TrainingOptions
+        from embedsearch.workspace.train import refill
+
+        self._session.check_writable()
+        options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
+        listener = progress or SilentProgress()
+        return refill(self._session, lambda store: store.add(documents), options, listener)
+
+    def index(
+        self,
+        *,
+        refit: bool = False,
+        encoders: Sequence[str] | None = None,
+        language: str | None = None,
+        spec: str | None = None,
+        recall: float | None = None,
+        memory: int | str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Store the vectors of documents changed since; return how many changes that were.
+
+        How documents are found is learned again when their number has doubled, when other
+        settings are given, or when that is asked for. The index of words, and that of the
+        user's own vectors, are built again when other settings of theirs are given; these are
+        kept, and used by later trainings.
+
+        Args:
+            refit: Learn again how documents are found.
+            encoders: Encoders to plug in beside our own, `NAME` or `NAME:ARGUMENT` each; see
+                `embedsearch.Encoder`. None leaves them as they are, an empty list has none.
+            language: Whose stop words and stems words are looked up by; "auto", "none" or a
+                name such as "english". None leaves it as it is.
+            spec: What kind of index words and vectors have, as for `VectorIndex.build`; "auto"
+                is exact for up to 100 million numbers, unless a recall is asked for. None
+                leaves it as it is.
+            recall: What "auto" promises, from 10 million numbers on. None leaves it as it is.
+            memory: The most that "auto" may use: bytes, "500MB", or "none" for no limit. None
+                leaves it as it is.
+            progress: A listener.
+
+        Raises:
+            ParameterError: There is no such encoder, language or kind of index.
+            MissingExtraError: An encoder needs a package that is not installed.
+        """
+        from embedsearch.workspace import train
+        from embedsearch.workspace.requests import IndexRequest
+
+        self._session.check_writable()
+        asked = {"spec": spec, "recall": recall, "memory": memory}
+        request = IndexRequest(refit, encoders, language, asked)
+        return train.index(self._session, request, progress or SilentProgress())
 
     def import_vectors(
         self,
@@ -260,20 +423,74 @@ class Workspace(KeptWorkspace):
             SourceError: The file cannot be read; the workspace stays as it was.
             ParameterError: There is no such format.
         """
-        from embedsearch.workspace.exchange import take_vectors
+        from embedsearch.workspace.exchange import import_word_vectors
 
-        self._check_writable()
-        number, cutting = take_vectors(
-            self._layout,
-            self._store,
-            source,
-            tokenizer,
-            self._search_settings,
-            self._index_settings,
-            progress or SilentProgress(),
-            **options,
-        )
-        self._name(replace(self._state, tokenizer=cutting, generation=number), progress)
+        self._session.check_writable()
+        listener = progress or SilentProgress()
+        import_word_vectors(self._session, source, tokenizer, listener, **options)
+
+    @property
+    def vectors(self) -> VectorCollection:
+        """The user's own vectors, which `add_vectors` added.
+
+        Raises:
+            NotTrainedError: There are none.
+        """
+        return self._session.vectors()
+
+    @property
+    def goes_by_vectors(self) -> bool:
+        """Whether documents are like others by the user's own vectors: there is nothing else."""
+        return self._session.stored_vectors is not None and self._session.generation is None
+
+    def add_vectors(
+        self,
+        X: ArrayLike | str | Path,
+        rows: Rows = None,
+        *,
+        update: bool = False,
+        metric: Metric | str | None = None,
+        spec: str | None = None,
+        recall: float | None = None,
+        memory: int | str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Add vectors that were made elsewhere, of images, texts or anything.
+
+        Each belongs to a document, which is added if it is not there: it may have
+        a title, a text and metadata, or nothing but its id. All are added, or, if anything
+        fails, none.
+
+        Args:
+            X: `(n, d)`: an array, or a file (`.npy`, `.safetensors`); see `VectorIndex.build`.
+            rows: What goes with each vector: a file of JSON lines, in which "id" (or "_id"),
+                "title" and "text" are the document's, and all else is metadata; or documents or
+                ids. None numbers the rows from 0. A document that is there keeps what it has
+                where a row has nothing but its id.
+            update: Add to the vectors that there are; one whose id is there takes its place.
+            metric: "cosine" (None), "ip" or "euclidean"; with `update`, as before.
+            spec: What kind of index; see `Workspace.index`.
+            recall: See `Workspace.index`.
+            memory: See `Workspace.index`.
+            progress: A listener.
+
+        Returns:
+            How many vectors there are.
+
+        Raises:
+            WorkspaceExistsError: There are vectors, and `update` is off.
+            VectorError: The wrong shape or dimension, NaN or infinity.
+            InputError: There are more rows than vectors, or fewer, or two have one id.
+            SourceError: A file cannot be read.
+            ParameterError: A setting is out of its range.
+        """
+        from embedsearch.workspace.vector_import import VectorRequest, add_vectors
+
+        self._session.check_writable()
+        asked = {"spec": spec, "recall": recall, "memory": memory}
+        request = VectorRequest(update, metric, asked)
+        add_vectors(self._session, X, rows, request, progress or SilentProgress())
+        return len(self.vectors)
 
     def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
         """Write vectors to a file that other programs read, and return how many.
@@ -284,54 +501,122 @@ class Workspace(KeptWorkspace):
             **options: As for `embedsearch.save_vectors`: `format`, `overwrite`, `progress`.
 
         Raises:
-            ParameterError: There is no such format, or it does not say which by the name.
+            ParameterError: There is no such format, or the name of the file does not tell which.
             FileExistsError: The file is there, and `overwrite` is off.
         """
         from embedsearch.workspace.exchange import export_vectors
 
-        return export_vectors(self, path, what, **options)
+        return export_vectors(self._session, path, what, **options)
 
     @property
     def evaluate(self) -> Evaluation:
         """Measures of how good the vectors, the search and the index are."""
-        from embedsearch.workspace.evaluating import Evaluation
+        from embedsearch.workspace.evaluate import Evaluation
 
-        generation = self._trained()
-        return Evaluation(self._layout, self._store, generation, self._document_search)
+        return Evaluation(self._session)
 
     def indexes(self) -> dict[str, dict[str, Any]]:
-        """Say what kind of index the words and the user's own vectors have, and why.
+        """Describe the index of the words and that of the user's own vectors, and why they are so.
 
         Returns:
             By "words" and "vectors", as far as there are such: `settings` (what was asked),
             `spec`, `vectors`, `dimension`, `parameters`, `recall` (measured; None where it is
             not known), `bytes` (in memory), `reasons`, and `choice`: what "auto" measured, as
-            in `VectorIndex.choice`; None where there was nothing to measure.
+            in `VectorIndex.choice`; None if nothing was measured.
         """
-        from embedsearch.workspace.index_report import index_reports
+        from embedsearch.workspace.info import index_reports
 
-        return index_reports(self._generation, self._stored)
+        return index_reports(self._session)
 
     def info(self) -> Info:
         """Return the facts about this workspace."""
-        generation = self._generation
-        facts = {}
-        if generation is not None:
-            facts = generation_facts(generation)
-            facts |= facts_of_use(generation, self._layout, self._store)
-        if self._stored is not None:
-            facts["vectors"] = vector_facts(self._stored, len(self.vectors))
-        change = 0 if generation is None else generation.change
-        tokenizer = self.tokenizer if generation is None else generation.tokenizer
-        return Info(
-            path=str(self.path),
-            documents=len(self._store),
-            change=self._store.change,
-            tokenizer=tokenizer.describe(),
-            size_bytes=size_on_disk(self._layout),
-            behind=self._store.count_since(change),
-            **facts,
+        from embedsearch.workspace.info import workspace_info
+
+        return workspace_info(self._session)
+
+    def backup(
+        self, file: str | Path, *, overwrite: bool = False, progress: Progress | None = None
+    ) -> BackupReport:
+        """Copy the workspace to one file, while other processes may read and write it.
+
+        The file has one state of the documents, and the word vectors and vectors of your own that
+        this object has opened. `embedsearch.restore` makes a workspace of it. It is written
+        beside its place, flushed and renamed.
+
+        Args:
+            file: The file.
+            overwrite: Replace a file that is there.
+            progress: A listener.
+
+        Raises:
+            WorkspaceExistsError: The file is there, and `overwrite` is off.
+            ParameterError: The file would be in the workspace, or is a folder.
+            WorkspaceDamagedError: A file of the workspace is not what was written.
+            StorageError: There is too little room, or the disk fails.
+        """
+        from embedsearch.workspace.maintenance.backup import write_backup
+
+        session = self._session
+        return write_backup(
+            session.layout,
+            session.state,
+            session.artifacts,
+            checked_path(file, "file"),
+            overwrite=overwrite,
+            progress=progress,
         )
+
+    def compact(self, *, progress: Progress | None = None) -> CompactReport:
+        """Give back space that deletions and changes have left.
+
+        What changed since is indexed first (see `index`); then the lexical index and the documents
+        are written again without what was deleted. Readers go on meanwhile.
+
+        Args:
+            progress: A listener.
+
+        Raises:
+            WorkspaceReadOnlyError: Opened for reading.
+            StorageError: There is too little room for the new before the old goes.
+        """
+        from embedsearch.workspace.disk_space import size_on_disk
+        from embedsearch.workspace.maintenance import compact as compacting
+        from embedsearch.workspace.publishing import remove_unused
+
+        session = self._session
+        session.check_writable()
+        listener, report = progress or SilentProgress(), compacting.CompactReport(str(self.path))
+        compacting.check_room(session.layout)
+        report.before = size_on_disk(session.layout)
+        if session.artifacts:
+            behind = self.index(progress=listener)
+            report.done += [f"the vectors of {behind:,} changes were stored"] if behind else []
+        if session.generation is not None:
+            session.search(listener)
+            analyzer = session.generation.search_model.analyzer
+            # Nothing may hold what is replaced.
+            session.close_search()
+            if compacting.compact_lexical(session.layout, session.store, analyzer, listener):
+                report.done.append("the lexical index was written again")
+        forgotten = compacting.forget_deletions(session.layout, session.store, session.artifacts)
+        report.done += [f"old deletions were forgotten: {forgotten:,}"] if forgotten else []
+        with listener.task("compacting documents", None, "steps") as task:
+            session.store.compact()
+            task.advance(1)
+        remove_unused(session.layout, session.state)
+        report.after = size_on_disk(session.layout)
+        return report
+
+    def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
+        """Compare every part with what was written, and with the others.
+
+        Args:
+            quick: Look at sizes, the pages of the database and the states, but not at contents.
+            progress: A listener.
+        """
+        from embedsearch.workspace.maintenance.verify import verify
+
+        return verify(self.path, quick=quick, held=self._session.writable, progress=progress)
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.path)!r}, {self._summary()})"
@@ -342,13 +627,13 @@ class Workspace(KeptWorkspace):
         return html_table(("workspace", ""), ((name, facts[name]) for name in shown))
 
     def _summary(self) -> str:
-        documents = f"{len(self._store):,} documents"
-        if self._stored is not None:
-            documents += f", {len(self.vectors):,} vectors × {self._stored.dimension}"
+        documents = f"{len(self.documents):,} documents"
+        if self._session.stored_vectors is not None:
+            documents += f", {len(self.vectors):,} vectors × {self.vectors.vector_size}"
         if self.goes_by_vectors:
             return documents
-        if self._generation is None:
+        if self._session.generation is None:
             return f"{documents}, not trained"
-        training = self._generation.training
+        training = self._session.generation.training
         size = training["parameters"]["vector_size"]
         return f"{documents}, {training['vocabulary']:,} words × {size}"

@@ -38,9 +38,9 @@ def main() -> None:
 def _have_many_clusters(least: int) -> None:
     """Cluster few documents as if they were many."""
     from embedsearch.search import document_index as latent_index
-    from embedsearch.workspace import document_part
+    from embedsearch.workspace import fitted_search
 
-    latent_index.SCANNED = document_part.SCANNED = least
+    latent_index.SCANNED = fitted_search.SCANNED = least
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

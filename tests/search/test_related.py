@@ -57,7 +57,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> es.Workspace:
 
 def cosines(ws: es.Workspace) -> NDArray[np.float64]:
     """The mean cosine of all pairs of documents, over all spaces: `(n, n)`."""
-    search = ws._document_search()
+    search = ws._session.search()
     current = search.current()
     order = current.rows.in_order
     spaces = [np.asarray(ws.documents.vectors)]
@@ -160,7 +160,7 @@ def test_a_text_from_elsewhere_is_an_example_too(ws: es.Workspace) -> None:
 def test_proposed_candidates_lose_next_to_nothing(ws: es.Workspace) -> None:
     like, unlike = list(ws.documents)[:2], list(ws.documents)[5]
     exact = ws.documents.most_similar(like, unlike)
-    search = ws._document_search()
+    search = ws._session.search()
     vectors = search.current()
     related = Related(vectors, vectors.index(None, 10), search.model, search.encoder, proposed=60)
     wanted, unwanted = (

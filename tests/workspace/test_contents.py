@@ -217,7 +217,12 @@ def test_a_schema_with_something_between_is_refused(example: Path) -> None:
     connection.commit()
     connection.close()
     with pytest.raises(es.WorkspaceDamagedError, match="sqlite_sequence"):
-        es.open(example)
+        es.open(example, "w")
+    with es.open(example) as ws:
+        # Each time that a reader is asked for documents, not only the first.
+        for _ in range(2):
+            with pytest.raises(es.WorkspaceDamagedError, match="sqlite_sequence"):
+                len(ws.documents)
 
 
 @pytest.fixture

@@ -191,8 +191,12 @@ def test_changes_in_a_log_that_cannot_be_read_are_not_left_out(
     read_only.chmod(0o555)
 
     def read() -> None:
-        with pytest.raises(es.WorkspaceReadOnlyError, match="copy the workspace"):
-            es.open(read_only)
+        with es.open(read_only) as ws:
+            # Words are answered without the documents.
+            assert ws.words.most_similar("paris")
+            for ask in (lambda: len(ws.documents), lambda: ws.search("paris")):
+                with pytest.raises(es.WorkspaceReadOnlyError, match="copy the workspace"):
+                    ask()
 
     assert as_nobody(read) == 0
     moved = shutil.copytree(read_only, tmp_path / "moved.es")

@@ -68,7 +68,7 @@ def test_durability_is_what_sqlite_is_told(tmp_path: Path) -> None:
     es.create(tmp_path / "a.es").close()
     for durability, level in (("full", 2), ("relaxed", 1)):
         with es.open(tmp_path / "a.es", "w", durability=durability) as ws:
-            connection = ws._store._connection
+            connection = ws._session.store._connection
             assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             ws.add([es.Document(durability, "text")])
@@ -116,7 +116,10 @@ def test_a_second_opening_in_a_process_leaves_the_locks_of_the_first(tmp_path: P
     path = tmp_path / "a.es"
     es.create(path).close()
     with es.open(path) as reader:
-        es.open(path).close()
+        # Each opens the documents when it is asked for them.
+        assert len(reader.documents) == 0
+        with es.open(path) as second:
+            assert len(second.documents) == 0
         code = (
             "import sys, embedsearch as es\n"
             "with es.open(sys.argv[1], 'w') as ws: ws.add([es.Document(sys.argv[2], 'text')])\n"

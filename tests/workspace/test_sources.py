@@ -401,7 +401,7 @@ def test_the_same_id_many_times_costs_no_more_than_each(ws: es.Workspace, put: P
             nonlocal count
             count += 1
 
-        connection = ws._store._connection
+        connection = ws._session.store._connection
         text = Path("f.jsonl").read_text().splitlines(keepends=True)[:size]
         stdin = io.BytesIO("".join(text).encode())
         connection.set_trace_callback(step)

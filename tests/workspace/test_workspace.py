@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,9 @@ import pytest
 from gensim.models import KeyedVectors
 
 import embedsearch as es
+from embedsearch._types import Hits
+from embedsearch.cli.output import show
+from embedsearch.cli.queries import documents_found
 from embedsearch.text.corpora import PlantedCorpus
 
 
@@ -242,3 +248,152 @@ def test_a_notebook_shows_tables(ws: es.Workspace) -> None:
     assert "<table>" in ws._repr_html_()
     assert "<b>" not in es.Hits([es.Hit("<b>", 1.0)])._repr_html_()
     assert "2,000 documents" in ws.documents._repr_html_()
+
+
+MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
+
+
+def words_of(workspace: es.Workspace) -> str:
+    """Some words of the corpus."""
+    return " ".join(workspace.words.index_to_key[40:46])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_hit_says_what_its_score_is_made_of(planted: Path, mode: str) -> None:
+    with es.open(planted) as workspace:
+        for hit in workspace.search(words_of(workspace), 5, mode, explain=True):
+            assert hit.explanation is not None
+            added = sum(part.contribution for part in hit.explanation.parts)
+            assert added + hit.explanation.rest == pytest.approx(hit.score, abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_found_and_what_is_explained_alone_are_the_same(planted: Path, mode: str) -> None:
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+        for hit in workspace.search(text, 5, mode):
+            explanation = workspace.explain(text, hit.id, mode, pairs=None)
+            assert explanation.score == pytest.approx(hit.score, abs=1e-4)
+            assert abs(explanation.rest) < 1e-4
+
+
+def test_nothing_is_explained_unasked(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        assert workspace.search(words_of(workspace), 1)[0].explanation is None
+
+
+def test_later_documents_are_explained_like_the_others(writable: Path) -> None:
+    with es.open(writable, mode="w") as workspace, es.open(writable) as reader:
+        text = words_of(workspace)
+        workspace.add([es.Document("later", f"{text}. {text}! Something else.", title="A title")])
+        for one in (workspace, reader):
+            explanation = one.explain(f"{text} something", "later", pairs=None)
+            assert explanation.encoders["BM25"] > 0
+            assert abs(explanation.rest) < 1e-4
+            hits = {hit.id: hit for hit in one.search(f"{text} something", explain=True)}
+            assert hits["later"].score == pytest.approx(explanation.score, abs=1e-4)
+            (mark, *_) = hits["later"].highlights
+            assert hits["later"].snippet[mark.start : mark.stop] in text
+
+
+def test_an_explanation_needs_a_document_and_a_query(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        with pytest.raises(es.UnknownDocumentError, match="nobody"):
+            workspace.explain("words", "nobody")
+        with pytest.raises(es.QueryError):
+            workspace.explain("", next(iter(workspace.documents)))
+        with pytest.raises(es.ParameterError, match="mode"):
+            workspace.explain("words", next(iter(workspace.documents)), mode="best")
+
+
+def test_a_word_that_no_document_has_finds_what_is_near_it(small: es.Workspace) -> None:
+    small.train(vector_size=10, epochs=2, workers=1)
+    with pytest.raises(es.UnknownWordError):
+        small.search("automobile", expand=True)
+    known = small.words.index_to_key[-1]
+    rows = [[1.0, 0.1], [0.9, 0.2]]
+    small.import_vectors(es.WordVectors(np.array(rows, np.float32), ["automobile", known]))
+    found = small.search("automobile", expand=True)
+    assert [word[:2] for word in found.expanded] == [("automobile", known)]
+    assert known in small.documents[found[0].id].text
+
+
+def test_feedback_changes_what_scores_are_made_of_and_can_be_left_out(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+        for feedback in (0, 2):
+            for hit in workspace.search(text, 5, feedback=feedback, explain=True):
+                assert hit.explanation is not None
+                first = {part.through for part in hit.explanation.parts if part.through}
+                assert len(first) <= feedback
+                added = sum(part.contribution for part in hit.explanation.parts)
+                assert added + hit.explanation.rest == pytest.approx(hit.score, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("feedback", "mode"), [(-1, "auto"), (1.5, "auto"), (True, "auto"), (3, "lexical"), (1, "rrf")]
+)
+def test_feedback_that_cannot_be_is_refused(planted: Path, feedback: object, mode: str) -> None:
+    with es.open(planted) as workspace, pytest.raises(es.ParameterError, match="feedback"):
+        workspace.search("king", 5, mode, feedback=feedback)  # type: ignore[arg-type]
+
+
+RECORDS = [
+    {
+        "id": f"n{k}",
+        "text": f"a galaxy of {k} stars",
+        "meta": {"agent": name, "at": {"year": 2000 + k}},
+        "tags": ["x", name],
+        "metadata": {"date": f"2020-0{k + 1}-15"},
+        "kind": {"name": name[:1]},
+    }
+    for k, name in enumerate(("bob", "ann", "bea", "al"))
+]
+
+
+@pytest.fixture
+def filled(example: Path) -> Path:
+    source = example.with_name("nested.jsonl")
+    source.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    with es.open(example, "w") as ws:
+        ws.add_sources(str(source))
+    return example
+
+
+def test_a_file_with_nested_metadata_can_be_asked(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {}
+    with es.open(filled) as ws:
+        for where in (
+            "meta.agent = 'bob'",
+            "'ann' in tags and meta.at.year = 2001",
+            "date >= 2020-03 and 'x' in tags",
+        ):
+            found[where] = sorted(hit.id for hit in ws.search("galaxy", where=where))
+        hits = ws.search("galaxy", topn=1, where="meta.agent = 'bob'")
+    assert list(found.values()) == [["n0"], ["n1"], ["n2", "n3"]]
+    expected = {
+        "date": "2020-01-15",
+        "kind": {"name": "b"},
+        "meta": {"agent": "bob", "at": {"year": 2000}},
+        "tags": ["x", "bob"],
+    }
+    assert hits[0].metadata == expected
+    for output, read in (
+        ("json", lambda text: json.loads(text)[0]["metadata"]),
+        ("csv", lambda text: json.loads(next(csv.DictReader(io.StringIO(text)))["metadata"])),
+    ):
+        show(documents_found(Hits(hits)), output)
+        assert read(capsys.readouterr().out) == expected
+
+
+def test_a_label_may_be_within_an_object_but_is_one_value(filled: Path) -> None:
+    with es.open(filled) as ws:
+        report = ws.evaluate.classification("metadata.kind.name", folds=2)
+        assert sorted(report.notes) == []
+        for name, what in (("tags", "a list"), ("meta", "an object")):
+            with pytest.raises(es.InputError, match=f"'{name}' of document 'n0' is {what}"):
+                ws.evaluate.classification(name)
+        with pytest.raises(es.InputError, match="no document of the workspace"):
+            ws.evaluate.classification("meta.none")

@@ -42,12 +42,12 @@ from embedsearch.workspace.contents import (
     has_only_our_files,
     may_be_in_backup,
 )
+from embedsearch.workspace.disk_space import check_space, record_bytes
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
-from embedsearch.workspace.opened import OpenWorkspace
 from embedsearch.workspace.schemas import BACKUP, fault_of
-from embedsearch.workspace.space import check_space, record_bytes
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.staging import Staging, remove_locked, staging
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._progress import Task
-    from embedsearch.workspace.published import Published
+    from embedsearch.workspace.generation import ArtifactFolder
     from embedsearch.workspace.state import State
 
 _FORMAT, _KIND = 1, "embedsearch backup"
@@ -111,7 +111,7 @@ class _Part:
 def write_backup(
     layout: Layout,
     state: State,
-    published: list[Published],
+    published: list[ArtifactFolder],
     target: Path,
     *,
     overwrite: bool = False,
@@ -161,7 +161,7 @@ def _copy_record(layout: Layout, copy: Path, progress: Progress) -> tuple[int, i
         return len(store), store.change
 
 
-def _parts(layout: Layout, copied: Layout, published: list[Published]) -> Iterator[_Part]:
+def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> Iterator[_Part]:
     yield _Part.of(copied.state, copied.state.name)
     yield _Part.of(copied.record, copied.record.name)
     for each in published:
@@ -400,7 +400,12 @@ def _check_workspace(source: Path, new: Path) -> None:
     if problems:
         raise _broken(source, str(problems[0]))
     try:
-        OpenWorkspace(new).close()
+        session = Session(new)
+        try:
+            # Opening reads no documents yet.
+            len(session.store)
+        finally:
+            session.close()
     except WorkspaceError as error:
         raise _broken(source, error.reason) from error
 

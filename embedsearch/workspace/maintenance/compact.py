@@ -9,18 +9,18 @@ from embedsearch._errors import WorkspaceError
 from embedsearch._io import flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
-from embedsearch.workspace.following import open_checked
+from embedsearch.workspace.disk_space import bytes_of, check_space, record_bytes
+from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
-from embedsearch.workspace.space import bytes_of, check_space, record_bytes
 from embedsearch.workspace.trust import mark_lexical
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.generation import ArtifactFolder
     from embedsearch.workspace.layout import Layout
-    from embedsearch.workspace.published import Published
 
 # tantivy merges by itself when there are eight of about the same size.
 _MANY_SEGMENTS = 8
@@ -84,7 +84,7 @@ def compact_lexical(
     return True
 
 
-def forget_deletions(layout: Layout, store: DocumentStore, published: list[Published]) -> int:
+def forget_deletions(layout: Layout, store: DocumentStore, published: list[ArtifactFolder]) -> int:
     """Forget deletions that nothing asks for any more; return how many those were.
 
     A reader that opened an older lexical index may still ask: nothing is forgotten while there is

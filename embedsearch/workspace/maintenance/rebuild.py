@@ -11,8 +11,8 @@ from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.maintenance.vector_recovery import index_settings
-from embedsearch.workspace.pipeline import refit_generation
 from embedsearch.workspace.publishing import publish, reuse
+from embedsearch.workspace.train import refit_generation
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress

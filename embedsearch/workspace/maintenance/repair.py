@@ -27,9 +27,9 @@ from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.checksums import MANIFEST, folder_faults, manifest_faults
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
-from embedsearch.workspace.following import open_checked, open_lexical
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.lexical_sync import open_checked, open_lexical
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.maintenance.file_recovery import read_facts
 from embedsearch.workspace.maintenance.rebuild import rebuild_generation, republish_generation

@@ -23,13 +23,13 @@ from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
 from embedsearch.workspace.checksums import MANIFEST, folder_faults
 from embedsearch.workspace.contents import foreign_entries
-from embedsearch.workspace.following import open_checked
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import State, state_of_file
-from embedsearch.workspace.stored_vectors import StoredVectors
 from embedsearch.workspace.trust import check_vectors
+from embedsearch.workspace.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from embedsearch.training.base import TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import TRAINERS
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.imported import IMPORTED
+from embedsearch.workspace.generation import IMPORTED
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest, as_object
 from embedsearch.workspace.maintenance.vector_recovery import (
@@ -27,7 +27,7 @@ from embedsearch.workspace.maintenance.vector_recovery import (
     recover_tensors,
     tensors_of,
 )
-from embedsearch.workspace.tokenized import TokenizedRecord
+from embedsearch.workspace.train import TokenizedDocuments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +134,7 @@ class _Corpus:
     def _cut(self, name: str, phrases: PhraseTable | None) -> tuple[PhraseTable, TokenStream]:
         layout = Layout(self.folder / name)
         layout.root.mkdir(parents=True)
-        cut = TokenizedRecord(layout, self.store, self.tokenizer, phrases, self.progress)
+        cut = TokenizedDocuments(layout, self.store, self.tokenizer, phrases, self.progress)
         stream = cut.since(0)
         return cut.phrases, stream
 

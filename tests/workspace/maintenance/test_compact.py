@@ -48,11 +48,11 @@ def test_deletions_are_forgotten_when_nobody_follows(shrunk: es.Workspace) -> No
     with es.open(shrunk.path) as reader:
         assert reader.search("galaxy")
         shrunk.compact()
-        assert len(shrunk._store.removed_since(0)) == 250
+        assert len(shrunk._session.store.removed_since(0)) == 250
         assert {hit.id for hit in reader.search("galaxy barn", 60)} <= set(reader.documents)
     report = shrunk.compact()
     assert report.done == ["old deletions were forgotten: 250"]
-    assert shrunk._store.removed_since(0) == []
+    assert shrunk._session.store.removed_since(0) == []
     assert shrunk.verify().sound
     with es.open(shrunk.path) as reader:
         assert len(reader.search("barn", 60, "lexical")) == 51

@@ -49,7 +49,7 @@ def copy(made: Path, tmp_path: Path) -> Path:
 def content(path: Path) -> dict[str, Any]:
     """Return all that could be lost."""
     with es.open(path) as ws:
-        generation = ws._generation
+        generation = ws._session.generation
         assert generation is not None
         subwords = generation.vectors.subwords
         return {

@@ -1,4 +1,4 @@
-"""The part of a generation that follows from the documents: how they are found."""
+"""How the documents of a workspace are found, as learned from all of them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from embedsearch.search.terms import StreamTerms, TermVectors, known_vectors
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.training.settings import LITTLE_TEXT
+from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
 from embedsearch.workspace.term_vectors import trained_vectors
@@ -43,18 +44,41 @@ if TYPE_CHECKING:
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout
 
+
+# Documents whose texts are in memory at once, and rows of vectors: 8 MB of 500 dimensions.
 _BATCH, _WRITTEN = 1_000, 4_096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DocumentPart:
-    """What was learned from all documents, and their vectors.
+class FitSettings:
+    """How search is fitted to documents; use `load`.
+
+    Attributes:
+        encoders: The encoders that `search` names, loaded.
+        learned: Whether the word vectors were learned from these documents.
+    """
+
+    tokenizer: TokenizerSettings
+    search: SearchSettings
+    encoders: Sequence[CheckedEncoder]
+    learned: bool
+
+    @classmethod
+    def load(
+        cls, tokenizer: TokenizerSettings, search: SearchSettings, *, learned: bool = True
+    ) -> FitSettings:
+        """Load the encoders that the settings of search name; see `load_encoder`."""
+        encoders = [load_encoder(spec) for spec in search.encoders]
+        return cls(tokenizer, search, encoders, learned)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedSearch:
+    """How documents are found, as learned from all of them, and their vectors.
 
     Attributes:
         encoder: Encodes texts in the space of the words.
         model: Encodes texts in the space of search.
-        documents: The vectors of all documents of the record.
-        settings: What was asked.
     """
 
     encoder: SifEncoder
@@ -73,7 +97,7 @@ class DocumentPart:
         }
 
     def save(self, files: GenerationLayout) -> None:
-        """Write the files of this part."""
+        """Write its files."""
         save_tensors(files.encoder, self.encoder.to_tensors(), {})
         save_tensors(files.search, self.model.to_tensors(), {})
         text = "".join(f"{term}\n" for term in self.model.space.terms.terms)
@@ -81,63 +105,51 @@ class DocumentPart:
         write_document_vectors(files, self.documents)
 
 
-def fit_documents(
+def fit_search(
     stream: TokenStream,
     store: DocumentStore,
     vectors: WordVectors,
-    tokenizer: TokenizerSettings,
-    settings: SearchSettings,
+    fit: FitSettings,
     progress: Progress,
-    *,
-    learned: bool,
-    plugged: Sequence[CheckedEncoder] = (),
-) -> DocumentPart:
+) -> FittedSearch:
     """Learn how documents are encoded and found, and encode them.
 
-    Args:
-        stream: The tokens of all documents.
-        store: The record, in the state of the stream.
-        vectors: The word vectors. Where their counts are not known, words weigh by how often
-            the documents have them; without documents, by Zipf's law.
-        tokenizer: How the stream was cut.
-        settings: What is asked.
-        progress: A listener.
-        learned: Whether the word vectors were learned from these documents.
-        plugged: The encoders that the settings name.
+    If the counts of the words are not known, words weigh by how often the documents have them;
+    without documents, by Zipf's law.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
-    analyzer = _analyzer(store, tokenizer, settings.language)
+    analyzer = _analyzer(store, fit.tokenizer, fit.search.language)
     with progress.task("learning to search", None, "steps") as task:
-        known = None if learned and stream.total < LITTLE_TEXT else vectors
-        with _uncut(stream, store, tokenizer) as words:
+        known = None if fit.learned and stream.total < LITTLE_TEXT else vectors
+        with _plain_tokens(stream, store, fit.tokenizer) as words:
             cut = StreamTerms(words, analyzer, () if known is None else known.index_to_key)
             terms = cut.documents()
-        term_vectors = _term_vectors(cut, known, tokenizer)
+        term_vectors = _term_vectors(cut, known, fit.tokenizer)
         statistics = cut.statistics(terms)
         passages, owners = split(terms)
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
-        space = fit_space(passages, cut.terms, parts, term_vectors, plugged)
+        space = fit_space(passages, cut.terms, parts, term_vectors, fit.encoders)
         task.advance(1)
-        outside = _plugged(stream, store, plugged, owners)
+        external = _encoded_outside(stream, store, fit.encoders, owners)
         latent = space.linear_documents(passages.counts)
-        if plugged:
-            latent = np.concatenate((latent, outside), axis=1)
+        if fit.encoders:
+            latent = np.concatenate((latent, external), axis=1)
         task.advance(1)
 
         def texts_of(rows: IntVector) -> list[str]:
             found = store.by_number(stream.numbers[rows].tolist())
             return [full_text(found[int(number)]) for number in stream.numbers[rows]]
 
-        fusion = learn(terms, space, term_vectors, analyzer, texts_of, outside)
+        fusion = learn(terms, space, term_vectors, analyzer, texts_of, external)
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
-    return DocumentPart(encoder, model, documents, settings)
+    return FittedSearch(encoder, model, documents, fit.search)
 
 
 def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
-    """Write the vectors of documents, and where there are many, their clusters."""
+    """Write the vectors of documents, and if there are many, their clusters."""
     rows = documents.rows.in_order
     passages, owners = documents.rows.passages(rows)
     tensors: dict[str, NDArray[Any] | Blocks] = {
@@ -159,10 +171,10 @@ def _blocks(X: Segmented, rows: IntVector) -> Blocks:
 
 
 @contextmanager
-def _uncut(
+def _plain_tokens(
     stream: TokenStream, store: DocumentStore, tokenizer: TokenizerSettings
 ) -> Iterator[TokenStream]:
-    """Give the tokens as they were before they lost accents and endings."""
+    """Yield the tokens of the same documents with their accents and endings."""
     if tokenizer.stem is None and tokenizer.accents == "keep":
         yield stream
         return
@@ -180,7 +192,8 @@ def _term_vectors(
     """Choose whose vectors encode documents for search.
 
     Those of the workspace, unless they were learned from little text (None): then rare words have
-    none, and the trial of search could not tell what they know of the very documents it hides.
+    none, and the learning of weights, which hides documents, could not tell what the vectors know
+    of these very documents.
     """
     if known is None:
         return trained_vectors
@@ -221,7 +234,7 @@ def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str)
     return LexicalAnalyzer.for_texts(sample, tokenizer)
 
 
-def _plugged(
+def _encoded_outside(
     stream: TokenStream,
     store: DocumentStore,
     encoders: Sequence[CheckedEncoder],

@@ -39,7 +39,7 @@ class Killer(SilentProgress):
 with es.open(sys.argv[1], "w") as ws:
     ws.add(es.Document(f"killed-{n}", f"zyzzyva {n} galaxy") for n in range(9))
     ws.delete(["planted-00000"])
-    ws._document_search(Killer())
+    ws._session.search(Killer())
 """
 
 
@@ -61,7 +61,7 @@ def path(built: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def clustered(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workspace as if it had many documents: clusters propose what is near."""
-    for module in ("search.document_index", "workspace.document_part"):
+    for module in ("search.latent_index", "workspace.fitted_search"):
         monkeypatch.setattr(f"embedsearch.{module}.SCANNED", 30)
     with es.open(path, "w") as ws:
         ws.index(refit=True)
@@ -71,7 +71,7 @@ def clustered(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ids(ws: es.Workspace, text: str, topn: int = 500, mode: str = "auto") -> list[str]:
     """Search without the cost of snippets."""
-    return [id for id, _ in ws._document_search().ranker(mode)([text], topn)[0]]
+    return [id for id, _ in ws._session.search().ranker(mode)([text], topn)[0]]
 
 
 def change(ws: es.Workspace) -> None:
@@ -132,7 +132,7 @@ def test_a_reader_takes_up_the_index_that_a_writer_has_caught_up(path: Path) -> 
         ids(writer, "galaxy")
         writer.delete(["n1"])
         assert sorted(ids(reader, "zyzzyva", mode="lexical")) == ["n0", "n2"]
-        behind = reader._document_search().lexical
+        behind = reader._session.search().lexical
         assert behind is not None
         assert behind.change == writer.info().change - 1
 
@@ -161,7 +161,7 @@ def test_after_random_changes_answers_are_those_of_vectors_that_were_stored(
     queries = [query for query, _ in PlantedCorpus(documents=120).queries()][:6]
 
     def answers(ws: es.Workspace) -> dict[object, list[tuple[str, float]]]:
-        ranked = ws._document_search().ranker
+        ranked = ws._session.search().ranker
         found: dict[object, list[tuple[str, float]]] = {
             (mode, query): ranked(mode)([query], 30)[0] for mode in MODES for query in queries
         }
@@ -171,7 +171,7 @@ def test_after_random_changes_answers_are_those_of_vectors_that_were_stored(
         return found | {"where": [(hit.id, hit.score) for hit in where]}
 
     with es.open(path, "w") as writer:
-        stored = writer._document_search().current().vectors.base
+        stored = writer._session.search().current().vectors.base
         for step in range(25):
             ids = list(writer.documents)
             writer.delete(choose.sample(ids, 2))
@@ -182,9 +182,9 @@ def test_after_random_changes_answers_are_those_of_vectors_that_were_stored(
             )
             writer.search(queries[0], topn=1)
         followed, vectors = answers(writer), writer.documents.vectors
-        assert writer._document_search().current().vectors.base is stored
+        assert writer._session.search().current().vectors.base is stored
         writer.index()
-        assert writer._document_search().current().vectors.base is not stored
+        assert writer._session.search().current().vectors.base is not stored
         for key, expected in answers(writer).items():
             assert [id for id, _ in followed[key]] == [id for id, _ in expected], key
             scores = [score for _, score in followed[key]]
@@ -301,7 +301,7 @@ def test_threads_of_one_reader_find_what_one_thread_does_while_a_writer_adds(pat
     texts = [query for query, _ in PlantedCorpus().queries()] * 4
     with es.open(path) as reader, es.open(path, "w") as writer:
         expected = [ids(reader, text, 10) for text in texts]
-        reader._forget_search()
+        reader._session.close_search()
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(lambda text: ids(reader, text, 10), texts)) == expected
             for n in range(4):
@@ -325,7 +325,7 @@ def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(
 ) -> None:
     with es.open(path) as reader, es.open(path, "w") as writer:
         writer.add([es.Document("found", "zyzzyva galaxy one")])
-        search = reader._document_search()
+        search = reader._session.search()
         others = [es.Document(f"other-{n}", "king of france") for n in range(2)]
         changed = [es.Document("found", f"zyzzyva galaxy changed{n}") for n in range(4)]
         hits, answered, added = search._hits, [0], iter(others + changed)
@@ -358,7 +358,10 @@ with es.open(sys.argv[1], "w") as ws:
 
 
 @pytest.mark.parametrize("tried", [3, 0])
-def test_an_answer_is_of_one_change_while_another_process_writes(path: Path, tried: int) -> None:
+def test_an_answer_is_of_one_change_while_another_process_writes(
+    path: Path, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedsearch.search.documents._TRIED", tried)
     with es.open(path, "w") as ws:
         text = "zyzzyva version1 galaxy"
         ws.add([es.Document(id, text, {"version": 1}) for id in ("left", "right")])
@@ -368,7 +371,6 @@ def test_an_answer_is_of_one_change_while_another_process_writes(path: Path, tri
         assert writer.stdout.readline() == "ready\n"
         seen = set()
         with es.open(path) as ws:
-            ws._document_search().attempts = tried
             # On a busy machine the writer may get on slowly.
             while len(seen) < 4:
                 assert writer.poll() is None

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from embedsearch import evaluation
-from embedsearch._errors import InputError, ParameterError
+from embedsearch._checks import Choice, as_count, check
+from embedsearch._errors import InputError
+from embedsearch._io import write_json
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
-from embedsearch.index.vector_index import VectorIndex
+from embedsearch.search.document_index import LatentIndex
 from embedsearch.store.where.columns import ABSENT, FieldPath
 from embedsearch.workspace.choices import KINDS, check_mode
 from embedsearch.workspace.contents import check_outside
-from embedsearch.workspace.reports import save_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from embedsearch._types import Document, FloatMatrix
+    from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.evaluation import (
         AnalogyReport,
         ClassificationReport,
@@ -32,32 +36,55 @@ if TYPE_CHECKING:
         StabilityReport,
     )
     from embedsearch.search.documents import DocumentSearch
-    from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.generation import Generation
     from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.session import Session
+
 
 R = TypeVar("R", bound="Report")
+
+_KS, _PERCENTILES = (1, 10, 100), (50, 90, 99)
+# So many documents a search lets its index propose before it adds up their scores.
+_PROPOSED = 200
+
+
+def save_report(
+    layout: Layout, report: Report, generation: int, arguments: Mapping[str, Any]
+) -> Path:
+    """Write a report to `reports/TIME-KIND.json`; no two share a name, so no lock is needed."""
+    # With microseconds, so that two reports do not share a name.
+    now = datetime.now(timezone.utc)
+    # A reader may write here: nothing else depends on reports.
+    layout.check_in_place()
+    layout.reports.mkdir(exist_ok=True)
+    path = layout.reports / f"{now:%Y%m%dT%H%M%S.%fZ}-{report.kind}.json"
+    content = {
+        "kind": report.kind,
+        "created": now.isoformat(timespec="seconds"),
+        "embedsearch": __version__,
+        "generation": generation,
+        "arguments": {name: _plain(value) for name, value in arguments.items()},
+        "notes": list(report.notes),
+        "results": report.to_json(),
+    }
+    write_json(path, content)
+    return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 class Evaluation:
     """Measures of one workspace; each returns a report and keeps it in the folder `reports`.
 
     Args:
-        layout: The workspace.
-        store: Its record.
-        generation: What is evaluated.
-        search: Gives its document search.
+        session: The workspace.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        store: DocumentStore,
-        generation: Generation,
-        search: Callable[[], DocumentSearch],
-    ) -> None:
-        self._layout, self._store = layout, store
-        self._generation, self._search = generation, search
+    def __init__(self, session: Session) -> None:
+        self._session, self._generation = session, session.trained()
 
     def analogies(
         self,
@@ -85,7 +112,7 @@ class Evaluation:
         report = evaluation.analogies(
             self._generation.vectors, resolve_set(path), progress=progress, **options
         )
-        return self._kept(report, progress, path=path, **options)
+        return self._save(report, progress, path=path, **options)
 
     def pairs(
         self,
@@ -113,7 +140,7 @@ class Evaluation:
             "dummy4unknown": dummy4unknown,
         }
         report = evaluation.pairs(self._generation.vectors, resolve_set(path), **options)
-        return self._kept(report, progress, path=path, **options)
+        return self._save(report, progress, path=path, **options)
 
     def index(
         self,
@@ -126,22 +153,29 @@ class Evaluation:
     ) -> IndexReport:
         """Compare an index with exact search; see `embedsearch.evaluation.index_recall`.
 
+        Documents are looked for by the vectors of documents, as search looks for those of texts:
+        each by its nearest passage, all encoders with the same weight. Up to 20,000 passages,
+        search compares all of them, and there is nothing to measure but the time: a note says so.
+
         Args:
             what: "words" or "documents".
-            topn: How many neighbours are compared.
+            topn: How many neighbours a timed query asks for.
             queries: How many vectors are looked for, drawn at random.
             seed: Of the draw.
             progress: A listener.
+
+        Raises:
+            InputError: There are fewer than two documents with known words.
         """
-        if what not in KINDS:
-            raise ParameterError("what", f"one of {', '.join(KINDS)}", what)
+        check("what", what, Choice(KINDS))
+        topn, queries = as_count("topn", topn), as_count("queries", queries)
         if what == "words":
             index, X = self._generation.words.index, self._generation.vectors.vectors
+            report = evaluation.index_recall(index, X, topn=topn, queries=queries, seed=seed)
         else:
-            X = self._search().matrix()
-            index = VectorIndex.build(X, spec="flat")
-        report = evaluation.index_recall(index, X, topn=topn, queries=queries, seed=seed)
-        return self._kept(report, progress, what=what, topn=topn, queries=queries, seed=seed)
+            clusters = self._generation.files.document_index.exists()
+            report = _document_recall(self._session.search(), clusters, topn, queries, seed)
+        return self._save(report, progress, what=what, topn=topn, queries=queries, seed=seed)
 
     def stability(
         self,
@@ -152,20 +186,20 @@ class Evaluation:
     ) -> StabilityReport:
         """Train again with other seeds and compare; see `embedsearch.evaluation.stability`.
 
-        The documents are those of the record, the settings those of the last training.
+        With the documents of the workspace and the settings of the last training.
 
         Args:
             seeds: How many models to train and compare, 2 or more.
             topn: How many neighbours are compared.
             progress: A listener.
         """
-        from embedsearch.workspace.retraining import trained_with_seeds
+        from embedsearch.workspace.train import train_with_seeds
 
-        models = trained_with_seeds(
-            self._store, self._generation, seeds, progress or SilentProgress()
+        models = train_with_seeds(
+            self._session.store, self._generation, seeds, progress or SilentProgress()
         )
         report = evaluation.stability(models, topn=topn)
-        return self._kept(report, progress, seeds=seeds, topn=topn)
+        return self._save(report, progress, seeds=seeds, topn=topn)
 
     def retrieval(
         self,
@@ -199,18 +233,18 @@ class Evaluation:
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
-        searchers = {mode: self._search().ranker(mode) for mode in modes}
+        searchers = {mode: self._session.search().ranker(mode) for mode in modes}
         report = evaluation.retrieval(
             searchers,
             collection,
             metrics=metrics,
-            known_ids=set(self._store.ids()),
+            known_ids=set(self._session.store.ids()),
             progress=progress,
         )
         if run is not None:
             _write_runs(report, Path(run))
         arguments = {"path": path, "split": report.split, "modes": modes, "run": run}
-        return self._kept(report, progress, **arguments)
+        return self._save(report, progress, **arguments)
 
     def lee(self, *, progress: Progress | None = None) -> LeeReport:
         """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`.
@@ -218,8 +252,8 @@ class Evaluation:
         Args:
             progress: A listener.
         """
-        report = evaluation.lee(lambda texts: self._search().encoder.passages(list(texts)))
-        return self._kept(report, progress, set="lee")
+        report = evaluation.lee(lambda texts: self._session.search().encoder.passages(list(texts)))
+        return self._save(report, progress, set="lee")
 
     def classification(
         self,
@@ -245,16 +279,18 @@ class Evaluation:
         """
         name = label.removeprefix("metadata.")
         options: dict[str, Any] = {"folds": folds, "seed": seed}
-        labels = _labels((document for _, document in self._store.changed_since(0)), name)
+        labels = _labels((document for _, document in self._session.store.changed_since(0)), name)
         known = [place for place, value in enumerate(labels) if value is not None]
         if not known:
             raise InputError(f"no document of the workspace has the metadata {name!r}")
         if test is not None:
             options["test"] = self._encoded(test, name, progress or SilentProgress())
         report = evaluation.classification(
-            self._search().matrix()[known], [str(labels[place]) for place in known], **options
+            self._session.search().matrix()[known],
+            [str(labels[place]) for place in known],
+            **options,
         )
-        return self._kept(report, progress, label=label, test=test, folds=folds, seed=seed)
+        return self._save(report, progress, label=label, test=test, folds=folds, seed=seed)
 
     def _encoded(
         self, source: str | Path, label: str, progress: Progress
@@ -268,17 +304,80 @@ class Evaluation:
         known = [place for place, value in enumerate(labels) if value is not None]
         if not known:
             raise InputError(f"no document of {source} has the metadata {label!r}")
-        X = np.concatenate(list(self._search().encoder.documents(documents)))
+        X = np.concatenate(list(self._session.search().encoder.documents(documents)))
         return X[known], [str(labels[place]) for place in known]
 
-    def _kept(self, report: R, progress: Progress | None, **arguments: Any) -> R:
+    def _save(self, report: R, progress: Progress | None, **arguments: Any) -> R:
         """Keep a report in the workspace, unless that cannot be written to."""
         try:
-            save_report(self._layout, report, self._generation.number, arguments)
+            save_report(self._session.layout, report, self._generation.number, arguments)
         except OSError as error:
-            told = progress or SilentProgress()
-            told.note(f"the report is not kept: {error.strerror} ({self._layout.reports})")
+            listener = progress or SilentProgress()
+            listener.note(
+                f"the report is not kept: {error.strerror} ({self._session.layout.reports})"
+            )
         return report
+
+
+def _document_recall(
+    search: DocumentSearch, clusters: bool, topn: int, queries: int, seed: int
+) -> IndexReport:
+    """Compare what search proposes by meaning with what comparing all passages finds.
+
+    With `clusters`, it looks into the nearest clusters of passages, rather than at all of them.
+    """
+    hybrid, blocks = search.hybrid(), search.model.space.blocks
+    latent = hybrid.latent
+    exact = LatentIndex(latent.rows, latent.X)
+    rows = latent.rows.alive
+    if len(rows) > queries:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, queries, replace=False))
+    weights = {block.name: 1.0 for block in blocks}
+    asked = [hybrid.weighted(vector, weights) for vector in latent.take(rows).means(blocks)]
+    pairs = [(row, query) for row, query in zip(rows.tolist(), asked, strict=True) if query.any()]
+    ks = [k for k in _KS if k < len(latent)]
+    if not pairs or not ks:
+        raise InputError("there are fewer than two documents with known words to compare")
+    right = dict.fromkeys(ks, 0)
+    for row, query in pairs:
+        scores, wanted = _others(exact.nearest(query, _PROPOSED + 1), row)
+        found_scores, found = _others(latent.nearest(query, _PROPOSED + 1), row)
+        for k in ks:
+            # Of rows that tie at the border, any will do.
+            good = np.isin(found[:k], wanted[:k]) | (found_scores[:k] >= scores[k - 1])
+            right[k] += int(good.sum())
+    recall = {k: count / (k * len(pairs)) for k, count in right.items()}
+    seconds = [_seconds(latent, query, max(topn, _PROPOSED)) for _, query in pairs]
+    latency = np.percentile(seconds, _PERCENTILES) * 1000
+    size = f"{len(latent.X):,} passages × {latent.X.shape[1]}"
+    return evaluation.IndexReport(
+        f"clusters of {size}" if clusters else f"exact search of {size}",
+        recall,
+        dict(zip(_PERCENTILES, latency.tolist(), strict=True)),
+        len(pairs) / sum(seconds),
+        len(pairs),
+        topn,
+        _recall_notes(len(pairs), clusters),
+    )
+
+
+def _others(found: tuple[FloatVector, IntVector], row: int) -> tuple[FloatVector, IntVector]:
+    """Return scores and rows without the document that was asked for."""
+    others = found[1] != row
+    return found[0][others], found[1][others]
+
+
+def _seconds(index: LatentIndex, query: FloatVector, topn: int) -> float:
+    start = perf_counter()
+    index.nearest(query, topn)
+    return perf_counter() - start
+
+
+def _recall_notes(queries: int, clusters: bool) -> tuple[str, ...]:
+    notes = [f"{queries:,} documents looked for, none its own neighbour"]
+    if not clusters:
+        notes.append("search compares all passages, as they are few: it cannot miss any")
+    return tuple(notes)
 
 
 def _labels(documents: Iterable[Document], name: str) -> list[str | None]:

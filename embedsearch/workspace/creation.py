@@ -1,4 +1,4 @@
-"""How workspaces come into being: empty ones, and whole ones from text."""
+"""New workspaces: empty ones, and whole ones from text or vectors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from embedsearch.store.ingestion import ingest
 from embedsearch.text.settings import ReadSettings, TokenizerSettings, extract_settings
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import check_wait
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.sources import Sources
 from embedsearch.workspace.staging import resolve_target, staging
 from embedsearch.workspace.state import State, load_state
@@ -33,18 +34,8 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
-    from embedsearch.workspace.vector_rows import Rows
-
-
-def open(
-    path: str | Path,
-    mode: str = "r",
-    *,
-    wait: float | None = None,
-    durability: str = "full",
-) -> Workspace:
-    """Open a workspace, for reading ("r") or writing ("w"); see `Workspace`."""
-    return Workspace(path, mode, wait=wait, durability=durability)
+    from embedsearch.workspace.requests import TrainingOptions
+    from embedsearch.workspace.vector_import import Rows
 
 
 def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> Workspace:
@@ -96,7 +87,8 @@ def build(
         InputError: A source cannot be read, a setting is wrong, or there is too little text.
             No new workspace is left behind then.
     """
-    from embedsearch.workspace.requests import check_options
+    # Imported only here, as it brings training with it: `add` needs none.
+    from embedsearch.workspace.requests import TrainingOptions, check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
     read, options = extract_settings(ReadSettings, read, options)
@@ -108,7 +100,8 @@ def build(
         changes.append(ingest(store, reading, read, listener))
 
     if overwrite and Layout(path).state.exists():
-        workspace = _rebuild(path, fill, tokenizer, trainer, listener, options, wait)
+        asked = TrainingOptions(trainer, tokenizer, parameters=options)
+        workspace = _rebuild(Session(path, "w", wait=wait), fill, asked, listener)
     else:
         workspace, lock = _create(path, tokenizer, fill)
         workspace = _train_new(workspace, lock, trainer, listener, options)
@@ -185,13 +178,7 @@ def add_vectors(
 def opened_or_created(
     path: str | Path, *, wait: float | None = None, durability: str = "full"
 ) -> Iterator[Workspace]:
-    """Open a workspace for writing, or make one; a new one that got no documents goes again.
-
-    Args:
-        path: The workspace.
-        wait: As for `Workspace`.
-        durability: As for `Workspace`.
-    """
+    """Open a workspace for writing, or make one; a new one that got no documents goes again."""
     path = checked_path(path)
     if path.exists():
         with Workspace(path, "w", wait=wait, durability=durability) as workspace:
@@ -254,10 +241,12 @@ def _train_new(
     try:
         workspace.train(trainer, progress=progress, **options)
     except EmbedSearchError:
+        # It cannot be trained, so there is nothing to go on with.
         _remove(workspace.path, lock)
         workspace.close()
         raise
     except BaseException:
+        # Interrupted: reading may have taken hours.
         workspace.close()
         advice = f"embedsearch train -w {workspace.path}"
         progress.note(f"all documents are kept; go on with: {advice}")
@@ -266,21 +255,19 @@ def _train_new(
 
 
 def _rebuild(
-    path: Path,
+    session: Session,
     fill: Callable[[DocumentStore], object],
-    tokenizer: TokenizerSettings,
-    trainer: str,
+    options: TrainingOptions,
     progress: Progress,
-    options: dict[str, Any],
-    wait: float | None,
 ) -> Workspace:
-    workspace = Workspace(path, "w", wait=wait)
+    from embedsearch.workspace.train import refill
+
     try:
-        workspace.refill(fill, trainer=trainer, tokenizer=tokenizer, progress=progress, **options)
+        refill(session, fill, options, progress)
     except BaseException:
-        workspace.close()
+        session.close()
         raise
-    return workspace
+    return Workspace.of(session)
 
 
 def _create(
@@ -299,13 +286,14 @@ def _create(
         raise WorkspaceExistsError(path, _in_the_way(Layout(path)))
     with storage_errors(path):
         make_folder(target.parent)
+        # Beside its place, as a folder can be renamed only within a disk.
         with staging(target, "building") as work:
             _fill(Layout(work.folder), tokenizer, fill, path)
             flush_folder(work.folder)
             lock = work.publish(target)
         try:
             flush_folder(target.parent)
-            return Workspace(path, "w", durability=durability, _lock=lock), lock
+            return Workspace.of(Session(path, "w", durability=durability, lock=lock)), lock
         except BaseException:
             _remove(path, lock)
             lock.release()
@@ -313,7 +301,7 @@ def _create(
 
 
 def _in_the_way(layout: Layout) -> str:
-    """Say what is at a path, and what can be done instead of building there."""
+    """Return what is at a path, and what can be done instead of building there."""
     if not layout.state.exists():
         return "exists and is not a workspace; choose another path"
     if load_state(layout).generation is None:

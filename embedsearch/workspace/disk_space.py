@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import StorageError
+from embedsearch._messages import shown_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,32 +14,29 @@ if TYPE_CHECKING:
 
     from embedsearch.workspace.layout import Layout
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-
 
 def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
-    """Raise unless a disk has room: better now than after an hour's work.
+    """Raise `StorageError` unless a disk has room: better now than after an hour of work.
 
     Args:
         folder: Where it will be written; it need not be there yet.
         needed: At least so many bytes.
         workspace: Whom the error names.
         what: What needs the room, such as "the backup".
-
-    Raises:
-        StorageError: There is too little room.
     """
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
     if there is None:
         return
     free = shutil.disk_usage(there).free
     if needed > free:
-        reason = f"{what} needs about {shown(needed)}, and the disk has {shown(free)} left"
+        reason = (
+            f"{what} needs about {shown_bytes(needed)}, and the disk has {shown_bytes(free)} left"
+        )
         raise StorageError(workspace, f"{reason}; free some space and try again")
 
 
 def check_room_to_learn(layout: Layout, generation: int | None) -> None:
-    """Raise unless there is room to learn from the documents anew.
+    """Raise unless there is room to learn from the documents again.
 
     The tokens take about a quarter of what the texts do. What is learned is likely to be as
     large as what was learned before; the first time, nobody knows.
@@ -49,29 +47,14 @@ def check_room_to_learn(layout: Layout, generation: int | None) -> None:
 
 
 def check_room_to_index(layout: Layout, generation: int, growth: float) -> None:
-    """Raise unless there is room for the document vectors.
-
-    Args:
-        layout: The workspace.
-        generation: That whose vectors are brought up to date.
-        growth: How many times as many documents there are as it was made for.
-    """
+    """Raise unless there is room for the vectors of `growth` times as many documents."""
     files = layout.generation(generation).of_the_documents
     needed = int(bytes_of(files) * max(growth, 1))
     check_space(layout.root, needed, layout.root, "the index")
 
 
-def shown(size: float) -> str:
-    """Write a number of bytes for people."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
-
-
 def record_bytes(layout: Layout) -> int:
-    """Return how large the record is, with its log."""
+    """Return how large the documents are, with the log of SQLite."""
     wal = layout.record.with_name(layout.record.name + "-wal")
     return bytes_of((layout.record, wal))
 
@@ -85,3 +68,9 @@ def bytes_of(paths: Iterable[Path]) -> int:
         elif path.exists():
             total += path.stat().st_size
     return total
+
+
+def size_on_disk(layout: Layout) -> int:
+    """Return the bytes of all files; those shared by two generations count once."""
+    files = [path.lstat() for path in layout.root.rglob("*") if path.is_file()]
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in files}.values())

@@ -1,48 +1,225 @@
-"""The user's own vectors on their way into a workspace."""
+"""The user's own vectors on their way into a workspace, with the rows that describe them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._errors import DuplicateIdError, InputError, ParameterError, VectorError
+from embedsearch._errors import (
+    DuplicateIdError,
+    InputError,
+    ParameterError,
+    SourceError,
+    SourceFormatError,
+    VectorError,
+    WorkspaceExistsError,
+)
 from embedsearch._io import storage_errors
-from embedsearch._types import Metric
+from embedsearch._types import Document, Metric
 from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.settings import IndexSettings, changed_index
 from embedsearch.index.sources import ArraySource, as_source, rows_per_block
 from embedsearch.index.vector_index import VectorIndex
+from embedsearch.text.readers.json import broken_json
+from embedsearch.text.records import flatten_metadata, plain_value, replace_surrogates, text_value
+from embedsearch.text.source_files import unreadable
+from embedsearch.text.source_stream import SourceStream
 from embedsearch.vectors.tensors import save_tensors
+from embedsearch.workspace.disk_space import check_space
 from embedsearch.workspace.indexing import measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
-from embedsearch.workspace.space import check_space
-from embedsearch.workspace.vector_rows import name_of, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import ArrayLike
 
     from embedsearch._progress import Progress
-    from embedsearch._types import Document, FloatMatrix, IntVector
-    from embedsearch.index.settings import IndexSettings
+    from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.layout import Layout, VectorsLayout
-    from embedsearch.workspace.stored_vectors import StoredVectors
-    from embedsearch.workspace.vector_rows import Row, Rows
+    from embedsearch.workspace.layout import VectorsLayout
+    from embedsearch.workspace.session import Session
+    from embedsearch.workspace.vectors import StoredVectors
 
-# An index is made anew when it holds so many times what it was made for.
+
+Rows = str | Path | Iterable[Document | str] | None
+_IDS = ("id", "_id")
+_OWN = (*_IDS, "title", "text")
+# NaN and Infinity are not JSON, but several programs write them.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+
+
+class Row(NamedTuple):
+    """What goes with one vector.
+
+    Attributes:
+        place: Where it was given, for messages.
+        bare: Whether there is nothing but the id.
+    """
+
+    document: Document
+    place: str
+    bare: bool
+
+
+def rows_of(rows: Rows, first: int, count: int) -> Iterator[Row]:
+    """Yield what goes with each vector; rows without an id are numbered from `first`."""
+    if rows is None:
+        return (_bare(str(row), f"row {row - first}") for row in range(first, first + count))
+    if isinstance(rows, str | Path):
+        return _of_file(Path(rows), first)
+    if not isinstance(rows, Iterable):
+        raise ParameterError("rows", "a file, documents or ids", type(rows))
+    return (_given(row, place) for place, row in enumerate(rows))
+
+
+def name_of(rows: Rows) -> str:
+    """Return what messages call the rows."""
+    return str(rows) if isinstance(rows, str | Path) else "rows"
+
+
+def _bare(id: str, place: str) -> Row:
+    return Row(Document(id, ""), place, True)
+
+
+def _given(row: object, place: int) -> Row:
+    if isinstance(row, str):
+        return _bare(row, f"row {place}")
+    if not isinstance(row, Document):
+        raise ParameterError(f"row {place} of rows", "a Document or an id", row)
+    bare = not (row.text or row.title or row.metadata)
+    return Row(row, f"row {place}", bare)
+
+
+def _of_file(path: Path, first: int) -> Iterator[Row]:
+    try:
+        with path.open("rb") as file:
+            yield from _of_stream(str(path), file, path, first)
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise unreadable(str(path), error) from error
+
+
+def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Row]:
+    source = SourceStream(name, file, path)
+    lines = ((number, line) for number, line in source.lines() if line.strip())
+    for row, (number, line) in enumerate(lines, first):
+        values = _object(name, number, line)
+        id_ = next((values[key] for key in _IDS if values.get(key) not in (None, "")), str(row))
+        document = Document(
+            _text(name, number, "id", id_).strip(),
+            _text(name, number, "text", values.get("text")),
+            {
+                replace_surrogates(key): plain_value(values[key])
+                for key in values
+                if key not in _OWN
+            },
+            _text(name, number, "title", values.get("title")).strip(),
+        )
+        yield Row(document, f"line {number}", set(values) <= set(_IDS))
+
+
+def _object(name: str, number: int, line: str) -> Mapping[str, Any]:
+    try:
+        value = _DECODER.decode(line)
+    except json.JSONDecodeError as error:
+        reason = f"{broken_json(error)}; each line must be an object"
+        raise SourceFormatError(name, reason, number) from error
+    except (ValueError, RecursionError) as error:
+        raise SourceFormatError(name, f"JSON beyond limits: {error}", number) from error
+    if not isinstance(value, Mapping):
+        raise SourceFormatError(name, 'is no JSON object, such as {"id": "a"}', number)
+    return flatten_metadata(value)
+
+
+def _text(name: str, number: int, field: str, value: object) -> str:
+    text = text_value(value)
+    if text is None:
+        raise SourceFormatError(name, f"{field!r} holds an object where text is needed", number)
+    return text
+
+
+# An index is built again when it holds so many times what it was built for: its clusters or its
+# graph were laid out for those.
 _GROWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRequest:
+    """What the user gave to `Workspace.add_vectors`; `index` has its spec, recall and memory."""
+
+    update: bool
+    metric: Metric | str | None
+    index: Mapping[str, Any]
+
+
+def add_vectors(
+    session: Session,
+    X: ArrayLike | str | Path,
+    rows: Rows,
+    request: VectorRequest,
+    progress: Progress,
+) -> None:
+    """Add vectors with their documents; see `Workspace.add_vectors`."""
+    session.commit_vectors(_added(session, X, rows, request, progress))
+
+
+def index_vectors(session: Session, index: Mapping[str, Any], progress: Progress) -> int:
+    """Leave out vectors of deleted documents, and build another index if one is asked for.
+
+    Returns:
+        How many vectors were left out.
+    """
+    # Whoever holds the old vectors while new ones are committed keeps their files from being
+    # removed, so none of these functions has a name for them then.
+    gone, number = _rewritten(session, index, progress)
+    if number is not None:
+        session.commit_vectors(number)
+    return gone
+
+
+def _added(
+    session: Session,
+    X: ArrayLike | str | Path,
+    rows: Rows,
+    request: VectorRequest,
+    progress: Progress,
+) -> int:
+    stored = session.stored_vectors
+    previous = stored if stored is not None and len(session.vectors()) else None
+    if previous is not None and not request.update:
+        raise WorkspaceExistsError(session.path, "has vectors already; add to them with --update")
+    before = IndexSettings() if previous is None else previous.settings
+    settings = changed_index(before, **request.index)
+    metric = _settled_metric(request.metric, previous)
+    return VectorWriter(session, previous, metric, settings, progress).add(X, rows)
+
+
+def _rewritten(
+    session: Session, index: Mapping[str, Any], progress: Progress
+) -> tuple[int, int | None]:
+    stored = session.stored_vectors
+    if stored is None:
+        return 0, None
+    settings = changed_index(stored.settings, **index)
+    gone = len(stored.removed(session.store))
+    if not gone and settings == stored.settings:
+        return 0, None
+    return gone, VectorWriter(session, stored, stored.metric, settings, progress).rewrite()
 
 
 class Arrivals(NamedTuple):
     """Vectors that are new, or take the place of others.
 
     Attributes:
-        source: Where they are.
-        numbers: The record's numbers of their documents, `(m,)`.
+        numbers: The numbers of their documents, `(m,)`.
         following: The number of the next row that has no id.
     """
 
@@ -52,39 +229,23 @@ class Arrivals(NamedTuple):
 
 
 class VectorWriter:
-    """Writes a new state of the user's own vectors.
-
-    Args:
-        layout: The workspace, whose lock is held.
-        store: Its record.
-        previous: The state before; None where there is none.
-        metric: How nearness is measured.
-        settings: What kind of index is asked for.
-        progress: A listener.
-    """
+    """Writes a new state of the user's own vectors."""
 
     def __init__(
         self,
-        layout: Layout,
-        store: DocumentStore,
+        session: Session,
         previous: StoredVectors | None,
         metric: Metric,
         settings: IndexSettings,
         progress: Progress,
     ) -> None:
-        self._layout, self._store, self._previous = layout, store, previous
+        self._layout, self._store, self._previous = session.layout, session.store, previous
         self._metric, self._settings, self._progress = metric, settings, progress
 
     def add(self, X: ArrayLike | str | Path, rows: Rows) -> int:
         """Add vectors with their documents, publish them, and return the number of that.
 
         If anything fails, neither a document nor a vector is added.
-
-        Raises:
-            VectorError: The wrong shape or dimension, NaN or infinity.
-            InputError: There are more rows than vectors, or fewer.
-            DuplicateIdError: Two rows have one id.
-            SourceError: A file cannot be read.
         """
         source = self._checked(as_source(X))
         with self._store.transaction():
@@ -136,7 +297,6 @@ class VectorWriter:
         with storage_errors(self._layout.root):
             clear_temporary(self._layout)
             self._check_room(arrivals)
-            self._layout.temporary.mkdir()
         return publish_vectors(self._layout, lambda files: self._write(files, arrivals))
 
     def _check_room(self, arrivals: Arrivals | None) -> None:
@@ -152,8 +312,8 @@ class VectorWriter:
         vectors = self._gathered(origins, arrivals, dimension)
         save_tensors(files.tensors, {"numbers": numbers, "vectors": vectors}, {})
         index, built = self._index(numbers, vectors, arrivals)
-        anew = built == len(numbers) and index.recall is not None
-        recall = index.recall if anew else measured_recall(index, vectors, numbers)
+        is_new = built == len(numbers) and index.recall is not None
+        recall = index.recall if is_new else measured_recall(index, vectors, numbers)
         previous = self._previous
         following = 0 if previous is None else previous.following
         return {
@@ -167,10 +327,9 @@ class VectorWriter:
         }
 
     def _merged(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
-        """Give all numbers, ascending, and where each vector is.
+        """Return all document numbers `(n,)`, ascending, and where the vector of each is.
 
-        Returns:
-            Numbers `(n,)`; rows `(n,)` of what arrives, or, below 0, -1 less the row before.
+        That is the row of what arrives, or, below 0, -1 less the row before.
         """
         new = np.empty(0, np.int64) if arrivals is None else arrivals.numbers
         kept, rows = new[:0], new[:0]
@@ -212,12 +371,12 @@ class VectorWriter:
     def _index(
         self, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
     ) -> tuple[VectorIndex, int]:
-        """Index the vectors; return the index, and how many it was last made anew for."""
+        """Index the vectors; return the index, and how many it was last built for."""
         previous = self._previous
         if previous is not None and self._can_grow(previous, len(numbers)):
             index = VectorIndex.load(previous.files.index, mapped=False)
             index.delete(np.setdiff1d(index.ids, numbers))
-            _bring(index, numbers, vectors, arrivals)
+            _apply(index, numbers, vectors, arrivals)
             return index, previous.built
         index = self._settings.build(vectors, self._progress, self._metric, numbers)
         return index, len(numbers)
@@ -228,12 +387,8 @@ class VectorWriter:
         return same and near and previous.index.spec != "flat"
 
 
-def settled_metric(metric: Metric | str | None, previous: StoredVectors | None) -> Metric:
-    """Choose how nearness is measured: as before; at first as asked, or by the cosine.
-
-    Raises:
-        ParameterError: There is no such metric, or it is not that of the vectors that are there.
-    """
+def _settled_metric(metric: Metric | str | None, previous: StoredVectors | None) -> Metric:
+    """Return the metric: as before; at first as asked, or the cosine."""
     asked = None if metric is None else as_metric(metric)
     if previous is None:
         return asked or Metric.COSINE
@@ -242,7 +397,7 @@ def settled_metric(metric: Metric | str | None, previous: StoredVectors | None) 
     return previous.metric
 
 
-def _bring(
+def _apply(
     index: VectorIndex, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
 ) -> None:
     """Add what arrives to an index, or let it take the place of what has its number."""

@@ -1,9 +1,12 @@
-"""Encoders that are plugged into search: fused, told of, missing, and taken away again."""
+"""How documents are found: encoders that are plugged in, few documents, long documents."""
 
 from __future__ import annotations
 
 import json
+import random
 import shutil
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 import embedsearch as es
 from embedsearch._io import with_checksum
 from embedsearch.text.corpora import PlantedCorpus
+from embedsearch.vectors.tensors import open_tensors, save_tensors
 
 # Before 0.10 model2vec leaves files open.
 pytestmark = pytest.mark.filterwarnings(
@@ -103,7 +107,7 @@ def test_its_scores_are_fused_and_its_weight_is_told(fused: tuple[Path, str]) ->
         assert (info.encoders, info.missing_encoders) == ([spec], [])
         # Its vectors know the topics, which is what finds documents by half of their words.
         assert info.weights[spec] > 0
-        search = ws._document_search().hybrid()
+        search = ws._session.search().hybrid()
         block = next(b for b in search.model.space.blocks if b.name == spec)
         assert search.latent.X.base[:, block.columns].any(axis=1).all()
         for query, topic in PlantedCorpus(documents=120).queries():
@@ -235,3 +239,202 @@ def test_imported_vectors_leave_the_encoders_as_they_are(
         ws.import_vectors(tmp_path / "v.npy")
         assert ws.info().encoders == [fused[1]]
         assert ws.search("paris france")
+
+
+MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
+
+
+@pytest.fixture
+def vectors() -> es.WordVectors:
+    words = ["red", "blue", "green", "car", "bus", "sky", "北京", "大学", "学生"]
+    random = np.random.default_rng(0).standard_normal((len(words), 6))
+    return es.WordVectors(random.astype(np.float32), words)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        ["red car"],
+        ["red car", "blue bus"],
+        ["red car", "", "blue sky", "  ", "green bus"],
+        ["red car under a blue sky"] * 12,
+        ["red"] * 5,
+        ["red", "red red", "red red red"],
+        ["the of and", "the"],
+        ["北京大学", "大学学生", "red car", "北京学生"],
+        ["."],
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_tiny_collections_are_searched_in_every_mode(
+    tmp_path: Path, vectors: es.WordVectors, texts: list[str], indexed: bool
+) -> None:
+    with es.import_vectors(vectors, tmp_path / "tiny.es") as ws:
+        ws.add(es.Document(str(n), text) for n, text in enumerate(texts))
+        if indexed:
+            ws.index(refit=True)
+        for mode in MODES:
+            for text in ("red car", "大学", "bus -red", "+red sky", '"red car"'):
+                check_tiny(ws, texts, text, mode)
+
+
+def check_tiny(ws: es.Workspace, texts: list[str], text: str, mode: str) -> None:
+    for topn in (1, 3, 100):
+        try:
+            hits = ws.search(text, topn, mode)
+        except es.UnknownWordError:
+            # Pairs of letters of 大学 are words only where the vectors or a document has them.
+            assert mode == "lexical"
+            return
+        found = [hit.id for hit in hits]
+        assert len(found) == len(set(found)) <= min(topn, len(texts))
+        assert all(hit.score == hit.score and abs(hit.score) < 1e4 for hit in hits)
+        if text == "red car" and mode != "lexical" and any("red" in t for t in texts):
+            assert len(found) == min(topn, len(texts))
+        if text == "bus -red":
+            assert not any("red" in texts[int(id)] for id in found)
+        if text == "+red sky":
+            assert all("red" in texts[int(id)] for id in found)
+
+
+def test_imported_vectors_find_documents_by_meaning_before_anything_is_learned(
+    tmp_path: Path, planted: Path
+) -> None:
+    with es.open(planted) as source:
+        vectors = source.model().vectors
+        with es.import_vectors(vectors, tmp_path / "imported.es") as ws:
+            ws.add(islice(source.documents.values(), 200))
+            queries, right = PlantedCorpus().queries(), 0
+            for text, topic in queries:
+                found = [hit.id for hit in ws.search(text, 3, "latent")]
+                right += sum(ws.documents[id].metadata["topic"] == topic for id in found)
+            assert right > 0.9 * 3 * len(queries)
+
+
+@pytest.mark.parametrize("tokenizer", [{"stem": "english"}, {"stem": "porter"}])
+def test_stems_are_taken_once_for_documents_and_queries(
+    tmp_path: Path, tokenizer: dict[str, str]
+) -> None:
+    # Words whose stem has another stem of its own.
+    words = "generalizations conditionally communistic nationalities abilities adhesions"
+    texts = [f"{word} stand beside the {word} and {other}." for word, other in pairs(words)]
+    with es.create(tmp_path / "stems.es") as ws:
+        ws.add(es.Document(str(n), text * 3) for n, text in enumerate(texts))
+        ws.train("ppmi", vector_size=4, min_count=1, workers=1, language="english", **tokenizer)
+        search = ws._session.search()
+        known = search.model.space.terms.columns
+        for text in texts:
+            assert set(search.model.analyzer.words(text)) <= set(known)
+
+
+def pairs(words: str) -> Iterator[tuple[str, str]]:
+    each = words.split()
+    return zip(each, each[1:] + each[:1])
+
+
+FARM = ["barn", "hay", "milk", "meadow", "goat", "sheep", "farmer", "wool", "fence"]
+SKY = ["telescope", "orbit", "comet", "night", "planet", "star", "moon", "eclipse", "nebula"]
+ROAD = ["car", "wheel", "brake", "driver", "engine", "truck", "bridge", "lane", "petrol"]
+SEA = ["ship", "harbour", "wave", "sailor", "anchor", "tide", "gull", "reef", "deck"]
+
+
+NAMES = ("farm", "sky", "road", "sea")
+
+
+def text_about(words: list[str], length: int, seed: int) -> str:
+    choose = random.Random(seed)  # noqa: S311 - sentences, not secrets
+    return " ".join(choose.choice(words) for _ in range(length))
+
+
+def long_documents() -> list[es.Document]:
+    short = [
+        es.Document(f"{name}-{i}", text_about(words, 40, 50 * place + i))
+        for place, (name, words) in enumerate(zip(NAMES, (FARM, SKY, ROAD, SEA), strict=True))
+        for i in range(12)
+    ]
+    # A page on the sky in a book on farms.
+    book = " ".join([text_about(FARM, 1200, 1), text_about(SKY, 100, 2), text_about(FARM, 1200, 3)])
+    return [*short, es.Document("book", book), es.Document("farms", text_about(FARM, 2500, 4))]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.es"
+    with es.create(path) as ws:
+        ws.add(long_documents())
+        ws.train("ppmi", vector_size=8, min_count=1)
+    return path
+
+
+def order(ws: es.Workspace, query: str) -> list[str]:
+    return [hit.id for hit in ws.search(query, topn=60, mode="latent")]
+
+
+def test_a_page_within_a_long_document_is_found_by_meaning(made: Path) -> None:
+    with es.open(made) as ws:
+        found = order(ws, "nebula")
+        assert "book" in found[:13]
+        assert "farms" not in found[:13]
+        book = next(
+            hit
+            for hit in ws.search("nebula", topn=60, mode="latent", explain=True)
+            if hit.id == "book"
+        )
+        assert book.explanation is not None
+        parts = sum(part.contribution for part in book.explanation.parts)
+        assert parts + book.explanation.rest == pytest.approx(book.score, abs=1e-5)
+        assert abs(book.explanation.rest) < 0.05
+
+
+def test_documents_that_come_later_have_passages_too(made: Path, tmp_path: Path) -> None:
+    with es.create(tmp_path / "later.es") as ws:
+        ws.add(document for document in long_documents() if document.id != "book")
+        ws.train("ppmi", vector_size=8, min_count=1)
+        ws.add(document for document in long_documents() if document.id == "book")
+        assert "book" in order(ws, "nebula")[:13]
+        scores = {hit.id: hit.score for hit in ws.search("nebula", topn=60, mode="latent")}
+        ws.index()
+        again = {hit.id: hit.score for hit in ws.search("nebula", topn=60, mode="latent")}
+        assert again == pytest.approx(scores, abs=1e-5)
+        ws.delete(["book"])
+        assert "book" not in order(ws, "nebula")
+
+
+def generation(path: Path) -> Path:
+    (found,) = (path / "generations").iterdir()
+    return found
+
+
+def rewrite(path: Path, **changed: np.ndarray | None) -> None:
+    """Change what is in the file of document vectors, and what the manifest says of it."""
+    file = generation(path) / "documents.safetensors"
+    tensors = {name: np.array(array) for name, array in open_tensors(file).items()}
+    kept = {name: array for name, array in {**tensors, **changed}.items() if array is not None}
+    file.unlink()
+    save_tensors(file, kept, {})
+    manifest = generation(path) / "manifest.json"
+    said = json.loads(manifest.read_text())
+    said["files"]["documents.safetensors"]["size"] = file.stat().st_size
+    manifest.write_text(json.dumps(with_checksum(said)))
+
+
+def test_a_file_that_does_not_say_whose_passages_it_has_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.es"
+    with es.create(path) as ws:
+        ws.add(document for document in long_documents() if len(document.text) < 1000)
+        ws.train("ppmi", vector_size=8, min_count=1)
+    rewrite(path, owners=None)
+    with es.open(path) as ws, pytest.raises(es.WorkspaceDamagedError, match="owners"):
+        ws.search("nebula")
+
+
+def test_passages_that_belong_to_no_document_are_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.es"
+    with es.create(path) as ws:
+        ws.add(long_documents())
+        ws.train("ppmi", vector_size=8, min_count=1)
+    rewrite(path, owners=np.arange(len(long_documents()) + 1))
+    with es.open(path) as ws, pytest.raises(es.WorkspaceDamagedError, match="passages"):
+        ws.search("nebula")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
-from embedsearch.workspace import building, pipeline, publishing
+from embedsearch.workspace import creation, publishing, train
 from embedsearch.workspace.state import State
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}
@@ -58,8 +58,8 @@ def test_what_cannot_be_opened_is_left_alone(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pipeline, "fit_documents"),
-        (pipeline, "write_words"),
+        (train, "fit_search"),
+        (train, "write_words"),
         (publishing, "_write_manifest"),
         (publishing, "flush_folder"),
     ],
@@ -106,9 +106,9 @@ def test_a_new_workspace_that_cannot_be_opened_goes(
     def failing(path: Path, mode: str, **_: Any) -> None:
         raise es.StorageError(path, "the disk fails")
 
-    monkeypatch.setattr(building, "Workspace", failing)
+    monkeypatch.setattr(creation, "Session", failing)
     with pytest.raises(es.StorageError):
         es.build("corpus:planted", tmp_path / "a.es", **SMALL)
     with pytest.raises(es.StorageError):
-        building.add_vectors([[1.0, 2.0]], tmp_path / "b.es")
+        creation.add_vectors([[1.0, 2.0]], tmp_path / "b.es")
     assert list(tmp_path.iterdir()) == []

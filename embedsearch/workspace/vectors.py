@@ -1,16 +1,113 @@
-"""`Workspace.vectors`: the user's own vectors, and questions about them."""
+"""The user's own vectors: as they are stored, and questions about them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch._checks import as_count
-from embedsearch._errors import ParameterError, QueryError
-from embedsearch._types import Document, FloatVector, Hit, Hits, IntVector, Metric
+from embedsearch._errors import ParameterError, QueryError, VectorError
+from embedsearch._types import Document, FloatMatrix, FloatVector, Hit, Hits, IntVector, Metric
 from embedsearch.index.preprocessing import weighted_query
+from embedsearch.index.settings import IndexSettings
 from embedsearch.search.related import UNLIKE, as_examples, check_apart
+from embedsearch.vectors.tensors import open_tensors
+from embedsearch.workspace.generation import ArtifactFolder
+from embedsearch.workspace.schemas import VECTORS
+
+if TYPE_CHECKING:
+    from embedsearch.index.vector_index import VectorIndex
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.layout import Layout, VectorsLayout
+
+
+class StoredVectors(ArtifactFolder):
+    """One state of the user's own vectors, mapped."""
+
+    def __init__(self, layout: Layout, number: int) -> None:
+        self.files: VectorsLayout = layout.vectors_of(number)
+        super().__init__(layout, number, self.files.manifest, VECTORS)
+
+    def __len__(self) -> int:
+        return int(self._entry("count"))
+
+    @property
+    def dimension(self) -> int:
+        """The number of dimensions, d."""
+        return int(self._entry("dimension"))
+
+    @property
+    def following(self) -> int:
+        """The number of the next row that has no id."""
+        return int(self._entry("following"))
+
+    @property
+    def built(self) -> int:
+        """How many vectors there were when the index was last built."""
+        return int(self._entry("built"))
+
+    @property
+    def index_facts(self) -> dict[str, Any]:
+        """What `save_index` returned."""
+        return dict(self._entry("index"))
+
+    @cached_property
+    def metric(self) -> Metric:
+        """How nearness is measured."""
+        with self._intact(self.files.manifest):
+            return Metric(self._entry("metric"))
+
+    @cached_property
+    def settings(self) -> IndexSettings:
+        """What kind of index was asked for."""
+        with self._intact(self.files.manifest):
+            return IndexSettings.from_facts(self.index_facts)
+
+    @property
+    def numbers(self) -> IntVector:
+        """The numbers of their documents, `(n,)`, ascending."""
+        return self._arrays[0]
+
+    @property
+    def vectors(self) -> FloatMatrix:
+        """The vectors as they were given, `(n, d)` float32."""
+        return self._arrays[1]
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """Their index; its ids are the numbers."""
+        return self._opened_index("vectors", self.files.index, self.index_facts.get("digest"))
+
+    def rows(self, numbers: IntVector) -> IntVector:
+        """Find the rows of documents `(m,)` by their numbers; -1 for those without a vector."""
+        if not len(self.numbers):
+            return np.full(len(numbers), -1)
+        places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return np.where(self.numbers[places] == numbers, places, -1)
+
+    def removed(self, store: DocumentStore) -> IntVector:
+        """List the numbers whose documents were deleted, ascending."""
+        if store.change < self.change:
+            # Older documents were restored: they cannot tell what was deleted.
+            return np.setdiff1d(self.numbers, np.array(store.numbers_since(0), np.int64))
+        gone = np.array(sorted(store.removed_since(self.change)), np.int64)
+        return gone[self.rows(gone) >= 0]
+
+    @cached_property
+    def _arrays(self) -> tuple[IntVector, FloatMatrix]:
+        with self._intact(self.files.tensors):
+            tensors = open_tensors(self.files.tensors)
+            numbers, vectors = tensors["numbers"], tensors["vectors"]
+            shape = (len(self), self.dimension)
+            fits = numbers.dtype == np.int64 and vectors.dtype == np.float32
+            if not fits or numbers.shape != shape[:1] or vectors.shape != shape:
+                raise VectorError(f"its arrays are {numbers.shape} and {vectors.shape}")
+            if not (numbers[1:] > numbers[:-1]).all():
+                raise VectorError("its numbers are not ascending")
+            return numbers, vectors
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,12 +115,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix
-    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.workspace.stored_vectors import StoredVectors
 
     Like = str | tuple[str, float]
 
+# Characters of a text that are shown with a hit, as there are no words to cut a snippet around;
+# and ids that are looked up at once while iterating.
 _BEGINNING, _BATCH = 240, 500
 
 
@@ -36,13 +133,13 @@ class _Among(NamedTuple):
 
 
 class VectorCollection:
-    """Vectors of images, texts or anything, each with its document of the record.
+    """Vectors of images, texts or anything, each with its document.
 
     A document that is deleted is no longer found; `Workspace.index` gives its place back.
     Several threads may ask at the same time.
 
     Args:
-        store: The record.
+        store: The documents.
         stored: The vectors.
     """
 
@@ -79,7 +176,7 @@ class VectorCollection:
 
     @property
     def index(self) -> VectorIndex:
-        """The index. Its ids are numbers of the record; it may still have deleted documents."""
+        """The index. Its ids are numbers of documents; it may still have deleted ones."""
         return self._stored.index
 
     def vector(self, id: str) -> FloatVector:
@@ -165,13 +262,13 @@ class VectorCollection:
         return int(self._stored.rows(number)[0])
 
     def _allowed(self, where: str | None) -> NDArray[np.bool_] | None:
-        """Say for each vector of the index whether it may be found; None for all."""
+        """Return whether each vector of the index may be found; None for all."""
         gone = self._gone()
         matching = None if where is None else self._store.matching(where)
         if matching is None and not len(gone):
             return None
         kept = self._among
-        # The record gives the same array for the same condition until it changes.
+        # The store returns the same array for the same condition until it changes.
         if kept is None or kept.matching is not matching or kept.gone is not gone:
             ids = self.index.ids
             mask = ~np.isin(ids, gone)
@@ -181,7 +278,7 @@ class VectorCollection:
         return kept.mask
 
     def _gone(self) -> IntVector:
-        """Give the numbers that are no longer in the record."""
+        """Return the numbers of deleted documents."""
         change, gone = self._lost
         if change != self._store.change:
             change = self._store.change
@@ -213,7 +310,7 @@ def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:
 
 
 def _shares(examples: list[tuple[str, float]]) -> FloatVector:
-    """Give the weights of examples, as shares of their sum."""
+    """Return the weights of examples, as shares of their sum."""
     weights = np.array([weight for _, weight in examples], np.float32)
     shares: FloatVector = weights / (weights.sum() or 1)
     return shares

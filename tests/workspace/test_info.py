@@ -10,6 +10,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
+from embedsearch.workspace.info import drift_since
 
 
 def test_search_is_told_as_the_manifest_has_it(planted: Path) -> None:
@@ -59,18 +60,12 @@ def test_drift_is_told_with_advice(writable: Path) -> None:
         assert ws.info().advice == "no documents were added since the training"
 
 
-def test_of_very_many_documents_a_part_is_read(
-    writable: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from embedsearch.workspace import drifting
-
-    monkeypatch.setattr(drifting, "MOST_READ", 40)
+def test_of_very_many_documents_a_part_is_read(writable: Path) -> None:
     with es.open(writable, "w") as ws:
         ws.add(es.Document(f"new-{n}", "quark gluon " * (1 + n % 2)) for n in range(100))
-        drift = ws.info().drift
+        drift = drift_since(ws._session.store, ws._session.trained(), most_read=40)
     assert drift is not None
-    assert drift["documents"] == 34
-    assert drift["share"] == 1
+    assert (drift.documents, drift.share) == (34, 1)
 
 
 def test_a_manifest_of_before_drift_was_kept_still_opens(writable: Path) -> None:

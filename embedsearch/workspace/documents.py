@@ -1,29 +1,48 @@
-"""`Workspace.documents`: the documents as a mapping, and documents like documents."""
+"""`Workspace.documents`: the documents as a mapping, documents like documents, duplicates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from embedsearch._progress import SilentProgress
 from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_table
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
-    from embedsearch.search.documents import DocumentSearch
     from embedsearch.search.related import Like
     from embedsearch.store.documents import DocumentStore
     from embedsearch.store.origins import Origin
-    from embedsearch.workspace.duplicates import DuplicatePair
+    from embedsearch.workspace.session import Session
 
+# Rows in a notebook.
 _SHOWN = 10
+
+
+class DuplicatePair(NamedTuple):
+    """Two documents that are nearly the same.
+
+    Attributes:
+        a: The id of the one that was added first.
+        b: The id of the other.
+        score: The share of their runs of words that both have; 1 if all are the same.
+    """
+
+    a: str
+    b: str
+    score: float
 
 
 class Documents(Mapping[str, Document]):
     """Documents by id, in the order of their addition."""
 
-    def __init__(self, store: DocumentStore, search: Callable[[], DocumentSearch]) -> None:
-        self._store, self._search = store, search
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def _store(self) -> DocumentStore:
+        return self._session.store
 
     def __getitem__(self, id: str) -> Document:
         return self._store.get(id)
@@ -83,7 +102,7 @@ class Documents(Mapping[str, Document]):
             ParameterError: An example or a weight cannot be used.
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self._search().most_similar(positive, negative, topn, where)
+        return self._session.search().most_similar(positive, negative, topn, where)
 
     def duplicates(
         self, threshold: float = 0.8, progress: Progress | None = None
@@ -102,9 +121,12 @@ class Documents(Mapping[str, Document]):
             ParameterError: The threshold is out of its range.
             InputError: There are more than five million pairs; ask for `duplicate_groups`.
         """
-        from embedsearch.workspace.duplicates import duplicate_pairs
+        from embedsearch.search.duplicates import near_duplicates
 
-        return duplicate_pairs(self._store, threshold, progress)
+        pairs = near_duplicates(self._texts(), threshold, progress or SilentProgress())
+        ids = self._store.ids_of(sorted({number for a, b, _ in pairs for number in (a, b)}))
+        # Another process may delete some meanwhile.
+        return [DuplicatePair(ids[a], ids[b], s) for a, b, s in pairs if a in ids and b in ids]
 
     def duplicate_groups(
         self, threshold: float = 0.8, progress: Progress | None = None
@@ -119,18 +141,26 @@ class Documents(Mapping[str, Document]):
             Ids of two or more documents each, in the order of their addition; the largest
             groups first.
         """
-        from embedsearch.workspace.duplicates import duplicate_ids
+        from embedsearch.search.duplicates import duplicate_groups
 
-        return duplicate_ids(self._store, threshold, progress)
+        found = duplicate_groups(self._texts(), threshold, progress or SilentProgress())
+        ids = self._store.ids_of(sorted({number for group in found for number in group}))
+        groups = [tuple(ids[number] for number in group if number in ids) for group in found]
+        return [group for group in groups if len(group) > 1]
+
+    def _texts(self) -> Iterator[tuple[int, str]]:
+        from embedsearch.search.latent_space import full_text
+
+        return ((number, full_text(document)) for number, document in self._store.changed_since(0))
 
     def vector(self, id: str) -> FloatVector:
         """Return the (d,) vector of a document in the space of words: float32, unit length."""
-        return self._search().vector(id)
+        return self._session.search().vector(id)
 
     @property
     def vectors(self) -> FloatMatrix:
         """The vectors of all documents, (n, d) float32 of unit length, in the order of the ids."""
-        return self._search().matrix()
+        return self._session.search().matrix()
 
     def __repr__(self) -> str:
         return f"Documents({len(self):,})"

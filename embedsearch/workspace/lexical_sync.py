@@ -1,4 +1,4 @@
-"""The lexical index follows the record: it is caught up, or made anew, when it is opened."""
+"""The lexical index follows the documents: it is brought up to date when it is opened."""
 
 from __future__ import annotations
 
@@ -33,55 +33,56 @@ def open_lexical(
     generation: int | None = None,
     progress: Progress | None = None,
 ) -> LexicalIndex:
-    """Open the lexical index in the state of the record.
+    """Open the lexical index in the state of the documents.
 
-    A reader catches it up too, where nobody else is writing and the folder allows it. Otherwise
-    it gets what there is, and has to see to what changed since; where there is nothing that it
-    can use, it makes an index of its own in a temporary folder, which takes time.
+    A reader brings it up to date, too, if nobody else is writing and the folder allows it.
+    Otherwise it gets what is there, and has to add what changed since by itself; if there is
+    nothing that it can use, it builds an index of its own in a temporary folder, which takes time.
 
     Args:
         layout: The workspace.
-        store: The record.
-        analyzer: How the index must cut text; one that does otherwise is made anew.
+        store: The documents.
+        analyzer: How the index must cut text; one that does otherwise is built again.
         writable: Whether the lock is held.
         generation: That of a reader. Only for the current one it changes what others use: an
             older one may want another language.
         progress: A listener.
     """
-    index, change = _opened(layout, analyzer, writable), store.change
+    index, change = _opened(layout, analyzer, writable=writable), store.change
     if index is not None and index.change == change:
         return index
     if writable:
-        return caught_up(layout, store, analyzer, index, progress)
-    shared = _caught_up_for_all(layout, store, analyzer, generation, progress)
-    if shared is not None:
-        return shared
-    # One that is ahead follows from another record: an older one was restored.
+        return sync(layout, store, analyzer, index, progress)
+    if _sync_as_reader(layout, store, analyzer, generation, progress):
+        shared = _opened(layout, analyzer, writable=False)
+        if shared is not None:
+            return shared
+    # One that is ahead is of other documents: a backup was restored, which has fewer changes.
     if index is not None and index.change < change:
         return index
     return _applied(LexicalIndex.temporary(analyzer), store, progress)
 
 
-def reopened(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
-    """Return the index that others have caught up meanwhile, or the same."""
+def reopen(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
+    """Return the index that others have brought further meanwhile, or the same."""
     try:
         if read_state(layout.lexical).change <= index.change:
             return index
     except (WorkspaceDamagedError, OSError):
         return index
-    found = _opened(layout, index.analyzer, False)
+    found = _opened(layout, index.analyzer, writable=False)
     ahead = found is not None and index.change < found.change <= store.change
     return found if found is not None and ahead else index
 
 
-def caught_up(
+def sync(
     layout: Layout,
     store: DocumentStore,
     analyzer: LexicalAnalyzer,
     index: LexicalIndex | None,
     progress: Progress | None = None,
 ) -> LexicalIndex:
-    """Bring a writable index to the state of the record; make one where there is none."""
+    """Bring a writable index to the state of the documents; without one, make it."""
     layout.check_in_place()
     if index is None or index.change > store.change:
         if index is not None:
@@ -89,6 +90,7 @@ def caught_up(
         if layout.lexical.is_file():
             layout.lexical.unlink()
         index = LexicalIndex.create(layout.lexical, analyzer)
+    # The index must not be ahead of the documents when the power fails.
     store.flush()
     applied = _applied(index, store, progress)
     mark_lexical(layout)
@@ -107,44 +109,40 @@ def _applied(
     return index
 
 
-def _caught_up_for_all(
+def _sync_as_reader(
     layout: Layout,
     store: DocumentStore,
     analyzer: LexicalAnalyzer,
     generation: int | None,
     progress: Progress | None,
-) -> LexicalIndex | None:
-    """Catch up the index of the workspace, if a reader may; else None."""
+) -> bool:
+    """Bring the index of the workspace up to date, if a reader may; return whether it was."""
     try:
         lock = lock_for_writing(layout.lock, layout.root)
     except (WorkspaceLockedError, WorkspaceNotFoundError, WorkspaceReadOnlyError, OSError):
-        return None
+        return False
     try:
         # Another workspace may have taken the place of the one that is being read.
         if not layout.in_place or generation not in (None, load_state(layout).generation):
-            return None
-        caught_up(layout, store, analyzer, _opened(layout, analyzer, True), progress).close()
+            return False
+        index = _opened(layout, analyzer, writable=True)
+        sync(layout, store, analyzer, index, progress).close()
     except (WorkspaceError, OSError):
-        return None
+        return False
     finally:
         lock.release()
-    return _opened(layout, analyzer, False)
+    return True
 
 
 def open_checked(layout: Layout, writable: bool = False) -> LexicalIndex:
-    """Open the lexical index of a workspace that may come from somebody else.
-
-    Raises:
-        WorkspaceDamagedError: It is missing or damaged, or a process that read it died.
-        WorkspaceVersionError: A newer embedsearch wrote it.
-    """
+    """Open the lexical index of a workspace that may come from somebody else."""
     if broken := unreadable_files(layout.lexical):
         raise WorkspaceDamagedError(layout.root, f"damaged or missing {', '.join(broken)}")
     check_lexical(layout)
     return LexicalIndex.open(layout.lexical, writable)
 
 
-def _opened(layout: Layout, analyzer: LexicalAnalyzer, writable: bool) -> LexicalIndex | None:
+def _opened(layout: Layout, analyzer: LexicalAnalyzer, *, writable: bool) -> LexicalIndex | None:
     if not layout.in_place:
         # It is that of another workspace.
         return None

@@ -1,0 +1,382 @@
+"""Training and indexing: what is asked for, and the steps to a published generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedsearch._errors import CorpusTooSmallError, StorageError
+from embedsearch.index.settings import IndexSettings, changed_index
+from embedsearch.search.drift import expected_share
+from embedsearch.search.latent_space import full_text
+from embedsearch.search.options import SearchSettings, changed_search
+from embedsearch.text.phrases import PhraseTable, with_phrases
+from embedsearch.text.processing import TextProcessor
+from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.training.base import Hooks, TrainedModel
+from embedsearch.training.settings import training_settings
+from embedsearch.training.trainers import train_word_vectors
+from embedsearch.vectors.encoders import check_available
+from embedsearch.vectors.tensors import save_tensors
+from embedsearch.workspace.disk_space import check_room_to_index, check_room_to_learn
+from embedsearch.workspace.fitted_search import (
+    FitSettings,
+    FittedSearch,
+    fit_search,
+    write_document_vectors,
+)
+from embedsearch.workspace.generation import Generation, word_tensors
+from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.publishing import publish, reuse, temporary_folder, temporary_work
+from embedsearch.workspace.requests import check_search, training_request
+from embedsearch.workspace.state import State
+from embedsearch.workspace.vector_import import index_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix
+    from embedsearch.search.document_index import DocumentVectors
+    from embedsearch.store.documents import DocumentStore
+    from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.text.stream import TokenStream
+    from embedsearch.training.base import TrainingReport
+    from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch.workspace.layout import GenerationLayout
+    from embedsearch.workspace.requests import IndexRequest, TrainingOptions, TrainingRequest
+    from embedsearch.workspace.session import Session
+
+# When there are so many times as many documents, search is fitted again: idf, clusters and weights
+# of the old ones would describe less than half of them.
+_GROWN = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerationContent:
+    """All that a new generation is made of.
+
+    Attributes:
+        model: The word vectors.
+        phrases: The phrases that the corpus was joined by.
+        search: How documents are found.
+        facts: What else the manifest says.
+    """
+
+    model: TrainedModel
+    phrases: PhraseTable
+    search: FittedSearch
+    facts: Mapping[str, Any]
+
+    def publish(self, layout: Layout, index: IndexSettings, progress: Progress) -> int:
+        """Publish the generation; the caller names it in `workspace.json`."""
+
+        def write(files: GenerationLayout) -> dict[str, Any]:
+            indexed = write_words(files, self.model, index, progress)
+            self.phrases.save(files.phrases)
+            self.search.save(files)
+            return {**self.search.facts, "word_index": indexed, **self.facts}
+
+        return publish(layout, write)
+
+
+class TokenizedDocuments:
+    """Tokenizes documents; phrases are found once, and joined in all later streams.
+
+    Attributes:
+        phrases: Those that are joined, after the first stream; may be empty. Phrases that are given
+            are those of an earlier training, to be used again.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        store: DocumentStore,
+        settings: TokenizerSettings,
+        phrases: PhraseTable | None,
+        progress: Progress,
+    ) -> None:
+        self._layout, self._store, self._progress = layout, store, progress
+        self._settings, self._known = settings, phrases
+        self.phrases = phrases or PhraseTable()
+
+    def since(self, change: int) -> TokenStream:
+        """Tokenize the documents that were added or changed after a change number."""
+        folder = temporary_folder(self._layout, f"stream-{change}")
+        processor = TextProcessor(self._settings, self._known)
+        stream = write_texts(folder, self._texts(change), processor, self._progress)
+        wanted = self._settings.phrase_settings
+        if wanted is not None and self._known is None:
+            stream, self.phrases = with_phrases(stream, wanted, folder, self._progress)
+            self._known = self.phrases
+        return stream
+
+    def _texts(self, change: int) -> Iterator[tuple[int, str]]:
+        total = self._store.count_since(change)
+        with self._progress.task("tokenizing", total, "documents") as task:
+            for number, document in self._store.changed_since(change):
+                yield number, full_text(document)
+                task.advance(1)
+
+
+def train(session: Session, options: TrainingOptions, progress: Progress) -> TrainingReport:
+    """Train on all documents and make the result the current generation."""
+    request = training_request(session, options)
+    number, report = _train_generation(session, request, progress)
+    state = replace(session.state, tokenizer=request.tokenizer, generation=number)
+    session.commit(state, progress)
+    return report
+
+
+def refill(
+    session: Session,
+    fill: Callable[[DocumentStore], object],
+    options: TrainingOptions,
+    progress: Progress,
+) -> TrainingReport:
+    """Replace every document by what `fill` adds to the store, and train on these."""
+    with session.store.transaction():
+        session.store.clear()
+        fill(session.store)
+        request = training_request(session, options)
+        number, report = _train_generation(session, request, progress)
+    state = State(request.tokenizer, number)
+    try:
+        session.write_state(state)
+    except StorageError as error:
+        # No two files change at once, and the documents come first.
+        reason = (
+            f"the documents were replaced, but not the words learned from them "
+            f"({error.reason}); run `embedsearch train`"
+        )
+        raise StorageError(session.path, reason) from error
+    session.switch_to(state)
+    return report
+
+
+def index(session: Session, request: IndexRequest, progress: Progress) -> int:
+    """Store the vectors of documents that changed; see `Workspace.index`."""
+    if session.generation is None and session.stored_vectors is not None:
+        return index_vectors(session, request.index, progress)
+    behind, number = _indexed(session, session.trained(), request, progress)
+    if number is not None:
+        session.commit(replace(session.state, generation=number), progress)
+    index_vectors(session, request.index, progress)
+    return behind
+
+
+def trained_model(generation: Generation) -> TrainedModel:
+    """Return the word vectors with what is needed to go on training them."""
+    tensors = generation.training_tensors()
+    return TrainedModel(generation.vectors, tensors.get("context"), tensors.get("inputs"))
+
+
+def _train_generation(
+    session: Session, request: TrainingRequest, progress: Progress
+) -> tuple[int, TrainingReport]:
+    """Tokenize the documents, train on them, encode and index them, publish."""
+    layout, store, previous = session.layout, session.store, session.generation
+    # An encoder that cannot be loaded is an error now, not after an hour of training.
+    fit = FitSettings.load(request.tokenizer, request.search)
+    change = store.change
+    start = previous if request.update else None
+    with temporary_work(layout):
+        check_room_to_learn(layout, None if previous is None else previous.number)
+        phrases = start.phrases if start else None
+        documents = TokenizedDocuments(layout, store, request.tokenizer, phrases, progress)
+        since = start.trained_change if start else 0
+        stream = documents.since(since)
+        hooks = Hooks(
+            callbacks=request.callbacks,
+            start=trained_model(start) if start else None,
+            checkpoint=layout.checkpoint,
+            facts=request.facts(change),
+        )
+        model, report = train_word_vectors(
+            stream,
+            request.trainer,
+            request.settings,
+            progress,
+            folder=layout.temporary,
+            hooks=hooks,
+        )
+        # An update trains on what is new, but search is fitted to all documents.
+        everything = documents.since(0) if since else stream
+        search = fit_search(everything, store, model.vectors, fit, progress)
+    facts = {
+        "trained_change": change,
+        "tokenizer": request.tokenizer.to_json(),
+        "training": report.to_json(),
+        "expected_share": _share_to_expect(everything, model.vectors, report),
+    }
+    content = GenerationContent(model, documents.phrases, search, facts)
+    return content.publish(layout, request.index, progress), report
+
+
+def _share_to_expect(stream: TokenStream, vectors: WordVectors, report: TrainingReport) -> float:
+    """Return the share of words without a vector in new text like that of a training."""
+    expected = expected_share(stream.counts, int(report.parameters["min_count"] or 1))
+    # A vocabulary may be limited in other ways, or be that of an earlier training.
+    return max(expected, unknown_share(stream, vectors) or 0.0)
+
+
+def unknown_share(stream: TokenStream, vectors: WordVectors) -> float | None:
+    """Return the share of words without a vector in documents; None if there are no words."""
+    if not stream.total:
+        return None
+    known = vectors.key_to_index
+    counts = zip(stream.types, stream.counts.tolist(), strict=True)
+    return 1 - sum(int(count) for word, count in counts if word in known) / stream.total
+
+
+def _indexed(
+    session: Session, generation: Generation, request: IndexRequest, progress: Progress
+) -> tuple[int, int | None]:
+    """Publish a generation as a request asks; return how far it was behind, and the new number."""
+    layout, store = session.layout, session.store
+    behind = store.count_since(generation.change)
+    wanted = changed_index(generation.index_settings, **request.index)
+    settings = changed_search(generation.search_settings, request.encoders, request.language)
+    grown = len(store) > _GROWN * generation.fitted_documents
+    number = None
+    if request.refit or grown or settings != generation.search_settings:
+        number = refit_generation(layout, store, generation, settings, wanted, progress)
+    elif behind or wanted != generation.index_settings:
+        vectors = _encoded(session, generation, behind, progress) if behind else None
+        number = _index_generation(layout, generation, vectors, wanted, progress)
+    return behind, number
+
+
+def _encoded(
+    session: Session, generation: Generation, behind: int, progress: Progress
+) -> DocumentVectors:
+    check_available(generation.search_model.space.external)
+    with progress.task("encoding documents", behind, "documents") as task:
+        vectors = session.search().current()
+        task.advance(behind)
+    return vectors
+
+
+def _index_generation(
+    layout: Layout,
+    generation: Generation,
+    vectors: DocumentVectors | None,
+    index: IndexSettings,
+    progress: Progress,
+) -> int:
+    """Publish the same word vectors with other document vectors; None leaves these, too."""
+    facts = {
+        "change": generation.change if vectors is None else vectors.change,
+        "fitted_documents": generation.fitted_documents,
+        "search": generation.manifest["search"],
+    }
+    if vectors is not None:
+        growth = len(vectors) / max(generation.fitted_documents, 1)
+        check_room_to_index(layout, generation.number, growth)
+
+    def write(files: GenerationLayout) -> None:
+        if vectors is not None:
+            write_document_vectors(files, vectors)
+            return
+        for path in generation.files.of_the_documents:
+            if path.exists():
+                reuse(path, files.root / path.name)
+
+    return _republish(layout, generation, facts, write, index, progress)
+
+
+def refit_generation(
+    layout: Layout,
+    store: DocumentStore,
+    generation: Generation,
+    settings: SearchSettings,
+    index: IndexSettings,
+    progress: Progress,
+) -> int:
+    """Publish the same word vectors with search fitted to all documents again."""
+    tokenizer, phrases = generation.tokenizer, generation.phrases
+    check_search(settings, tokenizer)
+    fit = FitSettings.load(tokenizer, settings, learned=not generation.imported)
+    with temporary_work(layout):
+        check_room_to_learn(layout, None)
+        stream = TokenizedDocuments(layout, store, tokenizer, phrases, progress).since(0)
+        search = fit_search(stream, store, generation.vectors, fit, progress)
+    return _republish(layout, generation, search.facts, search.save, index, progress)
+
+
+def _republish(
+    layout: Layout,
+    generation: Generation,
+    facts: dict[str, Any],
+    write_rest: Callable[[GenerationLayout], None],
+    index: IndexSettings,
+    progress: Progress,
+) -> int:
+    def write(files: GenerationLayout) -> dict[str, Any]:
+        write_rest(files)
+        names = {"trained_change", "tokenizer", "training", "expected_share", "word_index"}
+        same = {name: value for name, value in generation.manifest.items() if name in names}
+        if index != generation.index_settings:
+            X = generation.vectors.vectors
+            same["word_index"] = _write_index(files, X, index, progress)
+        # Linked, not copied: words of gigabytes cost nothing more.
+        for path in generation.files.of_the_model:
+            new = files.root / path.name
+            if not new.exists():
+                reuse(path, new)
+        return {**facts, **same}
+
+    return publish(layout, write)
+
+
+def write_words(
+    files: GenerationLayout, model: TrainedModel, index: IndexSettings, progress: Progress
+) -> dict[str, Any]:
+    """Write word vectors, what a training goes on from, and their index; return facts on that."""
+    vectors = model.vectors
+    counts = np.zeros(len(vectors), np.int64) if vectors.counts is None else vectors.counts
+    Vocabulary(vectors.index_to_key, counts).save(files.vocabulary)
+    save_tensors(files.words, word_tensors(vectors), {})
+    sides = {"context": model.context, "inputs": model.inputs}
+    save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
+    return _write_index(files, vectors.vectors, index, progress)
+
+
+def _write_index(
+    files: GenerationLayout, X: FloatMatrix, settings: IndexSettings, progress: Progress
+) -> dict[str, Any]:
+    index = settings.build(X, progress)
+    recall = measured_recall(index, X) if index.recall is None else index.recall
+    return save_index(index, settings, files.word_index, recall)
+
+
+def train_with_seeds(
+    store: DocumentStore, generation: Generation, seeds: int, progress: Progress
+) -> list[WordVectors]:
+    """Train on the documents with seeds 1, 2, ..., with the settings of a generation."""
+    if not len(store):
+        raise CorpusTooSmallError("there are no documents to train on again")
+    trainer, settings = "auto", training_settings()
+    if not generation.imported:
+        trainer = generation.training["trainer"]
+        settings = training_settings(**generation.training["parameters"])
+    # Outside of the workspace, which may be open for reading only.
+    with TemporaryDirectory(prefix="embedsearch-") as name:
+        layout, phrases = Layout(Path(name)), generation.phrases
+        documents = TokenizedDocuments(layout, store, generation.tokenizer, phrases, progress)
+        stream = documents.since(0)
+        models = []
+        for seed in range(1, seeds + 1):
+            folder = layout.root / f"seed-{seed}"
+            folder.mkdir()
+            model, _ = train_word_vectors(
+                stream, trainer, replace(settings, seed=seed), progress, folder=folder
+            )
+            models.append(model.vectors)
+    return models
