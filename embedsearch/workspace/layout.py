@@ -113,7 +113,7 @@ class Layout:
     @property
     def replaced(self) -> Path:
         """Where `restore` keeps a workspace until the new one has its place."""
-        return self.root.with_name(f".{self.root.name}.replaced")
+        return self.root.parent / f".{self.root.name}.replaced"
 
     @property
     def in_place(self) -> bool:

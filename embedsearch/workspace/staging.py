@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -82,8 +82,8 @@ def _make(path: Path, kind: str) -> Staging:
             # Before it had its lock, another process took it for one that was left behind.
             continue
         except BaseException:
-            with suppress(OSError):
-                folder.rmdir()
+            # The lock file may be there already; nobody else knows this name.
+            shutil.rmtree(folder, ignore_errors=True)
             raise
     raise WorkspaceLockedError(path, "other processes keep working there; try again")
 

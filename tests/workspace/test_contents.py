@@ -173,7 +173,7 @@ def test_what_systems_leave_everywhere_does_no_harm(example: Path) -> None:
             ".fuse_hidden0000002a",
         ):
             (folder / name).write_text("litter")
-    for name in ("damaged-20260101-000000", "kept-20260101-000000", "reports"):
+    for name in ("damaged-20260101-000000", "reports"):
         (example / name).mkdir()
     (example / "damaged-20260101-000000" / JOURNAL).write_text("old")
     assert es.verify(example).sound

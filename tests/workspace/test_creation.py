@@ -140,7 +140,7 @@ def test_what_is_removed_is_only_what_was_left_by_us(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "mine.txt").write_text("mine")
     (tmp_path / ".a.es.building-0123456789abcdef").symlink_to(other)
-    left = tmp_path / ".a.es.building-12-34"
+    left = tmp_path / ".a.es.building-fedcba9876543210"
     left.mkdir()
     es.create(tmp_path / "a.es").close()
     assert (notes / "mine.txt").exists()

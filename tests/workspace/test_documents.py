@@ -54,9 +54,9 @@ def test_groups_are_what_pairs_link(ws: es.Workspace) -> None:
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.1])
 def test_a_threshold_out_of_its_range_is_refused(ws: es.Workspace, threshold: float) -> None:
-    with pytest.raises(es.ParameterError, match="threshold must be above 0 and up to 1"):
+    with pytest.raises(es.ParameterError, match="threshold must be a number above 0 and at most 1"):
         ws.documents.duplicates(threshold)
-    with pytest.raises(es.ParameterError, match="threshold must be above 0 and up to 1"):
+    with pytest.raises(es.ParameterError, match="threshold must be a number above 0 and at most 1"):
         ws.documents.duplicate_groups(threshold)
 
 

@@ -61,7 +61,7 @@ def path(built: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def clustered(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workspace as if it had many documents: clusters propose what is near."""
-    for module in ("search.latent_index", "workspace.fitted_search"):
+    for module in ("search.document_index", "workspace.fitted_search"):
         monkeypatch.setattr(f"embedsearch.{module}.SCANNED", 30)
     with es.open(path, "w") as ws:
         ws.index(refit=True)
@@ -358,10 +358,7 @@ with es.open(sys.argv[1], "w") as ws:
 
 
 @pytest.mark.parametrize("tried", [3, 0])
-def test_an_answer_is_of_one_change_while_another_process_writes(
-    path: Path, tried: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedsearch.search.documents._TRIED", tried)
+def test_an_answer_is_of_one_change_while_another_process_writes(path: Path, tried: int) -> None:
     with es.open(path, "w") as ws:
         text = "zyzzyva version1 galaxy"
         ws.add([es.Document(id, text, {"version": 1}) for id in ("left", "right")])

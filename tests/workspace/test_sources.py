@@ -18,7 +18,6 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
-from embedsearch.store import connection as connection_module, schema
 from embedsearch.store.origins import Origin
 from embedsearch.store.recovery.check import database_faults
 from embedsearch.store.recovery.salvage import salvage
@@ -494,22 +493,6 @@ def test_origins_of_a_path_that_is_not_utf8_are_salvaged(ws: es.Workspace, tmp_p
     with closing(sqlite3.connect(new)) as connection:
         found = connection.execute("SELECT path, key, number FROM origins JOIN sources")
         assert found.fetchall() == [(b"/\xff", "1", 1)]
-
-
-def test_a_file_of_an_older_version_gets_the_tables_as_one(
-    ws: es.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ws.close()
-    record = tmp_path / "w.es" / "documents.sqlite"
-    with closing(sqlite3.connect(record)) as connection:
-        for table in ("sources", "origins", "origins_since"):
-            connection.execute(f"DROP TABLE {table}")
-    monkeypatch.setattr(connection_module, "SCHEMA", schema.SCHEMA + "SELECT x FROM nowhere;")
-    with pytest.raises(es.WorkspaceError):
-        es.open(tmp_path / "w.es", "w")
-    assert database_faults(record) == []
-    with closing(sqlite3.connect(record)) as connection:
-        assert not schema.has_origins(connection)
 
 
 def test_corpora_are_sources_too(ws: es.Workspace, add: Add) -> None:

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.archives import zip_parts
 from embedsearch.text.readers.html import decode_html, title_and_text
+from embedsearch.text.readers.zip_parts import zip_parts
 from embedsearch.text.records import select_metadata
 from embedsearch.text.source_stream import LeftOut, ReadDocument
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.archives import ZipParts
+    from embedsearch.text.readers.zip_parts import ZipParts
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import SourceStream
 

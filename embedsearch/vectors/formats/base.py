@@ -13,6 +13,7 @@ import numpy as np
 from embedsearch._checks import COUNT, Choice, Optional, check_fields
 from embedsearch._errors import SourceFormatError, VectorError
 from embedsearch.text.stream import release
+from embedsearch.vectors.formats import ENCODING_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from embedsearch.vectors.subwords import Subwords
     from embedsearch.vectors.word_vectors import WordVectors
 
-ENCODING_ERRORS = ("strict", "replace", "skip")
 LONGEST_VECTOR = 2**20
 """Dimensions that a vector may have; what claims more is taken for damage."""
 
