@@ -133,7 +133,7 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
     In a folder that is no workspace, nothing has.
     """
     layout = Layout(root)
-    if os.path.lexists(layout.state) or os.path.lexists(layout.record):
+    if os.path.lexists(layout.state) or os.path.lexists(layout.documents):
         yield from _foreign(root, root, _WORKSPACE)
 
 
@@ -151,7 +151,7 @@ def enclosing_workspace(path: Path) -> Path | None:
 
 def _is_workspace(layout: Layout) -> bool:
     # Other programs have files called workspace.json, too.
-    return layout.state.is_file() and layout.record.is_file()
+    return layout.state.is_file() and layout.documents.is_file()
 
 
 def check_outside(path: str | Path, name: str) -> None:

@@ -315,7 +315,7 @@ def _fill(
     fill: Callable[[DocumentStore], object] | None,
     path: Path,
 ) -> None:
-    store = DocumentStore(layout.record, writable=True)
+    store = DocumentStore(layout.documents, writable=True)
     try:
         if fill is not None:
             fill(store)

@@ -42,7 +42,7 @@ def check_room_to_learn(layout: Layout, generation: int | None) -> None:
     large as what was learned before; the first time, nobody knows.
     """
     before = [] if generation is None else [layout.generation(generation).root]
-    needed = record_bytes(layout) // 4 + bytes_of(before)
+    needed = store_bytes(layout) // 4 + bytes_of(before)
     check_space(layout.root, needed, layout.root, "what is learned")
 
 
@@ -53,10 +53,10 @@ def check_room_to_index(layout: Layout, generation: int, growth: float) -> None:
     check_space(layout.root, needed, layout.root, "the index")
 
 
-def record_bytes(layout: Layout) -> int:
+def store_bytes(layout: Layout) -> int:
     """Return how large the documents are, with the log of SQLite."""
-    wal = layout.record.with_name(layout.record.name + "-wal")
-    return bytes_of((layout.record, wal))
+    wal = layout.documents.with_name(layout.documents.name + "-wal")
+    return bytes_of((layout.documents, wal))
 
 
 def bytes_of(paths: Iterable[Path]) -> int:

@@ -96,7 +96,7 @@ class Layout:
     # Format version, settings and the current generation; replaced as a whole.
     state = _Child("workspace.json")
     # Every document, in SQLite: the truth that all else is derived from.
-    record = _Child("documents.sqlite")
+    documents = _Child("documents.sqlite")
     # The lexical index: follows the documents, and can be built again from them.
     lexical = _Child("lexical")
     # Held by the one process that writes.

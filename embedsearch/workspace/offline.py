@@ -29,7 +29,7 @@ def repair(
 ) -> RepairReport:
     """Make a workspace sound again.
 
-    What follows from the rest is made again. Of a damaged record every document is kept whose
+    What follows from the rest is made again. Of a damaged store every document is kept whose
     text, title and metadata are what was written; of damaged vectors, the user's own and those
     of words, every row that is what was written or that an index has. The damaged originals
     are moved to a folder `damaged-DATE` in the workspace.

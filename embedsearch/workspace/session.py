@@ -230,7 +230,7 @@ class Session:
 
         self.layout.check_in_place()
         store = DocumentStore(
-            self.layout.record, writable=self.writable, durability=self._durability
+            self.layout.documents, writable=self.writable, durability=self._durability
         )
         try:
             # SQLite goes by the path, where another folder may have come in this moment.

@@ -52,9 +52,9 @@ def load_state(layout: Layout, *, whole: bool = True) -> State:
     if not layout.state.exists():
         _explain_missing(layout)
     state = state_of_file(layout, whole=whole)
-    if not layout.record.exists():
-        reason = f"{layout.record.name} is missing; run `embedsearch repair`, or restore a backup"
-        raise WorkspaceDamagedError(layout.root, reason)
+    if not layout.documents.exists():
+        advice = "run `embedsearch repair`, or restore a backup"
+        raise WorkspaceDamagedError(layout.root, f"{layout.documents.name} is missing; {advice}")
     return state
 
 
@@ -75,7 +75,7 @@ def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) 
 
 
 def _explain_missing(layout: Layout) -> None:
-    if layout.record.exists() or layout.generations.exists():
+    if layout.documents.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
     replaced = Layout(Path(os.path.realpath(layout.root))).replaced
     if replaced.exists():

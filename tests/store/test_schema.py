@@ -139,7 +139,7 @@ def test_all_tables_are_made_or_none(tmp_path: Path) -> None:
         "ALTER TABLE documents ADD COLUMN own TEXT DEFAULT (random())",
     ],
 )
-def test_a_record_with_parts_of_others_is_not_opened(
+def test_a_store_with_parts_of_others_is_not_opened(
     tmp_path: Path, statement: str, writable: bool
 ) -> None:
     path = tmp_path / "documents.sqlite"

@@ -42,7 +42,7 @@ from embedsearch.workspace.contents import (
     has_only_our_files,
     may_be_in_backup,
 )
-from embedsearch.workspace.disk_space import check_space, record_bytes
+from embedsearch.workspace.disk_space import check_space, store_bytes
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
@@ -125,11 +125,11 @@ def write_backup(
     _check_target(target, overwrite)
     listener = progress or SilentProgress()
     folders = sum(path.stat().st_size for each in published for path in each.folder.iterdir())
-    # The copy of the record and the backup with it are both there at the end.
-    check_space(target.parent, 2 * record_bytes(layout) + folders, target, "the backup")
+    # The copy of the documents and the backup with it are both there at the end.
+    check_space(target.parent, 2 * store_bytes(layout) + folders, target, "the backup")
     with disk_errors(target), staging(target, "backing") as stage:
         new, written = Layout(stage.folder), stage.folder / "written"
-        documents, change = _copy_record(layout, new.record, listener)
+        documents, change = _copy_store(layout, new.documents, listener)
         state.save(new)
         facts = {"documents": documents, "change": change}
         _write_archive(written, list(_parts(layout, new, published)), facts, layout, listener)
@@ -153,9 +153,9 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise WorkspaceExistsError(target, "is there already; give --overwrite to replace it")
 
 
-def _copy_record(layout: Layout, copy: Path, progress: Progress) -> tuple[int, int]:
-    """Copy one state of the record; return how many documents it has, and its last change."""
-    with closing(DocumentStore(layout.record, writable=False)) as store, store.snapshot():
+def _copy_store(layout: Layout, copy: Path, progress: Progress) -> tuple[int, int]:
+    """Copy one state of the documents; return how many documents it has, and its last change."""
+    with closing(DocumentStore(layout.documents, writable=False)) as store, store.snapshot():
         with progress.task("copying documents", None, "bytes") as task:
             store.copy_to(copy, task.advance)
         return len(store), store.change
@@ -163,7 +163,7 @@ def _copy_record(layout: Layout, copy: Path, progress: Progress) -> tuple[int, i
 
 def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> Iterator[_Part]:
     yield _Part.of(copied.state, copied.state.name)
-    yield _Part.of(copied.record, copied.record.name)
+    yield _Part.of(copied.documents, copied.documents.name)
     for each in published:
         folder = each.folder
         place = folder.relative_to(layout.root).as_posix()
@@ -258,7 +258,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     layout = Layout(target)
-    if not target.is_dir() or not (layout.state.exists() or layout.record.exists()):
+    if not target.is_dir() or not (layout.state.exists() or layout.documents.exists()):
         raise WorkspaceExistsError(target, "exists and is not a workspace; choose another path")
     if not overwrite:
         raise WorkspaceExistsError(target, "exists already; give --overwrite to replace it")

@@ -9,7 +9,7 @@ from embedsearch._errors import WorkspaceError
 from embedsearch._io import flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
-from embedsearch.workspace.disk_space import bytes_of, check_space, record_bytes
+from embedsearch.workspace.disk_space import bytes_of, check_space, store_bytes
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
@@ -49,8 +49,8 @@ class CompactReport:
 
 def check_room(layout: Layout) -> None:
     """Raise `StorageError` unless there is room for the new before the old goes."""
-    # The record is written to a temporary file, then to the log, then taken over.
-    needed = 2 * record_bytes(layout) + bytes_of([layout.lexical])
+    # VACUUM writes the documents to a temporary file, then to the log, then taken over.
+    needed = 2 * store_bytes(layout) + bytes_of([layout.lexical])
     check_space(layout.root, needed, layout.root, "compacting")
 
 

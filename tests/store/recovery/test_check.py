@@ -63,13 +63,13 @@ def flip(path: Path, bit: int) -> None:
     path.write_bytes(damaged)
 
 
-def test_a_sound_record_has_no_faults(database: Path, tmp_path: Path) -> None:
+def test_a_sound_store_has_no_faults(database: Path, tmp_path: Path) -> None:
     assert database_faults(database) == []
     assert database_faults(database, quick=True) == []
     assert database_faults(tmp_path / "none.sqlite") == ["it is missing"]
 
 
-def test_a_record_with_transactions_in_its_log_is_sound(log: Path) -> None:
+def test_a_store_with_transactions_in_its_log_is_sound(log: Path) -> None:
     assert all(frame.intact and frame.current for frame in frames(log))
     assert database_faults(log.with_name("database.sqlite")) == []
 

@@ -56,7 +56,7 @@ def numbers(path: Path) -> tuple[list[int], list[int], int]:
     return facts
 
 
-def test_a_sound_record_comes_back_with_its_numbers_and_changes(database: Path) -> None:
+def test_a_sound_store_comes_back_with_its_numbers_and_changes(database: Path) -> None:
     result = salvage(database, new := database.with_name("new.sqlite"))
     assert (result.kept, result.lost, result.nameless, result.doubtful) == (120, [], 0, [])
     assert read(new) == {d.id: d for d in documents()}
@@ -111,7 +111,7 @@ def test_transactions_behind_a_damaged_one_in_the_log_are_kept(tmp_path: Path) -
     assert set(read(tmp_path / "new.sqlite")) <= {d.id for d in documents()}
 
 
-def test_a_record_that_has_lost_changes_starts_anew_beyond_them(database: Path) -> None:
+def test_a_store_that_has_lost_changes_starts_again_beyond_them(database: Path) -> None:
     change = numbers(database)[2]
     salvage(database, new := database.with_name("new.sqlite"), known=[1, 999], reached=change + 50)
     store = DocumentStore(new, writable=False)
@@ -121,7 +121,7 @@ def test_a_record_that_has_lost_changes_starts_anew_beyond_them(database: Path) 
     store.close()
 
 
-def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
+def test_of_a_file_and_a_log_that_are_not_of_one_store_the_file_is_kept(
     database: Path, tmp_path: Path
 ) -> None:
     for name, made in (
@@ -141,7 +141,7 @@ def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
         assert note.startswith("the log of the database is that of another"), name
 
 
-def test_the_log_of_the_record_itself_is_read_with_its_deletions(
+def test_the_log_of_the_store_itself_is_read_with_its_deletions(
     database: Path, tmp_path: Path
 ) -> None:
     store = DocumentStore(database, writable=True)
@@ -165,7 +165,7 @@ def test_numbers_are_not_used_again(database: Path) -> None:
     store.close()
 
 
-def test_a_missing_record_gives_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_store_gives_an_empty_one(tmp_path: Path) -> None:
     result = salvage(tmp_path / "none.sqlite", tmp_path / "new.sqlite", known=[4, 5], reached=9)
     assert (result.kept, result.nameless) == (0, 2)
     assert read(tmp_path / "new.sqlite") == {}

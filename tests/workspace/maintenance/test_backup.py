@@ -210,7 +210,7 @@ HOSTILE = {
     "an absolute path": [*NEEDED, plain("/tmp/out.txt")],  # noqa: S108
     "a path that leads out later": [*NEEDED, plain("generations/0001/../../../out.txt")],
     "an unknown place": [*NEEDED, plain("lock")],
-    "a journal of the record": [*NEEDED, plain("documents.sqlite-journal")],
+    "a journal of the store": [*NEEDED, plain("documents.sqlite-journal")],
     "a file that a generation has not": [*NEEDED, plain("generations/0001/run.sh")],
     "a hidden file": [*NEEDED, plain("generations/0001/.profile")],
     "a link": [*NEEDED, special("generations/0001/words.faiss", tarfile.SYMTYPE)],
@@ -219,8 +219,8 @@ HOSTILE = {
     "a pipe": [*NEEDED, special("generations/0001/words.faiss", tarfile.FIFOTYPE)],
     "a folder": [*NEEDED, special("generations/0001/words.faiss", tarfile.DIRTYPE)],
     "a file twice": [*NEEDED, plain("workspace.json")],
-    "a record that is none": NEEDED,
-    "no record": NEEDED[:1],
+    "a store that is none": NEEDED,
+    "no store": NEEDED[:1],
 }
 
 
