@@ -33,12 +33,7 @@ STRANGE = "it does not belong in a workspace"
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Something in a workspace that has no place there.
-
-    Attributes:
-        name: Where it is, as seen from the workspace.
-        what: What is wrong with it: `LINK` or `STRANGE`.
-    """
+    """Something in a workspace that has no place there; `what` is `LINK` or `STRANGE`."""
 
     name: str
     what: str
@@ -58,13 +53,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What a folder may have in it.
-
-    Attributes:
-        files: The names that files may have.
-        folders: The names that folders may have, and what these may have in them; None if
-            nothing ever looks into them.
-    """
+    """What a folder may have in it: patterns of names; None where nothing ever looks inside."""
 
     files: str = ""
     folders: Mapping[str, _Folder | None] = field(default_factory=dict)
@@ -104,7 +93,7 @@ _WORKSPACE = _Folder(
         "lexical": _Folder(LEXICAL_FILES.pattern),
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
         "tmp": _WORK,
-        # Put aside by a repair; a migration will keep there what it replaces.
+        # Put aside by a repair.
         r"damaged-[A-Za-z0-9.-]+": None,
     },
 )

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
     """Raise `StorageError` unless a disk has room: better now than after an hour of work.
 
-    Args:
-        folder: Where it will be written; it need not be there yet.
-        needed: At least so many bytes.
-        workspace: Whom the error names.
-        what: What needs the room, such as "the backup".
+    `folder` need not exist yet; `what` needs the room, such as "the backup".
     """
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
     if there is None:

@@ -175,7 +175,7 @@ def _search_facts(generation: Generation, layout: Layout, store: DocumentStore) 
 
 
 def _lexical_state(layout: Layout, store: DocumentStore, model: SearchModel) -> str:
-    """Return in a few words how far the lexical index has come; nothing is changed."""
+    """Describe how far the lexical index has come; nothing is changed."""
     try:
         index = open_checked(layout)
     except WorkspaceError as error:

@@ -82,15 +82,10 @@ class VectorsLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one workspace.
-
-    Attributes:
-        root: Its folder.
-        opened: That folder as it was opened, so that no other that takes its place is written
-            to; None if nothing is open yet.
-    """
+    """The paths of one workspace."""
 
     root: Path
+    # The folder as it was opened, so that no other that takes its place is written to.
     opened: OpenFolder | None = field(default=None, compare=False, repr=False)
 
     # Format version, settings and the current generation; replaced as a whole.
@@ -103,11 +98,11 @@ class Layout:
     lock = _Child("lock")
     # The folders of generations, and of states of the user's own vectors.
     generations, vectors = _Child("generations"), _Child("vectors")
-    # Where an interrupted training goes on.
+    # Where an interrupted training continues.
     checkpoint = _Child("checkpoint.safetensors")
     # What evaluations found, a file each.
     reports = _Child("reports")
-    # Work under way; whatever the holder of the lock finds here is left from a crash.
+    # Work under way; what a new holder of the lock finds here is left from a crash.
     temporary = _Child("tmp")
 
     @property

@@ -83,7 +83,7 @@ def restore(
     Args:
         file: What `Workspace.backup` wrote.
         path: Where the workspace is to be.
-        overwrite: Replace a workspace that is there; it stays until the new one is complete.
+        overwrite: Replace an existing workspace; it stays until the new one is complete.
         wait: How long to wait for another process that writes to that one; see `Workspace`.
         progress: A listener.
 
@@ -94,9 +94,8 @@ def restore(
         WorkspaceNotFoundError: There is no such file.
         WorkspaceDamagedError: It is no backup, or not what was written.
         WorkspaceVersionError: Another version of embedsearch wrote it.
-        WorkspaceExistsError: There is something at the path, and `overwrite` is off; or it is
-            not a workspace.
-        WorkspaceLockedError: Another process is writing to the workspace that is there.
+        WorkspaceExistsError: The path exists, and `overwrite` is off, or it is not a workspace.
+        WorkspaceLockedError: Another process is writing to the existing workspace.
         StorageError: There is too little room.
     """
     source, path = checked_path(file, "file"), checked_path(path)

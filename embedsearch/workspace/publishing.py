@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
     """Make a generation and return its number; the caller names it in `workspace.json`.
 
-    Args:
-        layout: The workspace, whose lock is held.
-        write: Writes the files of the generation and returns what the manifest says of them.
+    `write` writes the files and returns what the manifest says of them. The lock must be held.
     """
     return _publish(layout, layout.generations, lambda root: write(GenerationLayout(root)))
 

@@ -1,4 +1,4 @@
-"""Compaction: giving back the space that deletions and small changes have left."""
+"""Compaction: freeing the space of deletions and small changes."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def compact_lexical(
 
 
 def forget_deletions(layout: Layout, store: DocumentStore, published: list[ArtifactFolder]) -> int:
-    """Forget deletions that nothing asks for any more; return how many those were.
+    """Forget deletions that nothing asks for any more; return how many.
 
-    A reader that opened an older lexical index may still ask: nothing is forgotten while there is
-    one. `published` are the generation and the vectors that are named.
+    A reader of an older lexical index may still ask for them: then nothing is forgotten.
+    `published` are the generation and the vectors that the state names.
     """
     named = {each.folder for each in published}
     for parent in (layout.generations, layout.vectors):

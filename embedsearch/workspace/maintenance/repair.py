@@ -6,6 +6,8 @@ import os
 import shutil
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,6 @@ from embedsearch._errors import EmbedSearchError, WorkspaceError, WorkspaceVersi
 from embedsearch._io import (
     flush_file,
     flush_folder,
-    free_name,
-    place_aside,
     read_json,
     storage_errors,
     with_checksum,
@@ -106,8 +106,7 @@ def repair_parts(
 ) -> bool:
     """Repair all but what follows from the documents; see `embedsearch.repair`.
 
-    Returns:
-        Whether anything was wrong with what belongs in a workspace.
+    Returns whether anything was wrong with what belongs in a workspace.
     """
     if not layout.documents.exists() and not layout.generations.exists():
         # Says that nothing is there.
@@ -144,11 +143,18 @@ class _Aside:
 
     def place(self, path: Path) -> Path:
         if self._report.aside is None:
-            self._report.aside = str(place_aside(self.root, "damaged"))
+            now = datetime.now(timezone.utc)
+            self._report.aside = str(free_name(self.root / f"damaged-{now:%Y%m%d-%H%M%S}"))
         target = Path(self._report.aside) / path.relative_to(self.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Something that was in this folder may be there already.
         return free_name(target)
+
+
+def free_name(path: Path) -> Path:
+    """Return a path, or if something is there, one with a number at its end."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def _put_foreign_aside(aside: _Aside, report: RepairReport, *, dry_run: bool) -> bool:
@@ -319,7 +325,10 @@ class _Repair:
             return known, reached
 
     def _report_salvage(self, result: Salvage) -> None:
-        self.report.done += [f"{result.kept:,} documents are read from the store", *result.notes]
+        self.report.done += [
+            f"{result.documents:,} documents are read from the store",
+            *result.notes,
+        ]
         self.report.done += result.mended
         self.report.lost_parts += result.losses
         self.report.lost, self.report.nameless = result.lost, result.nameless

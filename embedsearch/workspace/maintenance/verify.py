@@ -182,7 +182,7 @@ def verify_parts(
 
 def _state_of(layout: Layout) -> State | None:
     try:
-        return state_of_file(layout, whole=False)
+        return state_of_file(layout, checksum=False)
     except WorkspaceError:
         return None
 
@@ -220,7 +220,7 @@ def _folder_problems(
 
 
 def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
-    """Have each index read in a process apart, unless it is trusted."""
+    """Read each index in a separate process, unless it is trusted."""
     for path in sorted(folder.glob("[!.]*.faiss")):
         if fault := _index_fault(layout, path):
             yield Problem(part, _shown(layout, path), fault, _REPAIR, True)
@@ -236,7 +236,7 @@ def _index_fault(layout: Layout, path: Path) -> str | None:
 
 def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
     try:
-        # Before it is opened: tantivy writes to the terminal when it meets damage.
+        # Before it is opened, as tantivy writes to the terminal if it meets damage.
         broken = [] if quick else damaged_files(layout.lexical)
         if broken:
             what = f"{', '.join(broken)} are not what was written"

@@ -135,7 +135,7 @@ def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> No
         ),
         ("UPDATE documents SET title = CAST(title AS BLOB) WHERE id = 'id-9'", "'id-9'"),
         ("UPDATE latest SET change = 5", "last change is said to be 5"),
-        ("DELETE FROM latest", "last change is not there"),
+        ("DELETE FROM latest", "last change is missing"),
         ("INSERT INTO deletions VALUES (8, 8)", "said to be deleted, too"),
         ("UPDATE sqlite_sequence SET seq = 3", "highest number"),
         ("CREATE TRIGGER t INSERT ON latest BEGIN DELETE FROM documents; END", "did not make.*: t"),

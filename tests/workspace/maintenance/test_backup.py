@@ -106,7 +106,7 @@ def test_where_a_backup_may_not_be(trained: Path, backup: Path, tmp_path: Path) 
             ws.backup(backup)
         with pytest.raises(es.ParameterError, match="outside of the workspace"):
             ws.backup(trained / "generations" / "a.backup")
-        with pytest.raises(es.ParameterError, match="folder that is there"):
+        with pytest.raises(es.ParameterError, match="folder that exists"):
             ws.backup(tmp_path / "absent" / "a.backup")
         with pytest.raises(es.ParameterError, match="not that of a folder"):
             ws.backup(tmp_path)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch._io import place_aside
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.maintenance.repair import free_name
 
 GENERATION = "generations/0001"
 
@@ -176,10 +176,10 @@ def test_what_was_put_aside_before_stays(example: Path) -> None:
     notes = [path.read_text() for path in sorted(example.rglob("notes.txt"))]
     assert sorted(notes) == ["notes 0", "notes 1"]
     assert len([*example.glob("damaged-*/generations/*/words.faiss")]) == 2
-    assert place_aside(example, "new") == place_aside(example, "new")
-    place_aside(example, "new").mkdir()
+    assert free_name(example / "new") == free_name(example / "new")
+    free_name(example / "new").mkdir()
     (first,) = example.glob("new-*")
-    assert place_aside(example, "new") != first
+    assert free_name(example / "new") != first
 
 
 def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
