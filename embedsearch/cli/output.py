@@ -179,19 +179,15 @@ def _jsonl(answer: Answer) -> str:
     return "".join(map(json_line, records))
 
 
-def _csv(answer: Answer) -> str:
-    return csv_line(answer.columns) + "".join(csv_rows(answer))
-
-
-def _raw_csv(answer: Answer) -> str:
-    return csv_line(answer.columns, raw=True) + "".join(csv_rows(answer, raw=True))
+def _csv(answer: Answer, *, raw: bool = False) -> str:
+    return csv_line(answer.columns, raw=raw) + "".join(csv_rows(answer, raw=raw))
 
 
 _RENDERERS: dict[str | None, Callable[[Answer], str]] = {
     "json": _json,
     "jsonl": _jsonl,
     "csv": _csv,
-    "raw-csv": _raw_csv,
+    "raw-csv": partial(_csv, raw=True),
 }
 
 

@@ -68,7 +68,9 @@ def _readline(completions: Callable[[str], list[str]]) -> Iterator[None]:
         return found[state] if state < len(found) else None
 
     readline.set_completer(complete)
+    # The usual delimiters would cut words at hyphens.
     readline.set_completer_delims(" \t\n\"'")
+    # On macOS, Python may have libedit in place of readline: it binds keys by another syntax.
     libedit = "libedit" in (readline.__doc__ or "")
     readline.parse_and_bind("bind ^I rl_complete" if libedit else "tab: complete")
     path = history_file()

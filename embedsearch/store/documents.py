@@ -304,6 +304,8 @@ class DocumentStore:
         if self._connection.in_transaction:
             yield
             return
+        # A transaction that begins by reading may fail when it comes to write: SQLite does not wait
+        # for a lock then.
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield

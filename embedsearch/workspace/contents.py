@@ -59,7 +59,7 @@ class _Folder:
     folders: Mapping[str, _Folder | None] = field(default_factory=dict)
 
     def entry(self, name: str, *, is_file: bool) -> tuple[bool, _Folder | None]:
-        """Return whether a name belongs here, and what may be in the folder of this name."""
+        """Whether a name belongs here, and what may be in the folder of this name."""
         if is_file:
             return bool(re.fullmatch(self.files, name)), None
         for pattern, folder in self.folders.items():
@@ -127,7 +127,7 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
 
 
 def has_only_our_files(folder: Path) -> bool:
-    """Return whether a folder has nothing but what a workspace, or the rest of one, may have."""
+    """Whether a folder has nothing but what a workspace, or the rest of one, may have."""
     return not any(_foreign(folder, folder, _WORKSPACE))
 
 
@@ -154,7 +154,7 @@ def check_outside(path: str | Path, name: str) -> None:
 
 
 def may_be_in_backup(name: str) -> bool:
-    """Return whether a backup may hold a file of this name, with slashes between folders."""
+    """Whether a backup may hold a file of this name, with slashes between folders."""
     *folders, file = name.split("/")
     place: _Folder | None = _BACKUP
     for folder in folders:
@@ -163,7 +163,7 @@ def may_be_in_backup(name: str) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Return whether a file of this name is one that systems leave in every folder."""
+    """Whether a file of this name is one that systems leave in every folder."""
     return bool(_LITTER.fullmatch(name))
 
 

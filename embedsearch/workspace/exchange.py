@@ -187,7 +187,7 @@ def _check_words(vectors: WordVectors) -> None:
 
 
 def _has_case(words: Iterable[str]) -> bool:
-    """Return whether more than a few of the first words have capital letters."""
+    """Whether more than a few of the first words have capital letters."""
     letters = [word for word in islice(words, _LOOKED_AT) if word.lower() != word.upper()]
     cased = sum(word != word.lower() for word in letters)
     return cased > _CASED * len(letters)

@@ -207,6 +207,7 @@ def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
     from embedsearch.training.trainers import train_word_vectors
 
     vectors = np.zeros((documents.size, _TERM_SIZE), np.float32)
+    # With one worker, the same documents give the same vectors.
     settings = training_settings(
         vector_size=_TERM_SIZE, window=_TERM_WINDOW, min_count=1, seed=seed, workers=1
     )

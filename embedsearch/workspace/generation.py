@@ -84,7 +84,7 @@ class ArtifactFolder:
         return self._manifest_path.parent
 
     def held_by_others(self) -> bool:
-        """Return whether others have opened the folder, too; on Windows, yes."""
+        """Whether others have opened the folder, too; on Windows, yes."""
         return is_held_by_others(self._manifest_path, self._descriptor)
 
     def close(self) -> None:

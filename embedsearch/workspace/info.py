@@ -234,6 +234,7 @@ def drift_since(
 def _tokens(
     store: DocumentStore, generation: Generation, numbers: list[int]
 ) -> Iterator[list[str]]:
+    # Texts may be large: a hundred are in memory at a time.
     for start in range(0, len(numbers), 100):
         found = store.by_number(numbers[start : start + 100])
         for document in found.values():

@@ -51,7 +51,7 @@ class OpenFolder:
         return not self._close.alive
 
     def is_at(self, path: Path) -> bool:
-        """Return whether it is open, and what the path names."""
+        """Whether it is open, and what the path names."""
         if self.closed:
             return False
         if self._descriptor is None:
@@ -182,7 +182,7 @@ def hold(path: Path) -> int:
 
 
 def is_same_file(path: Path, descriptor: int) -> bool:
-    """Return whether a path names the file that a descriptor is of."""
+    """Whether a path names the file that a descriptor is of."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
@@ -190,7 +190,7 @@ def is_same_file(path: Path, descriptor: int) -> bool:
 
 
 def is_held_by_others(path: Path, descriptor: int) -> bool:
-    """Return whether others hold what a descriptor of `hold` does; on Windows, yes."""
+    """Whether others hold what a descriptor of `hold` does; on Windows, yes."""
     if not is_same_file(path, descriptor):
         return True
     try:
@@ -204,7 +204,7 @@ def is_held_by_others(path: Path, descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some reader holds a generation; on Windows, which has no `flock`, yes."""
+    """Whether some reader holds a generation; on Windows, which has no `flock`, yes."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

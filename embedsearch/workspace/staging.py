@@ -89,7 +89,7 @@ def _make(path: Path, kind: str) -> Staging:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Return whether a path is that of a folder that `staging` makes."""
+    """Whether a path is that of a folder that `staging` makes."""
     return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
 
 

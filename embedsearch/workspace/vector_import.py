@@ -239,6 +239,7 @@ class VectorWriter:
         """
         source = self._checked(as_source(X))
         with self._store.transaction():
+            # Rows without ids continue the count: a number that was deleted is not given again.
             first = 0 if self._previous is None else self._previous.following
             change, count = self._store.change, source.shape[0]
             ids = self._add_documents(rows_of(rows, first, count), source, name_of(rows))

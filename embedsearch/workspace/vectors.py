@@ -130,7 +130,7 @@ class _Among(NamedTuple):
 class VectorCollection:
     """Vectors of images, texts or anything, each with its document.
 
-    A document that is deleted is no longer found; `Workspace.index` gives its place back.
+    A deleted document is no longer found; `Workspace.index` frees its place.
     Several threads may ask at the same time.
 
     Args:

@@ -135,6 +135,7 @@ def write_backup(
         _write_archive(written, list(_parts(layout, new, published)), facts, layout, listener)
         flush_file(written)
         size = written.stat().st_size
+        # Copying takes long: another process may have made the file meanwhile.
         if not overwrite:
             _check_target(target, overwrite)
         written.replace(target)
@@ -186,6 +187,7 @@ def _write_archive(
     total = sum(part.size for part in parts)
     with (
         written.open("wb") as file,
+        # USTAR has no files above 8 GiB.
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
         progress.task("writing the backup", total, "bytes") as task,
     ):
@@ -214,6 +216,7 @@ def _damaged_part(layout: Layout, part: _Part) -> WorkspaceDamagedError:
 
 
 def _header(name: str, size: int) -> tarfile.TarInfo:
+    # With neither times nor owners of this machine.
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o644
     return header

@@ -28,7 +28,7 @@ _MANY_SEGMENTS = 8
 
 @dataclass(slots=True)
 class CompactReport:
-    """What a compaction gave back.
+    """What a compaction freed.
 
     Attributes:
         path: The workspace.

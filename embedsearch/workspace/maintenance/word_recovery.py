@@ -423,4 +423,5 @@ def _parameters(given: Any, d: int) -> dict[str, Any]:
         except (EmbedSearchError, TypeError, ValueError):
             continue
         usable[name] = value
+    # Those of n-grams are the defaults of fastText.
     return {"epochs": 1, "min_n": 3, "max_n": 6, "bucket": 2_000_000, **usable, "vector_size": d}
