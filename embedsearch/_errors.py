@@ -166,7 +166,7 @@ class VectorError(InputError):
 
 
 class UnknownKeyError(EmbedSearchError, KeyError):
-    """Something was asked for by a name that is not there."""
+    """Nothing has the name or id that was asked for."""
 
 
 class UnknownWordError(UnknownKeyError):

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or stay as they were, small ones of JSON, errors of disks."""
+"""Files that are replaced or stay as they were, small files of JSON, errors of disks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import json
 import os
 import sys
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,73 +35,50 @@ MOST_BYTES = 64 << 20
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Replace a file: written beside it, flushed, renamed, and the folder flushed.
-
-    A crash leaves the old file or the new one. A failure leaves the old one and nothing beside
-    it.
-
-    Args:
-        path: The file; `.new` is added to its name for the one beside it.
-        content: What is written, as UTF-8.
-
-    Raises:
-        OSError: The disk is full, or the folder cannot be written to.
-        UnicodeEncodeError: The content has lone surrogates.
-    """
+def replace_file(path: Path, content: str) -> None:
+    """Replace a file by text in UTF-8; see `replacing`."""
     encoded = content.encode("utf-8")
-    with replacing(path) as beside:
-        beside.write_bytes(encoded)
+    with replacing(path) as new:
+        new.write_bytes(encoded)
 
 
 @contextmanager
-def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
-    """Give the place of a new file; then it is flushed, renamed, and the folder flushed.
+def replacing(path: Path, new: Path | None = None) -> Iterator[Path]:
+    """Yield the path of a new file; then flush it, rename it, and flush the folder.
 
-    A crash leaves the old file or the new one. A failure leaves the old one and nothing beside
-    it.
-
-    Args:
-        path: The file.
-        beside: Where the new one is written, in the same folder; None adds `.new` to its name.
-
-    Raises:
-        OSError: The disk is full, the folder cannot be written to, or what is there is a device or
-            a pipe.
+    A crash leaves the old file or the new one. A failure leaves the old one and nothing beside it.
+    The new one is written to `new`, in the same folder; by default to the name with `.new`.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "what is there is no file", str(path))
-    beside = beside or path.with_name(path.name + ".new")
+        raise OSError(errno.EEXIST, "it exists and is no file", str(path))
+    new = new or path.with_name(path.name + ".new")
     try:
-        yield beside
-        flush_file(beside)
-        beside.replace(path)
+        yield new
+        flush_file(new)
+        new.replace(path)
     except BaseException:
         with suppress(OSError):
-            beside.unlink()
+            new.unlink()
         raise
     flush_folder(path.parent)
 
 
 @contextmanager
 def output(path: Path) -> Iterator[Path]:
-    """Give the place to write a file that the user has named.
+    """Yield the path at which to write a file that the user has named.
 
     A file is replaced as a whole. A link (`/dev/stdout` is one), a device or a pipe is written
     into, and never replaced.
-
-    Raises:
-        OSError: It cannot be written.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         yield path
         return
-    with replacing(path, path.with_name(f".{path.name}.{os.getpid()}.new")) as beside:
-        yield beside
+    with replacing(path, path.with_name(f".{path.name}.{os.getpid()}.new")) as new:
+        yield new
 
 
 def flush_file(path: Path) -> None:
-    """Force a file to the disk."""
+    """Force a file or a folder to the disk."""
     # Windows flushes only what is open for writing; POSIX opens folders only for reading.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
@@ -113,11 +88,7 @@ def flush_file(path: Path) -> None:
 
 
 def flush(descriptor: int) -> None:
-    """Force an open file to the disk; on macOS, out of the disk's own cache, too.
-
-    Raises:
-        OSError: The disk fails.
-    """
+    """Force an open file to the disk; on macOS, out of the disk's own cache, too."""
     if _FULL_SYNC is not None:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
@@ -137,15 +108,7 @@ def flush_folder(path: Path) -> None:
 
 
 def read_json(path: Path, workspace: Path) -> dict[str, Any]:
-    """Read a JSON object from a small file.
-
-    Args:
-        path: The file.
-        workspace: The folder that errors name.
-
-    Raises:
-        WorkspaceDamagedError: It is missing, is not one, or has more than `MOST_BYTES`.
-    """
+    """Read a JSON object from a small file; anything else is a `WorkspaceDamagedError`."""
     value = read_json_value(path, workspace)
     if not isinstance(value, dict):
         raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
@@ -173,7 +136,7 @@ def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checksum_holds(values: Mapping[str, Any]) -> bool:
-    """Tell whether the values of a JSON object are what was written."""
+    """Whether the values of a JSON object are what was written."""
     rest = {name: value for name, value in values.items() if name != CHECKSUM}
     return bool(values.get(CHECKSUM) == _checksum_of(rest))
 
@@ -189,21 +152,14 @@ def _checksum_of(rest: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(rest).encode("ascii")).hexdigest()
 
 
+# A quota, and the largest file of a file system, are limits like a full disk; ESTALE is NFS.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FAILING = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}
 
 
 def checked_path(path: str | Path, name: str = "path") -> Path:
-    """Return a path that every library below can use.
-
-    Args:
-        path: What was given.
-        name: What it is called in the error.
-
-    Raises:
-        ParameterError: It is no path, or its name is not Unicode text.
-    """
+    """Return a path that every library below can use; else raise `ParameterError`."""
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise ParameterError(name, "a path", path)
     try:
@@ -223,26 +179,15 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     what was written.
     """
     content = with_checksum(value) if "format" in value else value
-    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    replace_file(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with those above it, and flush the names of what was not there."""
+    """Make a folder with those above it, and flush the names of the new ones."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         flush_folder(folder.parent)
-
-
-def place_aside(root: Path, kind: str) -> Path:
-    """Return a folder that is not there yet, for what is put aside: `KIND-DATE`."""
-    return free_name(root / f"{kind}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}")
-
-
-def free_name(path: Path) -> Path:
-    """Return a path, or if something is there, one with a number at its end."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def sha256(path: Path) -> str:

@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 def public_names(
     package: str, file: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return `__getattr__`, `__dir__` and `__all__` of a package.
+    """Return `__getattr__`, `__dir__` and `__all__` of a package by its `__name__` and `__file__`.
 
     A module must not be called like a public function of its package: importing the module would
     hide the function.
-
-    Args:
-        package: Its `__name__`.
-        file: Its `__file__`; the stub lies beside it.
     """
     tree = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
     homes = {

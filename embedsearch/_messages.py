@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 FEW = 5
 """How many of many are named in a message."""
@@ -17,16 +17,16 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def cut(text: str, most: int = 60) -> str:
-    """Return the beginning of a text that may be long, on one line as it is."""
+    """Return the beginning of a text that may be long."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def quoted(text: str, most: int = 60) -> str:
-    """Return a text that may be long in quotation marks, with nothing that a terminal obeys."""
+    """Return the beginning of a text in quotation marks, safe for a terminal."""
     return repr(text) if len(text) <= most else f"{text[:most]!r}..."
 
 
-def first_few(names: Iterable[str] | Sequence[str], most: int = FEW) -> str:
+def first_few(names: Iterable[str], most: int = FEW) -> str:
     """Return the first names of a list, and how many more there are: "a, b, c and 9 more"."""
     names = list(names)
     rest = len(names) - most
@@ -53,9 +53,9 @@ def per_second(amount: float, seconds: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return a span of time: `34 s`, `2 min 05 s`, `1 h 12 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02} s"
+    return f"{total // 3600} h {total % 3600 // 60:02} min"

@@ -22,17 +22,9 @@ def run_apart(
     stdin: IO[bytes] | int = subprocess.DEVNULL,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Call a function in a Python process of its own; what it prints is `stdout` of the result.
+    """Call `module:name` in a Python process of its own, with its arguments as strings.
 
-    Args:
-        function: `module:name`; what it returns is the exit status.
-        arguments: Given to the function as strings.
-        stdin: A file of the system, for its standard input.
-        timeout: Seconds of wall time.
-
-    Raises:
-        OSError: No process can be started.
-        subprocess.TimeoutExpired: It took longer.
+    What the function prints is `stdout` of the result, and what it returns the exit status.
     """
     # Isolated (-I), Python finds no modules in the current folder.
     command = [sys.executable or "python", "-I", "-c", _START, json.dumps(sys.path), function]
@@ -50,9 +42,8 @@ def run_apart(
 def limit_resources(**limits: int) -> None:
     """Limit what this process may take, where the system can.
 
-    Args:
-        limits: By the names of `resource.RLIMIT_*`: bytes of address space (`AS`), seconds of
-            CPU time (`CPU`), bytes of a core file (`CORE`), open files (`NOFILE`).
+    By the names of `resource.RLIMIT_*`: bytes of address space (`AS`), seconds of CPU time
+    (`CPU`), bytes of a core file (`CORE`), open files (`NOFILE`).
     """
     try:
         import resource

@@ -1,4 +1,4 @@
-"""How long work tells what it is doing, without knowing who listens.
+"""How long work reports what it is doing, without knowing who listens.
 
 The command line draws bars on a terminal and prints plain lines elsewhere
 (`embedsearch.cli.progress`); a library call is silent unless it is given a listener.
@@ -51,9 +51,7 @@ class SilentProgress:
 
     @contextmanager
     def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[Task]:
-        """See `Progress.task`."""
         yield _SilentTask()
 
     def note(self, message: str) -> None:
-        """See `Progress.note`."""
         self.notes.append(message)

@@ -92,13 +92,7 @@ HASH = Text("[0-9a-f]{64}", "a SHA-256 in hexadecimal")
 
 
 def fault(value: object, schema: Schema, place: str = "") -> str | None:
-    """Say where a value is not what it must be, and what it must be; None if it is.
-
-    Args:
-        value: What `json.loads` returned.
-        schema: What it must be.
-        place: The names of the fields that lead to it.
-    """
+    """Say where a value of JSON is not what it must be, and what it must be; None if it is."""
     match schema:
         case Anything():
             return None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedsearch import ParameterError, StorageError, VectorIndex, WordVectors, evaluation
-from embedsearch._io import output, read_json, write_json, write_whole
+from embedsearch._io import output, read_json, replace_file, write_json
 from embedsearch.vectors.formats.saving import save_vectors
 
 
@@ -29,12 +29,12 @@ def test_the_content_is_flushed_before_it_is_renamed_and_the_name_after(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noting)
-    write_whole(path, "new ü")
+    replace_file(path, "new ü")
     assert flushed == [("file", 6, "old"), ("folder", 0, "new ü")]
 
 
 def test_content_is_utf_8_with_line_ends_as_they_are(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a.txt", "ü\n\r\n")
+    replace_file(tmp_path / "a.txt", "ü\n\r\n")
     assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xbc\n\r\n"
 
 
@@ -43,7 +43,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_beside(tmp_path: Path, cont
     taken = tmp_path / "taken"
     taken.mkdir()
     with pytest.raises((OSError, UnicodeEncodeError)):
-        write_whole(taken, content)
+        replace_file(taken, content)
     assert list(tmp_path.iterdir()) == [taken]
     assert list(taken.iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_devices_and_pipes_are_written_into_and_never_replaced(tmp_path: Path) -
     os.mkfifo(pipe)
     vectors = WordVectors(np.ones((1, 2), np.float32), ["a"])
     for write in (
-        lambda: write_whole(pipe, "text"),
+        lambda: replace_file(pipe, "text"),
         lambda: save_vectors(vectors, pipe, overwrite=True),
         lambda: VectorIndex.build(vectors.vectors, spec="flat").save(pipe),
     ):

@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 
 class BarProgress:
-    """Draws a bar with rate and time left for every task under way; notes stand above the bars.
-
-    Args:
-        made: Where to draw; standard error by default.
-    """
+    """Draws a bar with rate and time left for every task under way; notes stand above the bars."""
 
     def __init__(self, made: Console | None = None) -> None:
         self._console = made or console(err=True)

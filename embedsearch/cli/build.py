@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch._errors import InputError
+from embedsearch._messages import counted
 from embedsearch.cli.info import indexes_of
 from embedsearch.cli.options import (
     durability_option,
@@ -31,7 +32,6 @@ from embedsearch.cli.summaries import (
     json_of_build,
     of_build,
     of_changes,
-    of_deletion,
     of_index,
     of_training,
 )
@@ -158,7 +158,7 @@ def delete(
     with open_workspace(workspace, mode="w", wait=wait, durability=durability) as ws:
         deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
     if not quiet:
-        echo_err(*of_deletion(deleted))
+        echo_err(f"Deleted {counted(deleted, 'document')}.")
 
 
 @click.command()

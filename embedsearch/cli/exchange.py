@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedsearch._messages import counted
 from embedsearch.cli.options import (
     given,
     index_options,
@@ -18,7 +19,7 @@ from embedsearch.cli.options import (
 )
 from embedsearch.cli.output import echo_err
 from embedsearch.cli.progress import make_progress
-from embedsearch.cli.summaries import of_export, of_import, of_vectors
+from embedsearch.cli.summaries import of_import, of_vectors
 from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS
 
 _OF_ROWS = {"metadata", "metric", "update"}
@@ -176,4 +177,4 @@ def export(file: str, workspace: str, quiet: bool, **options: Any) -> None:
     with open_workspace(workspace) as ws:
         written = ws.export(file, progress=make_progress(quiet=quiet), **options)
     if not quiet:
-        echo_err(*of_export(written, file))
+        echo_err(f"Wrote {counted(written, 'vector')} to {file}.")

@@ -96,6 +96,7 @@ class Main(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a list of commands for each family of verbs."""
+        # As in click's own method.
         limit = formatter.width - 6 - max(map(len, _MODULES))
         for title, names in SECTIONS.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
@@ -119,6 +120,7 @@ class Main(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command that is typed; all that is written goes through `safe_streams`."""
+        # On its own, click would end the process before the streams are as they were.
         run: Callable[[], Any] = partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from embedsearch._messages import counted
+from embedsearch._messages import counted, shown_bytes
 from embedsearch.cli.options import (
     json_option,
     open_workspace,
@@ -77,7 +77,7 @@ def repair(
     elif not quiet:
         echo_err(*(report.done or ["nothing to repair"]))
         echo_err(*(["this was a dry run: nothing was changed"] if dry_run else []))
-    _tell_losses(report)
+    _write_losses(report)
     if (report.lost or report.nameless) and not quiet:
         echo_err("to get lost documents back, add their sources again, or restore a backup")
     if report.aside is not None and not quiet:
@@ -85,7 +85,7 @@ def repair(
     ctx.exit(0 if report.complete else 1)
 
 
-def _tell_losses(report: RepairReport) -> None:
+def _write_losses(report: RepairReport) -> None:
     """Name all losses on standard error, whatever else is written."""
     from_index = "only its index had it, and not to the last digit"
     for names, what in (
@@ -113,17 +113,13 @@ def _tell_losses(report: RepairReport) -> None:
 def migrate(workspace: str, quiet: bool) -> None:
     """Bring a workspace of an older version up to date.
 
-    Older workspaces open as they are; this adds what later versions have. What is replaced is
-    kept in a folder kept-DATE in the workspace.
+    There is nothing to do yet: no released version had another format.
     """
     from embedsearch import workspace as facade
 
     report = facade.migrate(workspace, progress=make_progress(quiet=quiet))
-    if quiet:
-        return
-    echo_err(*(report.done or ["nothing to do: the workspace is of the present version"]))
-    if report.kept is not None:
-        echo_err(f"what was replaced is in {report.kept}")
+    if not quiet:
+        echo_err(*(report.done or ["nothing to do: the workspace is of the present version"]))
 
 
 @click.command()
@@ -147,7 +143,9 @@ def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: boo
     if as_json:
         write(json_line(report.to_json(), indent=2))
     elif not quiet:
-        echo_err(f"Wrote {counted(report.documents, 'document')} to {file}, {_size(report.bytes)}.")
+        echo_err(
+            f"Wrote {counted(report.documents, 'document')} to {file}, {shown_bytes(report.bytes)}."
+        )
 
 
 @click.command()
@@ -186,10 +184,6 @@ def compact(workspace: str, wait: float | None, as_json: bool, quiet: bool) -> N
     if as_json:
         write(json_line(report.to_json(), indent=2))
     elif not quiet:
-        echo_err(*report.done, f"{_size(report.before)} before, {_size(report.after)} now.")
-
-
-def _size(size: int) -> str:
-    from embedsearch._messages import shown_bytes
-
-    return shown_bytes(size)
+        echo_err(
+            *report.done, f"{shown_bytes(report.before)} before, {shown_bytes(report.after)} now."
+        )

@@ -19,11 +19,7 @@ class Text(click.types.StringParamType):
     """Text that can be stored and compared: not what a shell passes on of broken UTF-8."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text.
-
-        Raises:
-            click.BadParameter: It is not Unicode text.
-        """
+        """Return the text, or fail if it is not Unicode."""
         text = str(super().convert(value, param, ctx))
         decoded = _decoded(text)
         if decoded is None:
@@ -57,13 +53,7 @@ def refuse_broken_text(command: click.Command) -> None:
 
 
 def open_workspace(path: str, mode: str = "r", **how: Any) -> Workspace:
-    """Open a workspace; its code is imported only here.
-
-    Args:
-        path: Its folder.
-        mode: "r" to ask, "w" to change.
-        **how: `wait` and `durability`, as for `Workspace`.
-    """
+    """Open a workspace; its code is imported only here."""
     from embedsearch.workspace import Workspace
 
     return Workspace(path, mode, **how)

@@ -29,29 +29,25 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one query.
-
-    Attributes:
-        records: What was found, best first; all have the same keys in the same order.
-        columns: The keys, in order; needed where nothing was found.
-        hidden: Keys that a table leaves out; JSON and CSV have them.
-        single: There is always exactly one record, and JSON is an object, not a list.
-        vertical: A table has a line per key instead of a line per record.
-        notes: Lines for standard error: words left out or inferred.
-        document: What JSON has in place of the records; a table shows only a part of it.
-        texts: How a table writes the values of a key, where not as they are.
-        marks: Keys whose text a table marks on a terminal, and the keys that say where: a list of
-            objects with "start" and "stop".
-    """
+    """The answer to one query: records that all have the same keys in the same order."""
 
     records: Sequence[Record]
+    # The keys; needed where there are no records.
     columns: tuple[str, ...]
+    # Keys that a table leaves out; JSON and CSV have them.
     hidden: frozenset[str] = frozenset()
+    # There is always exactly one record, and JSON is an object, not a list.
     single: bool = False
+    # A table has a line per key, not per record.
     vertical: bool = False
+    # Lines for standard error: words left out or inferred.
     notes: tuple[str, ...] = ()
+    # What JSON has in place of the records, if a table shows only a part.
     document: Record | None = None
+    # How a table writes the values of a key, where not as they are.
     texts: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    # Keys whose text a table marks on a terminal, and the keys that say where: a list of
+    # objects with "start" and "stop".
     marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -72,12 +68,7 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def show(answer: Answer, output: str | None) -> None:
-    """Write one answer on standard output and its notes on standard error.
-
-    Args:
-        answer: What to write.
-        output: "json", "jsonl", "csv", "raw-csv" or "table"; None is a table.
-    """
+    """Write one answer on standard output and its notes on standard error; None is a table."""
     echo_err(*answer.notes)
     if output in (None, "table"):
         draw(answer)
@@ -86,12 +77,7 @@ def show(answer: Answer, output: str | None) -> None:
 
 
 def write(text: str, *, raw: bool = False) -> None:
-    """Write a part of the answer on standard output.
-
-    Args:
-        text: Whole lines.
-        raw: Leave it as it is, whatever it does to a terminal.
-    """
+    """Write whole lines of the answer; `raw` ones as they are, whatever they do to a terminal."""
     stream = terminal() if raw else sys.stdout
     stream.write(text)
     stream.flush()
@@ -127,7 +113,7 @@ def echo_error(error: Exception) -> None:
 
 
 def terminal(*, err: bool = False) -> TextIO:
-    """Return where rich draws what was made visible before: standard output, or error."""
+    """Return the stream on which rich draws text that is already safe."""
     stream = sys.stderr if err else sys.stdout
     return cast("TextIO", stream.trusted if isinstance(stream, SafeStream) else stream)
 
@@ -155,10 +141,8 @@ def json_array(values: Iterable[Any]) -> str:
 def csv_line(cells: Iterable[Any], *, raw: bool = False) -> str:
     """Write one CSV record; a list or an object becomes JSON inside its cell.
 
-    Args:
-        cells: The values.
-        raw: Leave texts as they are. Otherwise what could drive a terminal is escaped, and a
-            text that a spreadsheet would run as a formula begins with an apostrophe.
+    Unless `raw`, what could drive a terminal is escaped, and a text that a spreadsheet would run
+    as a formula begins with an apostrophe.
     """
     import csv
 
@@ -195,19 +179,15 @@ def _jsonl(answer: Answer) -> str:
     return "".join(map(json_line, records))
 
 
-def _csv(answer: Answer) -> str:
-    return csv_line(answer.columns) + "".join(csv_rows(answer))
-
-
-def _raw_csv(answer: Answer) -> str:
-    return csv_line(answer.columns, raw=True) + "".join(csv_rows(answer, raw=True))
+def _csv(answer: Answer, *, raw: bool = False) -> str:
+    return csv_line(answer.columns, raw=raw) + "".join(csv_rows(answer, raw=raw))
 
 
 _RENDERERS: dict[str | None, Callable[[Answer], str]] = {
     "json": _json,
     "jsonl": _jsonl,
     "csv": _csv,
-    "raw-csv": _raw_csv,
+    "raw-csv": partial(_csv, raw=True),
 }
 
 
@@ -225,13 +205,7 @@ def draw(answer: Answer) -> None:
 
 
 def align(header: Sequence[str], rows: Rows, right: Sequence[bool]) -> str:
-    """Lay out cells in columns of equal width, two blanks apart.
-
-    Args:
-        header: The name of each column; empty for a table without names.
-        rows: The cells.
-        right: Which columns are numbers, and stand flush right.
-    """
+    """Lay out cells in columns of equal width, two blanks apart; numbers stand flush right."""
     lines = [list(header), *rows] if header else rows
     widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
     return "".join(f"{_aligned(line, widths, right)}\n" for line in lines)
@@ -348,11 +322,6 @@ def answer(query: str, ask: Ask, output: str | None) -> None:
 
     In a batch a query that cannot be answered does not stop the others: the reason
     goes to standard error and into JSON, and the command ends with 1.
-
-    Args:
-        query: What to ask, or `-`.
-        ask: Answers one query.
-        output: As for `show`.
     """
     if query != "-":
         show(ask(query), output)
@@ -364,11 +333,7 @@ def answer(query: str, ask: Ask, output: str | None) -> None:
 
 
 def read_lines() -> Iterator[str]:
-    """Yield the lines of standard input that are not blank, stripped.
-
-    Raises:
-        SourceFormatError: A line is not UTF-8.
-    """
+    """Yield the lines of standard input that are not blank, stripped; they must be UTF-8."""
     for number, raw in enumerate(sys.stdin.buffer, 1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()

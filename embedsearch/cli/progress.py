@@ -28,12 +28,7 @@ def make_progress(*, quiet: bool) -> Progress:
 
 
 class LineProgress:
-    """Writes progress in plain lines, at most one per task in every five seconds.
-
-    Args:
-        write: Where a line goes; standard error by default.
-        clock: Seconds on a clock that never goes back.
-    """
+    """Writes progress in plain lines, at most one per task in every five seconds."""
 
     def __init__(
         self,
@@ -94,11 +89,11 @@ class LineTask:
         self._write(f"{self._name}: {done} in {seconds:.1f} s{rate}{text}")
 
     def _line(self, seconds: float) -> str:
-        whole = _amount(self._done, self._unit)
+        done = _amount(self._done, self._unit)
         if self._total is not None:
-            whole = f"{self._done:,.0f} of {_amount(self._total, self._unit)}"
+            done = f"{self._done:,.0f} of {_amount(self._total, self._unit)}"
         parts = [
-            whole,
+            done,
             f"{per_second(self._done, seconds)} {self._unit}/s",
         ]
         if self._total and self._done:

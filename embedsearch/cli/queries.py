@@ -1,4 +1,4 @@
-"""How documents that were found are written."""
+"""Questions to a workspace, with their answers as records."""
 
 from __future__ import annotations
 
@@ -25,15 +25,10 @@ _HIDDEN = frozenset({"metadata", "source", "highlights"})
 def documents_found(
     found: Hits, sources: Mapping[str, str] = _NO_SOURCES, *, explained: bool = False
 ) -> Answer:
-    """Give hits as an answer.
+    """Return hits as an answer; `sources` are files, streams or corpora by id, where known.
 
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
     explanation has the strongest pairs of words.
-
-    Args:
-        found: The hits.
-        sources: The file, stream or corpus that each is from, by id, where it is known.
-        explained: Whether they come with explanations.
     """
     return Answer(
         [_record(hit, sources.get(hit.id)) for hit in found],
@@ -48,13 +43,13 @@ def documents_found(
 def _record(hit: Hit, source: str | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
-        "score": round(float(hit.score), _DECIMALS),
+        "score": _rounded(hit.score),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
         "source": source,
         "highlights": [
-            {**mark._asdict(), "score": round(mark.score, _DECIMALS)} for mark in hit.highlights
+            {**mark._asdict(), "score": _rounded(mark.score)} for mark in hit.highlights
         ],
     }
     if hit.explanation is not None:
@@ -68,11 +63,11 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
     parts = tuple(Part(**part) for part in explanation["parts"])
     if any(part.rank for part in parts):
         return ", ".join(f"{part.pair[0]} {part.contribution:.4f}" for part in parts)
-    told = Explanation(explanation["score"], parts)
-    pairs = told.strongest(len(parts))
+    rebuilt = Explanation(explanation["score"], parts)
+    pairs = rebuilt.strongest(len(parts))
     words = [pair for pair in pairs if not pair.through][:_SHOWN_PAIRS]
     first = sum(pair.contribution for pair in pairs if pair.through)
-    others = told.score - first - sum(pair.contribution for pair in words)
+    others = rebuilt.score - first - sum(pair.contribution for pair in words)
     moved = [f"first hits {first:.2f}"] if first else []
     return ", ".join([*map(str, words), *moved, f"others {others:.2f}"])
 
@@ -87,9 +82,6 @@ def _notes(found: Hits) -> list[str]:
     return notes
 
 
-DECIMALS = 6
-
-
 def neighbors(
     ws: Workspace,
     word: str,
@@ -98,16 +90,7 @@ def neighbors(
     restrict_vocab: int | None = None,
     exact: bool = False,
 ) -> Answer:
-    """Give the words nearest to a word.
-
-    Args:
-        ws: The workspace.
-        word: The word.
-        topn: How many.
-        metric: "cosine", or "euclidean" for minus the distance of the raw vectors.
-        restrict_vocab: Only look among so many of the most frequent words.
-        exact: Compare with every word, whatever the index.
-    """
+    """Return the words nearest to a word; see `Words.most_similar`."""
     found = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
     return _words_found(found)
 
@@ -119,28 +102,28 @@ def analogy(
     method: str = "3cosadd",
     exact: bool = False,
 ) -> Answer:
-    """Give the words nearest to an expression such as `king - man + woman`."""
+    """Return the words nearest to an expression such as `king - man + woman`."""
     return _words_found(ws.words.analogy(expression, topn, method, exact))
 
 
 def similarity(ws: Workspace, a: str, b: str) -> Answer:
-    """Give the cosine of the angle between two words."""
+    """Return the cosine of the angle between two words."""
     return Answer.one({"a": a, "b": b, "score": _rounded(ws.words.similarity(a, b))})
 
 
 def odd_one_out(ws: Workspace, words: Iterable[str]) -> Answer:
-    """Give the word that fits the others least."""
+    """Return the word that fits the others least."""
     given = list(words)
     return Answer.one({"word": ws.words.doesnt_match(given), "words": given})
 
 
 def closer(ws: Workspace, a: str, b: str) -> Answer:
-    """Give the words that are closer to `a` than `b` is, most frequent first."""
+    """Return the words that are closer to `a` than `b` is, most frequent first."""
     return Answer([{"word": word} for word in ws.words.closer_than(a, b)], ("word",))
 
 
 def rank(ws: Workspace, a: str, b: str) -> Answer:
-    """Give the place of `b` among the words nearest to `a`, counted from 1."""
+    """Return the place of `b` among the words nearest to `a`, counted from 1."""
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
@@ -155,7 +138,7 @@ def search(
     expand: bool = False,
     feedback: int | None = None,
 ) -> Answer:
-    """Give the documents that answer a text; see `Workspace.search`."""
+    """Return the documents that answer a text; see `Workspace.search`."""
     found = ws.search(text, topn, mode, where, explain=explain, expand=expand, feedback=feedback)
     return documents_found(found, _sources(ws, found), explained=explain)
 
@@ -168,18 +151,7 @@ def related(
     texts: Sequence[str] = (),
     where: str | None = None,
 ) -> Answer:
-    """Give the documents that are like others.
-
-    That is by their text, or, where there is no text model, by vectors of the user's own.
-
-    Args:
-        ws: The workspace.
-        ids: Documents of the workspace to be like.
-        topn: How many.
-        less: Documents to be less like.
-        texts: Texts to be like, from elsewhere.
-        where: A condition on metadata.
-    """
+    """Return the documents that are like others: by their text, or else by vectors of your own."""
     from embedsearch._types import Document
 
     if ws.goes_by_vectors:
@@ -204,7 +176,7 @@ def _sources(ws: Workspace, found: Hits) -> dict[str, str]:
 
 
 def duplicates(ws: Workspace, threshold: float, groups: bool, progress: Progress) -> Answer:
-    """Give pairs or groups of documents that are nearly the same."""
+    """Return pairs or groups of documents that are nearly the same."""
     if groups:
         found = ws.documents.duplicate_groups(threshold, progress)
         return Answer(
@@ -222,11 +194,7 @@ def split_words(line: str) -> list[str]:
 
 
 def pair(line: str) -> tuple[str, str]:
-    """Cut a line into two words.
-
-    Raises:
-        QueryError: There are more or fewer.
-    """
+    """Cut a line into two words."""
     words = split_words(line)
     if len(words) != 2:
         raise QueryError(f"two words are needed, apart by a blank or a tab; got {line!r}")
@@ -235,9 +203,9 @@ def pair(line: str) -> tuple[str, str]:
 
 def _words_found(found: Neighbors) -> Answer:
     records = [{"word": word, "score": _rounded(score)} for word, score in found]
-    said = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
-    return Answer(records, ("word", "score"), notes=(said,) if found.inferred else ())
+    note = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
+    return Answer(records, ("word", "score"), notes=(note,) if found.inferred else ())
 
 
 def _rounded(score: float) -> float:
-    return round(float(score), DECIMALS)
+    return round(float(score), _DECIMALS)

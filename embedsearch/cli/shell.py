@@ -33,12 +33,7 @@ HISTORY_LINES = 1000
 
 
 def edited_lines(prompt: str, completions: Callable[[str], list[str]]) -> Iterator[str]:
-    """Give the lines that are typed, until Ctrl-D; Ctrl-C drops the line being typed.
-
-    Args:
-        prompt: What stands before each line.
-        completions: Gives the words that begin with what was typed.
-    """
+    """Yield the lines that are typed, until Ctrl-D; Ctrl-C drops the line being typed."""
     with _readline(completions):
         while True:
             try:
@@ -73,7 +68,9 @@ def _readline(completions: Callable[[str], list[str]]) -> Iterator[None]:
         return found[state] if state < len(found) else None
 
     readline.set_completer(complete)
+    # The usual delimiters would cut words at hyphens.
     readline.set_completer_delims(" \t\n\"'")
+    # On macOS, Python may have libedit in place of readline: it binds keys by another syntax.
     libedit = "libedit" in (readline.__doc__ or "")
     readline.parse_and_bind("bind ^I rl_complete" if libedit else "tab: complete")
     path = history_file()
@@ -87,7 +84,7 @@ def _readline(completions: Callable[[str], list[str]]) -> Iterator[None]:
 
 
 def _attempt(act: Callable[[Path], None], path: Path) -> bool:
-    """Try something with the history, without which the shell works too."""
+    """Try something with the history, without which the shell works, too."""
     try:
         act(path)
     except OSError:
@@ -115,16 +112,7 @@ _OPERATOR = re.compile(r"(^|\s)[+-](\s|$)|\*")
 
 
 class Conversation:
-    """Answers lines, one after the other.
-
-    Args:
-        ws: The workspace that is asked.
-        topn: How many to show, until a line changes it.
-        output: As for `embedsearch.cli.output.show`.
-
-    Attributes:
-        ended: A line has asked to end.
-    """
+    """Answers lines, one after the other, until `ended`."""
 
     def __init__(self, ws: Workspace, topn: int = 10, output: str | None = None) -> None:
         self._ws, self._topn, self._output = ws, topn, output
@@ -151,12 +139,7 @@ class Conversation:
         }
 
     def answer(self, line: str) -> None:
-        """Answer one line.
-
-        Raises:
-            InputError: The line makes no sense.
-            UnknownKeyError: A word or a document is not there.
-        """
+        """Answer one line."""
         line = line.strip()
         verb, rest = ("?", line[1:]) if line.startswith("?") else _cut(line)
         if line in self._alone:
@@ -241,7 +224,6 @@ def shell(workspace: str, topn: int, output: str | None) -> None:
 
 
 def _converse(conversation: Conversation) -> None:
-
     echo_err("Ask for a word, or `help`. Ctrl-D ends.")
     for line in edited_lines(PROMPT, conversation.completions):
         _try(conversation, line)
@@ -259,7 +241,7 @@ def _answer_lines(conversation: Conversation) -> bool:
 
 
 def _try(conversation: Conversation, line: str) -> bool:
-    """Answer a line; say whether that was possible."""
+    """Answer a line; return whether that was possible."""
     try:
         conversation.answer(line)
     except UNANSWERABLE as error:

@@ -61,12 +61,8 @@ def _json_escape(character: str) -> str:
 class SafeStream(io.TextIOBase):
     """Passes text on to a stream; its errors become the end of the command, or none.
 
-    There is no `buffer` to write bytes to.
-
-    Args:
-        stream: Where text goes; None where the process was started without.
-        needed: Whether what was asked for is written here, so that an error matters.
-        clean: What is done to text.
+    There is no `buffer` to write bytes to. `stream` is None if the process was started without;
+    `needed` says that an error matters, as what was asked for is written here.
     """
 
     def __init__(
@@ -90,14 +86,9 @@ class SafeStream(io.TextIOBase):
         return getattr(self._stream, "errors", None) or "backslashreplace"
 
     def write(self, text: str | bytes) -> int:
-        """Write text; click writes its completions as bytes.
-
-        Raises:
-            click.ClickException: The stream is needed, and closed, or its disk is full.
-            click.exceptions.Exit: Whoever read it has gone.
-        """
+        """Write text; click writes its completions as bytes."""
         if not text:
-            # So click finds out what kind of stream it is, and hides other errors.
+            # By this TypeError click recognises a stream of text; it hides other errors.
             if isinstance(text, bytes):
                 raise TypeError("this is a stream of text")
             return 0
@@ -159,7 +150,7 @@ class SafeStream(io.TextIOBase):
 
 
 class _ClosedInput:
-    """Standard input of a process that was started without."""
+    """Standard input of a process that was started without it."""
 
     @property
     def buffer(self) -> NoReturn:
@@ -195,10 +186,10 @@ def safe_streams() -> Iterator[None]:
 
 
 def _let_wait(streams: Iterable[Any]) -> list[int]:
-    """Let streams wait that would not; returns their descriptors.
+    """Set non-blocking streams to block; return their descriptors.
 
-    Who started us may have set them so. Python then drops what a pipe has no room for, and takes
-    a pipe that is empty for one that has ended, both without an error.
+    The process that started us may have set them so. Python then drops what a pipe has no room
+    for, and takes an empty pipe for one that has ended, both without an error.
     """
     changed = []
     for stream in streams:

@@ -68,14 +68,9 @@ def _rest(changes: Changes) -> list[str]:
         "pruned": changes.pruned,
         "without a text": changes.empty,
     }
-    said = [f"{number:,} {what}" for what, number in counts.items() if number]
+    parts = [f"{number:,} {what}" for what, number in counts.items() if number]
     files = len(changes.left_out)
-    return [*said, f"{counted(files, 'file')} left out"] if files else said
-
-
-def of_deletion(deleted: int) -> list[str]:
-    """Say what was deleted."""
-    return [f"Deleted {counted(deleted, 'document')}."]
+    return [*parts, f"{counted(files, 'file')} left out"] if files else parts
 
 
 def of_training(report: TrainingReport) -> list[str]:
@@ -95,11 +90,6 @@ def of_import(ws: Workspace, path: str) -> list[str]:
         f"Imported {what} into {path}{documents}.",
         f"Try: embedsearch neighbors {_example(ws.words.index_to_key)} -w {shlex.quote(path)}",
     ]
-
-
-def of_export(rows: int, file: str) -> list[str]:
-    """Say what was written."""
-    return [f"Wrote {counted(rows, 'vector')} to {file}."]
 
 
 def of_vectors(vectors: int, ws: Workspace, path: str) -> list[str]:

@@ -86,16 +86,7 @@ class Changes:
 
 
 class DocumentStore:
-    """Documents by id and by number.
-
-    Args:
-        path: The SQLite file.
-        writable: Whether to open for writing, and to create the file if there is none.
-        durability: How a commit is flushed; see `connect`.
-
-    Attributes:
-        in_snapshot: Whether a thread reads one state of the documents; see `snapshot`.
-    """
+    """Documents by id and by number; see `connect` for `durability`."""
 
     def __init__(self, path: Path, *, writable: bool, durability: str = "full") -> None:
         self.path, self.writable = path, writable
@@ -105,8 +96,8 @@ class DocumentStore:
         files = (path, wal_path(path))
         self._identities = {file: _identity(file) for file in files if file.exists()}
         self._snapshot_lock = RLock()
-        self.in_snapshot = False
-        # A notebook forgets to close.
+        self.in_snapshot = False  # Whether some thread reads one state; see `snapshot`.
+        # Users of notebooks forget to close.
         self._close = weakref.finalize(self, self._connection.close)
         with guarded(path):
             fault = next(number_faults(self._connection), None)
@@ -197,11 +188,7 @@ class DocumentStore:
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
-        A filter is such as `year > 1990 and lang = 'en'`; see `store.where` and `parse_where`. The
-        array is read-only; it is remembered until something changes.
-
-        Raises:
-            QueryError: The filter does not parse, or names a field that no document has.
+        See `store.where`. The array is read-only; it is remembered until something changes.
         """
         # A change that is undone gives its number back, so nothing is remembered of it.
         remember = not (self.writable and self.in_transaction)
@@ -209,7 +196,7 @@ class DocumentStore:
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
-        # Told to order documents by number, SQLite goes through all of them, not by the index.
+        # To order documents by number, SQLite would go through all of them, not by the index.
         changed = "SELECT number FROM documents WHERE change > ?"
         query = f"SELECT number, {_FIELDS} FROM documents WHERE number IN ({changed})"
         for number, *row in self._stream(f"{query} ORDER BY number", change):
@@ -228,7 +215,7 @@ class DocumentStore:
     def count_since(self, change: int) -> int:
         """Return how many documents were changed or deleted after `change`.
 
-        These are all of them if the store has not come so far: an older copy was restored.
+        All of them if the store has not reached that change: an older copy was restored.
         """
         if change > self.change:
             return len(self)
@@ -242,8 +229,7 @@ class DocumentStore:
     def snapshot(self) -> Iterator[None]:
         """Read one state of the documents, whatever others write; one thread at a time.
 
-        What other threads read meanwhile is of that state, too. A writer has no need of it. A
-        snapshot within another is that of the other.
+        Other threads read that state meanwhile, too. A writer does not need it. Snapshots nest.
         """
         with self._snapshot_lock:
             if self.in_snapshot:
@@ -262,9 +248,9 @@ class DocumentStore:
                 self._connection.execute("COMMIT")
 
     def copy_to(self, path: Path, copied: Callable[[float], None] | None = None) -> None:
-        """Copy the database to a new file: one state of it, in a `snapshot` that one.
+        """Copy one state of the database to a new file; in a `snapshot`, that one.
 
-        `copied` is called with the bytes of each part that was copied.
+        `copied` is called with the bytes of each part.
         """
         with guarded(self.path), closing(sqlite3.connect(path)) as target:
             page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
@@ -279,7 +265,7 @@ class DocumentStore:
             self._connection.backup(target, pages=_PAGES, progress=report)
 
     def flush(self) -> None:
-        """Force all commits to the disk, whatever the durability of the one who made them.
+        """Force all commits to the disk, whatever the durability of their writer.
 
         Call it before anything derived is written: that must never be ahead of the documents.
         """
@@ -297,7 +283,7 @@ class DocumentStore:
             raise StorageError(self.path.parent, reason) from error
 
     def forget_deletions(self, change: int) -> int:
-        """Forget which documents were deleted up to a change; return how many that were.
+        """Forget which documents were deleted up to a change; return how many.
 
         All that is derived from the documents must have reached that change.
         """
@@ -308,16 +294,18 @@ class DocumentStore:
             return self._database.execute(statement, change).rowcount
 
     def compact(self) -> None:
-        """Write the file again without what deletions have left, and empty its log."""
+        """Rewrite the file without the gaps of deletions, and empty its log."""
         self._database.execute("VACUUM")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several changes as one: all of them are kept, or none. May be nested."""
+        """Make several changes as one: all of them or none. May be nested."""
         if self._connection.in_transaction:
             yield
             return
+        # A transaction that begins by reading may fail when it comes to write: SQLite does not wait
+        # for a lock then.
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -414,12 +402,12 @@ class DocumentStore:
         if digest == row[4]:
             return "unchanged"
         self.update(number, row, change)
-        # It no longer is what its file says: reading that again must not silently undo this.
+        # It differs from its file now: reading that again must not silently undo this.
         self._database.execute("DELETE FROM origins WHERE number = ?", number)
         return "updated"
 
     def _check_in_place(self) -> None:
-        """Raise if a commit would be lost, as the file is not where others look for it."""
+        """Raise if a commit would be lost, because others would not find this file."""
         for file, identity in self._identities.items():
             if _identity(file) != identity:
                 reason = (
@@ -464,7 +452,7 @@ class DocumentStore:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what the operating system knows a file by; None if it does not exist."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:

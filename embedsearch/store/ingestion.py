@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from embedsearch.text.source_files import Source, SourcedDocument
     from embedsearch.text.source_stream import LeftOut
 
-_NAMED = 3
+_NAMED = 3  # Renamed documents that the note gives as examples.
 _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replace"
 
 
@@ -39,7 +39,7 @@ class Arriving(Protocol):
         """Yield the documents."""
 
     def refuse(self, error: InputError) -> None:
-        """Say that the document that was yielded last cannot be stored."""
+        """Report that the document that was yielded last cannot be stored."""
 
     def may_have_lost(self, path: str | bytes) -> bool:
         """Whether documents of a file that were not met are gone."""
@@ -63,11 +63,8 @@ def ingest(
 ) -> Changes:
     """Add what is read from sources, and update what came from the same places before.
 
-    All documents are kept, or, when reading or the disk fails, none. With `prune`, documents whose
+    All documents are stored, or, if reading or the disk fails, none. With `prune`, documents whose
     files or rows are gone are deleted.
-
-    Raises:
-        DuplicateIdError: An id is taken, and `settings.on_conflict` is "error".
     """
     with store.transaction():
         ingestion = _Ingestion(store, settings)
@@ -80,12 +77,7 @@ def ingest(
 
 
 class _Ingestion:
-    """One call's documents, within one transaction.
-
-    Attributes:
-        change: The number of the last change.
-        counts: What was done, by the names that `Changes` has.
-    """
+    """One call's documents, within one transaction; `counts` go by the names of `Changes`."""
 
     def __init__(self, store: DocumentStore, settings: ReadSettings) -> None:
         self._store, self._origins = store, store.origins()
@@ -101,11 +93,7 @@ class _Ingestion:
         self._places: dict[int, str] = {}
 
     def take(self, arrival: SourcedDocument) -> InputError | None:
-        """Add a document, or update it, or find that it is stored as it is.
-
-        Returns:
-            Why it cannot be stored, or None.
-        """
+        """Add a document, update it, or leave it; return why it cannot be stored, or None."""
         document, first = arrival.document, self._prefix + arrival.first_id()
         try:
             row = to_row(document if document.id == first else replace(document, id=first))
@@ -127,7 +115,7 @@ class _Ingestion:
         return None
 
     def finish(self, reading: Arriving, progress: Progress, prune: bool) -> None:
-        """Count, and prune, what is gone; say what happened."""
+        """Count, and prune, what is gone; note what happened."""
         gone = self._gone(reading)
         numbers = self._orphaned(gone)
         self.counts["vanished"] = len(numbers)
@@ -272,7 +260,7 @@ class _Ingestion:
             yield f"{made}~{self._next_repetition(made)}"
 
     def _next_repetition(self, id: str) -> int:
-        """Count from 2; it goes on counting, so that many of one id cost no more than each."""
+        """Count from 2 on, without trying the lower ones again: n of one id cost n tries."""
         self._repetitions[id] += 1
         return self._repetitions[id] + 1
 
@@ -289,11 +277,7 @@ class _Ingestion:
         return DuplicateIdError(id, first, arrival.place, _ADVICE)
 
     def _gone(self, reading: Arriving) -> dict[int, int]:
-        """Find the origins that were not met though their sources were read, or are gone.
-
-        Returns:
-            The number of the document of each.
-        """
+        """Find the origins, with their documents, that are gone though their sources were read."""
         gone: dict[int, int] = {}
         for named in reading.named:
             for source, path in self._origins.below(named).items():

@@ -37,18 +37,15 @@ class KnownDocument(NamedTuple):
 
 
 class Origins:
-    """The tables of sources and origins, which have numbers as documents have.
-
-    Attributes:
-        since: Documents up to this number may have lost their origins: the file was repaired.
-        last_source: The highest number of a source when this was opened.
-    """
+    """The tables of sources and origins, which have numbers as documents have."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Documents up to this number may have lost their origins: the file was repaired.
         self.since = self._number(
             "SELECT max(number) FROM origins_since WHERE typeof(number) = 'integer'"
         )
+        # Of the sources before this call; those that it adds cannot have lost anything.
         self.last_source = self._number("SELECT max(source) FROM sources")
 
     def source(self, path: str | bytes) -> int | None:
@@ -100,7 +97,7 @@ class Origins:
         return dict(self._database.rows(query, number))
 
     def put(self, source: int, key: str, number: int) -> int:
-        """Add an origin, or let it lead to another document; return its number."""
+        """Add an origin, or point it at another document; return its number."""
         statement = (
             "INSERT INTO origins (source, key, number) VALUES (?, ?, ?) "
             "ON CONFLICT (source, key) DO NOTHING"

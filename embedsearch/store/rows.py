@@ -17,7 +17,7 @@ import numpy as np
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._messages import cut, quoted
-from embedsearch._types import METADATA_DEPTH, Document
+from embedsearch._types import METADATA_DEPTH, MOST_DIGITS, Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,9 +44,6 @@ MOST_NUMBER = 2**53 - 1
 """The highest number of a document or of a change: no counter gets there, and programs that keep
 the numbers of JSON as floats can tell all up to it apart."""
 
-MOST_DIGITS = 4_300
-"""Of an integer in metadata: Python refuses to read or write more (CVE-2020-10735)."""
-
 _TOO_LARGE = 10**MOST_DIGITS
 _ALLOWED = (
     "a string, a finite number, a boolean, a date, None, or a list or a mapping of such values"
@@ -61,12 +58,7 @@ class BrokenRowError(ValueError):
 
 
 def to_row(document: Document) -> Row:
-    """Return the row of a document.
-
-    Raises:
-        InputError: A field has a wrong type, is empty where it must not be, cannot be stored, or
-            is too long; the message names the document and the place.
-    """
+    """Return the row of a document; an `InputError` names the document and the place."""
     if not isinstance(document, Document):
         raise _refusal("what is added", "documents, es.Document(id, text)", document)
     _check_fields(document)
@@ -321,7 +313,7 @@ def _parsed(written: str) -> object:
         # Also what Python says of a number of too many digits.
         raise BrokenRowError("its metadata is not JSON that can be read") from error
     if end != len(written):
-        raise BrokenRowError("its metadata is not JSON: there is something behind the object")
+        raise BrokenRowError("its metadata is not JSON: something follows the object")
     return value
 
 

@@ -51,7 +51,7 @@ INSERT INTO origins_since SELECT (SELECT coalesce(max(number), 0) FROM documents
     FROM latest WHERE NOT EXISTS (SELECT 1 FROM origins_since);
 """
 
-# SQLite makes these by itself, when it is told to ANALYZE.
+# SQLite makes these itself, for ANALYZE.
 _STATISTICS = {
     "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
     "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
@@ -89,7 +89,7 @@ def number_faults(connection: sqlite3.Connection) -> Iterator[str]:
     """
     latest = [row[0] for row in connection.execute("SELECT change FROM latest LIMIT 2")]
     if len(latest) != 1:
-        yield "the number of the last change is not there, or there twice"
+        yield "the number of the last change is missing, or stored twice"
     elif not is_number(latest[0], least=0):
         yield f"the number of the last change is {_shown(latest[0])}"
     else:
@@ -100,7 +100,7 @@ def number_faults(connection: sqlite3.Connection) -> Iterator[str]:
     query = "SELECT seq FROM sqlite_sequence WHERE name = 'documents' LIMIT 2"
     sequences = [row[0] for row in connection.execute(query)]
     if len(sequences) > 1:
-        yield "the highest number of a document is there twice"
+        yield "the highest number of a document is stored twice"
     elif sequences and not is_number(sequences[0], least=0):
         yield f"the highest number of a document is {_shown(sequences[0])}"
 

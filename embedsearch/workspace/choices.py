@@ -1,4 +1,4 @@
-"""What may be chosen of, for surfaces to show without importing what does the work."""
+"""Names that options take, for the command line to list without importing what does the work."""
 
 from __future__ import annotations
 

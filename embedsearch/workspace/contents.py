@@ -33,12 +33,7 @@ STRANGE = "it does not belong in a workspace"
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Something in a workspace that has no place there.
-
-    Attributes:
-        name: Where it is, as seen from the workspace.
-        what: What is wrong with it: `LINK` or `STRANGE`.
-    """
+    """Something in a workspace that has no place there; `what` is `LINK` or `STRANGE`."""
 
     name: str
     what: str
@@ -58,19 +53,13 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What a folder may have in it.
-
-    Attributes:
-        files: The names that files may have.
-        folders: The names that folders may have, and what these may have in them; None if
-            nothing ever looks into them.
-    """
+    """What a folder may have in it: patterns of names; None where nothing ever looks inside."""
 
     files: str = ""
     folders: Mapping[str, _Folder | None] = field(default_factory=dict)
 
     def entry(self, name: str, *, is_file: bool) -> tuple[bool, _Folder | None]:
-        """Return whether a name belongs here, and what may be in the folder of this name."""
+        """Whether a name belongs here, and what may be in the folder of this name."""
         if is_file:
             return bool(re.fullmatch(self.files, name)), None
         for pattern, folder in self.folders.items():
@@ -104,7 +93,7 @@ _WORKSPACE = _Folder(
         "lexical": _Folder(LEXICAL_FILES.pattern),
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
         "tmp": _WORK,
-        # Put aside by a repair; a migration will keep there what it replaces.
+        # Put aside by a repair.
         r"damaged-[A-Za-z0-9.-]+": None,
     },
 )
@@ -133,12 +122,12 @@ def foreign_entries(root: Path) -> Iterator[Foreign]:
     In a folder that is no workspace, nothing has.
     """
     layout = Layout(root)
-    if os.path.lexists(layout.state) or os.path.lexists(layout.record):
+    if os.path.lexists(layout.state) or os.path.lexists(layout.documents):
         yield from _foreign(root, root, _WORKSPACE)
 
 
 def has_only_our_files(folder: Path) -> bool:
-    """Return whether a folder has nothing but what a workspace, or the rest of one, may have."""
+    """Whether a folder has nothing but what a workspace, or the rest of one, may have."""
     return not any(_foreign(folder, folder, _WORKSPACE))
 
 
@@ -151,7 +140,7 @@ def enclosing_workspace(path: Path) -> Path | None:
 
 def _is_workspace(layout: Layout) -> bool:
     # Other programs have files called workspace.json, too.
-    return layout.state.is_file() and layout.record.is_file()
+    return layout.state.is_file() and layout.documents.is_file()
 
 
 def check_outside(path: str | Path, name: str) -> None:
@@ -165,7 +154,7 @@ def check_outside(path: str | Path, name: str) -> None:
 
 
 def may_be_in_backup(name: str) -> bool:
-    """Return whether a backup may hold a file of this name, with slashes between folders."""
+    """Whether a backup may hold a file of this name, with slashes between folders."""
     *folders, file = name.split("/")
     place: _Folder | None = _BACKUP
     for folder in folders:
@@ -174,7 +163,7 @@ def may_be_in_backup(name: str) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Return whether a file of this name is one that systems leave in every folder."""
+    """Whether a file of this name is one that systems leave in every folder."""
     return bool(_LITTER.fullmatch(name))
 
 

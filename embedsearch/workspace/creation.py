@@ -1,4 +1,4 @@
-"""New workspaces: empty ones, and whole ones from text or vectors."""
+"""New workspaces: empty ones, and complete ones from text or vectors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create(path: str | Path, *, tokenizer: TokenizerSettings | None = None) -> W
     """Make an empty workspace and open it for writing.
 
     Raises:
-        WorkspaceExistsError: There is something at the path.
+        WorkspaceExistsError: The path exists.
     """
     return _create(checked_path(path), tokenizer or TokenizerSettings())[0]
 
@@ -65,8 +65,8 @@ def build(
     Args:
         sources: Files, folders, "-" for standard input, or "corpus:NAME" of the catalogue.
         path: Where the workspace is made.
-        overwrite: Replace the documents of a workspace that is there; should anything fail, it
-            stays as it was.
+        overwrite: Replace the documents of an existing workspace; if anything fails, it stays
+            as it was.
         read: How sources become documents.
         tokenizer: How text becomes tokens: settings, or the name of a tokenizer.
         trainer: One of `embedsearch.TRAINERS`.
@@ -83,7 +83,7 @@ def build(
         The workspace, open for writing.
 
     Raises:
-        WorkspaceExistsError: There is something at the path, and `overwrite` is off.
+        WorkspaceExistsError: The path exists, and `overwrite` is off.
         InputError: A source cannot be read, a setting is wrong, or there is too little text.
             No new workspace is left behind then.
     """
@@ -120,8 +120,8 @@ def import_vectors(
 ) -> Workspace:
     """Make a workspace of word vectors that were trained elsewhere.
 
-    It has no documents; `add` some, and they are found by these vectors. In a workspace that
-    is there already, they take the place of its word vectors.
+    It has no documents; `add` some, and they are found by these vectors. In an existing
+    workspace, they replace its word vectors.
 
     Args:
         source: See `Workspace.import_vectors`.
@@ -141,7 +141,7 @@ def import_vectors(
     def fill(workspace: Workspace) -> None:
         workspace.import_vectors(source, tokenizer=tokenizer, progress=progress, **options)
 
-    return _opened_or_made(checked_path(path), fill, wait)
+    return _open_or_create(checked_path(path), fill, wait)
 
 
 def add_vectors(
@@ -152,7 +152,7 @@ def add_vectors(
     wait: float | None = None,
     **options: Any,
 ) -> Workspace:
-    """Add vectors of anything to a workspace; one that is not there is made.
+    """Add vectors of anything to a workspace, which is made if it does not exist.
 
     Args:
         X: See `Workspace.add_vectors`.
@@ -171,14 +171,14 @@ def add_vectors(
     def fill(workspace: Workspace) -> None:
         workspace.add_vectors(X, rows, **options)
 
-    return _opened_or_made(checked_path(path), fill, wait)
+    return _open_or_create(checked_path(path), fill, wait)
 
 
 @contextmanager
 def opened_or_created(
     path: str | Path, *, wait: float | None = None, durability: str = "full"
 ) -> Iterator[Workspace]:
-    """Open a workspace for writing, or make one; a new one that got no documents goes again."""
+    """Open a workspace for writing, or make one; a new one that gets no documents is removed."""
     path = checked_path(path)
     if path.exists():
         with Workspace(path, "w", wait=wait, durability=durability) as workspace:
@@ -195,10 +195,10 @@ def opened_or_created(
         workspace.close()
 
 
-def _opened_or_made(
+def _open_or_create(
     path: Path, fill: Callable[[Workspace], object], wait: float | None
 ) -> Workspace:
-    """Open a workspace and fill it; one that is made for that goes if it cannot be."""
+    """Open a workspace and fill it; a new one is removed if that fails."""
     check_wait(wait)
     workspace, lock = _create_unless_there(path, wait)
     try:
@@ -214,7 +214,7 @@ def _opened_or_made(
 def _create_unless_there(
     path: Path, wait: float | None, durability: str = "full"
 ) -> tuple[Workspace, WriterLock | None]:
-    """Open a workspace for writing; return the lock of one that was made for that."""
+    """Open a workspace for writing, or make it; the lock is that of a new one."""
     if not Layout(path).state.exists():
         try:
             return _create(path, TokenizerSettings(), None, durability)
@@ -241,7 +241,7 @@ def _train_new(
     try:
         workspace.train(trainer, progress=progress, **options)
     except EmbedSearchError:
-        # It cannot be trained, so there is nothing to go on with.
+        # It cannot be trained: keeping it would only block the path.
         _remove(workspace.path, lock)
         workspace.close()
         raise
@@ -276,7 +276,7 @@ def _create(
     fill: Callable[[DocumentStore], object] | None = None,
     durability: str = "full",
 ) -> tuple[Workspace, WriterLock]:
-    """Make a workspace beside its place, fill it, rename it there, and open it.
+    """Make a workspace next to its place, fill it, rename it, and open it.
 
     The writer's lock is taken before the renaming and goes along, so that nobody else can write
     to the workspace before the caller has closed it.
@@ -315,7 +315,7 @@ def _fill(
     fill: Callable[[DocumentStore], object] | None,
     path: Path,
 ) -> None:
-    store = DocumentStore(layout.record, writable=True)
+    store = DocumentStore(layout.documents, writable=True)
     try:
         if fill is not None:
             fill(store)

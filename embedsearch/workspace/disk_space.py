@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
     """Raise `StorageError` unless a disk has room: better now than after an hour of work.
 
-    Args:
-        folder: Where it will be written; it need not be there yet.
-        needed: At least so many bytes.
-        workspace: Whom the error names.
-        what: What needs the room, such as "the backup".
+    `folder` need not exist yet; `what` needs the room, such as "the backup".
     """
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
     if there is None:
@@ -42,7 +38,7 @@ def check_room_to_learn(layout: Layout, generation: int | None) -> None:
     large as what was learned before; the first time, nobody knows.
     """
     before = [] if generation is None else [layout.generation(generation).root]
-    needed = record_bytes(layout) // 4 + bytes_of(before)
+    needed = store_bytes(layout) // 4 + bytes_of(before)
     check_space(layout.root, needed, layout.root, "what is learned")
 
 
@@ -53,10 +49,10 @@ def check_room_to_index(layout: Layout, generation: int, growth: float) -> None:
     check_space(layout.root, needed, layout.root, "the index")
 
 
-def record_bytes(layout: Layout) -> int:
+def store_bytes(layout: Layout) -> int:
     """Return how large the documents are, with the log of SQLite."""
-    wal = layout.record.with_name(layout.record.name + "-wal")
-    return bytes_of((layout.record, wal))
+    wal = layout.documents.with_name(layout.documents.name + "-wal")
+    return bytes_of((layout.documents, wal))
 
 
 def bytes_of(paths: Iterable[Path]) -> int:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Report")
 
 _KS, _PERCENTILES = (1, 10, 100), (50, 90, 99)
-# So many documents a search lets its index propose before it adds up their scores.
+# As many as a search takes from its index before it adds up scores.
 _PROPOSED = 200
 
 
@@ -308,13 +308,13 @@ class Evaluation:
         return X[known], [str(labels[place]) for place in known]
 
     def _save(self, report: R, progress: Progress | None, **arguments: Any) -> R:
-        """Keep a report in the workspace, unless that cannot be written to."""
+        """Save a report in the workspace, unless that cannot be written to."""
         try:
             save_report(self._session.layout, report, self._generation.number, arguments)
         except OSError as error:
             listener = progress or SilentProgress()
             listener.note(
-                f"the report is not kept: {error.strerror} ({self._session.layout.reports})"
+                f"the report is not saved: {error.strerror} ({self._session.layout.reports})"
             )
         return report
 

@@ -43,12 +43,7 @@ _LOOKED_AT, _CASED = 20_000, 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImportedVectors:
-    """Word vectors that were trained elsewhere.
-
-    Attributes:
-        model: The vectors, with the words' own rows if they are composed of n-grams.
-        source: Where they came from, in a few words.
-    """
+    """Word vectors that were trained elsewhere; `source` says where they came from."""
 
     model: TrainedModel
     source: str
@@ -86,10 +81,10 @@ def import_word_vectors(
     current, layout = session.generation, session.layout
     index = IndexSettings() if current is None else current.index_settings
     index, options = index_options(options, index)
-    reading, cutting = _divided(tokenizer, options)
+    reading, cutting = _split_options(tokenizer, options)
     with temporary_work(layout):
         folder = temporary_folder(layout, "reading")
-        imported = _imported(source, format, reading, folder, progress)
+        imported = _import_from(source, format, reading, folder, progress)
     fitting = TokenizerSettings(lowercase=not _has_case(imported.model.vectors.index_to_key))
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
@@ -135,7 +130,7 @@ def _word_vectors(session: Session) -> tuple[WordVectors, Any]:
     return model.vectors, None if model.vectors.subwords is None else model.inputs
 
 
-def _divided(
+def _split_options(
     tokenizer: TokenizerSettings | str | None, options: dict[str, Any]
 ) -> tuple[LoadOptions, dict[str, Any]]:
     """Tell options of reading vectors from those of cutting text, before anything is read."""
@@ -150,7 +145,7 @@ def _divided(
     return reading, cutting
 
 
-def _imported(
+def _import_from(
     source: object, format: str, options: LoadOptions, folder: Path, progress: Progress
 ) -> ImportedVectors:
     """Take vectors from memory, or stream them from a file into a folder, and map them."""
@@ -192,7 +187,7 @@ def _check_words(vectors: WordVectors) -> None:
 
 
 def _has_case(words: Iterable[str]) -> bool:
-    """Return whether more than a few of the first words have capital letters."""
+    """Whether more than a few of the first words have capital letters."""
     letters = [word for word in islice(words, _LOOKED_AT) if word.lower() != word.upper()]
     cased = sum(word != word.lower() for word in letters)
     return cased > _CASED * len(letters)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._errors import CorpusTooSmallError
+from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.document_index import SCANNED, DocumentVectors
@@ -25,7 +27,6 @@ from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
-from embedsearch.workspace.term_vectors import trained_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.search.document_index import Segmented
     from embedsearch.search.options import SearchSettings
+    from embedsearch.search.terms import TermDocuments
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
@@ -47,20 +49,18 @@ if TYPE_CHECKING:
 
 # Documents whose texts are in memory at once, and rows of vectors: 8 MB of 500 dimensions.
 _BATCH, _WRITTEN = 1_000, 4_096
+# Of the vectors of terms, which a search index is fitted with.
+_TERM_SIZE, _TERM_WINDOW = 100, 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitSettings:
-    """How search is fitted to documents; use `load`.
-
-    Attributes:
-        encoders: The encoders that `search` names, loaded.
-        learned: Whether the word vectors were learned from these documents.
-    """
+    """How search is fitted to documents; use `load`, which loads the encoders."""
 
     tokenizer: TokenizerSettings
     search: SearchSettings
     encoders: Sequence[CheckedEncoder]
+    # Whether the word vectors were learned from these documents.
     learned: bool
 
     @classmethod
@@ -74,13 +74,9 @@ class FitSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedSearch:
-    """How documents are found, as learned from all of them, and their vectors.
+    """How documents are found, as learned from all of them, and their vectors."""
 
-    Attributes:
-        encoder: Encodes texts in the space of the words.
-        model: Encodes texts in the space of search.
-    """
-
+    # Encodes texts in the space of the words; the model, in that of search.
     encoder: SifEncoder
     model: SearchModel
     documents: DocumentVectors
@@ -130,7 +126,7 @@ def fit_search(
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
         space = fit_space(passages, cut.terms, parts, term_vectors, fit.encoders)
         task.advance(1)
-        external = _encoded_outside(stream, store, fit.encoders, owners)
+        external = _encode_external(stream, store, fit.encoders, owners)
         latent = space.linear_documents(passages.counts)
         if fit.encoders:
             latent = np.concatenate((latent, external), axis=1)
@@ -200,6 +196,39 @@ def _term_vectors(
     return known_vectors(cut.vectors(known, TextProcessor(tokenizer).normalize))
 
 
+def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:
+    """Train term vectors on the documents.
+
+    Every term gets one, however rare, as rare words are what queries are about; and the window
+    is wide, as what stands in one passage is about one thing.
+    """
+    from embedsearch.text.stream_writer import write_stream
+    from embedsearch.training.settings import training_settings
+    from embedsearch.training.trainers import train_word_vectors
+
+    vectors = np.zeros((documents.size, _TERM_SIZE), np.float32)
+    # With one worker, the same documents give the same vectors.
+    settings = training_settings(
+        vector_size=_TERM_SIZE, window=_TERM_WINDOW, min_count=1, seed=seed, workers=1
+    )
+    names = np.array([str(term) for term in range(documents.size)], object)
+    bounds = documents.bounds.tolist()
+    tokens = (
+        (place, names[documents.ids[start:stop]].tolist())
+        for place, (start, stop) in enumerate(pairwise(bounds))
+    )
+    with TemporaryDirectory(prefix="embedsearch-") as name:
+        folder = Path(name)
+        stream = write_stream(folder, tokens)
+        try:
+            model, _ = train_word_vectors(stream, "auto", settings, SilentProgress(), folder=folder)
+        except CorpusTooSmallError:
+            return vectors
+    rows = np.fromiter(map(int, model.vectors.index_to_key), np.int64)
+    vectors[rows] = model.vectors.vectors
+    return vectors
+
+
 def _in_word_space(
     stream: TokenStream, vectors: WordVectors, progress: Progress
 ) -> tuple[SifEncoder, FloatMatrix]:
@@ -234,7 +263,7 @@ def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str)
     return LexicalAnalyzer.for_texts(sample, tokenizer)
 
 
-def _encoded_outside(
+def _encode_external(
     stream: TokenStream,
     store: DocumentStore,
     encoders: Sequence[CheckedEncoder],

@@ -64,15 +64,7 @@ _NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.
 class ArtifactFolder:
     """A published folder with a manifest, held: the writer removes it only after it is closed.
 
-    Args:
-        layout: The workspace.
-        number: That of the folder.
-        manifest: Where its manifest is.
-        schema: What the manifest must hold.
-
-    Raises:
-        FileNotFoundError: It is not there (any more).
-        WorkspaceDamagedError: A file is missing, or has another size than the manifest says.
+    `FileNotFoundError` if it is not there (any more).
     """
 
     def __init__(self, layout: Layout, number: int, manifest: Path, schema: Schema) -> None:
@@ -92,7 +84,7 @@ class ArtifactFolder:
         return self._manifest_path.parent
 
     def held_by_others(self) -> bool:
-        """Return whether others have opened the folder, too; on Windows, yes."""
+        """Whether others have opened the folder, too; on Windows, yes."""
         return is_held_by_others(self._manifest_path, self._descriptor)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._types import Metric
 from embedsearch.evaluation.recall import nearest
 from embedsearch.index.vector_index import VectorIndex
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.index.settings import IndexSettings
 
 _DECIMALS = 4
+# 2,000 neighbours give a recall of 0.95 a standard error of 0.005 (binomial), enough to compare it.
 _NEAREST, _QUERIES = 10, 200
 
 
@@ -26,15 +29,8 @@ def save_index(
 ) -> dict[str, Any]:
     """Write an index, and return what a manifest says of it.
 
-    Args:
-        index: The index.
-        settings: What was asked.
-        path: The file.
-        recall: What was measured.
-
-    Returns:
-        `settings`; `spec`, `parameters` and `recall` of what they led to; its `bytes` in memory;
-        and the `digest` by which it is known again.
+    What was asked (`settings`); `spec`, `parameters` and `recall` of what that led to; `bytes` in
+    memory; and the `digest` that identifies the file.
     """
     digest = index.save(path)
     return {
@@ -47,19 +43,26 @@ def save_index(
     }
 
 
+def build_index(
+    X: FloatMatrix,
+    settings: IndexSettings,
+    path: Path,
+    progress: Progress,
+    metric: Metric = Metric.COSINE,
+    ids: IntVector | None = None,
+) -> dict[str, Any]:
+    """Index vectors `(n, d)`, measure and write that; see `save_index`."""
+    index = settings.build(X, progress, metric, ids)
+    recall = measured_recall(index, X, ids) if index.recall is None else index.recall
+    return save_index(index, settings, path, recall)
+
+
 def measured_recall(
     index: VectorIndex, X: FloatMatrix, ids: IntVector | None = None
 ) -> float | None:
     """Measure what share of the 10 nearest an index finds, for 200 of its own vectors.
 
-    Args:
-        index: The index.
-        X: Its vectors, `(n, d)`.
-        ids: Their ids, `(n,)`; None for rows.
-
-    Returns:
-        The mean share, each vector not counting as its own neighbour; None if there are too few
-        vectors to ask.
+    No vector counts as its own neighbour; None if there are too few to ask.
     """
     if index.spec == "flat" or len(X) <= _NEAREST:
         return index.recall

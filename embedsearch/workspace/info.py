@@ -175,7 +175,7 @@ def _search_facts(generation: Generation, layout: Layout, store: DocumentStore) 
 
 
 def _lexical_state(layout: Layout, store: DocumentStore, model: SearchModel) -> str:
-    """Return in a few words how far the lexical index has come; nothing is changed."""
+    """Describe how far the lexical index has come; nothing is changed."""
     try:
         index = open_checked(layout)
     except WorkspaceError as error:
@@ -234,6 +234,7 @@ def drift_since(
 def _tokens(
     store: DocumentStore, generation: Generation, numbers: list[int]
 ) -> Iterator[list[str]]:
+    # Texts may be large: a hundred are in memory at a time.
     for start in range(0, len(numbers), 100):
         found = store.by_number(numbers[start : start + 100])
         for document in found.values():

@@ -82,32 +82,27 @@ class VectorsLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one workspace.
-
-    Attributes:
-        root: Its folder.
-        opened: That folder as it was opened, so that no other that takes its place is written
-            to; None if nothing is open yet.
-    """
+    """The paths of one workspace."""
 
     root: Path
+    # The folder as it was opened, so that no other that takes its place is written to.
     opened: OpenFolder | None = field(default=None, compare=False, repr=False)
 
     # Format version, settings and the current generation; replaced as a whole.
     state = _Child("workspace.json")
     # Every document, in SQLite: the truth that all else is derived from.
-    record = _Child("documents.sqlite")
+    documents = _Child("documents.sqlite")
     # The lexical index: follows the documents, and can be built again from them.
     lexical = _Child("lexical")
     # Held by the one process that writes.
     lock = _Child("lock")
     # The folders of generations, and of states of the user's own vectors.
     generations, vectors = _Child("generations"), _Child("vectors")
-    # Where an interrupted training goes on.
+    # Where an interrupted training continues.
     checkpoint = _Child("checkpoint.safetensors")
     # What evaluations found, a file each.
     reports = _Child("reports")
-    # Work under way; whatever the holder of the lock finds here is left from a crash.
+    # Work under way; what a new holder of the lock finds here is left from a crash.
     temporary = _Child("tmp")
 
     @property

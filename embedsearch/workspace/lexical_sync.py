@@ -36,25 +36,18 @@ def open_lexical(
     """Open the lexical index in the state of the documents.
 
     A reader brings it up to date, too, if nobody else is writing and the folder allows it.
-    Otherwise it gets what is there, and has to add what changed since by itself; if there is
+    Otherwise it gets what there is, and has to add what changed since by itself; if there is
     nothing that it can use, it builds an index of its own in a temporary folder, which takes time.
-
-    Args:
-        layout: The workspace.
-        store: The documents.
-        analyzer: How the index must cut text; one that does otherwise is built again.
-        writable: Whether the lock is held.
-        generation: That of a reader. Only for the current one it changes what others use: an
-            older one may want another language.
-        progress: A listener.
+    Only for the current `generation` a reader changes what others use: an older one may want
+    another language.
     """
-    index, change = _opened(layout, analyzer, writable=writable), store.change
+    index, change = _open(layout, analyzer, writable=writable), store.change
     if index is not None and index.change == change:
         return index
     if writable:
         return sync(layout, store, analyzer, index, progress)
     if _sync_as_reader(layout, store, analyzer, generation, progress):
-        shared = _opened(layout, analyzer, writable=False)
+        shared = _open(layout, analyzer, writable=False)
         if shared is not None:
             return shared
     # One that is ahead is of other documents: a backup was restored, which has fewer changes.
@@ -64,13 +57,13 @@ def open_lexical(
 
 
 def reopen(layout: Layout, store: DocumentStore, index: LexicalIndex) -> LexicalIndex:
-    """Return the index that others have brought further meanwhile, or the same."""
+    """Return the newer index that others have committed meanwhile, or the same."""
     try:
         if read_state(layout.lexical).change <= index.change:
             return index
     except (WorkspaceDamagedError, OSError):
         return index
-    found = _opened(layout, index.analyzer, writable=False)
+    found = _open(layout, index.analyzer, writable=False)
     ahead = found is not None and index.change < found.change <= store.change
     return found if found is not None and ahead else index
 
@@ -125,7 +118,7 @@ def _sync_as_reader(
         # Another workspace may have taken the place of the one that is being read.
         if not layout.in_place or generation not in (None, load_state(layout).generation):
             return False
-        index = _opened(layout, analyzer, writable=True)
+        index = _open(layout, analyzer, writable=True)
         sync(layout, store, analyzer, index, progress).close()
     except (WorkspaceError, OSError):
         return False
@@ -142,7 +135,7 @@ def open_checked(layout: Layout, writable: bool = False) -> LexicalIndex:
     return LexicalIndex.open(layout.lexical, writable)
 
 
-def _opened(layout: Layout, analyzer: LexicalAnalyzer, *, writable: bool) -> LexicalIndex | None:
+def _open(layout: Layout, analyzer: LexicalAnalyzer, *, writable: bool) -> LexicalIndex | None:
     if not layout.in_place:
         # It is that of another workspace.
         return None

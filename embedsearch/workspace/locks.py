@@ -34,15 +34,9 @@ _MOST_BYTES = 1_000
 
 
 class OpenFolder:
-    """A folder that is open: it is known again wherever it is moved, and when it was removed.
+    """An open folder: it is recognised wherever it is moved, and after it was removed.
 
-    As long as it is open, no other folder gets its number.
-
-    Args:
-        path: The folder.
-
-    Raises:
-        OSError: It is not there.
+    As long as it is open, no other folder gets its inode number.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +51,7 @@ class OpenFolder:
         return not self._close.alive
 
     def is_at(self, path: Path) -> bool:
-        """Return whether it is open, and what the path names."""
+        """Whether it is open, and what the path names."""
         if self.closed:
             return False
         if self._descriptor is None:
@@ -86,11 +80,7 @@ def _close_if_open(descriptor: int | None) -> None:
 
 
 class WriterLock:
-    """The writer's lock, held; see `lock_for_writing`. It goes along with a folder that is moved.
-
-    Attributes:
-        folder: The workspace that is locked.
-    """
+    """The writer's lock, held; see `lock_for_writing`. It moves along with its folder."""
 
     def __init__(self, lock: BaseFileLock, holder: Path, folder: OpenFolder) -> None:
         self._lock, self._holder, self.folder = lock, holder, folder
@@ -105,36 +95,29 @@ class WriterLock:
 
 
 def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> WriterLock:
-    """Take the writer's lock.
+    """Take the writer's lock, or raise `WorkspaceLockedError` after so many seconds.
 
-    Args:
-        path: The file that is locked.
-        workspace: What it stands for, for messages: the folder that it is in.
-        wait: How many seconds to wait if another holds it, at first looking often, then
-            every half second; `math.inf` waits for ever. None, or 0, does not wait.
-
-    Raises:
-        WorkspaceLockedError: Another process, or another object of this one, holds it.
-        WorkspaceNotFoundError: The folder is not there, or went while this waited.
-        ParameterError: `wait` is no number of seconds.
+    `wait` may be `math.inf`; None, or 0, does not wait. Another object of this process counts as
+    another process. `WorkspaceNotFoundError` if the folder went while this waited.
     """
     check_wait(wait)
     until, pause = time.monotonic() + (wait or 0), _SHORTEST
-    while (lock := _taken(path)) is None:
+    while (lock := _try_lock(path)) is None:
         left = until - time.monotonic()
         if left <= 0:
             raise WorkspaceLockedError(workspace, _refusal(path.with_name(HOLDER), wait))
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST)
-    _introduce(path.with_name(HOLDER))
+    _write_holder(path.with_name(HOLDER))
     return lock
 
 
-def _taken(path: Path) -> WriterLock | None:
+def _try_lock(path: Path) -> WriterLock | None:
     """Take a lock; None if another has it, or the folder was replaced in this moment."""
     # A reader needs no such lock, and should not pay for the import.
     from filelock import FileLock, Timeout
 
+    # Another thread may close the workspace than the one that opened it.
     lock = FileLock(path, thread_local=False)
     try:
         folder = OpenFolder(path.parent)
@@ -159,7 +142,7 @@ def check_wait(wait: float | None) -> None:
         raise ParameterError("wait", "a number of seconds, 0 or more, or None", wait)
 
 
-def _introduce(holder: Path) -> None:
+def _write_holder(holder: Path) -> None:
     """Write down who has the lock; it only makes errors clearer, so nothing depends on it."""
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
@@ -191,11 +174,7 @@ def _who(holder: Path) -> str:
 
 
 def hold(path: Path) -> int:
-    """Open a generation's manifest and keep the generation from being removed.
-
-    Returns:
-        A file descriptor; closing it, or the end of the process, lets go.
-    """
+    """Open a manifest and keep its folder from being removed, until the descriptor is closed."""
     descriptor = os.open(path, os.O_RDONLY)
     with suppress(AttributeError):
         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -203,7 +182,7 @@ def hold(path: Path) -> int:
 
 
 def is_same_file(path: Path, descriptor: int) -> bool:
-    """Return whether a path names the file that a descriptor is of."""
+    """Whether a path names the file that a descriptor is of."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
@@ -211,7 +190,7 @@ def is_same_file(path: Path, descriptor: int) -> bool:
 
 
 def is_held_by_others(path: Path, descriptor: int) -> bool:
-    """Return whether others hold what a descriptor of `hold` does; on Windows, yes."""
+    """Whether others hold what a descriptor of `hold` does; on Windows, yes."""
     if not is_same_file(path, descriptor):
         return True
     try:
@@ -225,7 +204,7 @@ def is_held_by_others(path: Path, descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some reader holds a generation; on Windows, which has no `flock`, yes."""
+    """Whether some reader holds a generation; on Windows, which has no `flock`, yes."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

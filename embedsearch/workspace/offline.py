@@ -29,7 +29,7 @@ def repair(
 ) -> RepairReport:
     """Make a workspace sound again.
 
-    What follows from the rest is made again. Of a damaged record every document is kept whose
+    What follows from the rest is made again. Of a damaged store every document is kept whose
     text, title and metadata are what was written; of damaged vectors, the user's own and those
     of words, every row that is what was written or that an index has. The damaged originals
     are moved to a folder `damaged-DATE` in the workspace.
@@ -83,7 +83,7 @@ def restore(
     Args:
         file: What `Workspace.backup` wrote.
         path: Where the workspace is to be.
-        overwrite: Replace a workspace that is there; it stays until the new one is complete.
+        overwrite: Replace an existing workspace; it stays until the new one is complete.
         wait: How long to wait for another process that writes to that one; see `Workspace`.
         progress: A listener.
 
@@ -94,9 +94,8 @@ def restore(
         WorkspaceNotFoundError: There is no such file.
         WorkspaceDamagedError: It is no backup, or not what was written.
         WorkspaceVersionError: Another version of embedsearch wrote it.
-        WorkspaceExistsError: There is something at the path, and `overwrite` is off; or it is
-            not a workspace.
-        WorkspaceLockedError: Another process is writing to the workspace that is there.
+        WorkspaceExistsError: The path exists, and `overwrite` is off, or it is not a workspace.
+        WorkspaceLockedError: Another process is writing to the existing workspace.
         StorageError: There is too little room.
     """
     source, path = checked_path(file, "file"), checked_path(path)

@@ -36,15 +36,13 @@ if TYPE_CHECKING:
 def publish(layout: Layout, write: Callable[[GenerationLayout], dict[str, Any]]) -> int:
     """Make a generation and return its number; the caller names it in `workspace.json`.
 
-    Args:
-        layout: The workspace, whose lock is held.
-        write: Writes the files of the generation and returns what the manifest says of them.
+    `write` writes the files and returns what the manifest says of them. The lock must be held.
     """
     return _publish(layout, layout.generations, lambda root: write(GenerationLayout(root)))
 
 
 def publish_vectors(layout: Layout, write: Callable[[VectorsLayout], dict[str, Any]]) -> int:
-    """Make a state of the user's own vectors; see `publish`."""
+    """Make a state of the user's own vectors, as `publish` does a generation."""
     return _publish(layout, layout.vectors, lambda root: write(VectorsLayout(root)))
 
 
@@ -169,6 +167,7 @@ def _write_manifest(root: Path, number: int, manifest: dict[str, Any]) -> None:
         listed[path.name] = {"size": path.stat().st_size, "sha256": sha256(path)}
         if path.name in IRREPLACEABLE:
             listed[path.name]["blocks"] = block_checksums(path)
+    # The manifest comes last: what it lists is on the disk.
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     head = {"format": FORMAT_VERSION, "generation": number, "created": created}
     write_json(root / MANIFEST, {**head, **manifest, "files": listed})

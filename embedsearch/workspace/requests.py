@@ -25,39 +25,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What the user gave to `Workspace.train`, unchecked.
-
-    Attributes:
-        trainer: A name of `TRAINERS`.
-        tokenizer: Settings, the name of a tokenizer, or None for those of the workspace.
-        callbacks: Called after every epoch.
-        update: Go on from the word vectors that there are.
-        parameters: Settings of training, tokenizing, search and index by their names.
-    """
+    """What the user gave to `Workspace.train`, unchecked."""
 
     trainer: str = "auto"
     tokenizer: TokenizerSettings | str | None = None
     callbacks: Sequence[Callback] = ()
     update: bool = False
+    # Settings of training, tokenizing, search and index by their names.
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRequest:
-    """A training that can be done: settings that were checked, and complete each other.
-
-    Attributes:
-        tokenizer: How text is cut.
-        trainer: A name of `TRAINERS`.
-        settings: Those that are None are fitted to the corpus.
-        callbacks: Called after every epoch.
-        update: Go on from the word vectors that there are, on the documents that changed since.
-        search: How documents are to be found.
-        index: What kind of index the words are to have.
-    """
+    """A training that can be done: settings that were checked, and complete each other."""
 
     tokenizer: TokenizerSettings
     trainer: str
+    # Those that are None are fitted to the corpus.
     settings: TrainingSettings
     callbacks: Sequence[Callback] = ()
     update: bool = False
@@ -110,7 +94,7 @@ def training_request(session: Session, options: TrainingOptions) -> TrainingRequ
     updated = session.trained() if options.update else None
     before = session.state.tokenizer
     if updated is None:
-        # An update goes on from words that were folded as they were.
+        # Only an update continues from words that an older folding made.
         before = replace(before, folding=FOLDING)
     tokenizer, rest = apply_options(options.tokenizer or before, options.parameters, before)
     current = session.generation

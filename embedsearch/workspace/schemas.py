@@ -121,17 +121,15 @@ BACKUP = Fields(
 
 
 def check(
-    values: Mapping[str, Any], schema: Schema, file: Path, workspace: Path, *, whole: bool = True
+    values: Mapping[str, Any], schema: Schema, file: Path, workspace: Path, *, checksum: bool = True
 ) -> None:
     """Raise unless a file holds what it must; the error names the file and the field.
 
-    Raises:
-        WorkspaceVersionError: Another version of embedsearch wrote it.
-        WorkspaceDamagedError: It does not; or, if `whole`, its own checksum does not match.
+    With `checksum`, that of the file itself is compared, too.
     """
     if found := version_fault(values):
         raise WorkspaceVersionError(workspace, found)
-    if found := fault_of(values, schema, whole=whole):
+    if found := fault_of(values, schema, checksum=checksum):
         shown = file.relative_to(workspace) if file.is_relative_to(workspace) else file
         reason = f"{shown.as_posix()} is damaged: {found}; run `embedsearch repair`"
         raise WorkspaceDamagedError(workspace, reason)
@@ -149,10 +147,10 @@ def version_fault(values: Mapping[str, Any]) -> str | None:
     return f"has format {version}, {made}; build it again from its sources"
 
 
-def fault_of(values: Mapping[str, Any], schema: Schema, *, whole: bool = True) -> str | None:
+def fault_of(values: Mapping[str, Any], schema: Schema, *, checksum: bool = True) -> str | None:
     """Say what is wrong with the values of a file, its own checksum included."""
     if found := fault(values, schema):
         return found
-    if whole and not checksum_holds(values):
+    if checksum and not checksum_holds(values):
         return "it is not what was written: its checksum does not match"
     return None

@@ -38,24 +38,12 @@ _ATTEMPTS = 3
 
 
 class Session:
-    """An open workspace; the parts that do the work get it handed over.
+    """An open workspace, which is handed to the parts that do the work.
 
     The generation is opened, and held, at once: a reader keeps it whatever is published later.
     The documents and their search are opened when they are first asked for, and only then
     imported, as a question about words needs neither; a writer opens the documents at once.
-
-    Args:
-        path: The folder.
-        mode: "r" or "w".
-        wait: See `Workspace`.
-        durability: See `Workspace`.
-        lock: The writer's lock, if the caller has it already.
-
-    Attributes:
-        layout: Where everything is.
-        state: What `workspace.json` says.
-        generation: The current one; None before the first training.
-        stored_vectors: The user's own vectors; None if there are none.
+    A `lock` that is given is the writer's, which the caller has taken already.
     """
 
     def __init__(
@@ -230,7 +218,7 @@ class Session:
 
         self.layout.check_in_place()
         store = DocumentStore(
-            self.layout.record, writable=self.writable, durability=self._durability
+            self.layout.documents, writable=self.writable, durability=self._durability
         )
         try:
             # SQLite goes by the path, where another folder may have come in this moment.

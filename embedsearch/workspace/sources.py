@@ -65,7 +65,7 @@ class Sources:
         self._reading.refuse(error)
 
     def may_have_lost(self, path: str | bytes) -> bool:
-        """Return whether documents of a file that did not come now are gone."""
+        """Whether documents of a file that did not come now are gone."""
         return self._reading is not None and self._reading.may_have_lost(path)
 
     @property

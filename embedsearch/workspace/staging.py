@@ -1,4 +1,4 @@
-"""Staging folders: work is done beside its place, then renamed to it as a whole."""
+"""Staging folders: work is done next to its place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KINDS = ("building", "restoring", "backing")
 # Each is lost only to a process that clears up in the instant between a folder and its lock.
 _MOST_ATTEMPTS = 100
-_ENDING = re.compile("[0-9a-f]{16}")
+_ENDING = re.compile("[0-9a-f]{16}")  # As `token_hex(8)` makes them.
 
 
 class Staging:
@@ -40,10 +40,10 @@ class Staging:
         try:
             self.folder.rename(target)
         except (FileExistsError, NotADirectoryError) as error:
-            raise _taken(target) from error
+            raise _already_made(target) from error
         except OSError as error:
             if target.is_dir() and any(target.iterdir()):
-                raise _taken(target) from error
+                raise _already_made(target) from error
             if error.errno in (errno.EBUSY, errno.EXDEV):
                 reason = "is a disk of its own, and cannot be replaced; choose a path in it"
                 raise WorkspaceExistsError(target, reason) from error
@@ -89,12 +89,12 @@ def _make(path: Path, kind: str) -> Staging:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Return whether a path is that of a folder that `staging` makes."""
+    """Whether a path is that of a folder that `staging` makes."""
     return path.name.startswith(".") and any(f".{kind}-" in path.name for kind in KINDS)
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what processes that were killed have left beside a path."""
+    """Remove what killed processes have left next to a path."""
     for kind in KINDS:
         prefix = f".{path.name}.{kind}-"
         for folder in _named(path.parent, prefix):
@@ -131,7 +131,7 @@ def resolve_target(path: Path) -> Path:
     return real if path.is_symlink() or path.name == ".." else path
 
 
-def _taken(target: Path) -> WorkspaceExistsError:
+def _already_made(target: Path) -> WorkspaceExistsError:
     return WorkspaceExistsError(target, "was made by another process meanwhile")
 
 

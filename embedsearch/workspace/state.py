@@ -20,15 +20,11 @@ from embedsearch.workspace.schemas import WORKSPACE, check
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What `workspace.json` says.
+    """What `workspace.json` says."""
 
-    Attributes:
-        tokenizer: How the next training cuts text; a generation keeps its own.
-        generation: The number of the current generation, or None before the first training.
-        vectors: The number of the current state of the user's own vectors, or None.
-    """
-
+    # How the next training cuts text; a generation has its own.
     tokenizer: TokenizerSettings = field(default_factory=TokenizerSettings)
+    # The numbers of the current generation, and of the vectors of the user's own.
     generation: int | None = None
     vectors: int | None = None
 
@@ -44,28 +40,25 @@ class State:
         write_json(layout.state, values)
 
 
-def load_state(layout: Layout, *, whole: bool = True) -> State:
-    """Read the state, and see that the documents are there.
-
-    With `whole`, the checksum of the file itself is compared, too.
-    """
+def load_state(layout: Layout, *, checksum: bool = True) -> State:
+    """Read the state, and check that the documents exist."""
     if not layout.state.exists():
         _explain_missing(layout)
-    state = state_of_file(layout, whole=whole)
-    if not layout.record.exists():
-        reason = f"{layout.record.name} is missing; run `embedsearch repair`, or restore a backup"
-        raise WorkspaceDamagedError(layout.root, reason)
+    state = state_of_file(layout, checksum=checksum)
+    if not layout.documents.exists():
+        advice = "run `embedsearch repair`, or restore a backup"
+        raise WorkspaceDamagedError(layout.root, f"{layout.documents.name} is missing; {advice}")
     return state
 
 
-def state_of_file(layout: Layout, *, whole: bool = True) -> State:
+def state_of_file(layout: Layout, *, checksum: bool = True) -> State:
     """Read the state of a workspace that may have lost its documents; see `load_state`."""
-    return parsed_state(read_json(layout.state, layout.root), layout, whole=whole)
+    return parsed_state(read_json(layout.state, layout.root), layout, checksum=checksum)
 
 
-def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) -> State:
+def parsed_state(values: dict[str, Any], layout: Layout, *, checksum: bool = True) -> State:
     """Return the state of the values of a file; see `load_state`."""
-    check(values, WORKSPACE, layout.state, layout.root, whole=whole)
+    check(values, WORKSPACE, layout.state, layout.root, checksum=checksum)
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
@@ -75,7 +68,7 @@ def parsed_state(values: dict[str, Any], layout: Layout, *, whole: bool = True) 
 
 
 def _explain_missing(layout: Layout) -> None:
-    if layout.record.exists() or layout.generations.exists():
+    if layout.documents.exists() or layout.generations.exists():
         raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
     replaced = Layout(Path(os.path.realpath(layout.root))).replaced
     if replaced.exists():

@@ -31,7 +31,7 @@ from embedsearch.workspace.fitted_search import (
     write_document_vectors,
 )
 from embedsearch.workspace.generation import Generation, word_tensors
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.publishing import publish, reuse, temporary_folder, temporary_work
 from embedsearch.workspace.requests import check_search, training_request
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix
     from embedsearch.search.document_index import DocumentVectors
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
@@ -60,14 +59,7 @@ _GROWN = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerationContent:
-    """All that a new generation is made of.
-
-    Attributes:
-        model: The word vectors.
-        phrases: The phrases that the corpus was joined by.
-        search: How documents are found.
-        facts: What else the manifest says.
-    """
+    """All that a new generation is made of; `facts` are what else the manifest says."""
 
     model: TrainedModel
     phrases: PhraseTable
@@ -89,9 +81,7 @@ class GenerationContent:
 class TokenizedDocuments:
     """Tokenizes documents; phrases are found once, and joined in all later streams.
 
-    Attributes:
-        phrases: Those that are joined, after the first stream; may be empty. Phrases that are given
-            are those of an earlier training, to be used again.
+    Phrases that are given are those of an earlier training, to be used again.
     """
 
     def __init__(
@@ -164,7 +154,7 @@ def index(session: Session, request: IndexRequest, progress: Progress) -> int:
     """Store the vectors of documents that changed; see `Workspace.index`."""
     if session.generation is None and session.stored_vectors is not None:
         return index_vectors(session, request.index, progress)
-    behind, number = _indexed(session, session.trained(), request, progress)
+    behind, number = _reindex(session, session.trained(), request, progress)
     if number is not None:
         session.commit(replace(session.state, generation=number), progress)
     index_vectors(session, request.index, progress)
@@ -235,10 +225,10 @@ def unknown_share(stream: TokenStream, vectors: WordVectors) -> float | None:
     return 1 - sum(int(count) for word, count in counts if word in known) / stream.total
 
 
-def _indexed(
+def _reindex(
     session: Session, generation: Generation, request: IndexRequest, progress: Progress
 ) -> tuple[int, int | None]:
-    """Publish a generation as a request asks; return how far it was behind, and the new number."""
+    """Publish a generation as requested; return how far it was behind, and the new number."""
     layout, store = session.layout, session.store
     behind = store.count_since(generation.change)
     wanted = changed_index(generation.index_settings, **request.index)
@@ -248,12 +238,12 @@ def _indexed(
     if request.refit or grown or settings != generation.search_settings:
         number = refit_generation(layout, store, generation, settings, wanted, progress)
     elif behind or wanted != generation.index_settings:
-        vectors = _encoded(session, generation, behind, progress) if behind else None
+        vectors = _encode_changes(session, generation, behind, progress) if behind else None
         number = _index_generation(layout, generation, vectors, wanted, progress)
     return behind, number
 
 
-def _encoded(
+def _encode_changes(
     session: Session, generation: Generation, behind: int, progress: Progress
 ) -> DocumentVectors:
     check_available(generation.search_model.space.external)
@@ -324,7 +314,7 @@ def _republish(
         same = {name: value for name, value in generation.manifest.items() if name in names}
         if index != generation.index_settings:
             X = generation.vectors.vectors
-            same["word_index"] = _write_index(files, X, index, progress)
+            same["word_index"] = build_index(X, index, files.word_index, progress)
         # Linked, not copied: words of gigabytes cost nothing more.
         for path in generation.files.of_the_model:
             new = files.root / path.name
@@ -338,22 +328,14 @@ def _republish(
 def write_words(
     files: GenerationLayout, model: TrainedModel, index: IndexSettings, progress: Progress
 ) -> dict[str, Any]:
-    """Write word vectors, what a training goes on from, and their index; return facts on that."""
+    """Write word vectors, what a training continues from, and the index; return its facts."""
     vectors = model.vectors
     counts = np.zeros(len(vectors), np.int64) if vectors.counts is None else vectors.counts
     Vocabulary(vectors.index_to_key, counts).save(files.vocabulary)
     save_tensors(files.words, word_tensors(vectors), {})
     sides = {"context": model.context, "inputs": model.inputs}
     save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
-    return _write_index(files, vectors.vectors, index, progress)
-
-
-def _write_index(
-    files: GenerationLayout, X: FloatMatrix, settings: IndexSettings, progress: Progress
-) -> dict[str, Any]:
-    index = settings.build(X, progress)
-    recall = measured_recall(index, X) if index.recall is None else index.recall
-    return save_index(index, settings, files.word_index, recall)
+    return build_index(vectors.vectors, index, files.word_index, progress)
 
 
 def train_with_seeds(

@@ -45,13 +45,14 @@ def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
     with suppress(OSError, RuntimeError):
         entry = _entry(root, part, identity)
         if not entry.exists():
+            # Others must not add entries, which would be trusted.
             entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             entry.touch()
             _forget_oldest(entry.parent, part)
 
 
 def is_trusted(layout: Layout, part: str, identity: str | None) -> bool:
-    """Return whether an index is trusted; see `mark_trusted`."""
+    """Whether an index is trusted; see `mark_trusted`."""
     if identity is None:
         return False
     if identity in _known or index_files.was_written_here(identity):

@@ -56,12 +56,7 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 class Row(NamedTuple):
-    """What goes with one vector.
-
-    Attributes:
-        place: Where it was given, for messages.
-        bare: Whether there is nothing but the id.
-    """
+    """What goes with one vector; `bare` if there is nothing but the id."""
 
     document: Document
     place: str
@@ -76,7 +71,7 @@ def rows_of(rows: Rows, first: int, count: int) -> Iterator[Row]:
         return _of_file(Path(rows), first)
     if not isinstance(rows, Iterable):
         raise ParameterError("rows", "a file, documents or ids", type(rows))
-    return (_given(row, place) for place, row in enumerate(rows))
+    return (_row_of(row, place) for place, row in enumerate(rows))
 
 
 def name_of(rows: Rows) -> str:
@@ -88,7 +83,7 @@ def _bare(id: str, place: str) -> Row:
     return Row(Document(id, ""), place, True)
 
 
-def _given(row: object, place: int) -> Row:
+def _row_of(row: object, place: int) -> Row:
     if isinstance(row, str):
         return _bare(row, f"row {place}")
     if not isinstance(row, Document):
@@ -168,24 +163,23 @@ def add_vectors(
     progress: Progress,
 ) -> None:
     """Add vectors with their documents; see `Workspace.add_vectors`."""
-    session.commit_vectors(_added(session, X, rows, request, progress))
+    session.commit_vectors(_add(session, X, rows, request, progress))
 
 
 def index_vectors(session: Session, index: Mapping[str, Any], progress: Progress) -> int:
     """Leave out vectors of deleted documents, and build another index if one is asked for.
 
-    Returns:
-        How many vectors were left out.
+    Returns how many vectors were left out.
     """
     # Whoever holds the old vectors while new ones are committed keeps their files from being
     # removed, so none of these functions has a name for them then.
-    gone, number = _rewritten(session, index, progress)
+    gone, number = _rewrite(session, index, progress)
     if number is not None:
         session.commit_vectors(number)
     return gone
 
 
-def _added(
+def _add(
     session: Session,
     X: ArrayLike | str | Path,
     rows: Rows,
@@ -202,7 +196,7 @@ def _added(
     return VectorWriter(session, previous, metric, settings, progress).add(X, rows)
 
 
-def _rewritten(
+def _rewrite(
     session: Session, index: Mapping[str, Any], progress: Progress
 ) -> tuple[int, int | None]:
     stored = session.stored_vectors
@@ -216,15 +210,11 @@ def _rewritten(
 
 
 class Arrivals(NamedTuple):
-    """Vectors that are new, or take the place of others.
-
-    Attributes:
-        numbers: The numbers of their documents, `(m,)`.
-        following: The number of the next row that has no id.
-    """
+    """Vectors that are new, or replace others; `numbers` are those of their documents, `(m,)`."""
 
     source: ArraySource
     numbers: IntVector
+    # The number of the next row that has no id.
     following: int
 
 
@@ -249,9 +239,10 @@ class VectorWriter:
         """
         source = self._checked(as_source(X))
         with self._store.transaction():
+            # Rows without ids continue the count: a number that was deleted is not given again.
             first = 0 if self._previous is None else self._previous.following
             change, count = self._store.change, source.shape[0]
-            ids = self._added(rows_of(rows, first, count), source, name_of(rows))
+            ids = self._add_documents(rows_of(rows, first, count), source, name_of(rows))
             numbers = _numbers_of(self._store, ids, change)
             return self._publish(Arrivals(source, numbers, first + count))
 
@@ -269,7 +260,7 @@ class VectorWriter:
             raise VectorError(f"{got}, {held}")
         return source
 
-    def _added(self, rows: Iterator[Row], source: ArraySource, name: str) -> list[str]:
+    def _add_documents(self, rows: Iterator[Row], source: ArraySource, name: str) -> list[str]:
         """Add the documents of the rows; return their ids."""
         places: dict[str, str] = {}
         count = source.shape[0]
@@ -282,7 +273,7 @@ class VectorWriter:
                         raise DuplicateIdError(id, places[id], row.place)
                     places[id] = row.place
                     task.advance(1)
-                    # A document that is there keeps its text where nothing else is known.
+                    # A bare row leaves an existing document as it is.
                     if not (row.bare and id in self._store):
                         yield row.document
 
@@ -300,16 +291,16 @@ class VectorWriter:
         return publish_vectors(self._layout, lambda files: self._write(files, arrivals))
 
     def _check_room(self, arrivals: Arrivals | None) -> None:
-        """They are written twice: gathered, and in the order of their numbers; then indexed."""
+        """Vectors are written twice: gathered in a file, then with their numbers."""
         new = 0 if arrivals is None else len(arrivals.numbers)
         count = new + (0 if self._previous is None else len(self._previous))
         needed = 2 * 4 * count * self._dimension(arrivals)
         check_space(self._layout.root, needed, self._layout.root, "the vectors")
 
     def _write(self, files: VectorsLayout, arrivals: Arrivals | None) -> dict[str, Any]:
-        numbers, origins = self._merged(arrivals)
+        numbers, origins = self._merge(arrivals)
         dimension = self._dimension(arrivals)
-        vectors = self._gathered(origins, arrivals, dimension)
+        vectors = self._gather(origins, arrivals, dimension)
         save_tensors(files.tensors, {"numbers": numbers, "vectors": vectors}, {})
         index, built = self._index(numbers, vectors, arrivals)
         is_new = built == len(numbers) and index.recall is not None
@@ -326,7 +317,7 @@ class VectorWriter:
             "index": save_index(index, self._settings, files.index, recall),
         }
 
-    def _merged(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
+    def _merge(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
         """Return all document numbers `(n,)`, ascending, and where the vector of each is.
 
         That is the row of what arrives, or, below 0, -1 less the row before.
@@ -347,19 +338,17 @@ class VectorWriter:
             return arrivals.source.shape[1]
         return 0 if self._previous is None else self._previous.dimension
 
-    def _gathered(
-        self, origins: IntVector, arrivals: Arrivals | None, dimension: int
-    ) -> FloatMatrix:
+    def _gather(self, origins: IntVector, arrivals: Arrivals | None, dimension: int) -> FloatMatrix:
         """Bring the vectors together in a file, block by block, and map it."""
         if not len(origins):
             return np.empty((0, dimension), np.float32)
         path, size = self._layout.temporary / "vectors.rows", rows_per_block(dimension)
         with path.open("wb") as file:
             for start in range(0, len(origins), size):
-                file.write(self._taken(origins[start : start + size], arrivals, dimension).data)
+                file.write(self._block(origins[start : start + size], arrivals, dimension).data)
         return np.memmap(path, np.float32, "r", shape=(len(origins), dimension))
 
-    def _taken(self, origins: IntVector, arrivals: Arrivals | None, dimension: int) -> FloatMatrix:
+    def _block(self, origins: IntVector, arrivals: Arrivals | None, dimension: int) -> FloatMatrix:
         block = np.empty((len(origins), dimension), np.float32)
         new = origins >= 0
         if arrivals is not None:
@@ -413,7 +402,7 @@ def _apply(
 
 
 def _numbers_of(store: DocumentStore, ids: list[str], change: int) -> IntVector:
-    """Look up the numbers of documents, most of which have changed since `change`."""
+    """Look up the numbers of documents; one query finds all that changed since `change`."""
     known = {id: number for number, id in store.ids_of(store.numbers_since(change)).items()}
     numbers = (known[id] if id in known else store.number(id) for id in ids)
     return np.fromiter(numbers, np.int64, len(ids))

@@ -18,9 +18,19 @@ from embedsearch.workspace.generation import ArtifactFolder
 from embedsearch.workspace.schemas import VECTORS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
     from embedsearch.index.vector_index import VectorIndex
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.layout import Layout, VectorsLayout
+
+    Like = str | tuple[str, float]
+
+# Characters of a text that are shown with a hit, as there are no words to cut a snippet around;
+# and ids that are looked up at once while iterating.
+_BEGINNING, _BATCH = 240, 500
 
 
 class StoredVectors(ArtifactFolder):
@@ -109,23 +119,8 @@ class StoredVectors(ArtifactFolder):
             return numbers, vectors
 
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from embedsearch._types import FloatMatrix
-    from embedsearch.store.documents import DocumentStore
-
-    Like = str | tuple[str, float]
-
-# Characters of a text that are shown with a hit, as there are no words to cut a snippet around;
-# and ids that are looked up at once while iterating.
-_BEGINNING, _BATCH = 240, 500
-
-
 class _Among(NamedTuple):
-    """What may be found, and of which condition and deletions that follows."""
+    """A mask of what may be found, and the condition and deletions that it was made for."""
 
     matching: IntVector | None
     gone: IntVector
@@ -135,7 +130,7 @@ class _Among(NamedTuple):
 class VectorCollection:
     """Vectors of images, texts or anything, each with its document.
 
-    A document that is deleted is no longer found; `Workspace.index` gives its place back.
+    A deleted document is no longer found; `Workspace.index` frees its place.
     Several threads may ask at the same time.
 
     Args:
@@ -246,7 +241,7 @@ class VectorCollection:
             raise QueryError("give at least one document to be like")
         ids = [id for id, _ in (*like, *unlike)]
         weights = np.concatenate([_shares(like), -UNLIKE * _shares(unlike)])
-        query = weighted_query(self._taken(ids), weights, self.metric, self.vector_size)
+        query = weighted_query(self._stack(ids), weights, self.metric, self.vector_size)
         if self.metric is Metric.COSINE and not query.any():
             raise QueryError("the vectors are zeros, or add up to zero, to which nothing is near")
         scores, numbers = self.index.search(query, topn + len(set(ids)), self._allowed(where))
@@ -254,7 +249,7 @@ class VectorCollection:
         others = ~np.isin(numbers[0], own)
         return self._hits(scores[0][others][:topn], numbers[0][others][:topn])
 
-    def _taken(self, ids: list[str]) -> FloatMatrix:
+    def _stack(self, ids: list[str]) -> FloatMatrix:
         return np.array([self.vector(id) for id in ids])
 
     def _row(self, id: str) -> int:
@@ -267,15 +262,15 @@ class VectorCollection:
         matching = None if where is None else self._store.matching(where)
         if matching is None and not len(gone):
             return None
-        kept = self._among
+        among = self._among
         # The store returns the same array for the same condition until it changes.
-        if kept is None or kept.matching is not matching or kept.gone is not gone:
+        if among is None or among.matching is not matching or among.gone is not gone:
             ids = self.index.ids
             mask = ~np.isin(ids, gone)
             if matching is not None:
                 mask &= np.isin(ids, matching)
-            kept = self._among = _Among(matching, gone, mask)
-        return kept.mask
+            among = self._among = _Among(matching, gone, mask)
+        return among.mask
 
     def _gone(self) -> IntVector:
         """Return the numbers of deleted documents."""

@@ -216,8 +216,8 @@ class Workspace:
     def add(self, documents: Iterable[Document]) -> Changes:
         """Add documents; one with a known id and other content replaces the old one.
 
-        All are kept and flushed to the disk when this returns; if anything fails, none is.
-        Queries see them at once, by the word vectors that there are.
+        All are stored and flushed to the disk when this returns; if anything fails, none is.
+        Queries find them at once, by the present word vectors.
         """
         self._session.check_writable()
         return self._session.store.add(documents)
@@ -272,13 +272,13 @@ class Workspace:
         """Delete documents and return how many.
 
         Raises:
-            UnknownDocumentError: One of them is not there; then none is deleted.
+            UnknownDocumentError: One of them does not exist; then none is deleted.
         """
         self._session.check_writable()
         return self._session.store.delete([ids] if isinstance(ids, str) else ids)
 
     def model(self) -> TrainedModel:
-        """Return the word vectors with what is needed to go on training them elsewhere.
+        """Return the word vectors with what is needed to continue training them elsewhere.
 
         `embedsearch.to_gensim` makes a model of gensim of it.
         """
@@ -298,8 +298,8 @@ class Workspace:
     ) -> TrainingReport:
         """Train word vectors on all documents, encode and index them, publish the result.
 
-        An interrupted training goes on from its last checkpoint when it is asked for again
-        with the same settings, or with none.
+        An interrupted training continues from its last checkpoint if it is started again with
+        the same settings, or with none.
 
         Args:
             trainer: One of `embedsearch.TRAINERS`.
@@ -308,8 +308,8 @@ class Workspace:
             progress: A listener.
             callbacks: Called with an `EpochReport` after every epoch; one that returns True
                 stops the training.
-            update: Go on from the word vectors that there are, on the documents that were
-                added or changed since; new words join the vocabulary, and words that the new
+            update: Continue from the present word vectors, on the documents that were added or
+                changed since; new words join the vocabulary, and words that the new
                 text does not have keep their vectors.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
@@ -404,9 +404,9 @@ class Workspace:
         progress: Progress | None = None,
         **options: Any,
     ) -> None:
-        """Take word vectors that were trained elsewhere in place of those that there are.
+        """Replace the word vectors by others that were trained elsewhere.
 
-        The documents are encoded by them. `train(update=True)` goes on from them on documents
+        The documents are encoded by them. `train(update=True)` continues from them on documents
         that are added later.
 
         Args:
@@ -457,17 +457,16 @@ class Workspace:
     ) -> int:
         """Add vectors that were made elsewhere, of images, texts or anything.
 
-        Each belongs to a document, which is added if it is not there: it may have
-        a title, a text and metadata, or nothing but its id. All are added, or, if anything
-        fails, none.
+        Each belongs to a document, which is added if it does not exist: it may have a title, a
+        text and metadata, or nothing but its id. All are added, or, if anything fails, none.
 
         Args:
             X: `(n, d)`: an array, or a file (`.npy`, `.safetensors`); see `VectorIndex.build`.
             rows: What goes with each vector: a file of JSON lines, in which "id" (or "_id"),
                 "title" and "text" are the document's, and all else is metadata; or documents or
-                ids. None numbers the rows from 0. A document that is there keeps what it has
-                where a row has nothing but its id.
-            update: Add to the vectors that there are; one whose id is there takes its place.
+                ids. None numbers the rows from 0. A row with nothing but its id leaves an existing
+                document as it is.
+            update: Add to the present vectors; one with the id of another replaces it.
             metric: "cosine" (None), "ip" or "euclidean"; with `update`, as before.
             spec: What kind of index; see `Workspace.index`.
             recall: See `Workspace.index`.
@@ -475,7 +474,7 @@ class Workspace:
             progress: A listener.
 
         Returns:
-            How many vectors there are.
+            How many vectors there are now.
 
         Raises:
             WorkspaceExistsError: There are vectors, and `update` is off.
@@ -502,7 +501,7 @@ class Workspace:
 
         Raises:
             ParameterError: There is no such format, or the name of the file does not tell which.
-            FileExistsError: The file is there, and `overwrite` is off.
+            FileExistsError: The file exists, and `overwrite` is off.
         """
         from embedsearch.workspace.exchange import export_vectors
 
@@ -545,11 +544,11 @@ class Workspace:
 
         Args:
             file: The file.
-            overwrite: Replace a file that is there.
+            overwrite: Replace an existing file.
             progress: A listener.
 
         Raises:
-            WorkspaceExistsError: The file is there, and `overwrite` is off.
+            WorkspaceExistsError: The file exists, and `overwrite` is off.
             ParameterError: The file would be in the workspace, or is a folder.
             WorkspaceDamagedError: A file of the workspace is not what was written.
             StorageError: There is too little room, or the disk fails.
@@ -567,10 +566,10 @@ class Workspace:
         )
 
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
-        """Give back space that deletions and changes have left.
+        """Free the space of deletions and changes.
 
         What changed since is indexed first (see `index`); then the lexical index and the documents
-        are written again without what was deleted. Readers go on meanwhile.
+        are written again without what was deleted. Readers may continue meanwhile.
 
         Args:
             progress: A listener.

@@ -96,7 +96,7 @@ def test_a_backup_and_back(invoke: Run, copy: Path, tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith(f"Wrote 80 documents to {file}, ")
     again = invoke("backup", file, "-w", copy)
     assert again.returncode == 1
-    assert again.stderr == f"Error: {file}: is there already; give --overwrite to replace it\n"
+    assert again.stderr == f"Error: {file}: exists already; give --overwrite to replace it\n"
     report = json.loads(invoke("backup", file, "-w", copy, "--overwrite", "--json").stdout)
     assert (report["documents"], report["bytes"]) == (80, file.stat().st_size)
     restored = invoke("restore", file, "-w", new)

@@ -67,7 +67,7 @@ def _of_vectors(ws: es.Workspace, state: State) -> list[str]:
     wrong, size = [], len(state) + 5
     rows = ws._session.search().current().rows
     if rows.numbers[rows.in_order].tolist() != ws._session.store.numbers_since(0):
-        wrong.append("the vectors are of other documents than those of the record")
+        wrong.append("the vectors are of other documents than those of the store")
     for mode in ("latent", "auto"):
         ids = [hit.id for hit in ws.search("galaxy barn everywhere", size, mode)]
         if sorted(ids) != sorted(state):

@@ -249,7 +249,7 @@ def test_tiny_collections_give_what_there_is(stored: FloatMatrix, n: int) -> Non
 
 @pytest.fixture
 def store(planted: Any, tmp_path: Path) -> Iterator[DocumentStore]:
-    store = DocumentStore(tmp_path / "record.sqlite", writable=True)
+    store = DocumentStore(tmp_path / "documents.sqlite", writable=True)
     store.add(planted.documents.values())
     yield store
     store.close()
@@ -270,7 +270,7 @@ def vectors(planted: Any, encoder: TextEncoder, store: DocumentStore) -> Documen
 
 
 def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, model: Any) -> None:
-    """Compare with all documents of the record, encoded at once."""
+    """Compare with all documents of the store, encoded at once."""
     documents = dict(store.changed_since(0))
     assert found.change == store.change
     assert len(found) == len(documents)
@@ -296,7 +296,7 @@ def change(store: DocumentStore) -> None:
     store.delete(["gone"])
 
 
-def test_vectors_are_those_of_the_record_after_changes(
+def test_vectors_are_those_of_the_store_after_changes(
     planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore
 ) -> None:
     assert vectors.updated(store, encoder, planted.model) is vectors
@@ -319,7 +319,7 @@ def test_many_changes_are_taken_in_blocks(
     check(vectors.updated(store, encoder, planted.model, 3), store, encoder, planted.model)
 
 
-def test_an_older_record_has_all_its_documents_encoded_anew(
+def test_an_older_store_has_all_its_documents_encoded_again(
     planted: Any, vectors: DocumentVectors, encoder: TextEncoder, tmp_path: Path
 ) -> None:
     older = DocumentStore(tmp_path / "older.sqlite", writable=True)
@@ -331,7 +331,7 @@ def test_an_older_record_has_all_its_documents_encoded_anew(
     older.close()
 
 
-def test_a_record_that_was_emptied_has_no_vectors(
+def test_a_store_that_was_emptied_has_no_vectors(
     planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore
 ) -> None:
     store.clear()

@@ -44,7 +44,7 @@ class Both:
 @pytest.fixture(scope="module")
 def both(planted: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """An index behind by additions, changes and deletions, and one that is not."""
-    store = DocumentStore(tmp_path_factory.mktemp("record") / "r.sqlite", writable=True)
+    store = DocumentStore(tmp_path_factory.mktemp("store") / "r.sqlite", writable=True)
     store.add(planted.documents.values())
     analyzer = planted.lexical.analyzer
     with LexicalIndex.temporary(analyzer) as old, LexicalIndex.temporary(analyzer) as new:

@@ -202,7 +202,7 @@ documents = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(documents, max_size=12))
-def test_the_record_is_a_dictionary(batch: list[Document]) -> None:
+def test_the_store_is_a_dictionary(batch: list[Document]) -> None:
     with TemporaryDirectory() as folder:
         store = DocumentStore(Path(folder) / "documents.sqlite", writable=True)
         store.add(batch)

@@ -34,13 +34,13 @@ FORGED = {
     "UPDATE latest SET change = 1.5": "number of the last change is 1.5",
     "UPDATE latest SET change = 'x'": "number of the last change is 'x'",
     "UPDATE latest SET change = 2": "last change is said to be 2, but there is a change 4",
-    "INSERT INTO latest VALUES (4)": "number of the last change is not there, or there twice",
-    "DELETE FROM latest": "last change is (not there|said to be 0, but there is a change 4)",
+    "INSERT INTO latest VALUES (4)": "number of the last change is missing, or stored twice",
+    "DELETE FROM latest": "last change is (missing|said to be 0, but there is a change 4)",
     f"UPDATE sqlite_sequence SET seq = {HUGE}": f"highest number of a document is {HUGE}",
     "UPDATE sqlite_sequence SET seq = -9": "highest number of a document is -9",
     "UPDATE sqlite_sequence SET seq = 'x'": "highest number of a document is 'x'",
     "UPDATE sqlite_sequence SET seq = NULL": "highest number of a document is None",
-    "INSERT INTO sqlite_sequence VALUES ('documents', 3)": "highest number .* is there twice",
+    "INSERT INTO sqlite_sequence VALUES ('documents', 3)": "highest number .* is stored twice",
     "DELETE FROM sqlite_sequence": "",
     "UPDATE sqlite_sequence SET seq = 2": "",
     "INSERT INTO deletions VALUES (-3, 1)": "number of the deleted document -3 is -3",
@@ -79,7 +79,7 @@ def test_a_number_out_of_range_is_one_error_and_is_mended(
     assert database_faults(path)
     new = path.with_name("new.sqlite")
     result = salvage(path, new, known=[2, 3], reached=4)
-    assert (result.kept, result.lost, result.losses) == (2, [], [])
+    assert (result.documents, result.lost, result.losses) == (2, [], [])
     assert any("new numbers" in line for line in result.mended) == ("UPDATE doc" in statement)
     assert database_faults(new) == []
     store = DocumentStore(new, writable=True)
@@ -139,7 +139,7 @@ def test_all_tables_are_made_or_none(tmp_path: Path) -> None:
         "ALTER TABLE documents ADD COLUMN own TEXT DEFAULT (random())",
     ],
 )
-def test_a_record_with_parts_of_others_is_not_opened(
+def test_a_store_with_parts_of_others_is_not_opened(
     tmp_path: Path, statement: str, writable: bool
 ) -> None:
     path = tmp_path / "documents.sqlite"

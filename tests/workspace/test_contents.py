@@ -26,9 +26,9 @@ def forge_journal(path: Path, victim: Path) -> None:
 
     Source: "The Rollback Journal", https://www.sqlite.org/fileformat2.html, section 3.
     """
-    record = path.with_name("documents.sqlite").read_bytes()
-    page_size = int.from_bytes(record[16:18], "big")
-    pages = len(record) // page_size
+    database = path.with_name("documents.sqlite").read_bytes()
+    page_size = int.from_bytes(database[16:18], "big")
+    pages = len(database) // page_size
     head = bytes.fromhex("d9d505f920a163d7") + struct.pack(">5I", 0, 0, pages, 512, page_size)
     name = str(victim).encode()
     sums = sum(name) % 2**32
@@ -37,10 +37,10 @@ def forge_journal(path: Path, victim: Path) -> None:
     path.write_bytes(head.ljust(512, b"\0") + end)
 
 
-def rollback_mode(record: Path) -> None:
-    content = bytearray(record.read_bytes())
+def rollback_mode(database: Path) -> None:
+    content = bytearray(database.read_bytes())
     content[18:20] = b"\1\1"
-    record.write_bytes(content)
+    database.write_bytes(content)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_journal_in_a_backup_is_not_restored(example: Path, victim: Path) -> N
     assert all(map(may_be_in_backup, listed["files"]))
     for name in (JOURNAL, "documents.sqlite-wal", "lexical/meta.json", "a/../workspace.json"):
         assert not may_be_in_backup(name)
-    # A record that would honour a journal is not taken either.
+    # A database that would honour a journal is not taken either.
     rollback_mode(example / "documents.sqlite")
     with pytest.raises(es.WorkspaceDamagedError, match="write-ahead log"):
         es.open(example).backup(example.with_name("b.backup"))
@@ -112,16 +112,16 @@ def test_the_store_by_itself_refuses_a_journal(example: Path, victim: Path) -> N
     from embedsearch.store.documents import DocumentStore
     from embedsearch.store.recovery.check import database_faults
 
-    record = example / "documents.sqlite"
-    rollback_mode(record)
+    database = example / "documents.sqlite"
+    rollback_mode(database)
     for writable in (False, True):
         with pytest.raises(es.WorkspaceDamagedError, match="write-ahead log"):
-            DocumentStore(record, writable=writable)
+            DocumentStore(database, writable=writable)
     forge_journal(example / JOURNAL, victim)
     for writable in (False, True):
         with pytest.raises(es.WorkspaceDamagedError, match="journal"):
-            DocumentStore(record, writable=writable)
-    assert "journal" in database_faults(record)[0]
+            DocumentStore(database, writable=writable)
+    assert "journal" in database_faults(database)[0]
     assert victim.exists()
 
 

@@ -1,4 +1,4 @@
-"""Search follows the record: for writers, readers, after crashes, damage and restored files."""
+"""Search follows the documents: for writers, readers, after crashes, damage and restored files."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def test_readers_of_two_languages_do_not_take_the_index_from_each_other(path: Pa
 
 
 @pytest.mark.parametrize("who", ["writer", "reader", "reader beside a writer"])
-def test_a_record_that_was_restored_is_searched_as_it_is(path: Path, who: str) -> None:
+def test_a_store_that_was_restored_is_searched_as_it_is(path: Path, who: str) -> None:
     backup = path.with_name("backup.sqlite")
     shutil.copy(path / "documents.sqlite", backup)
     with es.open(path, "w") as ws:
@@ -342,7 +342,7 @@ def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(
         assert reader.documents.most_similar("found", topn=2)
         assert answered[0] == 2
 
-        # Thrice in vain; then the record stands still.
+        # Thrice in vain; then the documents stand still.
         (hit,) = reader.search("zyzzyva", 1, mode="lexical")
         assert (answered[0], hit.snippet) == (6, "zyzzyva galaxy changed2")
 

@@ -325,7 +325,7 @@ def test_a_folder_that_goes_while_it_is_written_is_noticed(
 
 
 @pytest.mark.parametrize("name", ["documents.sqlite", "documents.sqlite-wal"])
-def test_a_record_that_was_taken_away_is_noticed(trained: Path, name: str) -> None:
+def test_a_store_that_was_taken_away_is_noticed(trained: Path, name: str) -> None:
     with es.open(trained, "w") as ws:
         ws.add(NEW)
         (trained / name).rename(trained.with_name(name))

@@ -360,7 +360,7 @@ def test_names_that_are_no_utf_8_are_two_files(ws: es.Workspace, put: Put, add: 
     assert add("docs", prune=True) == "3 unchanged, 1 vanished, 1 pruned"
 
 
-def test_what_a_record_cannot_hold_is_the_fault_of_its_file(
+def test_what_the_store_cannot_hold_is_the_fault_of_its_file(
     ws: es.Workspace, put: Put, add: Add
 ) -> None:
     put("docs/a.txt", "a")
@@ -411,7 +411,7 @@ def test_the_same_id_many_times_costs_no_more_than_each(ws: es.Workspace, put: P
     assert steps[300] < 2.2 * steps[150]
 
 
-def test_a_salvaged_record_still_knows_where_documents_are_from(
+def test_a_salvaged_store_still_knows_where_documents_are_from(
     ws: es.Workspace, put: Put, add: Add, tmp_path: Path
 ) -> None:
     put("docs/a.txt", "a")
@@ -435,14 +435,14 @@ def test_origins_that_cannot_have_been_written_do_no_harm(
     put("docs/b.txt", "b")
     assert add("docs") == "2 added"
     ws.close()
-    record = tmp_path / "w.es" / "documents.sqlite"
-    with closing(sqlite3.connect(record)) as connection:
+    database = tmp_path / "w.es" / "documents.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE origins SET origin = ? WHERE number = 1", (2**62,))
         connection.execute("INSERT INTO origins VALUES (7, 99, 'x', 1), (8, 3, 'y', 77)")
         connection.execute("INSERT INTO sources VALUES (3, x'00ff')")
         connection.execute("UPDATE origins_since SET number = 'x'")
         connection.commit()
-    assert any("lead nowhere" in fault for fault in database_faults(record))
+    assert any("lead nowhere" in fault for fault in database_faults(database))
     with es.open(tmp_path / "w.es", "w") as again:
         put("docs/a.txt", "changed")
         changes = again.add_sources("docs", prune=True)
@@ -484,12 +484,12 @@ def test_forged_origins_are_noticed_and_mended(
 def test_origins_of_a_path_that_is_not_utf8_are_salvaged(ws: es.Workspace, tmp_path: Path) -> None:
     ws.add([es.Document("1", "one")])
     ws.close()
-    record, new = tmp_path / "w.es" / "documents.sqlite", tmp_path / "new.sqlite"
-    with closing(sqlite3.connect(record)) as connection:
+    database, new = tmp_path / "w.es" / "documents.sqlite", tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
         connection.execute("INSERT INTO sources VALUES (1, x'2fff')")
         connection.execute("INSERT INTO origins VALUES (1, 1, '1', 1)")
         connection.commit()
-    salvage(record, new)
+    salvage(database, new)
     with closing(sqlite3.connect(new)) as connection:
         found = connection.execute("SELECT path, key, number FROM origins JOIN sources")
         assert found.fetchall() == [(b"/\xff", "1", 1)]

@@ -33,7 +33,7 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
     WorkspaceVersionError,
 )
-from embedsearch._io import checksum_holds, read_json, read_json_value, with_checksum, write_whole
+from embedsearch._io import checksum_holds, read_json, read_json_value, replace_file, with_checksum
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE, LexicalAnalyzer
 from embedsearch.index.storage import hash_of_places, whole_hash
@@ -203,7 +203,7 @@ def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) ->
         "analyzer": state.analyzer.to_json(),
         "files": {name: entry(name) for name in (META, *read_commit(folder).files)},
     }
-    write_whole(folder / STATE, json.dumps(with_checksum(values), ensure_ascii=False))
+    replace_file(folder / STATE, json.dumps(with_checksum(values), ensure_ascii=False))
 
 
 def read_state(folder: Path) -> State:

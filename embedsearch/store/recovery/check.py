@@ -30,11 +30,7 @@ def database_faults(
 ) -> list[str]:
     """Say what is wrong with the database, a sentence each; nothing if it is sound.
 
-    Args:
-        path: The SQLite file.
-        quick: Look at the pages, but not at the documents.
-        busy: A writer may be at work; then the log, which it is writing, is left out.
-        progress: A listener.
+    `quick` leaves out the documents; `busy` the log, which a writer may be writing.
     """
     if not path.exists():
         return ["it is missing"]
@@ -56,8 +52,7 @@ def database_faults(
 def _overwritten(path: Path) -> int:
     """Count the documents of the file that its log has overwritten and not deleted.
 
-    A log belongs to one state of one file. SQLite lays any that is whole over the file, and in
-    the end writes it there.
+    A log belongs to one state of one file, but SQLite applies any that is intact to the file.
     """
     log = wal_path(path)
     if not log.exists() or not log.stat().st_size or _is_open_here(path):
@@ -148,7 +143,7 @@ def _wrong_numbers(connection: sqlite3.Connection) -> Iterator[str]:
         "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'documents')"
     )
     if connection.execute(query).fetchone()[0]:
-        yield "the highest number of a document is lower than that of one that is or was there"
+        yield "the highest number of a document is lower than that of an existing or deleted one"
     query = (
         "SELECT count(*) FROM origins WHERE number NOT IN (SELECT number FROM documents) "
         "OR source NOT IN (SELECT source FROM sources)"

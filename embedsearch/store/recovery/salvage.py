@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError
 from embedsearch._messages import counted, first_few
-from embedsearch._types import Document
+from embedsearch._types import MOST_DIGITS, Document
 from embedsearch.store.connection import connect, guarded, wal_path
 from embedsearch.store.recovery.pages import (
     INDEX_INTERIOR,
@@ -24,7 +24,6 @@ from embedsearch.store.recovery.pages import (
 )
 from embedsearch.store.recovery.wal import has_lost
 from embedsearch.store.rows import (
-    MOST_DIGITS,
     MOST_ID,
     MOST_TEXT,
     MOST_TITLE,
@@ -46,32 +45,26 @@ if TYPE_CHECKING:
 _LARGEST = 2**52
 
 _DOCUMENT_COLUMNS, _DELETION_COLUMNS = 7, 2
-_LISTED = 20
+_LISTED = 20  # Ids in a sentence of the report.
 
 _NewRow = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """What became of the documents.
+    """What became of the documents; `mended`, `losses` and `notes` are sentences."""
 
-    Attributes:
-        kept: How many are in the new database.
-        lost: The ids of those that are not, as far as they are known.
-        nameless: How many more were lost whose ids are not known.
-        doubtful: Ids that the database had in two forms; the one that is named was kept.
-        change: The number of the last change of the new database.
-        mended: What is different in documents, with nothing lost, a sentence each.
-        losses: What was lost of documents that were kept, a sentence each.
-        notes: What else should be known, a sentence each.
-    """
-
-    kept: int
+    documents: int  # In the new database.
+    # The ids of those that are not in the new database, as far as they are known.
     lost: list[str]
+    # How many more were lost whose ids are not known.
     nameless: int
+    # Ids that the database had in two forms; the one that is named was kept.
     doubtful: list[str]
     change: int
+    # What is different in documents, with nothing lost.
     mended: list[str] = field(default_factory=list)
+    # What was lost of documents that were kept.
     losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -88,54 +81,45 @@ def salvage(
     """Write a database of all documents whose text, title and metadata are what was written.
 
     Of a document that was written so, but not by embedsearch, and has contents that a row may
-    not have, what can be kept is.
+    not have, what can be kept is. `old` is only read, and may be missing.
 
     Documents keep their numbers. One whose change is not sure, and every one if the database
-    has lost changes, gets a new change number, so that all that is derived from it is made again.
-
-    Args:
-        old: The damaged database; it is only read. It may be missing.
-        new: Where the new one is written; no file is there yet.
-        known: Numbers of documents that are known from what is derived from the database.
-        reached: The highest change that any of that has reached.
-        vectored: Numbers of documents that have vectors of the user's own: of those that are
-            lost the id is kept, if it is known, and with it the vector.
-        merged: Where a database whose log was read is written as one file; None writes none.
-
-    Raises:
-        WorkspaceError: The new database cannot be written.
+    has lost changes (others have `reached` more), gets a new change number, so that all that is
+    derived from it is made again. `known` are numbers that other files name. Of lost documents
+    that are `vectored`, with vectors of the user's own, the id is keep, if it is known, and with
+    it the vector. A database whose log was read is written as one file to `merged`.
     """
     notes: list[str] = []
     numbers = set(known)
-    # One that is beyond all sense would be that of the new database, too.
+    # A forged or damaged one would use up the numbers of the new database, too.
     reached = reached if reached < _LARGEST else 0
     reading, overwritten = _chosen(old, numbers, notes)
     found = reading.found
     with closing(reading.pages):
-        kept = _kept(found)
+        keep = _survivors(found)
         last = max([found.latest, *found.changes.values(), *found.deleted.values()])
         latest, has_lost_changes = max(reached, last), reached > last
         gone = {number for number in {*found.indexed, *numbers} if 0 < number < _LARGEST}
-        gone -= {*kept, *found.deleted}
-        change = latest + len(kept) + 1
+        gone -= {*keep, *found.deleted}
+        change = latest + len(keep) + 1
         bare = {number for number in gone & set(vectored) if number in found.indexed}
         rows = chain(
-            _rows(reading.mender.cells(), found, kept, latest, renumber=has_lost_changes),
+            _rows(reading.mender.cells(), found, keep, latest, renumber=has_lost_changes),
             (_bare_row(number, found, change) for number in sorted(bare)),
         )
         refused = _write(new, rows, found, gone - bare, change)
         if merged is not None and reading.pages.has_log:
             reading.pages.write_to(merged)
-    kept -= refused
+    keep -= refused
     if bare := bare - refused:
         notes.append(f"{len(bare):,} lost documents keep their id, for the sake of their vectors")
-    present = {found.ids[number] for number in kept}
+    present = {found.ids[number] for number in keep}
     overwritten |= {found.ids[number] for number in refused if number in found.ids}
     return Salvage(
-        len(kept),
+        len(keep),
         _lost_ids(found, gone, overwritten, present),
         len(gone - found.indexed.keys()),
-        _doubtful_ids(found, kept),
+        _doubtful_ids(found, keep),
         change,
         mended=reading.mender.changed.sentences(present),
         losses=reading.mender.reduced.sentences(present),
@@ -193,20 +177,22 @@ class _Mender:
         if not 0 < len(name) <= MOST_ID:
             name = f"document-{number}"
             self.changed.add("a new id in place of one that cannot be used got", name)
-        kept = _storable_metadata(_decoded(metadata))
-        row = to_row(Document(name, _decoded(text)[:MOST_TEXT], kept, _decoded(title)[:MOST_TITLE]))
+        storable = _storable_metadata(_decoded(metadata))
+        row = to_row(
+            Document(name, _decoded(text)[:MOST_TEXT], storable, _decoded(title)[:MOST_TITLE])
+        )
         # 0 is no change number: a new one is given.
         is_change = type(change) is int and 0 < change < _LARGEST
         made = Cell(cell.kind, number, (None, *row, change if is_change else 0))
-        self._remark(cell, made, kept)
+        self._remark(cell, made, storable)
         return made
 
-    def _remark(self, old: Cell, new: Cell, kept: dict[str, Any]) -> None:
+    def _remark(self, old: Cell, new: Cell, storable: dict[str, Any]) -> None:
         name = _decoded(new.values[1])
         _, *before = old.values
         _, *after = new.values
-        if _lost_metadata(before[3], kept):
-            what = "part of the metadata" if kept else "the metadata"
+        if _lost_metadata(before[3], storable):
+            what = "part of the metadata" if storable else "the metadata"
             self.reduced.add(f"{what} of documents, which embedsearch cannot have written", name)
         if any(_as_bytes(before[k]) != _as_bytes(after[k]) for k in (1, 2)):
             self.reduced.add("a part of the title or the text of documents", name)
@@ -261,8 +247,8 @@ def _storable_metadata(written: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     entries = value.items() if isinstance(value, dict) else ()
-    kept = {name: part for name, part in entries if _is_storable({name: part})}
-    return kept if _is_storable(kept) else {}
+    storable = {name: part for name, part in entries if _is_storable({name: part})}
+    return storable if _is_storable(storable) else {}
 
 
 def _integer(written: str) -> int | float:
@@ -278,39 +264,33 @@ def _is_storable(metadata: dict[str, Any]) -> bool:
     return True
 
 
-def _lost_metadata(written: Value, kept: dict[str, Any]) -> bool:
-    """Whether metadata had more than what is kept, and not only another form."""
+def _lost_metadata(written: Value, storable: dict[str, Any]) -> bool:
+    """Whether metadata had more than what is keep, and not only another form."""
     if isinstance(written, BrokenText):
         return True
     try:
-        return bool(json.loads(_decoded(written), parse_int=_integer) != kept)
+        return bool(json.loads(_decoded(written), parse_int=_integer) != storable)
     except (ValueError, RecursionError):
         return True
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the pages say of documents, by their numbers.
+    """What the pages say of documents, by their numbers."""
 
-    Attributes:
-        changes: The last change of each row that holds.
-        ids: Its id.
-        indexed: The id that the index of ids has.
-        pairs: (change, number) as the indexes of changes have them.
-        twice: Numbers of which there are rows with two ids.
-        deleted: The changes that deleted documents.
-        sources: Paths by numbers of sources.
-        origins: The numbers of documents by source and key; more than one cannot be.
-        latest: The last change that the table `latest` has.
-    """
-
+    # The last change of each intact row, and its id.
     changes: dict[int, int] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
+    # The id that the index of ids has.
     indexed: dict[int, str] = field(default_factory=dict)
+    # (change, number) as the indexes of changes have them.
     pairs: set[tuple[int, int]] = field(default_factory=set)
+    # Numbers of which there are rows with two ids.
     twice: set[int] = field(default_factory=set)
+    # The changes that deleted documents.
     deleted: dict[int, int] = field(default_factory=dict)
     sources: dict[int, str | bytes] = field(default_factory=dict)
+    # The numbers of documents by source and key; more than one is a contradiction.
     origins: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     latest: int = 0
 
@@ -360,8 +340,7 @@ class _Reading:
 def _chosen(old: Path, known: set[int], notes: list[str]) -> tuple[_Reading, set[str]]:
     """Read a database with its log, or without it if the log is that of another database.
 
-    Returns:
-        The reading, and the ids of documents that the log has overwritten.
+    Also returns the ids of documents that the log has overwritten.
     """
     logged = _Reading(old, known)
     if not logged.pages.has_log:
@@ -392,8 +371,8 @@ def _chosen(old: Path, known: set[int], notes: list[str]) -> tuple[_Reading, set
 
 def _sure(found: _Found) -> dict[str, int]:
     """Return the documents that nothing in the file speaks against: numbers by ids."""
-    kept = {found.ids[number]: number for number in _kept(found)}
-    return {id: number for id, number in kept.items() if found.indexed.get(number) == id}
+    numbers = {found.ids[number]: number for number in _survivors(found)}
+    return {id: number for id, number in numbers.items() if found.indexed.get(number) == id}
 
 
 def _missing(some: dict[str, int], others: dict[str, int], deleted: set[int]) -> set[str]:
@@ -413,7 +392,7 @@ def _deleted(found: _Found) -> set[int]:
     return found.deleted.keys() - found.indexed.keys()
 
 
-def _kept(found: _Found) -> set[int]:
+def _survivors(found: _Found) -> set[int]:
     """Choose the numbers to keep: not deleted, and one for each id, the last."""
     by_id: dict[str, int] = {}
     for number in sorted(found.changes, key=lambda n: (found.changes[n], n)):
@@ -428,8 +407,8 @@ def _lost_ids(found: _Found, gone: set[int], overwritten: set[str], present: set
     return [*lost, *sorted(overwritten - present - {*lost})]
 
 
-def _doubtful_ids(found: _Found, kept: set[int]) -> list[str]:
-    ids = ((found.ids[number], found.indexed.get(number)) for number in sorted(kept))
+def _doubtful_ids(found: _Found, keep: set[int]) -> list[str]:
+    ids = ((found.ids[number], found.indexed.get(number)) for number in sorted(keep))
     return [id for id, other in ids if other not in (None, id)]
 
 
@@ -448,12 +427,12 @@ def _is_last(found: _Found, cell: Cell) -> bool:
 
 
 def _rows(
-    cells: Iterable[Cell], found: _Found, kept: set[int], latest: int, *, renumber: bool
+    cells: Iterable[Cell], found: _Found, keep: set[int], latest: int, *, renumber: bool
 ) -> Iterator[_NewRow]:
     written: set[int] = set()
     for cell in cells:
         number = cell.rowid
-        wanted = number in kept and number not in written and cell.kind == TABLE_LEAF
+        wanted = number in keep and number not in written and cell.kind == TABLE_LEAF
         if not wanted or not _is_document(cell) or not _is_last(found, cell):
             continue
         written.add(number)
@@ -495,7 +474,7 @@ def _write(
 
 def _insert_origins(connection: sqlite3.Connection, found: _Found) -> None:
     """Write where documents are from, as far as that is sure."""
-    kept = {int(row[0]) for row in connection.execute("SELECT number FROM documents")}
+    saved = {int(row[0]) for row in connection.execute("SELECT number FROM documents")}
     sure = {key: min(numbers) for key, numbers in found.origins.items() if len(numbers) == 1}
     paths = {path: source for source, path in sorted(found.sources.items())}
     connection.executemany("INSERT INTO sources (path, source) VALUES (?, ?)", paths.items())
@@ -505,8 +484,8 @@ def _insert_origins(connection: sqlite3.Connection, found: _Found) -> None:
         (
             (*key, number)
             for key, number in sorted(sure.items())
-            if key[0] in known and number in kept
+            if key[0] in known and number in saved
         ),
     )
     # Of the others nobody knows where they are from; reading finds them by their ids.
-    connection.execute("UPDATE origins_since SET number = ?", (max([0, *kept]),))
+    connection.execute("UPDATE origins_since SET number = ?", (max([0, *saved]),))

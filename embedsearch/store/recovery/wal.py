@@ -25,20 +25,16 @@ _MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One page as a transaction left it.
-
-    Attributes:
-        page: Its number.
-        commits: Whether it ends a transaction.
-        start: Where its content begins in the file.
-        current: Whether its salts are those of the log; others are left from before.
-        intact: Whether its checksum follows from the checksum before it.
-    """
+    """One page as a transaction left it."""
 
     page: int
+    # Whether it ends a transaction.
     commits: bool
+    # Where its content begins in the file.
     start: int
+    # Whether its salts are those of the log; others are left from before.
     current: bool
+    # Whether its checksum follows from the checksum before it.
     intact: bool
 
 
@@ -54,7 +50,7 @@ def log_page_size(path: Path) -> int | None:
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """Yield all whole frames in the file, including those that are left from before."""
+    """Yield all complete frames in the file, including those left from before."""
     size = log_page_size(path)
     if size is None:
         return
@@ -94,7 +90,7 @@ def has_lost(path: Path) -> bool:
 
 
 def last_images(path: Path) -> dict[int, int]:
-    """Return where the last committed content of each page begins, damaged ones included."""
+    """Return where the last committed content of each page begins, damaged frames included."""
     images, pending = dict[int, int](), dict[int, int]()
     broken = False
     for frame in frames(path):

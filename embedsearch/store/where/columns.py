@@ -41,7 +41,7 @@ _NO_VALUES = 4
 # Names of more parts are those of one key: metadata is not nested so deeply.
 _MOST_PARTS = 64
 
-# The last change, number, metadata, id and title.
+# Last change of the store, number, metadata, id and title.
 _Row = tuple[int, int, str, str, str]
 
 
@@ -86,21 +86,17 @@ class FieldPath:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field of all documents.
+    """A field of all n documents."""
 
-    Attributes:
-        values: Its distinct values, from place 4 on; the first four are None, and stand for null,
-            for no such field, for a list and for an object.
-        codes: `(n,)`, for each document the place of its value in `values`.
-        rows: `(m,)`, for each element of a list the place of its document.
-        elements: `(m,)`, for each element of a list its place in `values`.
-        coder: Gives values their places; what it adds to `values` later changes nothing here.
-    """
-
+    # Distinct values, from place 4 on; the first four stand for null, no such field, a list
+    # and an object.
     values: Sequence[MetadataScalar]
+    # (n,), for each document the place of its value.
     codes: NDArray[np.int32]
+    # (m,), for each element of a list the place of its document, and that of its value.
     rows: NDArray[np.int32]
     elements: NDArray[np.int32]
+    # What it adds to `values` later changes nothing here.
     coder: _Coder
 
     @property
@@ -132,12 +128,9 @@ class Column:
         return mask
 
     def changed(self, places: IntVector, fresh: Column, keep: NDArray[np.bool_]) -> Column:
-        """Return the column with other values at some places, and without some of the places.
+        """Return the column with `fresh` values at some places, and without places not to `keep`.
 
-        Args:
-            places: Of the documents that changed; new documents are beyond the end.
-            fresh: Their values, by the same coder.
-            keep: `(r,)`, for all documents, the new ones included.
+        New documents are beyond the end; `keep` is for all of them, `(r,)`.
         """
         codes = np.zeros(len(keep), np.int32)
         codes[: len(self.codes)] = self.codes
@@ -153,14 +146,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of one state of the documents.
-
-    Attributes:
-        change: The number of the last change in it.
-        numbers: The numbers of all documents, `(n,)`.
-        columns: By the name of the field.
-        answers: Filters that were answered from it.
-    """
+    """Columns of one state of the documents, by field; `answers` are those of filters on it."""
 
     change: int = -1
     numbers: IntVector = field(default_factory=lambda: np.empty(0, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Finds the documents that a filter lets through: predicates on values, masks on columns."""
+"""Finds the documents that pass a filter: predicates on values, masks on columns."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _ORDERS: dict[str, Callable[..., bool]] = {
 def predicate_for(comparison: Comparison) -> Predicate:
     """Return the function that says whether a value passes; None is a field that does not exist."""
     if isinstance(comparison, Among):
-        return _among(comparison.values)
+        return _equals_any(comparison.values)
     if isinstance(comparison, Ordered):
         return _ordered(comparison.order, comparison.value)
     if isinstance(comparison, Between):
@@ -71,12 +71,12 @@ def predicate_for(comparison: Comparison) -> Predicate:
         remains = _ordered("<=", comparison.highest)
         return lambda value: reaches(value) and remains(value)
     if isinstance(comparison, Like):
-        return _written(_like(comparison.pattern))
+        return _text_predicate(_like(comparison.pattern))
     text = comparison.text.casefold()
-    return _written(lambda written: text in written)
+    return _text_predicate(lambda written: text in written)
 
 
-def _among(values: Iterable[Value]) -> Predicate:
+def _equals_any(values: Iterable[Value]) -> Predicate:
     values = list(values)
     texts = {value for value in values if isinstance(value, str)}
     truths = {value for value in values if isinstance(value, bool)}
@@ -135,7 +135,7 @@ def _ordered_by_date(order: Order, bound: Bound) -> Callable[[MetadataScalar], b
     limit = period_of(bound)
     if limit is None:
         return None
-    # Before it begins, or not; before it is over, or not.
+    # A value is compared by its first moment: with the start of the bound, or with its end.
     orders: dict[Order, tuple[Callable[[int, int], bool], int]] = {
         "<": (operator.lt, limit.start),
         ">=": (operator.ge, limit.start),
@@ -154,7 +154,7 @@ def _ordered_by_date(order: Order, bound: Bound) -> Callable[[MetadataScalar], b
     return test
 
 
-def _written(test: Callable[[str], bool]) -> Predicate:
+def _text_predicate(test: Callable[[str], bool]) -> Predicate:
     """Turn a test of casefolded text into one of values; numbers are taken as they are written."""
 
     def of_value(value: MetadataScalar) -> bool:
@@ -227,16 +227,14 @@ class Filters:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
         `change` is the last change. What is read is kept for the next filter only with `remember`.
-
-        Raises:
-            QueryError: The filter does not parse, names a field that no document has, or compares
-                one that holds objects.
         """
         condition = parse_where(where)
         comparisons = list(comparisons_of(condition))
         names = {one.field.name for one in comparisons}
         with self._lock:
-            table = self._table_with(names, change) if remember else self._read(names)
+            table = (
+                self._table_with(names, change) if remember else read_table(self._database, names)
+            )
         answer = table.answers.get(where)
         if answer is None:
             self._check_fields(where, comparisons, table)
@@ -253,20 +251,17 @@ class Filters:
         missing = [name for name in names if name not in self._table.columns]
         if not missing:
             return self._table
-        table = self._joined(self._table, missing, names)
+        table = self._extended(self._table, missing, names)
         is_small = sum(column.size for column in table.columns.values()) < _MOST_CHARACTERS
         self._table = table if is_small else Table()
         return table
 
-    def _joined(self, kept: Table, missing: Collection[str], names: Collection[str]) -> Table:
-        read = self._read(missing)
-        if kept.change == read.change and len(kept.columns) + len(missing) <= _MOST_COLUMNS:
-            columns = {**kept.columns, **read.columns}
-            return Table(read.change, read.numbers, columns, kept.answers)
-        return read if len(missing) == len(names) else self._read(names)
-
-    def _read(self, names: Collection[str]) -> Table:
-        return read_table(self._database, names)
+    def _extended(self, known: Table, missing: Collection[str], names: Collection[str]) -> Table:
+        read = read_table(self._database, missing)
+        if known.change == read.change and len(known.columns) + len(missing) <= _MOST_COLUMNS:
+            columns = {**known.columns, **read.columns}
+            return Table(read.change, read.numbers, columns, known.answers)
+        return read if len(missing) == len(names) else read_table(self._database, names)
 
     def _check_fields(self, where: str, comparisons: Iterable[Comparison], table: Table) -> None:
         """Refuse a field that no document has, or that is an object: it could only mislead."""

@@ -45,16 +45,11 @@ _YEARS = range(1_000, 10_000)
 
 
 class Period(NamedTuple):
-    """The time that a date names: a year, a month, a day, or a part of one.
-
-    Attributes:
-        start: Its first moment, in nanoseconds since the year 1, UTC.
-        stop: The first moment after it.
-        is_year: Whether it is a year, which a number may mean as well.
-    """
+    """The time that a date names, in nanoseconds since the year 1, UTC; `stop` is not in it."""
 
     start: int
     stop: int
+    # A number may mean a year as well.
     is_year: bool = False
 
 
@@ -125,7 +120,7 @@ def _first_of_next_month(day: date) -> int:
 def _time_of_day(
     hour: str, minute: str | None, second: str | None, fraction: str | None
 ) -> tuple[int, int]:
-    """Return the moment since midnight, and how long the time goes on that is written."""
+    """Return the moment since midnight, and the length of what is left open: hour, minute, ..."""
     hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
     if hours > 23 or minutes > 59 or seconds > 59:
         raise ValueError(hour, minute, second)

@@ -1,4 +1,4 @@
-"""A filter as it is written, read into a tree: tokens, grammar, limits."""
+"""Parses a filter into a tree: tokens, grammar, limits."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ _KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
 
 
 def parse_where(where: str) -> Condition:
-    """Read a filter such as `year > 1990 and lang in ('en', 'de')`.
+    """Parse a filter such as `year > 1990 and lang in ('en', 'de')`.
 
     A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes; dots go
     into nested objects. A value is a number, a date such as `2020-06-01`, a text in single or
@@ -246,19 +246,7 @@ def parse_where(where: str) -> Condition:
     For lists, `'value' in field` is the same as `field = 'value'`.
 
     These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
-    of the language may be in any case.
-
-    Args:
-        where: The filter: at most 100,000 characters, 100 comparisons, 5,000 values, 50
-            parentheses or `not` within each other, and 1,000 characters in all pieces of patterns
-            that have a `_` and lie between two `%`.
-
-    Returns:
-        Its tree.
-
-    Raises:
-        QueryError: It is empty, does not parse or is too large; the message points at the place.
-        ParameterError: It is not a string.
+    of the language may be in any case. The message of a `QueryError` points at the place.
     """
     if not isinstance(where, str):
         raise ParameterError("where", "a string such as \"year > 1990 and lang = 'en'\"", where)

@@ -1,4 +1,4 @@
-"""A backup: one file with one state of a workspace, which others may be reading and changing.
+"""A backup: one file with one state of a workspace, which others may read and change meanwhile.
 
 It is a tar file without compression: `backup.json`, which lists every other file with its size
 and SHA-256, then these. The lexical index is left out: the first opening makes it again.
@@ -42,7 +42,7 @@ from embedsearch.workspace.contents import (
     has_only_our_files,
     may_be_in_backup,
 )
-from embedsearch.workspace.disk_space import check_space, record_bytes
+from embedsearch.workspace.disk_space import check_space, store_bytes
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
@@ -117,7 +117,7 @@ def write_backup(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> BackupReport:
-    """Write a backup beside its place, flush it, rename it; see `Workspace.backup`.
+    """Write a backup next to its place, flush it, rename it; see `Workspace.backup`.
 
     `published` are the generation and the vectors that the state names, which the caller holds.
     """
@@ -125,16 +125,17 @@ def write_backup(
     _check_target(target, overwrite)
     listener = progress or SilentProgress()
     folders = sum(path.stat().st_size for each in published for path in each.folder.iterdir())
-    # The copy of the record and the backup with it are both there at the end.
-    check_space(target.parent, 2 * record_bytes(layout) + folders, target, "the backup")
+    # At the end, the copy of the documents and the backup with it both exist.
+    check_space(target.parent, 2 * store_bytes(layout) + folders, target, "the backup")
     with disk_errors(target), staging(target, "backing") as stage:
         new, written = Layout(stage.folder), stage.folder / "written"
-        documents, change = _copy_record(layout, new.record, listener)
+        documents, change = _copy_store(layout, new.documents, listener)
         state.save(new)
         facts = {"documents": documents, "change": change}
         _write_archive(written, list(_parts(layout, new, published)), facts, layout, listener)
         flush_file(written)
         size = written.stat().st_size
+        # Copying takes long: another process may have made the file meanwhile.
         if not overwrite:
             _check_target(target, overwrite)
         written.replace(target)
@@ -147,15 +148,15 @@ def _check_target(target: Path, overwrite: bool) -> None:
         allowed = "a name that is not that of a folder, a device or a pipe"
         raise ParameterError("file", allowed, str(target))
     if not target.parent.is_dir():
-        raise ParameterError("file", "a name in a folder that is there", str(target))
+        raise ParameterError("file", "a name in a folder that exists", str(target))
     check_outside(target, "file")
     if target.exists() and not overwrite:
-        raise WorkspaceExistsError(target, "is there already; give --overwrite to replace it")
+        raise WorkspaceExistsError(target, "exists already; give --overwrite to replace it")
 
 
-def _copy_record(layout: Layout, copy: Path, progress: Progress) -> tuple[int, int]:
-    """Copy one state of the record; return how many documents it has, and its last change."""
-    with closing(DocumentStore(layout.record, writable=False)) as store, store.snapshot():
+def _copy_store(layout: Layout, copy: Path, progress: Progress) -> tuple[int, int]:
+    """Copy one state of the documents; return how many documents it has, and its last change."""
+    with closing(DocumentStore(layout.documents, writable=False)) as store, store.snapshot():
         with progress.task("copying documents", None, "bytes") as task:
             store.copy_to(copy, task.advance)
         return len(store), store.change
@@ -163,7 +164,7 @@ def _copy_record(layout: Layout, copy: Path, progress: Progress) -> tuple[int, i
 
 def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> Iterator[_Part]:
     yield _Part.of(copied.state, copied.state.name)
-    yield _Part.of(copied.record, copied.record.name)
+    yield _Part.of(copied.documents, copied.documents.name)
     for each in published:
         folder = each.folder
         place = folder.relative_to(layout.root).as_posix()
@@ -186,6 +187,7 @@ def _write_archive(
     total = sum(part.size for part in parts)
     with (
         written.open("wb") as file,
+        # USTAR has no files above 8 GiB.
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
         progress.task("writing the backup", total, "bytes") as task,
     ):
@@ -214,6 +216,7 @@ def _damaged_part(layout: Layout, part: _Part) -> WorkspaceDamagedError:
 
 
 def _header(name: str, size: int) -> tarfile.TarInfo:
+    # With neither times nor owners of this machine.
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o644
     return header
@@ -248,7 +251,7 @@ def restore_files(
     with disk_errors(target):
         make_folder(target.parent)
         _put_replaced_back(target)
-        with _opened(source) as archive, staging(target, "restoring") as work:
+        with _open_archive(source) as archive, staging(target, "restoring") as work:
             _unpack(archive, work.folder, target, progress)
             _check_workspace(source, work.folder)
             return _put_in_place(work, target, overwrite, wait)
@@ -258,7 +261,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     layout = Layout(target)
-    if not target.is_dir() or not (layout.state.exists() or layout.record.exists()):
+    if not target.is_dir() or not (layout.state.exists() or layout.documents.exists()):
         raise WorkspaceExistsError(target, "exists and is not a workspace; choose another path")
     if not overwrite:
         raise WorkspaceExistsError(target, "exists already; give --overwrite to replace it")
@@ -266,7 +269,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 class _BoundedReader:
-    """A file of which only so many bytes can be read as are allowed next."""
+    """A file whose reader cannot ask for more than `left` bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.left = file, _LARGEST_HEADER
@@ -282,7 +285,7 @@ class _BoundedReader:
 class _Archive:
     """A tar file from anybody: of plain files, with headers that need little memory.
 
-    Whatever is wrong with it is a `tarfile.ReadError`; see `_opened`.
+    Whatever is wrong with it is a `tarfile.ReadError`; see `_open_archive`.
     """
 
     def __init__(self, source: Path, file: BinaryIO) -> None:
@@ -302,7 +305,7 @@ class _Archive:
 
     def content(self, entry: tarfile.TarInfo) -> IO[bytes]:
         """Return what is in an entry of `next`."""
-        # It is read in blocks, the last of which may be asked for as a whole.
+        # `tarfile` reads in blocks, and may ask for all of the last one.
         self._file.left = entry.size + _BLOCK
         return cast("IO[bytes]", self._tar.extractfile(entry))
 
@@ -348,7 +351,7 @@ def _broken(source: Path, what: object) -> WorkspaceDamagedError:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[_Archive]:
+def _open_archive(source: Path) -> Iterator[_Archive]:
     """Open the file; whatever is wrong with it raises one kind of error."""
     if not source.is_file():
         raise WorkspaceNotFoundError(source, "there is no such file")
@@ -450,7 +453,7 @@ def _put_back(old: Path, target: Path) -> None:
 
 
 def _put_replaced_back(target: Path) -> None:
-    """Undo what a restoring has left that was killed between its two renamings."""
+    """Undo the first renaming of a `restore` that was killed before its second."""
     old = Layout(target).replaced
     if not old.is_dir() or old.is_symlink():
         return
@@ -461,7 +464,7 @@ def _put_replaced_back(target: Path) -> None:
         if old.exists():
             raise WorkspaceExistsError(old, "is in the way; look what it holds, then remove it")
         return
-    # Refused if another process is between them now.
+    # Refused if another process is between the two now.
     lock = lock_for_writing(Layout(old).lock, target)
     try:
         old.rename(target)

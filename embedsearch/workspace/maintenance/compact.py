@@ -1,4 +1,4 @@
-"""Compaction: giving back the space that deletions and small changes have left."""
+"""Compaction: freeing the space of deletions and small changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from embedsearch._errors import WorkspaceError
 from embedsearch._io import flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
-from embedsearch.workspace.disk_space import bytes_of, check_space, record_bytes
+from embedsearch.workspace.disk_space import bytes_of, check_space, store_bytes
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
@@ -28,7 +28,7 @@ _MANY_SEGMENTS = 8
 
 @dataclass(slots=True)
 class CompactReport:
-    """What a compaction gave back.
+    """What a compaction freed.
 
     Attributes:
         path: The workspace.
@@ -49,8 +49,8 @@ class CompactReport:
 
 def check_room(layout: Layout) -> None:
     """Raise `StorageError` unless there is room for the new before the old goes."""
-    # The record is written to a temporary file, then to the log, then taken over.
-    needed = 2 * record_bytes(layout) + bytes_of([layout.lexical])
+    # VACUUM writes the documents to a temporary file, then to the log, then taken over.
+    needed = 2 * store_bytes(layout) + bytes_of([layout.lexical])
     check_space(layout.root, needed, layout.root, "compacting")
 
 
@@ -85,10 +85,10 @@ def compact_lexical(
 
 
 def forget_deletions(layout: Layout, store: DocumentStore, published: list[ArtifactFolder]) -> int:
-    """Forget deletions that nothing asks for any more; return how many those were.
+    """Forget deletions that nothing asks for any more; return how many.
 
-    A reader that opened an older lexical index may still ask: nothing is forgotten while there is
-    one. `published` are the generation and the vectors that are named.
+    A reader of an older lexical index may still ask for them: then nothing is forgotten.
+    `published` are the generation and the vectors that the state names.
     """
     named = {each.folder for each in published}
     for parent in (layout.generations, layout.vectors):

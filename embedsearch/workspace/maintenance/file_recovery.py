@@ -1,4 +1,4 @@
-"""What of a damaged file is still what was written: block by block, with a flipped bit undone."""
+"""Which parts of a damaged file are intact, by its blocks; flipped bits are undone."""
 
 from __future__ import annotations
 
@@ -32,20 +32,17 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class RecoveredFile:
-    """What is known of the content of a file.
+    """What is known of the content of a file."""
 
-    Attributes:
-        path: The file, or a copy in which flipped bits are undone and missing bytes are zeros.
-        damaged: Where bytes are not what was written, `(begin, end)` each, ascending.
-        compared: Whether there was anything to compare the content with.
-    """
-
+    # The file, or a copy in which flipped bits are undone and missing bytes are zeros.
     path: Path
+    # Where bytes are not what was written, `(begin, end)` each, ascending.
     damaged: list[tuple[int, int]] = field(default_factory=list)
+    # Whether there was anything to compare the content with.
     compared: bool = True
 
     @property
-    def whole(self) -> bool:
+    def intact(self) -> bool:
         """Whether every byte is known to be what was written."""
         return self.compared and not self.damaged
 
@@ -81,8 +78,7 @@ def recover_file(path: Path, facts: Any, copy: Path) -> RecoveredFile | None:
 def read_facts(path: Path) -> tuple[dict[str, Any], bool]:
     """Read a small JSON file of ours as far as possible, with a flipped bit undone.
 
-    Returns:
-        Its values, and whether they are what was written.
+    Also returns whether its values are what was written.
     """
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""

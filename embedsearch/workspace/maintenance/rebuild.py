@@ -1,4 +1,4 @@
-"""A generation from its words: published again, or with all that follows from them made again."""
+"""A generation from its words: published again, or with everything derived made again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
 from embedsearch.search.options import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.maintenance.vector_recovery import index_settings
 from embedsearch.workspace.publishing import publish, reuse
 from embedsearch.workspace.train import refit_generation
@@ -29,7 +29,7 @@ _OF_THE_FOLDER = ("format", "generation", "files", "sha256")
 def rebuild_generation(
     layout: Layout, store: DocumentStore, words: RecoveredWords, progress: Progress
 ) -> int:
-    """Publish words with all that follows from them made again; return the number to be named."""
+    """Publish words with everything derived from them made again; return the new number."""
     index = index_settings(words.facts.get("word_index"))
     # Encoders are fitted to a generation: one of the words alone, which is never named, so that
     # the next writer removes it.
@@ -48,7 +48,7 @@ def rebuild_generation(
 
 
 def republish_generation(layout: Layout, words: RecoveredWords) -> int:
-    """Publish a generation of which only words were damaged; return the number to be named."""
+    """Publish a generation, in which only words were damaged, again; return the new number."""
     old = layout.generation(words.number).root
 
     def write(new: GenerationLayout) -> dict[str, Any]:
@@ -66,10 +66,9 @@ def _write_words(
     for name, path in words.files.items():
         reuse(path, new.root / name)
     X = open_tensors(new.words)["vectors"]
-    index = settings.build(X, progress)
-    recall = measured_recall(index, X) if index.recall is None else index.recall
+    index = build_index(X, settings, new.word_index, progress)
     facts = {name: words.facts[name] for name in _OF_THE_TRAINING if name in words.facts}
-    return {"change": 0, **facts, "word_index": save_index(index, settings, new.word_index, recall)}
+    return {"change": 0, **facts, "word_index": index}
 
 
 def _search_settings(manifest: dict[str, Any]) -> SearchSettings:

@@ -6,6 +6,8 @@ import os
 import shutil
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,6 @@ from embedsearch._errors import EmbedSearchError, WorkspaceError, WorkspaceVersi
 from embedsearch._io import (
     flush_file,
     flush_folder,
-    free_name,
-    place_aside,
     read_json,
     storage_errors,
     with_checksum,
@@ -63,7 +63,7 @@ class RepairReport:
         done: What was done, or with a dry run would be, a sentence each.
         lost: The ids of documents that could not be read.
         nameless: How many more were lost whose ids are not known.
-        doubtful: Ids of which the record had two forms; the one that is named was kept.
+        doubtful: Ids that the store had in two forms; the one that is named was kept.
         lost_vectors: The ids of documents whose own vectors were lost.
         rounded_vectors: The ids of those that only the index had: they are so but for rounding,
             or for the length that the index does not keep.
@@ -106,10 +106,9 @@ def repair_parts(
 ) -> bool:
     """Repair all but what follows from the documents; see `embedsearch.repair`.
 
-    Returns:
-        Whether anything was wrong with what belongs in a workspace.
+    Returns whether anything was wrong with what belongs in a workspace.
     """
-    if not layout.record.exists() and not layout.generations.exists():
+    if not layout.documents.exists() and not layout.generations.exists():
         # Says that nothing is there.
         load_state(layout)
     check_links(layout.root)
@@ -144,11 +143,18 @@ class _Aside:
 
     def place(self, path: Path) -> Path:
         if self._report.aside is None:
-            self._report.aside = str(place_aside(self.root, "damaged"))
+            now = datetime.now(timezone.utc)
+            self._report.aside = str(free_name(self.root / f"damaged-{now:%Y%m%d-%H%M%S}"))
         target = Path(self._report.aside) / path.relative_to(self.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Something that was in this folder may be there already.
         return free_name(target)
+
+
+def free_name(path: Path) -> Path:
+    """Return a path, or if something is there, one with a number at its end."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def _put_foreign_aside(aside: _Aside, report: RepairReport, *, dry_run: bool) -> bool:
@@ -189,8 +195,8 @@ class _Repair:
     def _run(self, scratch: Path, *, act: bool) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         state = self._state()
-        record = self._record(scratch, act=act)
-        with closing(DocumentStore(record, writable=act)) as store:
+        documents = self._documents(scratch, act=act)
+        with closing(DocumentStore(documents, writable=act)) as store:
             vectors = self._vectors(state, store, scratch)
             words = self._generation(state, store, scratch)
             if act:
@@ -253,9 +259,9 @@ class _Repair:
 
     # The documents
 
-    def _record(self, scratch: Path, *, act: bool) -> Path:
-        """Return the record, which is made of what can be read if it was damaged."""
-        old = self.layout.record
+    def _documents(self, scratch: Path, *, act: bool) -> Path:
+        """Return where the documents are; if damaged, a new file of what can be read."""
+        old = self.layout.documents
         if not self.found.of("record"):
             return old
         new, merged = scratch / "salvaged.sqlite", scratch / "merged.sqlite"
@@ -271,13 +277,13 @@ class _Repair:
         self._report_salvage(result)
         if not act:
             return new
-        self._replace_record(new, merged)
+        self._replace_store(new, merged)
         return old
 
-    def _replace_record(self, new: Path, merged: Path) -> None:
+    def _replace_store(self, new: Path, merged: Path) -> None:
         flush_file(new)
-        # At no moment is there no record, nor a new one beside the log of the old one.
-        old = self.layout.record
+        # At every moment there is a database, and never a new one beside the log of the old one.
+        old = self.layout.documents
         if old.exists():
             reuse(old, self.aside.place(old))
         if merged.exists():
@@ -319,7 +325,10 @@ class _Repair:
             return known, reached
 
     def _report_salvage(self, result: Salvage) -> None:
-        self.report.done += [f"{result.kept:,} documents are read from the record", *result.notes]
+        self.report.done += [
+            f"{result.documents:,} documents are read from the store",
+            *result.notes,
+        ]
         self.report.done += result.mended
         self.report.lost_parts += result.losses
         self.report.lost, self.report.nameless = result.lost, result.nameless

@@ -13,7 +13,7 @@ from embedsearch._types import FloatMatrix, IntVector, Metric
 from embedsearch.index.settings import IndexSettings
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.tensors import data_start, open_tensors, restore_header, save_tensors
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest
 from embedsearch.workspace.publishing import publish_vectors, reuse
 
@@ -40,64 +40,50 @@ _SAMPLE = 1 << 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecoveredTensors:
-    """The arrays of a damaged file.
-
-    Attributes:
-        arrays: By name; damaged bytes are in them.
-        sound: For each, which of its rows are what was written.
-        compared: Whether there was anything to compare them with.
-    """
+    """The arrays of a damaged file, damaged bytes included."""
 
     arrays: dict[str, NDArray[Any]]
+    # Which rows of each are what was written.
     sound: dict[str, NDArray[np.bool_]]
+    # Whether there was anything to compare them with.
     compared: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecoveredRows:
-    """Vectors as far as they are known.
-
-    Attributes:
-        vectors: `(n, d)`.
-        known: Which of them are finite, and what was written or taken from an index, `(n,)`.
-        rounded: Which of them are so but for rounding, or for their length, `(n,)`.
-    """
+    """Vectors `(n, d)` as far as they are known."""
 
     vectors: FloatMatrix
+    # (n,): they are finite, and what was written or taken from an index.
     known: NDArray[np.bool_]
+    # (n,): they are so but for rounding, or for their length.
     rounded: NDArray[np.bool_]
 
 
 @dataclass(slots=True, eq=False)
 class RecoveredVectors:
-    """The user's own vectors, ready to be published.
+    """The user's own vectors, ready to be published."""
 
-    Attributes:
-        number: Of the folder that they come from.
-        numbers: The store's numbers of their documents, ascending, `(n,)`.
-        vectors: `(n, d)`.
-        facts: What the new manifest says, except of the index.
-        settings: What kind of index was asked for.
-        path: The file, if all of it is what was written.
-        lost: The numbers of documents whose vectors are lost.
-        nameless: How many more are lost.
-        rounded: The numbers of those that the index gave back but for rounding or length.
-        notes: What else the report says, a sentence each.
-    """
-
+    # Of the folder that they come from.
     number: int
+    # Of their documents, ascending, (n,).
     numbers: IntVector
     vectors: FloatMatrix
+    # What the new manifest says, except of the index.
     facts: dict[str, Any]
     settings: IndexSettings
+    # The file, if all of it is what was written.
     path: Path | None
+    # Numbers of documents; `nameless` counts those that are not known.
     lost: list[int] = field(default_factory=list)
     nameless: int = 0
+    # Numbers of those whose vectors the index has, but for rounding or length.
     rounded: list[int] = field(default_factory=list)
+    # What else the report says, a sentence each.
     notes: list[str] = field(default_factory=list)
 
     def publish(self, layout: Layout, progress: Progress) -> int:
-        """Publish them with a new index; return the number to be named."""
+        """Publish them with a new index; return the new number."""
         numbers, X = self.numbers, self.vectors
 
         def write(files: VectorsLayout) -> dict[str, Any]:
@@ -105,10 +91,9 @@ class RecoveredVectors:
                 reuse(self.path, files.tensors)
             else:
                 save_tensors(files.tensors, {"numbers": numbers, "vectors": X}, {})
-            index = self.settings.build(X, progress, Metric(self.facts["metric"]), numbers)
-            recall = measured_recall(index, X, numbers) if index.recall is None else index.recall
-            indexed = save_index(index, self.settings, files.index, recall)
-            return {**self.facts, "built": len(numbers), "index": indexed}
+            metric = Metric(self.facts["metric"])
+            index = build_index(X, self.settings, files.index, progress, metric, numbers)
+            return {**self.facts, "built": len(numbers), "index": index}
 
         return publish_vectors(layout, write)
 
@@ -134,14 +119,14 @@ def recover_vectors(
     keep = named & rows.known
     if not keep.any():
         return None
-    whole = file is not None and file.whole and keep.all()
+    intact = file is not None and file.intact and keep.all()
     return RecoveredVectors(
         number,
         numbers[keep],
         rows.vectors if keep.all() else rows.vectors[keep],
         _facts(manifest, index, numbers[keep], rows.vectors.shape[1], store.change),
         index_settings(manifest.section("index")),
-        file.path if whole and file is not None else None,
+        file.path if intact and file is not None else None,
         lost=numbers[named & ~keep].tolist(),
         nameless=int((~named).sum()),
         rounded=numbers[keep & rows.rounded].tolist(),
@@ -168,11 +153,11 @@ def recover_tensors(
     """
     if file is None:
         return None
-    arrays = _opened(file.path)
+    arrays = _try_open(file.path)
     if arrays is None or not file.sound(0, data_start(file.path), 1)[0]:
         if not any(restore_header(file.path, shapes) for shapes in candidates):
             return None
-        arrays = _opened(file.path)
+        arrays = _try_open(file.path)
     if arrays is None:
         return None
     sound, begin = {}, data_start(file.path)
@@ -183,7 +168,7 @@ def recover_tensors(
     return RecoveredTensors(arrays, sound, file.compared)
 
 
-def _opened(path: Path) -> dict[str, NDArray[Any]] | None:
+def _try_open(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
         return open_tensors(path)
     except (EmbedSearchError, OSError, ValueError):
@@ -247,7 +232,7 @@ def _agreeing(X: FloatMatrix, index: VectorIndex, ids: IntVector) -> NDArray[np.
 def _merge(
     row: NDArray[np.float32], held: NDArray[np.float32], metric: Metric, usual: float
 ) -> tuple[NDArray[np.float32], bool]:
-    """Return a damaged row as an index holds it, and whether rounding or length may differ."""
+    """Return a damaged row by an index, and whether rounding or length may differ."""
     if metric is Metric.INNER_PRODUCT or not held.any():
         return held, False
     length = 1.0
@@ -264,6 +249,7 @@ def _merge(
 
 def _length(row: NDArray[np.float32], unit: NDArray[np.float32]) -> float | None:
     """Return the length of a row by most of its numbers, which agree; None if they do not."""
+    # Small numbers have large relative errors, and their ratios say nothing.
     large = np.abs(unit) > 0.01 * np.abs(unit).max()
     with np.errstate(all="ignore"):
         ratios = row[large].astype(np.float64) / unit[large]
@@ -283,7 +269,7 @@ def _usual_length(X: FloatMatrix, sound: NDArray[np.bool_]) -> float:
 
 
 def _shapes(manifest: RecoveredManifest, index: VectorIndex | None) -> list[Shapes]:
-    """Return how many numbers and vectors, of which dimension, the file may have."""
+    """Return the shapes that the arrays of the file may have."""
     sizes = [(manifest.values.get("count"), manifest.values.get("dimension"))]
     sizes += [] if index is None else [(len(index), index.dimension)]
     return [

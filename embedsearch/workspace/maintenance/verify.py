@@ -106,12 +106,12 @@ def verify(
 ) -> VerifyReport:
     """Compare every part of a workspace with what was written, and with the others.
 
-    Nothing is changed. While another process writes, the log of the record and the lexical index
+    Nothing is changed. While another process writes, the log of the documents and the lexical index
     are left out, and a note says so.
 
     Args:
         path: The workspace.
-        quick: Look at sizes, the pages of the record and the states, but not at contents.
+        quick: Look at sizes, the pages of the database and the states, but not at contents.
         held: The caller has opened the workspace for writing.
         progress: A listener.
 
@@ -119,7 +119,7 @@ def verify(
         WorkspaceNotFoundError: There is no workspace at the path.
     """
     layout = Layout(checked_path(path))
-    if not layout.root.is_dir() or not (layout.state.exists() or layout.record.exists()):
+    if not layout.root.is_dir() or not (layout.state.exists() or layout.documents.exists()):
         raise WorkspaceNotFoundError(layout.root, "no workspace here")
     foreign = [
         Problem("contents", each.name, each.what, each.advice, False)
@@ -162,8 +162,8 @@ def verify_parts(
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
-    for what in database_faults(layout.record, quick=quick, busy=busy, progress=listener):
-        report.problems.append(Problem("record", layout.record.name, what, _REPAIR, False))
+    for what in database_faults(layout.documents, quick=quick, busy=busy, progress=listener):
+        report.problems.append(Problem("record", layout.documents.name, what, _REPAIR, False))
     state = _state_of(layout)
     with listener.task("checking files", None, "folders") as task:
         for part, folder, needed in _named(layout, state):
@@ -182,7 +182,7 @@ def verify_parts(
 
 def _state_of(layout: Layout) -> State | None:
     try:
-        return state_of_file(layout, whole=False)
+        return state_of_file(layout, checksum=False)
     except WorkspaceError:
         return None
 
@@ -195,7 +195,7 @@ def _state_problems(layout: Layout) -> Iterator[Problem]:
         what, _, advice = error.reason.rpartition("; ")
         yield Problem("state", name, what, advice, False)
     except WorkspaceError as error:
-        if layout.record.exists() or layout.state.exists():
+        if layout.documents.exists() or layout.state.exists():
             what = error.reason.removesuffix(f"; {_REPAIR}")
             yield Problem("state", name, what, _REPAIR, True)
 
@@ -220,7 +220,7 @@ def _folder_problems(
 
 
 def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
-    """Have each index read in a process apart, unless it is trusted."""
+    """Read each index in a separate process, unless it is trusted."""
     for path in sorted(folder.glob("[!.]*.faiss")):
         if fault := _index_fault(layout, path):
             yield Problem(part, _shown(layout, path), fault, _REPAIR, True)
@@ -236,7 +236,7 @@ def _index_fault(layout: Layout, path: Path) -> str | None:
 
 def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
     try:
-        # Before it is opened: tantivy writes to the terminal when it meets damage.
+        # Before it is opened, as tantivy writes to the terminal if it meets damage.
         broken = [] if quick else damaged_files(layout.lexical)
         if broken:
             what = f"{', '.join(broken)} are not what was written"
@@ -251,7 +251,7 @@ def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
 
 def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Iterator[Problem]:
     """Compare what follows from the documents with them."""
-    with closing(DocumentStore(layout.record, writable=False)) as store:
+    with closing(DocumentStore(layout.documents, writable=False)) as store:
         if "lexical" in report.checked and not report.of("lexical"):
             with open_checked(layout) as index:
                 found = (index.change, index.snapshot.numbers())
@@ -307,7 +307,7 @@ def _unknown(numbers: IntVector, change: int, store: DocumentStore) -> int:
 
 
 def _unknown_documents(count: int) -> str:
-    return f"it has {count:,} documents that the record has lost, or never had"
+    return f"it has {count:,} documents that the store has lost, or never had"
 
 
 def _backwards(name: str, change: int, latest: int) -> Problem:

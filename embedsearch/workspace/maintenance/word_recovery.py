@@ -1,4 +1,4 @@
-"""The words of a generation as far as they are left of a damaged folder."""
+"""The words of a generation, as far as a damaged folder still has them."""
 
 from __future__ import annotations
 
@@ -52,26 +52,21 @@ _MOST_HEADER_ROWS = 64
 
 @dataclass(slots=True, eq=False)
 class RecoveredWords:
-    """The words of a generation, ready to be published.
+    """The words of a generation, ready to be published."""
 
-    Attributes:
-        number: Of the generation that they come from.
-        facts: What its manifest says, with what is not sure derived or left out.
-        files: The files of the words, by their names; all of them are sound.
-        count: How many words have a vector.
-        trusted: Whether the manifest is what was written.
-        lost: Words whose vectors are lost.
-        rounded: Words whose vectors the index gave back but for rounding, or their length.
-        parts: What else is lost, a sentence each.
-    """
-
+    # Of the generation that they come from.
     number: int
+    # What its manifest says, with what is not sure derived or left out.
     facts: dict[str, Any]
+    # The files of the words, by their names; all of them are sound.
     files: dict[str, Path]
     count: int
+    # Whether the manifest is what was written.
     trusted: bool
     lost: list[str] = field(default_factory=list)
+    # Words whose vectors the index has, but for rounding or length.
     rounded: list[str] = field(default_factory=list)
+    # What else is lost, a sentence each.
     parts: list[str] = field(default_factory=list)
 
     @property
@@ -141,14 +136,11 @@ class _Corpus:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Words:
-    """The word of each row, None if it is lost, and how often each occurs.
-
-    Attributes:
-        path: The file, if all of it is what was written.
-    """
+    """The word of each row, None if it is lost, and how often each occurs."""
 
     words: list[str | None]
     counts: NDArray[np.int64]
+    # The file, if all of it is what was written.
     path: Path | None = None
 
     @property
@@ -186,7 +178,7 @@ class _Recovery:
             self.parts.append(f"{missing:,} words whose spelling is not known")
         out = {"phrases.tsv": self.corpus.folder / "phrases-new.tsv"}
         phrases.save(out["phrases.tsv"])
-        if words.path is not None and keep.all() and file is not None and file.whole:
+        if words.path is not None and keep.all() and file is not None and file.intact:
             out |= {"vocabulary.tsv": words.path, "words.safetensors": file.path}
         else:
             out |= self._save_words(words, rows, found, keep)
@@ -282,7 +274,7 @@ class _Recovery:
         return {"ngram_ids": ids[sound], "ngram_vectors": vectors[sound]}
 
     def _training(self, keep: NDArray[np.bool_]) -> Path:
-        """Return what a training goes on from; nothing of it if the file is damaged."""
+        """Return the file that a training continues from; an empty one if it is damaged."""
         file = self._file(self.files.training)
         found = recover_tensors(file) if file is not None and not file.damaged else None
         if found is not None and file is not None and keep.all():
@@ -290,7 +282,7 @@ class _Recovery:
         arrays = {} if found is None else found.arrays
         usable = {name: X[keep] for name, X in arrays.items() if len(X) == len(keep)}
         if found is None and "training.safetensors" in self.manifest.section("files"):
-            self.parts.append("what `embedsearch train --update` goes on from")
+            self.parts.append("what `embedsearch train --update` continues from")
         path = self.corpus.folder / "new-training.safetensors"
         save_tensors(path, usable, {})
         return path
@@ -431,4 +423,5 @@ def _parameters(given: Any, d: int) -> dict[str, Any]:
         except (EmbedSearchError, TypeError, ValueError):
             continue
         usable[name] = value
+    # Those of n-grams are the defaults of fastText.
     return {"epochs": 1, "min_n": 3, "max_n": 6, "bucket": 2_000_000, **usable, "vector_size": d}

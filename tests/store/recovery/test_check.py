@@ -63,13 +63,13 @@ def flip(path: Path, bit: int) -> None:
     path.write_bytes(damaged)
 
 
-def test_a_sound_record_has_no_faults(database: Path, tmp_path: Path) -> None:
+def test_a_sound_store_has_no_faults(database: Path, tmp_path: Path) -> None:
     assert database_faults(database) == []
     assert database_faults(database, quick=True) == []
     assert database_faults(tmp_path / "none.sqlite") == ["it is missing"]
 
 
-def test_a_record_with_transactions_in_its_log_is_sound(log: Path) -> None:
+def test_a_store_with_transactions_in_its_log_is_sound(log: Path) -> None:
     assert all(frame.intact and frame.current for frame in frames(log))
     assert database_faults(log.with_name("database.sqlite")) == []
 
@@ -135,7 +135,7 @@ def test_what_was_undone_or_is_left_from_before_is_no_loss(tmp_path: Path) -> No
         ),
         ("UPDATE documents SET title = CAST(title AS BLOB) WHERE id = 'id-9'", "'id-9'"),
         ("UPDATE latest SET change = 5", "last change is said to be 5"),
-        ("DELETE FROM latest", "last change is not there"),
+        ("DELETE FROM latest", "last change is missing"),
         ("INSERT INTO deletions VALUES (8, 8)", "said to be deleted, too"),
         ("UPDATE sqlite_sequence SET seq = 3", "highest number"),
         ("CREATE TRIGGER t INSERT ON latest BEGIN DELETE FROM documents; END", "did not make.*: t"),

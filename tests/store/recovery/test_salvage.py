@@ -56,9 +56,9 @@ def numbers(path: Path) -> tuple[list[int], list[int], int]:
     return facts
 
 
-def test_a_sound_record_comes_back_with_its_numbers_and_changes(database: Path) -> None:
+def test_a_sound_store_comes_back_with_its_numbers_and_changes(database: Path) -> None:
     result = salvage(database, new := database.with_name("new.sqlite"))
-    assert (result.kept, result.lost, result.nameless, result.doubtful) == (120, [], 0, [])
+    assert (result.documents, result.lost, result.nameless, result.doubtful) == (120, [], 0, [])
     assert read(new) == {d.id: d for d in documents()}
     assert numbers(new)[:2] == numbers(database)[:2]
     old, fresh = (DocumentStore(p, writable=False) for p in (database, new))
@@ -87,7 +87,7 @@ def test_whatever_pages_are_gone_each_document_is_kept_as_it_was_or_named(databa
         found = read(new)
         kept += len(found)
         assert {id: expected[id] for id in found} == found
-        assert result.kept == len(found)
+        assert result.documents == len(found)
         assert len(found) + len(result.lost) + result.nameless == 120
         assert set(result.lost) <= set(expected) - set(found)
     assert kept > 8 * 110
@@ -107,11 +107,11 @@ def test_transactions_behind_a_damaged_one_in_the_log_are_kept(tmp_path: Path) -
     by_sqlite = Path(shutil.copytree(tmp_path, tmp_path / "other")) / "b.sqlite"
     assert len(DocumentStore(by_sqlite, writable=False)) < 25
     result = salvage(tmp_path / "b.sqlite", tmp_path / "new.sqlite")
-    assert result.kept >= 29
+    assert result.documents >= 29
     assert set(read(tmp_path / "new.sqlite")) <= {d.id for d in documents()}
 
 
-def test_a_record_that_has_lost_changes_starts_anew_beyond_them(database: Path) -> None:
+def test_a_store_that_has_lost_changes_starts_again_beyond_them(database: Path) -> None:
     change = numbers(database)[2]
     salvage(database, new := database.with_name("new.sqlite"), known=[1, 999], reached=change + 50)
     store = DocumentStore(new, writable=False)
@@ -121,7 +121,7 @@ def test_a_record_that_has_lost_changes_starts_anew_beyond_them(database: Path) 
     store.close()
 
 
-def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
+def test_of_a_file_and_a_log_that_are_not_of_one_store_the_file_is_kept(
     database: Path, tmp_path: Path
 ) -> None:
     for name, made in (
@@ -136,12 +136,12 @@ def test_of_a_file_and_a_log_that_are_not_of_one_record_the_file_is_kept(
         new = tmp_path / f"{name}-new.sqlite"
         result = salvage(database, new)
         assert read(new) == {d.id: d for d in documents()}, name
-        assert (result.kept, result.lost, result.doubtful) == (120, [], [])
+        assert (result.documents, result.lost, result.doubtful) == (120, [], [])
         (note,) = result.notes
         assert note.startswith("the log of the database is that of another"), name
 
 
-def test_the_log_of_the_record_itself_is_read_with_its_deletions(
+def test_the_log_of_the_store_itself_is_read_with_its_deletions(
     database: Path, tmp_path: Path
 ) -> None:
     store = DocumentStore(database, writable=True)
@@ -152,7 +152,7 @@ def test_the_log_of_the_record_itself_is_read_with_its_deletions(
     ]
     store.close()
     result = salvage(Path(copies[0]), tmp_path / "new.sqlite")
-    assert (result.kept, result.notes) == (61, [])
+    assert (result.documents, result.notes) == (61, [])
     assert "late" in read(tmp_path / "new.sqlite")
 
 
@@ -165,9 +165,9 @@ def test_numbers_are_not_used_again(database: Path) -> None:
     store.close()
 
 
-def test_a_missing_record_gives_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_store_gives_an_empty_one(tmp_path: Path) -> None:
     result = salvage(tmp_path / "none.sqlite", tmp_path / "new.sqlite", known=[4, 5], reached=9)
-    assert (result.kept, result.nameless) == (0, 2)
+    assert (result.documents, result.nameless) == (0, 2)
     assert read(tmp_path / "new.sqlite") == {}
 
 

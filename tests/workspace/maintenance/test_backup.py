@@ -106,7 +106,7 @@ def test_where_a_backup_may_not_be(trained: Path, backup: Path, tmp_path: Path) 
             ws.backup(backup)
         with pytest.raises(es.ParameterError, match="outside of the workspace"):
             ws.backup(trained / "generations" / "a.backup")
-        with pytest.raises(es.ParameterError, match="folder that is there"):
+        with pytest.raises(es.ParameterError, match="folder that exists"):
             ws.backup(tmp_path / "absent" / "a.backup")
         with pytest.raises(es.ParameterError, match="not that of a folder"):
             ws.backup(tmp_path)
@@ -210,7 +210,7 @@ HOSTILE = {
     "an absolute path": [*NEEDED, plain("/tmp/out.txt")],  # noqa: S108
     "a path that leads out later": [*NEEDED, plain("generations/0001/../../../out.txt")],
     "an unknown place": [*NEEDED, plain("lock")],
-    "a journal of the record": [*NEEDED, plain("documents.sqlite-journal")],
+    "a journal of the store": [*NEEDED, plain("documents.sqlite-journal")],
     "a file that a generation has not": [*NEEDED, plain("generations/0001/run.sh")],
     "a hidden file": [*NEEDED, plain("generations/0001/.profile")],
     "a link": [*NEEDED, special("generations/0001/words.faiss", tarfile.SYMTYPE)],
@@ -219,8 +219,8 @@ HOSTILE = {
     "a pipe": [*NEEDED, special("generations/0001/words.faiss", tarfile.FIFOTYPE)],
     "a folder": [*NEEDED, special("generations/0001/words.faiss", tarfile.DIRTYPE)],
     "a file twice": [*NEEDED, plain("workspace.json")],
-    "a record that is none": NEEDED,
-    "no record": NEEDED[:1],
+    "a store that is none": NEEDED,
+    "no store": NEEDED[:1],
 }
 
 

@@ -277,8 +277,8 @@ def test_the_vector_of_a_lost_document_is_kept_with_its_id(tmp_path: Path) -> No
     with es.create(path) as ws:
         rows = [es.Document(f"d{n}", f"about {n} " * 300) for n in range(90)]
         ws.add_vectors(X, rows, metric="ip")
-    record = path / "documents.sqlite"
-    scramble(record, record.read_bytes().index(b"about 7 about 7") + 50, 9)
+    database = path / "documents.sqlite"
+    scramble(database, database.read_bytes().index(b"about 7 about 7") + 50, 9)
     report = repaired(path)
     assert (report.lost, report.lost_vectors, report.complete) == (["d7"], [], False)
     with es.open(path) as ws:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import embedsearch as es
-from embedsearch._io import place_aside
 from embedsearch.store.documents import DocumentStore
+from embedsearch.workspace.maintenance.repair import free_name
 
 GENERATION = "generations/0001"
 
@@ -109,13 +109,13 @@ def test_documents_that_can_be_read_are_kept_and_others_are_named(example: Path)
         ws.add(es.Document(f"more-{n}", f"the galaxy {n} " * 200) for n in range(20))
         ws.index()
         everything = {id: ws.documents[id] for id in ws.documents}
-    record = example / "documents.sqlite"
-    place = record.read_bytes().index(b"the galaxy 7 the galaxy 7")
-    scramble(record, place + 20, place + 40)
-    before = record.read_bytes()
+    database = example / "documents.sqlite"
+    place = database.read_bytes().index(b"the galaxy 7 the galaxy 7")
+    scramble(database, place + 20, place + 40)
+    before = database.read_bytes()
     dry = es.repair(example, dry_run=True)
     assert dry.lost == ["more-7"]
-    assert record.read_bytes() == before
+    assert database.read_bytes() == before
     report = es.repair(example)
     assert (report.lost, report.nameless, report.remaining) == (["more-7"], 0, [])
     assert report.aside is not None
@@ -129,7 +129,7 @@ def test_documents_that_can_be_read_are_kept_and_others_are_named(example: Path)
         assert ws.info().behind == 0
 
 
-def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
+def test_a_store_that_went_backwards_goes_on_beyond_what_follows_from_it(
     example: Path, tmp_path: Path
 ) -> None:
     shutil.copy(example / "documents.sqlite", tmp_path / "older.sqlite")
@@ -150,7 +150,7 @@ def test_a_record_that_went_backwards_goes_on_beyond_what_follows_from_it(
             ws.search("zyzzyva", mode="lexical")
 
 
-def test_without_a_record_the_words_are_kept_and_all_documents_are_lost(example: Path) -> None:
+def test_without_documents_the_words_are_kept_and_all_documents_are_lost(example: Path) -> None:
     for path in example.glob("documents.sqlite*"):
         path.unlink()
     derived = example / "generations" / "0001" / "words.faiss"
@@ -176,10 +176,10 @@ def test_what_was_put_aside_before_stays(example: Path) -> None:
     notes = [path.read_text() for path in sorted(example.rglob("notes.txt"))]
     assert sorted(notes) == ["notes 0", "notes 1"]
     assert len([*example.glob("damaged-*/generations/*/words.faiss")]) == 2
-    assert place_aside(example, "new") == place_aside(example, "new")
-    place_aside(example, "new").mkdir()
+    assert free_name(example / "new") == free_name(example / "new")
+    free_name(example / "new").mkdir()
     (first,) = example.glob("new-*")
-    assert place_aside(example, "new") != first
+    assert free_name(example / "new") != first
 
 
 def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
@@ -191,11 +191,11 @@ def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
     store.add([es.Document("logged", "zyzzyva galaxy")])
     shutil.copytree(example, died := tmp_path / "died.es")
     store.close()
-    record = died / "documents.sqlite"
-    damaged = bytearray(record.read_bytes())
+    database = died / "documents.sqlite"
+    damaged = bytearray(database.read_bytes())
     # In the middle of the text: the log has no page of that.
     damaged[(damaged.find(b"zyxwvut") + damaged.rfind(b"zyxwvut")) // 2] ^= 1
-    record.write_bytes(damaged)
+    database.write_bytes(damaged)
     log = (died / "documents.sqlite-wal").read_bytes()
     replace = Path.replace
 
@@ -217,7 +217,7 @@ def test_a_repair_that_dies_beside_the_log_loses_nothing_of_it(
         assert ws.documents["logged"].text == "zyzzyva galaxy"
 
 
-def test_the_log_of_another_record_costs_nothing(example: Path, tmp_path: Path) -> None:
+def test_the_log_of_another_store_costs_nothing(example: Path, tmp_path: Path) -> None:
     with es.open(example, "w") as ws:
         ws.add(es.Document(f"more-{n}", f"galaxy {n} " * n) for n in range(1, 80))
         everything = {id: ws.documents[id] for id in ws.documents}

@@ -81,7 +81,7 @@ def test_a_missing_file_and_a_foreign_one_are_named(example: Path) -> None:
     assert all(problem.derived and "repair" in problem.advice for problem in found.values())
 
 
-def test_a_record_that_went_backwards_is_noticed(example: Path, tmp_path: Path) -> None:
+def test_a_store_that_went_backwards_is_noticed(example: Path, tmp_path: Path) -> None:
     shutil.copy(example / "documents.sqlite", tmp_path / "older.sqlite")
     with es.open(example, "w") as ws:
         ws.add([es.Document("new", "a galaxy")])
@@ -92,7 +92,7 @@ def test_a_record_that_went_backwards_is_noticed(example: Path, tmp_path: Path) 
     assert any("changes were lost" in problem.what for problem in es.verify(example).problems)
 
 
-def test_parts_that_do_not_fit_the_record_are_noticed(example: Path) -> None:
+def test_parts_that_do_not_fit_the_store_are_noticed(example: Path) -> None:
     manifest = example / "generations" / "0001" / "manifest.json"
     said = read_json(manifest, example)
     for change, told in ((18, "it lacks 1 documents"), (18, "it has 1 documents that")):
@@ -102,10 +102,10 @@ def test_parts_that_do_not_fit_the_record_are_noticed(example: Path) -> None:
 
 def test_what_is_left_over_is_noted(example: Path) -> None:
     (example / "tmp").mkdir()
-    (example / "kept-20260101-000000").mkdir()
+    (example / "damaged-20260101-000000").mkdir()
     report = es.verify(example)
     assert report.sound
-    assert [note.split()[0] for note in report.notes] == ["kept-20260101-000000", "tmp"]
+    assert [note.split()[0] for note in report.notes] == ["damaged-20260101-000000", "tmp"]
 
 
 def test_while_another_process_writes_it_is_said_what_was_left_out(example: Path) -> None:
