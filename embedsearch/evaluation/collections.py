@@ -134,12 +134,6 @@ def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
     BEIR's columns have tabs between them and a header above them, TREC's any white space and no
     header; the first line decides. A grade is a whole number, above 0 for a relevant document. A
     pair that is judged twice alike counts once.
-
-    Returns:
-        The grade by query and document, in the order of the file, and notes.
-
-    Raises:
-        SourceFormatError: A line is malformed, a pair has two grades, or nothing is judged.
     """
     qrels: Qrels = {}
     count = 0
@@ -222,12 +216,6 @@ def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
 
     Ids are under `_id`, `id`, `qid` or `query_id`, texts under `text`, `query`, `question` or
     `title`. A first line of such names is a header. Queries without text are left out.
-
-    Returns:
-        The text of each query by its id, in the order of the file, and notes.
-
-    Raises:
-        SourceFormatError: A line is malformed, an id is there twice, or there is no query.
     """
     queries: dict[str, str] = {}
     blank: dict[str, int] = {}

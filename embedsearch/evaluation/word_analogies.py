@@ -40,9 +40,6 @@ def read_analogies(path: str | Path, encoding: str = "utf-8") -> list[Section]:
 
     Source of the layout: Mikolov et al., "Efficient Estimation of Word Representations in Vector
     Space", 2013. A name that is there twice makes two sections.
-
-    Raises:
-        SourceError: The file cannot be read, or has no question or a line of another layout.
     """
     sections: list[Section] = []
     for number, line in numbered_lines(path, encoding):

@@ -54,11 +54,7 @@ def read_pairs(path: str | Path, encoding: str = "utf-8") -> tuple[list[JudgedPa
     These are the layouts of WordSim-353 (Finkelstein et al. 2002), SimLex-999 (Hill et al. 2015),
     MEN (Bruni et al. 2014), SimVerb-3500, RG-65, MTurk-771, RareWords.
 
-    Returns:
-        The pairs, in order, and whether tags were removed.
-
-    Raises:
-        SourceError: The file cannot be read, or has no pair or a line of another layout.
+    Returned are the pairs, in order, and whether tags were removed.
     """
     lines = [one for one in numbered_lines(path, encoding) if not one[1].startswith("#")]
     if not lines:

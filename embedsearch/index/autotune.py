@@ -71,17 +71,12 @@ _EXACT = "flat"
 
 @dataclass(frozen=True, slots=True)
 class AutoLimits:
-    """When "auto" measures, and what for.
+    """When "auto" measures, and what for."""
 
-    Attributes:
-        exact_numbers: Up to so many numbers (n · d) search is exact: a query takes about 1 ms.
-        sample: How many vectors kinds are tried on.
-        faster: Exact search is given up only for what is so many times as fast.
-    """
-
+    # Up to so many numbers (n · d) search is exact: a query takes about 1 ms.
     exact_numbers: int = 5_000_000
-    sample: int = 20_000
-    faster: float = 2.0
+    sample: int = 20_000  # how many vectors kinds are tried on
+    faster: float = 2.0  # exact search is given up only for what is so many times as fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +99,7 @@ class BuildOptions:
 
 
 def build_parts(source: ArraySource | DiskSource, options: BuildOptions) -> IndexParts:
-    """Build an index.
-
-    Raises:
-        VectorError: Vectors or queries have the wrong shape, NaN or infinity.
-        ParameterError: A setting out of range, or a memory limit that nothing fits.
-    """
+    """Build an index."""
     if options.spec == "auto":
         return _AutoBuild(source, options).build()
     plan = plan_for(options.spec, *source.shape)
@@ -176,17 +166,11 @@ def _built(vectors: Vectors, spec: str, options: BuildOptions) -> Any:
 
 
 class TuningQueries(NamedTuple):
-    """What is asked to measure an index: vectors that were given, or rows of it.
+    """What is asked to measure an index: vectors that were given, or rows of it."""
 
-    Attributes:
-        given: `(nq, d)`, prepared; None if rows are asked for.
-        rows: Ascending, `(nq,)`.
-        notes: What the user should know of them.
-    """
-
-    given: FloatMatrix | None
-    rows: IntVector
-    notes: tuple[str, ...] = ()
+    given: FloatMatrix | None  # `(nq, d)`, prepared; None if rows are asked for
+    rows: IntVector  # ascending, `(nq,)`
+    notes: tuple[str, ...] = ()  # what the user should know of them
 
 
 def _asked_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
@@ -207,11 +191,7 @@ def _drawn(count: int, seed: int) -> IntVector:
 class FullBuild:
     """Builds kinds of index with all vectors, one after the other, and tunes them.
 
-    Args:
-        vectors: `(n, d)`.
-        queries: What is asked to measure.
-        options: Of these the threads are for building; queries are asked with one.
-        slowest: See `Tuner`.
+    Of the options the threads are for building; queries are asked with one.
     """
 
     def __init__(
@@ -227,8 +207,7 @@ class FullBuild:
     def build(self, spec: str) -> tuple[Any, OperatingCurve]:
         """Train, fill and tune an index; rows that are asked for take no part in the training.
 
-        Returns:
-            The FAISS index, and its curve, in which nothing is `chosen` if it misses the target.
+        Nothing in the curve is `chosen` if the index misses the target.
         """
         vectors, options, (given, rows, _) = self._vectors, self._options, self._queries
         index = make_index(spec, vectors.shape[1], options.metric, options.seed)
@@ -275,24 +254,15 @@ class FullBuild:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A kind of index at a size.
+    """A kind of index at a size."""
 
-    Attributes:
-        name: "hnsw16", "ivf" and so on; the same at every size.
-        spec: FAISS's factory string at this size.
-        nbytes: The memory that it takes.
-        growth: The time of a query grows with the number of vectors to this power.
-        handicap: How many times faster than others it must be, as it takes so much longer to
-            build.
-        exact: Whether it compares vectors as they are, in the end.
-    """
-
-    name: str
-    spec: str
-    nbytes: float
-    growth: float
+    name: str  # "hnsw16", "ivf" and so on; the same at every size
+    spec: str  # FAISS's factory string at this size
+    nbytes: float  # the memory that it takes
+    growth: float  # the time of a query grows with the number of vectors to this power
+    # How many times faster than others it must be, as it takes so much longer to build.
     handicap: float = 1.0
-    exact: bool = True
+    exact: bool = True  # whether it compares vectors as they are, in the end
 
     @property
     def slow(self) -> bool:
@@ -358,16 +328,7 @@ class Tried(NamedTuple):
 class PilotRun:
     """Kinds of index on a sample, and queries that are not in it.
 
-    Args:
-        sample: `(s, d)`, prepared.
-        Q: Queries, prepared.
-        total: How many vectors there are in all.
-        options: Of these the threads are for building; queries are asked with one.
-
-    Attributes:
-        times: How many times as many vectors there are as in the sample.
-        exact_seconds: What exact search takes for a query in a batch, on the sample, or a little
-            more; infinite before it was tried.
+    Of the options the threads are for building; queries are asked with one.
     """
 
     def __init__(
@@ -375,6 +336,7 @@ class PilotRun:
     ) -> None:
         self._sample, self._options = sample, options
         self.times = total / sample.shape[0]
+        # Of a query in a batch, or a little more; known once exact search was tried.
         self.exact_seconds = inf
         with omp_threads(options.threads):
             self._queries = HeldOutQueries(sample, Q, None, options.metric)

@@ -53,10 +53,6 @@ class ExactEngine:
     those that it left out could, by its rounding, belong among the best (many equal or nearly
     equal scores), a second scan collects all that could. So ties are broken by id, at the end
     of the list too, and Euclidean distances are sound far from the origin.
-
-    Args:
-        index: A `faiss.IndexFlat` of prepared vectors.
-        metric: How nearness is measured.
     """
 
     kind: ClassVar[str] = "flat"
@@ -170,11 +166,7 @@ class ExactEngine:
 def build_exact(
     source: ArraySource | DiskSource, metric: Metric, report: TuningReport | None = None
 ) -> IndexParts:
-    """Build an exact index.
-
-    Raises:
-        VectorError: A vector has NaN or infinity, or is longer than 1e18 (but for the cosine).
-    """
+    """Build an exact index."""
     faiss, vectors = load_faiss(), NormalizedSource.fit(source, metric)
     euclidean = metric is Metric.EUCLIDEAN
     flat = (faiss.IndexFlatL2 if euclidean else faiss.IndexFlatIP)(source.shape[1])
@@ -186,11 +178,7 @@ def build_exact(
 
 
 def exact_engine_of(file: IndexFile, index: Any, metric: Metric) -> ExactEngine:
-    """Return the engine of a file and FAISS's part of it.
-
-    Raises:
-        VectorError: That is something else.
-    """
+    """Return the engine of a file and FAISS's part of it."""
     if not isinstance(index, load_faiss().IndexFlat):
         raise damaged(file.path, "not an exact index")
     return ExactEngine(index, metric)
@@ -199,9 +187,7 @@ def exact_engine_of(file: IndexFile, index: Any, metric: Metric) -> ExactEngine:
 class ExactScorer:
     """Scores rows of a matrix against queries, in float64, rounded to float32 at the end.
 
-    Args:
-        X: `(n, d)`, possibly mapped and not aligned.
-        metric: Of the scores; under the cosine, `X` and queries have length 1 or 0.
+    `X` may be mapped and not aligned; under the cosine, it and queries have length 1 or 0.
     """
 
     def __init__(self, X: FloatMatrix, metric: Metric) -> None:
@@ -271,11 +257,7 @@ def _faiss_error(metric: Metric, dimension: int, query_norms: _Norms, longest: f
     A sum of d float32 products is off by at most d·u·|q|·|x|, u = 2⁻²⁴ (Higham, "Accuracy and
     Stability of Numerical Algorithms", section 3.1); twice that is allowed for here.
 
-    Args:
-        metric: For the Euclidean distance, the bound is on its square.
-        dimension: d.
-        query_norms: The lengths of the queries, `(nq,)`, or of one.
-        longest: The length of the longest vector in the index.
+    For the Euclidean distance, the bound is on its square.
     """
     if metric is Metric.EUCLIDEAN:
         return dimension * _EPSILON * (query_norms + longest) ** 2

@@ -49,11 +49,7 @@ class FaissEngine:
     deleted, it looks wider, and at last everywhere. Scores are those of the vectors as they are
     stored, compressed or not; codes of 4 bits and RaBitQ only estimate them.
 
-    Args:
-        index: A FAISS index of prepared vectors; for the cosine its metric is the inner product.
-        metric: How nearness is measured.
-        spec: FAISS's factory string.
-        parameters: `nprobe`, `efSearch`, `k_factor` for searches.
+    For the cosine, the metric of the FAISS index is the inner product.
     """
 
     kind: ClassVar[str] = "approximate"
@@ -277,11 +273,7 @@ _NOTHING = (np.empty(0, np.float32), np.empty(0, np.int64))
 
 
 def faiss_engine_of(file: IndexFile, index: Any, metric: Metric) -> FaissEngine:
-    """Return the engine of a file and FAISS's part of it.
-
-    Raises:
-        VectorError: Reading that safely takes a newer FAISS.
-    """
+    """Return the engine of a file and FAISS's part of it."""
     description = file.description
     if scans_residuals(innermost(index)) and not scans_residuals_soundly():
         raise VectorError(f"{file.path}: {description['spec']} needs FAISS 1.13 or newer")

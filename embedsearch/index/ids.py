@@ -27,20 +27,7 @@ class IdMap:
 
     Positions count vectors in the order in which FAISS got them; none is ever removed there.
 
-    Args:
-        total: How many positions there are.
-        ids: Of each position, `(total,)`; None if they are 0, 1, 2 ...
-        deleted: `(total,)` booleans; None if none is.
-        next_id: The next id that was never used; None for one more than the largest.
-
-    Attributes:
-        total: How many positions there are.
-        explicit: The ids, deleted ones too; None if they are the positions.
-        alive: Which positions are not deleted; None for all.
-        count: How many they are.
-        next_id: The next id that was never used.
-        recent: So many ids that came last are sorted at each look-up; more are merged with the
-            others, which stay sorted.
+    `ids` are None if they are the positions: 0, 1, 2 ...
     """
 
     def __init__(
@@ -56,17 +43,14 @@ class IdMap:
         self.count = total if self.alive is None else int(self.alive.sum())
         largest = total - 1 if ids is None else int(ids.max(initial=-1))
         self.next_id = max(largest + 1, next_id or 0)
+        # So many ids that came last are sorted at each look-up; then they join the sorted ones.
         self.recent = _RECENT
         # Ids in order, their positions, and how many positions both cover.
         self._sorted: tuple[IntVector, IntVector, int] = (_NO_IDS, _NO_IDS, 0)
 
     @classmethod
     def of(cls, total: int, ids: IntVector | None) -> IdMap:
-        """Return the map of new vectors; ids that are 0, 1, 2 ... take no memory.
-
-        Raises:
-            ParameterError: Another number of ids, or one of them twice.
-        """
+        """Return the map of new vectors; ids that are 0, 1, 2 ... take no memory."""
         if ids is not None:
             ids = as_distinct_ids(ids, total)
             if np.array_equal(ids, np.arange(total)):
@@ -123,11 +107,7 @@ class IdMap:
         return None if found < 0 else found
 
     def claim(self, ids: ArrayLike | None, count: int) -> IntVector:
-        """Return `count` ids that may be added: those asked for, or the next ones.
-
-        Raises:
-            ParameterError: Ids that are there already, given twice, or not `count` numbers.
-        """
+        """Return `count` ids that may be added: those asked for, or the next ones."""
         if ids is None:
             return np.arange(self.next_id, self.next_id + count)
         claimed = as_distinct_ids(ids, count)
@@ -207,11 +187,7 @@ def _find(known: IntVector, places: IntVector, ids: IntVector) -> IntVector:
 
 
 def as_ids(ids: ArrayLike) -> IntVector:
-    """Return whole numbers as an array of ids.
-
-    Raises:
-        ParameterError: Something else, negative numbers, or numbers of 2^62 or more.
-    """
+    """Return whole numbers from 0 to 2^62 - 1 as an array of ids."""
     array: NDArray[Any] = np.atleast_1d(np.asarray(ids))
     if array.size == 0 and array.ndim == 1:
         return _NO_IDS
@@ -225,11 +201,7 @@ def as_ids(ids: ArrayLike) -> IntVector:
 
 
 def as_distinct_ids(ids: ArrayLike, count: int) -> IntVector:
-    """Return the ids of `count` vectors as an array.
-
-    Raises:
-        ParameterError: Another number of them, no whole numbers, or one of them twice.
-    """
+    """Return the ids of `count` vectors as an array."""
     array = as_ids(ids)
     if len(array) != count:
         raise ParameterError("ids", f"{count:,}, one for each vector", f"{len(array)} of them")
@@ -243,18 +215,7 @@ def as_distinct_ids(ids: ArrayLike, count: int) -> IntVector:
 class RowFilter:
     """Vectors that are allowed and not deleted, in the forms that FAISS and NumPy want.
 
-    Args:
-        rows: What the user allows: a range of ids, ids, booleans in the order of the ids, or
-            None for all.
-        ids: Of the index.
-
-    Attributes:
-        count: How many vectors it lets through.
-        total: How many positions there are in FAISS.
-        is_all: Whether it lets through everything that FAISS has.
-
-    Raises:
-        ParameterError: Ids that are not there, or something else.
+    `rows` is a range of ids, ids, booleans in the order of the ids, or None for all.
     """
 
     def __init__(self, rows: Rows | None, ids: IdMap) -> None:

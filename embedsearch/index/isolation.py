@@ -43,9 +43,7 @@ _QUERIES = 200
 def fault_of(kind: str, path: Path) -> str | None:
     """Return what happens to a process that reads an index; None if all of it can be read.
 
-    Args:
-        kind: `LEXICAL` for the folder of a lexical index, `FAISS` for a file of vectors.
-        path: What to read.
+    `kind` is `LEXICAL` for the folder of a lexical index, `FAISS` for a file of vectors.
     """
     if getattr(sys, "frozen", False):
         return "no process can be started to read it"

@@ -55,20 +55,7 @@ _QUERIES = 1_000
 
 
 class IndexFolder:
-    """The folder of an index while it is built, and what must be deleted in the end.
-
-    Args:
-        folder: None for a temporary one.
-
-    Attributes:
-        index: The file of the index.
-        lists: The file while its lists are written.
-        spool: The vectors that came block by block.
-
-    Raises:
-        StorageError: The folder cannot be made.
-        ParameterError: There is an index in it.
-    """
+    """The folder of an index while it is built, and what must be deleted in the end."""
 
     def __init__(self, folder: str | Path | None) -> None:
         self._temporary = folder is None
@@ -111,16 +98,6 @@ def write_from_blocks(
     Memory is bounded by a few blocks of 32 MB, what is trained on (64 vectors for each list), the
     centroids, the queries, and 4 bytes for each vector, 12 if ids are given. FAISS maps the
     lists; their pages are the system's, which takes them back when it needs them.
-
-    Args:
-        folder: Where it is written, and for a time the vectors.
-        blocks: Arrays `(m, dimension)`; or a matrix or a file that is read in place.
-        dimension: d.
-        ids: An array for each block.
-        options: "auto" builds in memory what fits there (`memory`, or half of what the machine
-            has), and else lists of whole vectors on the disk. "ivf" and factory strings of plain
-            lists ("IVF4096,SQ8", "IVF4096,PQ32") are put on the disk; any other is built in
-            memory.
     """
     source, given = _source(folder.spool, blocks, dimension, ids)
     n, d = source.shape
@@ -223,12 +200,8 @@ class ListsOnDisk:
     be is known once all vectors have been assigned; from then on each vector has its place, and
     blocks are written where they belong. Nothing is merged, and nothing is copied.
 
-    Args:
-        index: A trained, empty `faiss.IndexIVF`, in which a code must not depend on others of
-            its list (as those of "4fs" do).
-        path: The file.
-        vectors: What to put into it.
-        rows: How many vectors are in memory at once.
+    In a trained, empty `faiss.IndexIVF` a code must not depend on others of its list, as those of
+    "4fs" do. `rows` vectors are in memory at once.
     """
 
     def __init__(self, index: Any, path: Path, vectors: NormalizedSource, rows: int) -> None:
@@ -236,11 +209,7 @@ class ListsOnDisk:
         self._width = int(index.code_size)
 
     def write(self, task: Task) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Write the file."""
         assigned = self._assigned(task)
         sizes = np.bincount(assigned, minlength=self._index.nlist)
         head = self._head(sizes)

@@ -76,17 +76,11 @@ def hash_of_places(file: BinaryIO, size: int) -> str:
 
 @dataclass(frozen=True)
 class IndexFile:
-    """A file that was found whole.
-
-    Attributes:
-        path: Where it is.
-        description: What was written, and `size`, the bytes before the description;
-            `faiss_size`, those that are FAISS's.
-        arrays: Arrays by name.
-        digest: The hash of the whole.
-    """
+    """A file that was found whole."""
 
     path: Path
+    # What was written, and `size`, the bytes before the description; `faiss_size`, those that are
+    # FAISS's.
     description: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
     digest: str
@@ -100,17 +94,8 @@ def write_index_file(
 ) -> str:
     """Write an index: beside the old file, flushed, then renamed.
 
-    Args:
-        path: The file.
-        write_faiss: Writes FAISS's part to the path that it is given.
-        description: Anything that JSON can hold.
-        arrays: int64 or uint8, one-dimensional.
-
-    Returns:
-        A hash of all of it.
-
-    Raises:
-        StorageError: The file cannot be written.
+    `write_faiss` writes FAISS's part to the path that it is given; arrays are int64 or uint8,
+    one-dimensional. Returned is a hash of all of it.
     """
     path = Path(path)
     try:
@@ -129,13 +114,7 @@ def write_index_file(
 def read_index_file(path: str | Path, verify: bool) -> IndexFile:
     """Check whether a file is whole, and read all but FAISS's part of it.
 
-    Args:
-        path: The file.
-        verify: Hash all of it, however large it is.
-
-    Raises:
-        VectorError: It is damaged, from a newer version, or something else.
-        OSError: It cannot be opened.
+    `verify` hashes all of it, however large it is.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -152,10 +131,6 @@ def identity(path: str | Path) -> str:
     """Return what stands for a file, once it was found whole.
 
     Of a large file, of which only some places are hashed, it has the inode and the time, too.
-
-    Raises:
-        VectorError: Its description is damaged.
-        OSError: It cannot be opened.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -294,11 +269,7 @@ def write_index(
 
 
 def read_preprocessing(file: IndexFile) -> Preprocessing:
-    """Read the metric and the centre.
-
-    Raises:
-        VectorError: They are not what `write_index` writes.
-    """
+    """Read the metric and the centre."""
     description = file.description
     try:
         metric = Metric(description["metric"])
@@ -313,11 +284,7 @@ def read_preprocessing(file: IndexFile) -> Preprocessing:
 
 
 def read_ids(file: IndexFile, index: Any) -> IdMap:
-    """Read the ids, and compare them with FAISS's part of the file.
-
-    Raises:
-        VectorError: They do not fit.
-    """
+    """Read the ids, and compare them with FAISS's part of the file."""
     description, arrays = file.description, file.arrays
     total, deleted = int(index.ntotal), arrays.get("deleted")
     ids = arrays.get("ids")
@@ -382,11 +349,7 @@ def faiss_writer(index: Any, preprocessing: Preprocessing) -> Callable[[Path], N
 
 
 def write_faiss(index: Any, path: Path) -> None:
-    """Let FAISS write an index.
-
-    Raises:
-        StorageError: It cannot.
-    """
+    """Let FAISS write an index."""
     try:
         load_faiss().write_index(index, str(path))
     except RuntimeError as error:
@@ -394,11 +357,7 @@ def write_faiss(index: Any, path: Path) -> None:
 
 
 def read_faiss(path: Path, mapped: bool, preprocessing: Preprocessing) -> Any:
-    """Read what `faiss_writer` wrote, from a file that was found whole.
-
-    Raises:
-        VectorError: FAISS refuses it.
-    """
+    """Read what `faiss_writer` wrote, from a file that was found whole."""
     faiss = load_faiss()
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)

@@ -20,11 +20,7 @@ _TURN = 128
 
 
 class Cores:
-    """Cores to be taken and given back; never are more taken than there are.
-
-    Args:
-        total: How many there are.
-    """
+    """Cores to be taken and given back; never are more taken than there are."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -74,11 +70,7 @@ def count_cores() -> int:
 
 
 def as_threads(threads: int | None) -> int | None:
-    """Check how many threads were asked for.
-
-    Raises:
-        ParameterError: Neither None nor a whole number of 1 or more.
-    """
+    """Check how many threads were asked for."""
     check("threads", threads, Optional(COUNT))
     return threads
 
@@ -116,12 +108,8 @@ def run_in_threads(
     while it searches, and its own threads meet after every block of vectors. One query is
     answered by the thread that asks, at once; batches wait for one another's cores.
 
-    Args:
-        work: Answers the queries of a slice; called from several threads.
-        count: How many queries there are.
-        least: How many a thread must get to be worth it.
-        threads: How many; None takes the cores that are free, turn by turn.
-        cores: Where they are taken from; None for `shared_cores`.
+    A thread gets `least` queries or more, to be worth its start. With `threads` None, cores are
+    taken as they become free, turn by turn.
     """
     if threads is not None or count == 1:
         _share(work, slice(0, count), min(threads or 1, max(1, count // least)))

@@ -76,17 +76,8 @@ def vocabulary_drift(
     Of more than `most_unknown` distinct unknown words the rarer half is dropped; only `learnable`
     and `frequent_unknown` can then be too low.
 
-    Args:
-        documents: The tokens of each document added since the training; read once.
-        known: The words that have a vector.
-        expected: The share of words without a vector in new text like that of the training; see
-            `expected_share`.
-        min_count: How often a word must occur to be trained on.
-        topn: How many unknown words to name.
-        most_unknown: How many are counted at once.
-
-    Raises:
-        ParameterError: A setting is out of its range.
+    `documents` are the tokens of each document added since the training, read once; `expected`
+    comes from `expected_share`.
     """
     check("expected", expected, Interval(0, 1))
     least, topn = as_count("min_count", min_count), as_count("topn", topn)
@@ -107,9 +98,7 @@ def expected_share(counts: ArrayLike, min_count: int) -> float:
     The formula takes words as independent. In documents they come in bursts, so that it is low:
     by 0.8 to 1.8 points for parts of an encyclopedia, which is why `CONSIDER` is not less.
 
-    Args:
-        counts: (types,) how often each word of the training text occurs, also the rare ones.
-        min_count: Rarer words have no vector.
+    `counts` are those of all words of the training text, also the rare ones.
     """
     occurrences = np.asarray(counts, np.int64)
     total = int(occurrences.sum())

@@ -40,17 +40,11 @@ _BASE = np.uint64(0x9E3779B97F4A7C17)
 
 
 class Sets(NamedTuple):
-    """Sets of fingerprints, one after the other.
+    """Sets of fingerprints, one after the other."""
 
-    Attributes:
-        members: The fingerprints of all sets; those of one rise and are distinct.
-        starts: (n + 1,) where each set begins in `members`.
-        sizes: (n,) how many shingles each text has, also those left out of `members`.
-    """
-
-    members: NDArray[np.uint64]
-    starts: IntVector
-    sizes: IntVector
+    members: NDArray[np.uint64]  # the fingerprints of all sets; those of one rise and are distinct
+    starts: IntVector  # (n + 1,) where each set begins in `members`
+    sizes: IntVector  # (n,) how many shingles each text has, also those left out of `members`
 
 
 def shingles(tokens: Sequence[str], words: int) -> NDArray[np.uint64]:
@@ -104,16 +98,10 @@ def _check_distinct(numbers: IntVector) -> None:
 
 
 class EqualSets(NamedTuple):
-    """Distinct sets, and the documents that have them.
+    """Distinct sets, and the documents that have them."""
 
-    Attributes:
-        numbers: Of documents, set by set.
-        starts: (n + 1,) where those of each set begin in `numbers`.
-        sets: The n sets.
-    """
-
-    numbers: IntVector
-    starts: IntVector
+    numbers: IntVector  # of documents, set by set
+    starts: IntVector  # (n + 1,) where those of each set begin in `numbers`
     sets: Sets
 
     @property
@@ -140,8 +128,7 @@ def collapsed(numbers: IntVector, sets: Sets) -> EqualSets:
 def expanded(owners: EqualSets, rows: IntVector) -> tuple[IntVector, IntVector]:
     """Turn pairs of sets (m, 2) into pairs of documents; a set with itself gives each pair once.
 
-    Returns:
-        (k, 2) pairs of numbers, the lower first, and (k,) the place in `rows` of each.
+    Returned are `(k, 2)` pairs of numbers, the lower first, and the place in `rows` of each.
     """
     one, other = owners.copies[rows].T
     sizes = one * other
@@ -193,8 +180,7 @@ def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     A hash table of 4 to 8 bytes a member counts them; where two share a slot, one may stay for
     nothing. `sets.members` is overwritten.
 
-    Returns:
-        The rows of the sets that are left, and these.
+    Returned are the rows of the sets that are left, and these.
     """
     from embedsearch.kernels.set_join import prune, tally
 
@@ -220,12 +206,8 @@ def joined(
     Besides the pairs under way it takes about 40 bytes for each member that several sets have.
     Where m sets are much alike it compares them all, which takes time in proportion to m².
 
-    Args:
-        sets: Distinct members within a set; empty sets have no partner.
-        threshold: The least similarity, above 0.
-        progress: A listener.
-        forest: Leave out pairs that other pairs link already: fewer pairs than sets are left, and
-            they link the same sets.
+    `forest` leaves out pairs that other pairs link already: fewer pairs than sets are left, and
+    they link the same sets.
     """
     kept, rest = pruned(sets._replace(members=sets.members.copy()), threshold)
     order = np.argsort(rest.sizes, kind="stable")
@@ -297,17 +279,11 @@ MOST_PAIRS = 5_000_000
 
 
 class Duplicate(NamedTuple):
-    """Two documents that are nearly the same.
+    """Two documents that are nearly the same."""
 
-    Attributes:
-        number_a: The lower number.
-        number_b: The higher number.
-        score: The Jaccard similarity of their shingles; 1 where they have the same.
-    """
-
-    number_a: int
+    number_a: int  # the lower of the two
     number_b: int
-    score: float
+    score: float  # the Jaccard similarity of their shingles; 1 where they have the same
 
 
 def near_duplicates(
@@ -331,21 +307,8 @@ def near_duplicates(
     encyclopedia articles one in nine at 0.8, nearly all below 0.3. What the pairs take is
     on top; where many documents are alike, time grows with the number of pairs.
 
-    Args:
-        documents: Numbers, each once, and texts; read once.
-        threshold: The lowest score listed, above 0 and up to 1.
-        progress: A listener.
-        tokenize: Text to tokens; None takes words of any script, in lower case.
-        shingle_words: Words in a shingle; fewer find texts that are alike more loosely.
-        most: More pairs are an error, since m copies of one text are m·(m - 1)/2 pairs. A pair
-            takes about 200 bytes.
-
-    Returns:
-        The best pairs first; equal ones by their numbers.
-
-    Raises:
-        ParameterError: A setting out of its range, or a number that is there twice.
-        InputError: There are more than `most` pairs.
+    The best pairs come first, equal ones by their numbers. More than `most` are an error, as m
+    copies of one text are m·(m - 1)/2 pairs, of about 200 bytes each.
     """
     threshold = _checked(threshold, shingle_words, most)
     progress = progress or SilentProgress()
@@ -371,19 +334,7 @@ def duplicate_groups(
     Two documents of a group may be less alike than the threshold if others stand between them
     (single linkage). Memory does not grow with the number of pairs.
 
-    Args:
-        documents: See `near_duplicates`.
-        threshold: See `near_duplicates`.
-        progress: See `near_duplicates`.
-        tokenize: See `near_duplicates`.
-        shingle_words: See `near_duplicates`.
-
-    Returns:
-        Rising numbers of two or more documents each; the largest groups first, equal ones by
-        their first number.
-
-    Raises:
-        ParameterError: A setting out of its range, or a number that is there twice.
+    The largest groups come first, equal ones by their first number.
     """
     threshold = _checked(threshold, shingle_words)
     progress = progress or SilentProgress()
@@ -400,9 +351,7 @@ def duplicate_groups(
 def linked(pairs: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
     """Group numbers that pairs link, directly or through others, by union-find.
 
-    Returns:
-        Rising numbers of two or more each; the largest groups first, equal ones by their first
-        number.
+    The largest groups come first, equal ones by their first number.
     """
     parents: dict[int, int] = {}
     for a, b in pairs:

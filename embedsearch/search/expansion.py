@@ -52,12 +52,6 @@ class Expander:
     For a word that documents have these are the terms nearest in the encoder of words, among those
     of three documents or more; for one that none has, the words of the vocabulary nearest to it,
     if it has a vector: words that were imported, or that n-grams make up.
-
-    Args:
-        model: How documents are found.
-        encoder: Has the words of the vocabulary.
-        documents: How many documents there are.
-        rare: See `RARE`.
     """
 
     def __init__(

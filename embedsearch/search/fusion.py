@@ -33,16 +33,11 @@ _NOTHING = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fusion:
-    """What each search adds to a score, in standard deviations of its scores over all documents.
+    """What each search adds to a score, in standard deviations of its scores over all documents."""
 
-    Attributes:
-        weights: Of the latent encoders by name; BM25 has 1.
-        feedback: How many documents of a first pass move the latent query towards them.
-        evidence: How the weights were found, for people.
-    """
-
+    # BM25 has 1.
     weights: Mapping[str, float] = field(default_factory=lambda: dict(PLAIN))
-    feedback: int = 0
+    feedback: int = 0  # how many documents of a first pass move the latent query towards them
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,17 +60,12 @@ class RankedLists:
     fusion (Cormack, Clarke and Büttcher 2009). Its rank in a list is 1 and the number of documents
     with greater scores; scores that differ by less than two millionths, of themselves if they are
     above 1, are equal.
-
-    Attributes:
-        names: Of the lists: "BM25", and the encoders.
-        numbers: (m,) of the documents.
-        scores: (L, m) theirs in each list, BM25 or cosines; a list has those above 0.
-        query: (D,) the query in the space; 0 for encoders that cannot distinguish documents.
     """
 
-    names: tuple[str, ...]
-    numbers: IntVector
-    scores: FloatMatrix
+    names: tuple[str, ...]  # of the lists: "BM25", and the encoders
+    numbers: IntVector  # `(m,)`
+    scores: FloatMatrix  # (L, m) theirs in each list, BM25 or cosines; a list has those above 0
+    # (D,) the query in the space; 0 for encoders that cannot distinguish documents.
     query: FloatVector
 
     def ranks(self, scores: FloatMatrix) -> IntVector:

@@ -52,14 +52,7 @@ _FEEDBACK, _FEEDBACK_FROM = 3, 100
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A document with a window cut out of it.
-
-    Attributes:
-        query: The terms of the window.
-        rest: The terms that remain.
-        query_text: The window as text.
-        rest_text: What remains as text.
-    """
+    """A document with a window cut out of it."""
 
     query: list[str]
     rest: list[str]
@@ -95,13 +88,7 @@ def learn(
 ) -> Fusion:
     """Find the weights with which a collection finds its own documents best.
 
-    Args:
-        documents: All documents as terms.
-        space: What was fitted to them.
-        term_vectors: As `fit_space` had them.
-        analyzer: Cuts texts into terms.
-        texts_of: Returns the texts of some rows.
-        external: `(p, d)`, their passages by the encoders that the user has plugged in.
+    `external` `(p, d)` are the vectors of their passages by the user's own encoders.
     """
     rng = np.random.default_rng(0)
     n = len(documents)

@@ -35,12 +35,8 @@ SAMPLED_CHARACTERS = 2_000
 def detect_language(texts: Iterable[str]) -> str:
     """Return the language whose stop words take the largest share of a sample.
 
-    Args:
-        texts: Documents; the first 1,000 are looked at, 2,000 characters of each.
-
-    Returns:
-        A name of the stop-words package such as "english", or "none" where no language's
-        stop words make up 12 % of the words.
+    It is a name of the stop-words package such as "english", or "none" if no language's stop words
+    make up 12 % of the words. Of the first 1,000 texts, 2,000 characters each are read.
     """
     counts = _sample(texts)
     total = sum(counts.values())
@@ -82,29 +78,18 @@ _JOINTS = re.compile("[-_']")
 
 
 class Term(NamedTuple):
-    """One token as it is indexed.
+    """One token as it is indexed."""
 
-    Attributes:
-        text: What is looked up: a stem, or a stop word as it is; `GAP` if the token is dropped.
-        stop: Whether it is a stop word.
-        spelling: The token before stemming.
-    """
-
-    text: str
+    text: str  # what is looked up: a stem, or a stop word as it is; `GAP` if the token is dropped
     stop: bool
-    spelling: str
+    spelling: str  # the token before stemming
 
 
 class Fields(NamedTuple):
-    """A text as two token streams of equal length, separated by spaces.
+    """A text as two token streams of equal length, separated by spaces."""
 
-    Attributes:
-        words: The terms that are scored; a gap for each stop word.
-        stops: The stop words; a gap for each other term.
-    """
-
-    words: str
-    stops: str
+    words: str  # the terms that are scored; a gap for each stop word
+    stops: str  # the stop words; a gap for each other term
 
 
 class LexicalAnalyzer:
@@ -115,10 +100,6 @@ class LexicalAnalyzer:
     beside an apostrophe is dropped), stop words go to a field of their own, the rest is stemmed,
     and accents are removed from the stems. On SciFact splitting words at hyphens raises nDCG@10
     from 0.670 to 0.700. Phrases that the tokenizer's settings would join are not joined.
-
-    Args:
-        settings: How text is cut, with stop words and stem resolved; see `for_language`.
-        language: What the stop words and the stem are called.
     """
 
     def __init__(self, settings: TokenizerSettings, language: str = NONE) -> None:
@@ -134,13 +115,7 @@ class LexicalAnalyzer:
     ) -> LexicalAnalyzer:
         """Make the analyser of a language: its stop words, and its Snowball stems if it has any.
 
-        Args:
-            language: Such as "english"; "none" has neither.
-            settings: How text is cut; stop words and a stem that they name win over the
-                language's. None is the default tokenizer.
-
-        Raises:
-            ParameterError: Neither stop words nor a stemmer are known for the language.
+        Stop words and a stem that `settings` name win over those of the language.
         """
         settings = settings or TokenizerSettings()
         if language == NONE:
@@ -218,11 +193,7 @@ class LexicalAnalyzer:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LexicalAnalyzer:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ParameterError: A setting is unknown or out of its range.
-        """
+        """Read what `to_json` wrote."""
         return cls(TokenizerSettings.from_json(values["tokenizer"]), values["language"])
 
 

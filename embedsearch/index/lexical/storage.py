@@ -164,17 +164,11 @@ _checked: set[tuple[str, int, int, int, str]] = set()
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What `lexical.json` holds.
+    """What `lexical.json` holds."""
 
-    Attributes:
-        analyzer: How the documents were cut.
-        change: The last change applied.
-        opstamp: The commit that holds it.
-    """
-
-    analyzer: LexicalAnalyzer
-    change: int
-    opstamp: int
+    analyzer: LexicalAnalyzer  # how the documents were cut
+    change: int  # the last change applied
+    opstamp: int  # the commit that holds it
 
 
 def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) -> None:
@@ -207,13 +201,7 @@ def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) ->
 
 
 def read_state(folder: Path) -> State:
-    """Read the state.
-
-    Raises:
-        WorkspaceDamagedError: It is missing, is not what was written, or an older version wrote
-            it, which listed no files.
-        WorkspaceVersionError: A newer embedsearch wrote it.
-    """
+    """Read the state."""
     return _state_of(_read_state(folder), folder)
 
 
@@ -255,20 +243,14 @@ def _state_of(values: dict[str, Any], folder: Path) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What tantivy's `meta.json` says of its last commit.
-
-    Attributes:
-        opstamp: The number of the commit.
-        deleted: Documents that are deleted but still take space, and still count in the
-            statistics of BM25 until their segment is merged.
-        segments: The beginnings of the names of its files.
-        deletions: The names of the files that list deleted documents.
-    """
+    """What tantivy's `meta.json` says of its last commit."""
 
     opstamp: int
+    # Documents that are deleted but still take space, and still count in the statistics of BM25
+    # until their segment is merged.
     deleted: int
-    segments: tuple[str, ...]
-    deletions: tuple[str, ...] = ()
+    segments: tuple[str, ...]  # the beginnings of the names of its files
+    deletions: tuple[str, ...] = ()  # the names of the files that list deleted documents
 
     @property
     def files(self) -> list[str]:
@@ -280,11 +262,7 @@ class Commit:
 
 
 def read_commit(folder: Path) -> Commit:
-    """Read what the last commit is.
-
-    Raises:
-        WorkspaceDamagedError: It is missing or is not what was written.
-    """
+    """Read what the last commit is."""
     values = read_json(folder / META, folder)
     try:
         segments = values["segments"]
@@ -319,11 +297,7 @@ def are_ours(names: set[str]) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove an index, or what damage has left of one; leave anything else.
-
-    Raises:
-        WorkspaceExistsError: There is something else in the folder.
-    """
+    """Remove an index, or what damage has left of one; leave anything else."""
     if not folder.exists():
         return
     with writing_errors(folder):
@@ -516,14 +490,7 @@ HEAP = 64 << 20
 
 
 class Writer:
-    """Adds and deletes documents, within `writing`.
-
-    Args:
-        writer: tantivy's writer.
-        analyzer: Cuts the documents.
-        folder: Where the index is.
-        highest: No document has a number above this.
-    """
+    """Adds and deletes documents, within `writing`; none has a number above `highest`."""
 
     def __init__(
         self, writer: Any, analyzer: LexicalAnalyzer, folder: Path, highest: float = math.inf
@@ -556,11 +523,6 @@ def writing(index: Any, analyzer: LexicalAnalyzer, folder: Path) -> Iterator[Wri
     """Open tantivy's writer; commit if the block succeeds, undo everything if it fails.
 
     When it is over, no thread of the writer is left.
-
-    Raises:
-        WorkspaceLockedError: Another process, or another object of this one, is writing.
-        WorkspaceReadOnlyError: The folder refuses writes.
-        StorageError: The disk is full or fails.
     """
     with writing_errors(folder):
         writer = index.writer(heap_size=HEAP, num_threads=1)
