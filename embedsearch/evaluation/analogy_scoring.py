@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,10 +228,10 @@ class _Scorer:
         """Update the best scores; return which questions have a vector of zeros, `(nq,)`."""
         rows, places = np.unique(questions[:, :3], return_inverse=True)
         places = places.reshape(-1, 3)
-        U = _unit(self._vectors[rows])
+        U = unit_rows(self._vectors[rows])
         width = min(max(self._blocks.cosines // len(U), 1), self._blocks.width)
         for start in range(0, len(self._vectors), width):
-            X = _unit(self._vectors[start : start + width])
+            X = unit_rows(self._vectors[start : start + width])
             S = U @ X.T
             if self._method == "3cosmul":
                 S = (1 + S) / 2
@@ -287,7 +287,3 @@ def _take(S: FloatMatrix, rows: IntVector, out: FloatMatrix) -> FloatMatrix:
 def _empty(X: FloatMatrix) -> NDArray[np.bool_]:
     empty: NDArray[np.bool_] = (X == 0).all(axis=1)
     return empty
-
-
-def _unit(X: FloatMatrix) -> FloatMatrix:
-    return unit_rows(X, row_norms(X))

@@ -34,9 +34,9 @@ def bootstrap_interval(
 ) -> NDArray[np.float64]:
     """Return a confidence interval for the mean over queries, by the percentile bootstrap.
 
-    Queries are drawn with replacement, as many as there are, and their mean is taken, many
-    times; the interval lies between two percentiles of these means (Efron and Tibshirani 1993,
-    chapter 13; for queries: Sakai 2006).
+    As many queries are drawn with replacement, and their mean is taken, many times; the
+    interval lies between two percentiles of these means (Efron and Tibshirani 1993, chapter 13;
+    for queries: Sakai 2006).
 
     Returned are the lower and the upper ends, `(m, 2)`; NaN for fewer than two queries.
     """

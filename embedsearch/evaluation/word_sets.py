@@ -53,6 +53,7 @@ class RestrictedVocabulary:
         self.limit = min(wanted, len(vectors))
         self._case_insensitive = case_insensitive
         self._forms = [self.form(word) for word in vectors.index_to_key[: self.limit]]
+        # The first of equal forms is assigned last.
         self._row_of = {form: row for row, form in reversed(list(enumerate(self._forms)))}
 
     def form(self, word: str) -> str:

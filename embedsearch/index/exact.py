@@ -17,7 +17,6 @@ from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import IndexParts, sorted_hits
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.sources import ArraySource, DiskSource, NormalizedSource
-from embedsearch.index.storage import IndexFile, damaged
 from embedsearch.vectors.arrays import row_norms
 
 if TYPE_CHECKING:
@@ -111,6 +110,7 @@ class ExactEngine:
         found = []
         for i, q in enumerate(Q[:, np.newaxis]):
             positions = np.empty(0, np.int64)
+            # Minus a distance is never above 0.
             if self._metric is not Metric.EUCLIDEAN or least <= 0:
                 radius = _radius(self._metric, float(least), float(error[i]))
                 positions = self.index.range_search(q, radius, params=_parameters(among))[2]
@@ -142,6 +142,7 @@ class ExactEngine:
         self, q: FloatMatrix, worst: float, error: np.float64, k: int, among: RowFilter
     ) -> IntVector:
         """Collect every position that may score as high as `worst`, for one query `(1, d)`."""
+        # Everything scores 0 with a query of zeros, and so everything would be in the range.
         if self._metric is not Metric.EUCLIDEAN and not q.any():
             return among.first(k)
         radius = _radius(self._metric, worst, float(error))
@@ -172,16 +173,9 @@ def build_exact(
     flat = (faiss.IndexFlatL2 if euclidean else faiss.IndexFlatIP)(source.shape[1])
     for block in vectors.blocks():
         flat.add(block.X)
-        # Let go of before the next is made: memory for one is enough.
+        # Released before the next is made: memory for one is enough.
         del block
     return IndexParts(ExactEngine(flat, metric), vectors.preprocessing, 1.0, report)
-
-
-def exact_engine_of(file: IndexFile, index: Any, metric: Metric) -> ExactEngine:
-    """Return the engine of a file and FAISS's part of it."""
-    if not isinstance(index, load_faiss().IndexFlat):
-        raise damaged(file.path, "not an exact index")
-    return ExactEngine(index, metric)
 
 
 class ExactScorer:
@@ -291,12 +285,8 @@ def _radius(metric: Metric, worst: float, error: float) -> float:
 
 def _ranked(scores: list[float], ids: list[int], k: int) -> tuple[FloatMatrix, IntVector]:
     """Sort a short list by score, best first, and equal scores by id; return k: `(1, k)` each."""
-    best = sorted(zip(scores, ids, strict=True), key=_by_score)[:k]
+    best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))[:k]
     return (
         np.array([[score for score, _ in best]], np.float32),
         np.array([[id for _, id in best]], np.int64),
     )
-
-
-def _by_score(pair: tuple[float, int]) -> tuple[float, int]:
-    return -pair[0], pair[1]

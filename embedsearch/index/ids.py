@@ -78,11 +78,6 @@ class IdMap:
         every = np.arange(self.total) if self.explicit is None else self.explicit
         return every.copy() if self.alive is None else every[self.alive]
 
-    @property
-    def is_trivial(self) -> bool:
-        """Whether ids are positions and nothing is deleted."""
-        return self.explicit is None and self.alive is None
-
     def ids_at(self, positions: IntVector) -> IntVector:
         """Return the ids at positions, an array of any shape."""
         return positions if self.explicit is None else self.explicit[positions]
@@ -129,10 +124,10 @@ class IdMap:
         self.next_id = max(self.next_id, int(ids.max(initial=-1)) + 1)
 
     def delete(self, positions: IntVector) -> None:
-        """Mark positions as deleted, none of which is."""
+        """Mark positions as deleted that are not yet."""
         if not len(positions):
             return
-        # A new array: searches that are under way go on with the old one.
+        # A new array: searches that are under way keep the old one.
         alive = np.ones(self.total, bool) if self.alive is None else self.alive.copy()
         alive[positions] = False
         self.alive = alive
@@ -153,6 +148,7 @@ class IdMap:
 
     def _looked_up(self, explicit: IntVector, ids: IntVector) -> IntVector:
         known, places, covered = self._sorted
+        # Sorted again only once an eighth is new, so that adding ids one by one stays cheap.
         if self.total - covered > self.recent + covered // 8:
             known, places = _sorted_from(explicit, 0, self.alive)
             covered = self.total
@@ -274,14 +270,18 @@ def _as_positions(rows: Rows | None, ids: IdMap) -> range | NDArray[np.bool_]:
         return _between(max(rows.start, 0), max(rows.stop, 0), ids)
     array = np.asarray(rows)
     if array.dtype == bool and array.shape == (ids.count,):
-        return array if ids.alive is None else _spread_over(ids.alive, array)
+        if ids.alive is None:
+            return array
+        spread: NDArray[np.bool_] = ids.alive.copy()
+        spread[ids.alive] = array
+        return spread
     mask = np.zeros(ids.total, dtype=bool)
     mask[_checked_positions(array, ids)] = True
     return mask
 
 
 def _between(start: int, stop: int, ids: IdMap) -> range | NDArray[np.bool_]:
-    if ids.is_trivial:
+    if ids.explicit is None and ids.alive is None:
         return range(ids.total)[start:stop]
     mask: NDArray[np.bool_] = np.zeros(ids.total, dtype=bool)
     if ids.explicit is None:
@@ -290,12 +290,6 @@ def _between(start: int, stop: int, ids: IdMap) -> range | NDArray[np.bool_]:
         mask[:] = (ids.explicit >= start) & (ids.explicit < stop)
     if ids.alive is not None:
         mask &= ids.alive
-    return mask
-
-
-def _spread_over(alive: NDArray[np.bool_], array: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = alive.copy()
-    mask[alive] = array
     return mask
 
 

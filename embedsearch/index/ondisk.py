@@ -112,8 +112,9 @@ def write_from_blocks(
             if auto:
                 more = f"the vectors would take more than {shown_bytes(limit)} of memory"
                 reason = f"{more}: they are in lists on the disk"
-            build = _OnDiskBuild(source, plan, options, folder.lists)
-            build.write(folder.index, index, id_map, reason)
+            parts = _build_lists(source, plan, options, folder.lists, index, reason)
+            # The file with the lists becomes the index.
+            write_index(folder.index, parts, id_map, folder.lists.replace)
             return
     parts = build_parts(source, replace(options, memory=None if few else limit))
     write_index(folder.index, parts, id_map)
@@ -126,57 +127,51 @@ def _source(
     ids: Iterable[ArrayLike] | None,
 ) -> tuple[ArraySource | DiskSource, IntVector | None]:
     source: ArraySource | DiskSource
-    matrix = isinstance(blocks, np.ndarray) and blocks.ndim == 2
-    if matrix or isinstance(blocks, ArraySource | str | Path):
-        whole: Any = blocks
-        source = as_source(whole, dimension=dimension)
+    is_matrix = isinstance(blocks, np.ndarray) and blocks.ndim == 2
+    if is_matrix or isinstance(blocks, ArraySource | str | Path):
+        matrix: Any = blocks
+        source = as_source(matrix, dimension=dimension)
     else:
         source = DiskSource.write(spool, stream_blocks(blocks, dimension), dimension)
     parts = [np.asarray(part).reshape(-1) for part in ids or ()]
     return source, None if ids is None else np.concatenate(parts or [np.empty(0, np.int64)])
 
 
-class _OnDiskBuild:
-    """Puts vectors into lists on the disk, and tunes how many of them are looked into."""
-
-    def __init__(
-        self, source: ArraySource | DiskSource, plan: Plan, options: BuildOptions, lists: Path
-    ) -> None:
-        self._source, self._plan, self._options, self._lists = source, plan, options, lists
-
-    def write(self, path: Path, index: Any, ids: IdMap, reason: str) -> None:
-        """Write the file, with the lists of a FAISS index that is empty and stays so."""
-        options, spec = self._options, self._plan.spec
-        vectors = NormalizedSource.fit(self._source, options.metric)
-        n, d = vectors.shape
-        rng = np.random.default_rng([options.seed, 1])
-        rows = np.sort(rng.choice(n, min(_QUERIES, n // 4), replace=False))
-        with (
-            omp_threads(options.threads),
-            options.progress.task("index", n, "vectors") as task,
-        ):
-            train_index(index, HeldOutView(vectors, rows), spec, options.seed)
-            size = max(1, _BLOCK_BYTES // (_FLOAT_BYTES * d))
-            try:
-                ListsOnDisk(index, self._lists, vectors, size).write(task)
-            except OSError as error:
-                failure = f"the lists cannot be written ({error})"
-                raise StorageError(self._lists, failure) from error
-            queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
-        written = read_faiss(self._lists, True, vectors.preprocessing)
-        with omp_threads(1):
-            tuner = Tuner(written, queries)
-            curve = tuner.curve(spec, tuner.choose(options.recall))
-        point, notes = curve.best, self._plan.notes
-        parameters = point.parameters
-        if curve.chosen is None:
-            parameters = {"nprobe": index.nlist}
-            missed = f"{spec} does not reach a recall of {options.recall:g}"
-            notes = (*notes, f"{missed}: all lists are looked into")
-        report = TuningReport(spec, (reason,), curve, notes=notes)
-        engine = FaissEngine(written, options.metric, spec, parameters)
-        parts = IndexParts(engine, vectors.preprocessing, point.recall, report)
-        write_index(path, parts, ids, self._lists.replace)
+def _build_lists(
+    source: ArraySource | DiskSource,
+    plan: Plan,
+    options: BuildOptions,
+    lists: Path,
+    index: Any,
+    reason: str,
+) -> IndexParts:
+    """Write the lists of a FAISS index, which stays empty, and tune how many are looked into."""
+    spec = plan.spec
+    vectors = NormalizedSource.fit(source, options.metric)
+    n, d = vectors.shape
+    rng = np.random.default_rng([options.seed, 1])
+    rows = np.sort(rng.choice(n, min(_QUERIES, n // 4), replace=False))
+    with omp_threads(options.threads), options.progress.task("index", n, "vectors") as task:
+        train_index(index, HeldOutView(vectors, rows), spec, options.seed)
+        size = max(1, _BLOCK_BYTES // (_FLOAT_BYTES * d))
+        try:
+            ListsOnDisk(index, lists, vectors, size).write(task)
+        except OSError as error:
+            raise StorageError(lists, f"the lists cannot be written ({error})") from error
+        queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
+    written = read_faiss(lists, True, vectors.preprocessing)
+    with omp_threads(1):
+        tuner = Tuner(written, queries)
+        curve = tuner.curve(spec, tuner.choose(options.recall))
+    point, notes = curve.best, plan.notes
+    parameters = point.parameters
+    if curve.chosen is None:
+        parameters = {"nprobe": index.nlist}
+        missed = f"{spec} does not reach a recall of {options.recall:g}"
+        notes = (*notes, f"{missed}: all lists are looked into")
+    report = TuningReport(spec, (reason,), curve, notes=notes)
+    engine = FaissEngine(written, options.metric, spec, parameters)
+    return IndexParts(engine, vectors.preprocessing, point.recall, report)
 
 
 def _may_be_on_disk(index: Any) -> bool:

@@ -265,8 +265,8 @@ def _as_array(X: ArrayLike, name: str) -> NDArray[Any]:
 
 def _map_file(place: str) -> NDArray[Any]:
     file, _, tensor = place.rpartition(":")
-    if file.endswith(".safetensors"):
-        return _tensor(Path(file), tensor)
+    named = file.endswith(".safetensors")
+    place = file if named else place
     path = Path(place)
     if not path.exists():
         raise SourceNotFoundError(place, "there is no such file")
@@ -275,15 +275,13 @@ def _map_file(place: str) -> NDArray[Any]:
 
         return map_array(path)
     if path.suffix == ".safetensors":
-        return _tensor(path, None)
+        return _tensor(path, tensor if named else None)
     raise ParameterError("X", "an array, a .npy file or a .safetensors file", place)
 
 
 def _tensor(path: Path, name: str | None) -> NDArray[Any]:
     from embedsearch.vectors.tensors import open_tensors
 
-    if not path.exists():
-        raise SourceNotFoundError(path, "there is no such file")
     tensors = open_tensors(path)
     matrices = [key for key, array in tensors.items() if array.ndim == 2]
     if name is None and len(matrices) == 1:

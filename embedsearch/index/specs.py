@@ -39,6 +39,7 @@ _LISTS = re.compile(r"IVF(\d+)")
 _CODES = re.compile(r"PQ(\d+)(?:x(\d+))?")
 _ROTATION = re.compile(r"(O?PQ(?=\d+(?:_\d+)?,)|ITQ)(\d+)(?:_(\d+))?,")
 
+# As in hnswlib; FAISS has 40.
 _EF_CONSTRUCTION = 200
 # How many times as many centroids are compared exactly as lists are looked into.
 _COARSE_FACTOR = 4

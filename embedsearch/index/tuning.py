@@ -301,9 +301,8 @@ class Tuner:
     def choose(self, target: float) -> dict[str, float] | None:
         """Return the least parameters that reach a recall; None if none do.
 
-        What is chosen has, on half of the queries, a recall of which the lower bound reaches the
-        target; it is raised until the other half reaches the target too. Of pairs of parameters
-        the one with the least to compute is taken.
+        On half of the queries the lower bound of their recall reaches the target; they are raised
+        until the other half reaches it too. Of pairs the one with the least to compute is taken.
         """
         for main, factor in self._by_effort(target):
             checked = self._raised_until_checked(main, factor, target)

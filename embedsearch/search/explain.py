@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sparse import TermStatistics
 
+# Of how many pairs of words the parts are listed, unless all are asked for.
 PAIRS = 20
-"""Of how many pairs of words the parts are listed, unless all are asked for."""
 
 _FIELDS = {"text": "BM25", "title": "BM25 title", "stops": "BM25 stop words"}
 # Products of words with words that are in memory at once: 20 MB.
@@ -38,8 +38,8 @@ _AT_ONCE = 5_000_000
 # Of a vector that is all rounding error.
 _TINY = 1e-9
 
+# The terms of a text, with their counts and first spellings.
 TermCounts = dict[str, tuple[int, str]]
-"""The terms of a text, with their counts and first spellings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,6 +272,7 @@ class Explainer:
         known = {term: weight for term, weight in meant.items() if term in columns}
         weights = {columns[term]: weight for term, weight in known.items()}
         counts = space.terms.matrix([{t: n for t, (n, _) in text.items()} for text in texts])
+        # The blocks of external encoders come after those of the linear ones.
         own = [self._moved.own[block.columns] for block in self._blocks]
         linear = [
             (encoder.name, shared(encoder, space.statistics, counts, weights, vector))
@@ -296,9 +297,9 @@ class Explainer:
         if not self._blocks:
             return found
         external = self._search.model.space.external
-        plugged = self._blocks[len(self._blocks) - len(external) :]
+        external_blocks = self._blocks[len(self._blocks) - len(external) :]
         for parts, x in zip(found, X, strict=True):
-            for block in plugged:
+            for block in external_blocks:
                 place = block.columns
                 parts.append(Part(block.name, "", "", float(x[place] @ self._moved.own[place])))
             for other, name in zip(self._moved.others, self._names, strict=True):

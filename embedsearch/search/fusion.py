@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.search.passages import Block, PassageVectors
 
+# Weights if none were learned: those that are good on average.
 PLAIN = {"lsa-100": 0.5, "lsa-300": 0.5, "words": 0.5}
-"""Weights if none were learned: those that are good on average."""
 
+# What is added to every rank, so that the first places do not decide alone (Cormack 2009).
 SMOOTHING = 60
-"""What is added to every rank, so that the first places do not decide alone (Cormack 2009)."""
 
+# The name of the list of the lexical index.
 BM25 = "BM25"
-"""The name of the list of the lexical index."""
 
 # Equal documents may differ by the order in which float32 was added up.
 _EQUAL = 2e-6
@@ -54,7 +54,7 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedLists:
-    """Documents in L lists, of which each has some.
+    """Documents in L lists, each of which has some.
 
     A document's score is the sum of `1 / (60 + rank)` over the lists that have it: reciprocal rank
     fusion (Cormack, Clarke and Büttcher 2009). Its rank in a list is 1 and the number of documents

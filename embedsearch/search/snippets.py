@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from embedsearch.search.latent_space import LatentSpace
     from embedsearch.search.model import SearchModel
 
+# A snippet has about so many characters.
 LENGTH = 240
-"""A snippet has about so many characters."""
 
+# Texts up to this length are searched as a whole.
 SHORT = 2_000
-"""Texts up to this length are searched as a whole."""
 
+# Words count as near in meaning from this mean cosine of their vectors on.
 NEAR = 0.45
-"""Words count as near in meaning from this mean cosine of their vectors on."""
 
 _SENTENCE_END = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))\s+(?=["'(\[]?[^\Wa-z_])"""
@@ -359,9 +359,9 @@ class SnippetFinder:
         matches = {term: Match(word, 1.0) for term, word in asked.items()} | dict(self._expanded)
         if not len(self._latent):
             return matches
-        shown = {t for start, stop in best for c in passages.terms[start:stop] for t in c}
+        terms = {t for start, stop in best for c in passages.terms[start:stop] for t in c}
         typed = {term: word for term, word in asked.items() if term not in self._expanded}
-        near = near_terms(space, sorted(shown - asked.keys()), typed, self._documents)
+        near = near_terms(space, sorted(terms - asked.keys()), typed, self._documents)
         return near | matches
 
     def _needles(self) -> dict[str, float]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The projections of the encoders have a row for each term, and are mapped.
 _MOST_TERMS, _MOST_UNSEEN = 100_000, 50_000
-# The count of a word that no document has, so that it weighs next to nothing beside one that has.
+# The count of a word that no document has, so that it weighs next to nothing.
 _UNSEEN = 1e-3
 _BLOCK = 1 << 20
 
@@ -181,12 +181,12 @@ class StreamTerms:
         starts = np.repeat(self._bounds[tokens] - ends[:-1], lengths)
         columns = self._columns[starts + np.arange(ends[-1])]
         known = columns >= 0
-        kept = np.concatenate(([0], np.cumsum(known)))
-        return columns[known].astype(np.int32), kept[ends[bounds]]
+        known_before = np.concatenate(([0], np.cumsum(known)))
+        return columns[known].astype(np.int32), known_before[ends[bounds]]
 
 
+# Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none.
 TermVectors = Callable[[TermDocuments], FloatMatrix]
-"""Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none."""
 
 
 def known_vectors(vectors: FloatMatrix) -> TermVectors:

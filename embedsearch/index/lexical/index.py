@@ -16,8 +16,8 @@ from embedsearch.index.lexical.storage import (
     clear,
     damaged_files,
     load_tantivy,
+    make_mirror,
     make_schema,
-    mirrored,
     missing_files,
     prepare,
     read_commit,
@@ -103,7 +103,9 @@ class LexicalIndex:
         state = read_state(folder)
         _check_files(folder)
         with reading_errors(folder):
-            mirror = mirrored(folder) if not writable and not os.access(folder, os.W_OK) else None
+            mirror = (
+                make_mirror(folder) if not writable and not os.access(folder, os.W_OK) else None
+            )
             index = load_tantivy().Index.open(str(folder if mirror is None else mirror.name))
             prepare(index)
         opened = cls(folder, index, state, writable, title_weight)
@@ -155,6 +157,7 @@ class LexicalIndex:
             for number, document in documents:
                 writer.put(number, document)
                 task.advance(1)
+        # A crash before this leaves an index newer than its state: see `change`.
         with writing_errors(self.folder):
             self._state = State(self.analyzer, change, read_commit(self.folder).opstamp)
             write_state(self.folder, self._state, self.most_checked)
@@ -162,6 +165,7 @@ class LexicalIndex:
 
     def reload(self) -> None:
         """See what others have written since."""
+        # The state is read first: a writer may commit at any time, but never leaves an older index.
         state = read_state(self.folder)
         _check_files(self.folder)
         self.snapshot = self._last_commit()

@@ -15,7 +15,7 @@ from embedsearch.text.folding import fold
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from embedsearch.index.lexical.analysis import LexicalAnalyzer, Term
+    from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 # A quote or a sign has a meaning only where a word could begin: 5" and well-known are words.
@@ -143,12 +143,8 @@ def _phrase(text: str, analyzer: LexicalAnalyzer) -> Phrase | None:
     if not chosen:
         return None
     spelling = chosen[0][1].spelling if len(chosen) == 1 else text.strip()
-    return Phrase(_from_zero(chosen), not words, spelling)
-
-
-def _from_zero(terms: list[tuple[int, Term]]) -> tuple[tuple[int, str], ...]:
-    first = terms[0][0]
-    return tuple((i - first, term.text) for i, term in terms)
+    first = chosen[0][0]
+    return Phrase(tuple((i - first, term.text) for i, term in chosen), not words, spelling)
 
 
 def _complaint(text: str, excluding: bool) -> str:
@@ -159,11 +155,11 @@ def _complaint(text: str, excluding: bool) -> str:
     return f"the query {text[:50]!r} has no words in it; give at least one word"
 
 
+# More words than these take too long to score; typed queries have far fewer, pasted texts more.
 MOST_WORDS = 256
-"""More words than these take too long to score; typed queries have far fewer, pasted texts more."""
 
+# A phrase costs tantivy the positions of all its words in all documents that have them.
 MOST_PHRASES = 32
-"""A phrase costs tantivy the positions of all its words in all documents that have them."""
 
 
 def limit_query(

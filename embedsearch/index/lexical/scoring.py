@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Numbers = range | ArrayLike
 
 # nDCG@10 on SciFact: 0 gives 0.699, 0.1 and 0.2 0.702, 0.3 0.700, 0.5 0.691, 1 0.668. The title
-# beside a text without it gives 0.696 at best, with 0.5.
+# next to a text without it gives 0.696 at best, with 0.5.
 TITLE_WEIGHT = 0.2
 
 # Looking up a document by its number costs what going through eight hits costs.
