@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,19 +32,12 @@ _EPSILON = np.float32(1e-6)
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """How much is computed at a time; results do not depend on it.
+    """How much is computed at a time; results do not depend on it."""
 
-    Attributes:
-        questions: Questions whose words are looked up together.
-        cosines: Cosines in memory: 16 MB.
-        width: Words of the vocabulary in a block, at most.
-        batch: So many questions that their scores stay in the processor's cache.
-    """
-
-    questions: int = 4096
-    cosines: int = 1 << 22
-    width: int = 1 << 13
-    batch: int = 64
+    questions: int = 4096  # questions whose words are looked up together
+    cosines: int = 1 << 22  # cosines in memory: 16 MB
+    width: int = 1 << 13  # words of the vocabulary in a block, at most
+    batch: int = 64  # so many questions that their scores stay in the processor's cache
 
 
 class GensimAnalogies:
@@ -54,10 +47,7 @@ class GensimAnalogies:
     of a, b and c, and takes the first whose form is not among theirs. For 3CosMul, which gensim
     never uses there, the same is done with the scores of its `most_similar_cosmul`.
 
-    Args:
-        vectors: `(V, d)`.
-        first_rows: For each row that may be an answer, the first row of the same form.
-        method: "3cosadd" or "3cosmul".
+    `first_rows` has, for each row that may be an answer, the first row of the same form.
     """
 
     def __init__(self, vectors: FloatMatrix, first_rows: IntVector, method: str) -> None:
@@ -142,15 +132,7 @@ class BestScores:
 
     "Queen" is as right an answer as "queen", and no variant of a, b or c is an answer.
 
-    Args:
-        vocabulary: The rows that may be answers.
-        questions: `(nq, 4)` the first rows of the forms of a, b, c and d.
-
-    Attributes:
-        wanted: The best score of a form of d, `(nq,)`.
-        others: The best score of a word that is no form of a, b, c or d, `(nq,)`.
-        is_odd: Where gensim's choice depends on more than these two: d is one of a, b and c, or
-            these have so many forms that they may be all that gensim looks at, `(nq,)`.
+    Questions are `(nq, 4)`, the first rows of the forms of a, b, c and d.
     """
 
     def __init__(self, vocabulary: RestrictedVocabulary, questions: IntVector) -> None:
@@ -160,6 +142,8 @@ class BestScores:
         owners, rows = vocabulary.variants(questions.ravel())
         marks = Marks(owners // 4, rows, owners % 4 == 3)
         self._marks = marks.by(rows)
+        # gensim's choice depends on more than two scores if d is one of a, b and c, or if these
+        # have so many forms that they may be all that gensim looks at.
         own_forms = np.bincount(marks.questions[~marks.wanted], minlength=nq)
         is_own = (questions[:, :3] == questions[:, 3:]).any(axis=1)
         self.is_odd = is_own | (own_forms >= 3 + _LOOKED_AT)
@@ -206,14 +190,7 @@ def right_answers(
     If the two best scores are so near that rounding may have ordered them, the question is asked
     again with gensim's own operations. It is never right if a, b or c has a vector of zeros.
 
-    Args:
-        vectors: `(V, d)`.
-        vocabulary: The rows that may be answers.
-        questions: `(nq, 4)` the first rows of the forms of a, b, c and d.
-        method: One of `METHODS`.
-        task: Advances by questions.
-        blocks: How much is computed at a time.
-        tolerance: How far apart two scores must be to be sure; None for the bound of float32.
+    Two scores further apart than `tolerance` are in order; None takes the bound of float32.
     """
     tolerance = _rounding(vectors.shape[1]) if tolerance is None else tolerance
     gensim = GensimAnalogies(vectors, vocabulary.first_rows, method)
@@ -251,10 +228,10 @@ class _Scorer:
         """Update the best scores; return which questions have a vector of zeros, `(nq,)`."""
         rows, places = np.unique(questions[:, :3], return_inverse=True)
         places = places.reshape(-1, 3)
-        U = _unit(self._vectors[rows])
+        U = unit_rows(self._vectors[rows])
         width = min(max(self._blocks.cosines // len(U), 1), self._blocks.width)
         for start in range(0, len(self._vectors), width):
-            X = _unit(self._vectors[start : start + width])
+            X = unit_rows(self._vectors[start : start + width])
             S = U @ X.T
             if self._method == "3cosmul":
                 S = (1 + S) / 2
@@ -310,7 +287,3 @@ def _take(S: FloatMatrix, rows: IntVector, out: FloatMatrix) -> FloatMatrix:
 def _empty(X: FloatMatrix) -> NDArray[np.bool_]:
     empty: NDArray[np.bool_] = (X == 0).all(axis=1)
     return empty
-
-
-def _unit(X: FloatMatrix) -> FloatMatrix:
-    return unit_rows(X, row_norms(X))

@@ -12,8 +12,8 @@ from embedsearch._types import html_table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Of all intervals.
 CONFIDENCE = 0.95
-"""Of all intervals."""
 
 
 class Report(ABC):

@@ -86,6 +86,7 @@ class ClassificationReport(Report):
         return [dict(zip(names, line, strict=True)) for line in lines]
 
 
+# scikit-learn's default of 100 may end before the model has converged.
 _ITERATIONS = 1000
 
 
@@ -93,8 +94,8 @@ class _Labelled(NamedTuple):
     X: FloatMatrix
     labels: NDArray[np.object_]
 
-    def only(self, kept: NDArray[np.bool_]) -> _Labelled:
-        return _Labelled(self.X[kept], self.labels[kept])
+    def only(self, mask: NDArray[np.bool_]) -> _Labelled:
+        return _Labelled(self.X[mask], self.labels[mask])
 
 
 def classification(
@@ -152,7 +153,7 @@ def _labelled(
 ) -> _Labelled:
     matrix, norms = as_measured_matrix(X, name, dimension)
     if len(labels) != len(matrix):
-        allowed = f"as many as there are rows in {name}, {len(matrix):,}"
+        allowed = f"one for each of the {len(matrix):,} rows of {name}"
         raise ParameterError("labels", allowed, len(labels))
     labelled = np.array([label is not None and label != "" for label in labels], dtype=bool)
     if not labelled.all():

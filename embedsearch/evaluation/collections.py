@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from embedsearch._errors import (
     InputError,
@@ -16,7 +16,7 @@ from embedsearch._errors import (
     SourceNotFoundError,
 )
 from embedsearch.evaluation.base import quoted_ids
-from embedsearch.evaluation.files import UTF8, check_folder, numbered_lines, opened
+from embedsearch.evaluation.files import UTF8, check_folder, numbered_lines, open_source
 from embedsearch.text.byte_streams import SUFFIXES, without_suffix
 from embedsearch.text.readers.json import json_values
 from embedsearch.text.records import missing_column, replace_surrogates, text_value
@@ -73,7 +73,8 @@ def load_collection(
     judgements may also be in TREC's layout and the queries lines of `id, tab, text`; see
     `read_qrels` and `read_queries`.
 
-    Judged queries that have no text, and queries without judgements, are left out and noted.
+    Judged queries that have no text, and queries without judgements, are left out; the notes say
+    so.
 
     Args:
         path: The folder, or a file of judgements.
@@ -98,34 +99,18 @@ def load_collection(
     split, qrels_path = _qrels_of(folder, split, qrels)
     texts, text_notes = read_queries(_queries_of(folder, queries))
     grades, grade_notes = read_qrels(qrels_path)
-    corpus = None if folder is None else _find_corpus(folder)
-    kept, notes = _joined(texts, grades)
+    corpus = None if folder is None else _first(folder, ("corpus.jsonl",))
+    judged, notes = _joined(texts, grades)
     notes = [*text_notes, *grade_notes, *notes]
-    chosen = {id: grades[id] for id in kept}
-    return Collection(kept, chosen, split, corpus, tuple(notes))
+    return Collection(judged, {id: grades[id] for id in judged}, split, corpus, tuple(notes))
 
 
+# The highest grade: trec_eval, to which qrels are passed on, keeps a table of all up to it.
 GRADE_LIMIT = 10_000
-"""The highest grade: trec_eval, to which qrels are passed on, keeps a table of all up to it."""
 
 Qrels = dict[str, dict[str, int]]
 
 _GRADE = re.compile(r"[+-]?[0-9]{1,9}(?:\.0*)?", re.ASCII)
-
-
-class _Judgement(NamedTuple):
-    line: int
-    query: str
-    document: str
-    grade: int
-
-
-class _Layout(NamedTuple):
-    separator: str | None
-    columns: int
-
-    def split(self, line: str) -> list[str]:
-        return [field.strip() for field in line.split(self.separator)]
 
 
 def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
@@ -134,17 +119,22 @@ def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
     BEIR's columns have tabs between them and a header above them, TREC's any white space and no
     header; the first line decides. A grade is a whole number, above 0 for a relevant document. A
     pair that is judged twice alike counts once.
-
-    Returns:
-        The grade by query and document, in the order of the file, and notes.
-
-    Raises:
-        SourceFormatError: A line is malformed, a pair has two grades, or nothing is judged.
     """
     qrels: Qrels = {}
     count = 0
-    for judgement in _judgements(path):
-        _add(qrels, judgement, path)
+    separator, columns = None, 0
+    for number, line in numbered_lines(path):
+        if not columns:
+            separator, columns = _layout(path, number, line)
+            # Grades have digits; the name of their column has none.
+            if columns == 3 and not any(map(str.isdigit, _fields(line, separator)[-1])):
+                continue
+        query, document, grade = _judgement(path, number, _fields(line, separator), columns)
+        known = qrels.setdefault(query, {}).setdefault(document, grade)
+        if known != grade:
+            pair = f"document {document!r} for query {query!r}"
+            reason = f"grades {pair} {grade}, and an earlier line {known}; remove one of them"
+            raise SourceFormatError(path, reason, number)
         count += 1
     if not count:
         reason = "holds no judgements; it should have lines of query, document and grade"
@@ -152,57 +142,38 @@ def read_qrels(path: Path) -> tuple[Qrels, list[str]]:
     return qrels, _grade_notes(qrels, count)
 
 
-def _add(qrels: Qrels, new: _Judgement, path: Path) -> None:
-    known = qrels.setdefault(new.query, {}).setdefault(new.document, new.grade)
-    if known != new.grade:
-        pair = f"document {new.document!r} for query {new.query!r}"
-        reason = f"grades {pair} {new.grade}, and an earlier line {known}; remove one of them"
-        raise SourceFormatError(path, reason, new.line)
-
-
 def _grade_notes(qrels: Qrels, count: int) -> list[str]:
     grades = [grade for judged in qrels.values() for grade in judged.values()]
     negative = sum(grade < 0 for grade in grades)
     notes = []
     if count > len(grades):
-        notes.append(f"judgements that are there twice and count once: {count - len(grades):,}")
+        notes.append(f"judgements given twice, which count once: {count - len(grades):,}")
     if negative:
         notes.append(f"judgements below 0, which count as not relevant: {negative:,}")
     return notes
 
 
-def _judgements(path: Path) -> Iterator[_Judgement]:
-    layout = None
-    for number, line in numbered_lines(path):
-        if layout is None:
-            layout = _layout(path, number, line)
-            if _is_header(line, layout):
-                continue
-        yield _judgement(path, number, layout.split(line), layout.columns)
-
-
-def _judgement(path: Path, line: int, fields: list[str], columns: int) -> _Judgement:
+def _judgement(path: Path, line: int, fields: list[str], columns: int) -> tuple[str, str, int]:
     if len(fields) != columns:
         reason = f"has {len(fields)} columns where the first line has {columns}; repair the line"
         raise SourceFormatError(path, reason, line)
     query, document, grade = fields[0], fields[-2], fields[-1]
     if not (query and document):
         raise SourceFormatError(path, "has no id of a query or a document; repair the line", line)
-    return _Judgement(line, query, document, _grade(path, line, grade))
+    return query, document, _grade(path, line, grade)
 
 
-def _layout(path: Path, number: int, line: str) -> _Layout:
+def _layout(path: Path, number: int, line: str) -> tuple[str | None, int]:
     for separator in ("\t", None):
-        columns = len(_Layout(separator, 0).split(line))
+        columns = len(_fields(line, separator))
         if columns in (3, 4):
-            return _Layout(separator, columns)
+            return separator, columns
     reason = "is not a judgement: neither query, document, grade nor query, 0, document, grade"
     raise SourceFormatError(path, reason, number)
 
 
-def _is_header(line: str, layout: _Layout) -> bool:
-    last = layout.split(line)[-1]
-    return layout.columns == 3 and not any(sign.isdigit() for sign in last)
+def _fields(line: str, separator: str | None) -> list[str]:
+    return [field.strip() for field in line.split(separator)]
 
 
 def _grade(path: Path, line: int, text: str) -> int:
@@ -222,17 +193,12 @@ def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
 
     Ids are under `_id`, `id`, `qid` or `query_id`, texts under `text`, `query`, `question` or
     `title`. A first line of such names is a header. Queries without text are left out.
-
-    Returns:
-        The text of each query by its id, in the order of the file, and notes.
-
-    Raises:
-        SourceFormatError: A line is malformed, an id is there twice, or there is no query.
     """
     queries: dict[str, str] = {}
     blank: dict[str, int] = {}
-    with opened(path) as source:
-        for line, id_, text in _entries(source):
+    with open_source(path) as source:
+        is_json = source.head(UTF8).lstrip("\ufeff \t\r\n").startswith(("{", "["))
+        for line, id_, text in _of_json(source) if is_json else _of_lines(source):
             if id_ in queries or id_ in blank:
                 reason = f"a second query has the id {id_!r}; give each its own"
                 raise SourceFormatError(source.name, reason, line)
@@ -245,11 +211,6 @@ def read_queries(path: Path) -> tuple[dict[str, str], list[str]]:
         raise SourceFormatError(path, reason)
     notes = [f"queries left out because they have no text: {quoted_ids(blank)}"] if blank else []
     return queries, notes
-
-
-def _entries(source: SourceStream) -> Iterator[tuple[int, str, str]]:
-    head = source.head(UTF8).lstrip("\ufeff \t\r\n")
-    return _of_json(source) if head.startswith(("{", "[")) else _of_lines(source)
 
 
 def _of_json(source: SourceStream) -> Iterator[tuple[int, str, str]]:
@@ -288,13 +249,27 @@ def _of_lines(source: SourceStream) -> Iterator[tuple[int, str, str]]:
 
 
 def _qrels_of(folder: Path | None, split: str | None, qrels: str | Path | None) -> tuple[str, Path]:
+    """Return the split and its file of judgements.
+
+    That is `qrels/SPLIT.tsv`, or a file of the folder with "qrel" in its name, such as
+    `qrels.SPLIT.txt` or plain `qrels`.
+    """
     if qrels is not None:
         if split is not None:
             raise ParameterError("split", "left out if a file of judgements is given", split)
         return _split_of(Path(qrels)), Path(qrels)
     if folder is None:
         raise ParameterError("path", "a folder or a file of judgements", None)
-    return _find_qrels(folder, split)
+    splits = _splits(folder)
+    if not splits:
+        reason = "has no judgements (qrels/test.tsv or qrels.txt); name them with `qrels`"
+        raise SourceNotFoundError(folder, reason)
+    if split is None and len(splits) == 1:
+        return next(iter(splits.items()))
+    wanted = _USUAL if split is None else split
+    if wanted not in splits:
+        raise ParameterError("split", f"one of those in {folder}: {quoted_ids(splits)}", split)
+    return wanted, splits[wanted]
 
 
 def _queries_of(folder: Path | None, queries: str | Path | None) -> Path:
@@ -302,7 +277,11 @@ def _queries_of(folder: Path | None, queries: str | Path | None) -> Path:
         return Path(queries)
     if folder is None:
         raise ParameterError("queries", "the file of queries, as there is no folder", None)
-    return _find_queries(folder)
+    found = _first(folder, _QUERY_NAMES)
+    if found is None:
+        reason = "has no file of queries (queries.jsonl or queries.tsv); name it with `queries`"
+        raise SourceNotFoundError(folder, reason)
+    return found
 
 
 def _joined(texts: dict[str, str], grades: Qrels) -> tuple[dict[str, str], list[str]]:
@@ -327,38 +306,6 @@ def _joined(texts: dict[str, str], grades: Qrels) -> tuple[dict[str, str], list[
     return queries, notes
 
 
-def _find_corpus(folder: Path) -> Path | None:
-    """Return the file of documents of a folder, or None."""
-    return _first(folder, ("corpus.jsonl",))
-
-
-def _find_queries(folder: Path) -> Path:
-    """Return the file of queries of a folder; `SourceNotFoundError` if there is none."""
-    found = _first(folder, _QUERY_NAMES)
-    if found is None:
-        reason = "has no file of queries (queries.jsonl or queries.tsv); name it with `queries`"
-        raise SourceNotFoundError(folder, reason)
-    return found
-
-
-def _find_qrels(folder: Path, split: str | None) -> tuple[str, Path]:
-    """Return the split and its file of judgements.
-
-    That is `qrels/SPLIT.tsv`, or a file of the folder with "qrel" in its name, such as
-    `qrels.SPLIT.txt` or plain `qrels`.
-    """
-    splits = _splits(folder)
-    if not splits:
-        reason = "has no judgements (qrels/test.tsv or qrels.txt); name them with `qrels`"
-        raise SourceNotFoundError(folder, reason)
-    if split is None and len(splits) == 1:
-        return next(iter(splits.items()))
-    wanted = _USUAL if split is None else split
-    if wanted not in splits:
-        raise ParameterError("split", f"one of those in {folder}: {quoted_ids(splits)}", split)
-    return wanted, splits[wanted]
-
-
 def _split_of(qrels: Path) -> str:
     """Return the name of the split that a file of judgements is for: `qrels.dev.txt` is "dev"."""
     stem = without_suffix(qrels.name)
@@ -374,15 +321,11 @@ def _splits(folder: Path) -> dict[str, Path]:
         files = [path for path in inside.iterdir() if not path.name.startswith(".")]
     else:
         files = [path for path in folder.iterdir() if "qrel" in path.name.lower()]
-    known = [path for path in files if _is_qrels(path)]
     splits: dict[str, Path] = {}
-    for path in sorted(known):
-        splits.setdefault(_split_of(path), path)
+    for path in sorted(files):
+        if Path(without_suffix(path.name)).suffix in _QRELS_SUFFIXES and path.is_file():
+            splits.setdefault(_split_of(path), path)
     return splits
-
-
-def _is_qrels(path: Path) -> bool:
-    return Path(without_suffix(path.name)).suffix in _QRELS_SUFFIXES and path.is_file()
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

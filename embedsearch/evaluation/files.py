@@ -14,15 +14,15 @@ from embedsearch.text.source_stream import SourceStream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# UTF-8, with or without a byte order mark.
 UTF8 = "utf-8-sig"
-"""UTF-8, with or without a byte order mark."""
 
 # Below the longest field of the csv module, which would raise an error of its own.
 _LONGEST_LINE = 2**16
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[SourceStream]:
+def open_source(path: str | Path) -> Iterator[SourceStream]:
     """Open a file; gzip, bzip2, xz and zstd are known by its first bytes."""
     with _source_errors(path), Path(path).open("rb", buffering=0) as raw:
         yield SourceStream(str(path), raw, Path(path))
@@ -32,7 +32,7 @@ def numbered_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[
     """Yield `(number, line)` of every line that is not blank, counted from 1."""
     check_encoding(encoding)
     codec = UTF8 if encoding.lower() in {"utf-8", "utf8"} else encoding
-    with opened(path) as source:
+    with open_source(path) as source:
         for number, line in source.lines(codec, _LONGEST_LINE):
             if line.strip():
                 yield number, line

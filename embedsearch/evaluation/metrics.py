@@ -38,29 +38,20 @@ _NAME = re.compile(r"(ndcg|map|ap|mrr|rr|recall|r|precision|p)(?:@([1-9][0-9]{0,
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measure.
+    """One measure."""
 
-    Attributes:
-        kind: "ndcg", "map", "mrr", "recall" or "precision".
-        cutoff: How many documents of a ranking count; None is all of them.
-    """
-
-    kind: str
-    cutoff: int | None = None
+    kind: str  # "ndcg", "map", "mrr", "recall" or "precision"
+    cutoff: int | None = None  # how many documents of a ranking count; None is all of them
 
     def __str__(self) -> str:
         """Return its name, such as `ndcg@10`."""
         return self.kind if self.cutoff is None else f"{self.kind}@{self.cutoff}"
 
     def of(self, ranked: NDArray[np.int64], judged: NDArray[np.int64]) -> float:
-        """Measure one ranking.
+        """Measure one ranking, from 0 to 1; 0 if no document is relevant.
 
-        Args:
-            ranked: The grades of its documents in order, none below 0, `(n,)`.
-            judged: The grades of all judged documents, none below 0, `(m,)`.
-
-        Returns:
-            A value from 0 to 1; 0 if no document is relevant.
+        `ranked` are the grades of its documents in order, `judged` those of all judged documents;
+        none is below 0.
         """
         ranked = ranked[: self.cutoff]
         ranks = np.flatnonzero(ranked) + 1
@@ -97,16 +88,10 @@ def parse_metrics(names: Sequence[str]) -> tuple[Measure, ...]:
 def measure_run(
     run: Run, qrels: Mapping[str, Mapping[str, int]], measures: Sequence[Measure]
 ) -> NDArray[np.float64]:
-    """Measure each query of a run.
+    """Measure each query of a run: `(queries, measures)`, in the order of `qrels`.
 
-    Args:
-        run: The rankings. Their order counts, not their scores. A query that is missing, or has
-            an empty ranking, scores 0; one that is not judged is ignored.
-        qrels: The grade by query and document; grades below 0 count as 0.
-        measures: What to measure.
-
-    Returns:
-        The values, `(number of queries, number of measures)`, in the order of `qrels`.
+    The order of a ranking counts, not its scores. A query that is missing or has an empty ranking
+    scores 0; one that is not judged is ignored. Grades below 0 count as 0.
     """
     values = np.zeros((len(qrels), len(measures)))
     for row, (query, judgements) in enumerate(qrels.items()):

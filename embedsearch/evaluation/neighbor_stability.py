@@ -37,11 +37,7 @@ class Drawn(NamedTuple):
 def draw(ranks: IntVector, edges: Sequence[int], most: int, seed: int) -> list[Drawn]:
     """Draw at most so many words from each band of ranks; bands without words are left out.
 
-    Args:
-        ranks: Of each word, from 1, `(n,)`; at least one.
-        edges: The last rank of each band, rising; what lies beyond is a band too.
-        most: The number for each band.
-        seed: Of the draw.
+    `edges` are the last ranks of the bands, rising; what lies beyond is a band too.
     """
     rng = np.random.default_rng(seed)
     band_of = np.searchsorted(edges, ranks)

@@ -29,11 +29,7 @@ def nearest(
 ) -> tuple[FloatMatrix, IntVector]:
     """Search an index, leaving out of each answer the row that the query is itself.
 
-    Args:
-        index: Where to search.
-        Q: Queries `(nq, d)`.
-        own: The row of the index that each query is, `(nq,)`; None if they are not rows of it.
-        k: How many to find; less than the number of rows if there are `own` ones.
+    `own` has the row of the index that each query is; None if they are not rows of it.
     """
     if own is None:
         return index.search(Q, k)

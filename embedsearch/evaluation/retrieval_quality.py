@@ -138,7 +138,14 @@ class RetrievalReport(Report):
             "topn": self.topn,
             "confidence": CONFIDENCE,
             "modes": {result.mode: result.to_json() for result in self.modes},
-            "comparisons": [_comparison_json(comparison) for comparison in self.comparisons],
+            "comparisons": [
+                {
+                    "mode": one.mode,
+                    "baseline": one.baseline,
+                    "metrics": {name: found.to_json() for name, found in one.differences.items()},
+                }
+                for one in self.comparisons
+            ],
             "notes": list(self.notes),
         }
 
@@ -163,11 +170,6 @@ class RetrievalReport(Report):
         return {"mode": result.mode, **measures, **p, **time}
 
 
-def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    differences = {name: found.to_json() for name, found in comparison.differences.items()}
-    return {"mode": comparison.mode, "baseline": comparison.baseline, "metrics": differences}
-
-
 def _plain(interval: Interval) -> list[float] | None:
     ends = [number(end) for end in interval]
     return None if None in ends else [float(end) for end in interval]
@@ -181,8 +183,8 @@ def _cell(mean: float, interval: Interval) -> str:
 Searcher = Callable[[Sequence[str], int], Sequence[Sequence[tuple[str, float]]]]
 """A search: texts of queries and `topn` to `(id, score)` of each one's documents, best first."""
 
+# Queries that a search is asked at a time; its speed is the median over such batches.
 BATCH = 32
-"""Queries that a search is asked at a time; its speed is the median over such batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +218,14 @@ def ask(
                 "a search has to return a list for each, an empty one where it finds nothing"
             )
         found = zip(ids[start : start + BATCH], rankings, strict=True)
-        run |= {id: checked(mode, id, ranking[:topn]) for id, ranking in found if len(ranking)}
+        run |= {id: as_ranking(mode, id, ranking[:topn]) for id, ranking in found if len(ranking)}
         task.advance(len(batch))
     return Answers(run, float(np.median(seconds)))
 
 
 def answers_of_run(mode: str, run: Run, queries: Mapping[str, str]) -> Answers:
     """Take the rankings of a collection's queries from a run."""
-    known = {id: checked(mode, id, run[id]) for id in queries if run.get(id)}
+    known = {id: as_ranking(mode, id, run[id]) for id in queries if run.get(id)}
     if not known:
         examples = f"the collection has {next(iter(queries))!r}, the run {next(iter(run), None)!r}"
         raise InputError(
@@ -235,8 +237,8 @@ def answers_of_run(mode: str, run: Run, queries: Mapping[str, str]) -> Answers:
     return Answers(known, None, notes if others else ())
 
 
-def checked(mode: str, query: str, ranking: Ranking) -> Ranking:
-    """Return a ranking as a list of pairs; refuse a document that is there twice."""
+def as_ranking(mode: str, query: str, ranking: Ranking) -> Ranking:
+    """Return a ranking as a list of pairs; refuse a document that comes twice."""
     found = [(document, float(score)) for document, score in ranking]
     if len({document for document, _ in found}) < len(found):
         ids = [document for document, _ in found]

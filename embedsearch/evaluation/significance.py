@@ -34,18 +34,11 @@ def bootstrap_interval(
 ) -> NDArray[np.float64]:
     """Return a confidence interval for the mean over queries, by the percentile bootstrap.
 
-    Queries are drawn with replacement, as many as there are, and their mean is taken, many
-    times; the interval lies between two percentiles of these means (Efron and Tibshirani 1993,
-    chapter 13; for queries: Sakai 2006).
+    As many queries are drawn with replacement, and their mean is taken, many times; the
+    interval lies between two percentiles of these means (Efron and Tibshirani 1993, chapter 13;
+    for queries: Sakai 2006).
 
-    Args:
-        values: The value of each query, `(n, m)`.
-        confidence: How often such an interval holds the true mean.
-        resamples: How many means are drawn.
-        seed: Of the samples.
-
-    Returns:
-        The lower and the upper end, `(m, 2)`. NaN for fewer than two queries.
+    Returned are the lower and the upper ends, `(m, 2)`; NaN for fewer than two queries.
     """
     from scipy import stats
 
@@ -76,13 +69,7 @@ def permutation_p_values(
     there are at most `resamples` ways to swap, all are tried and the p-value is exact; otherwise
     it is estimated from as many random ones and the observed one, so that it is never 0.
 
-    Args:
-        differences: One search less the other, query by query, `(n, m)`.
-        resamples: How many ways to swap are tried.
-        seed: Of the random ones.
-
-    Returns:
-        A two-sided p-value for each measure, `(m,)`; 1 for fewer than two queries.
+    Fewer than two queries have the p-value 1.
     """
     from scipy import stats
 

@@ -29,6 +29,7 @@ Ranking = Sequence[tuple[str, float]]
 Run = Mapping[str, Ranking]
 """The ranking of each query, by its id."""
 
+# Below what float32 holds, so that a score can be lowered further.
 _LARGEST = 1e38
 _COLUMNS = 6
 
@@ -57,8 +58,9 @@ def write_run(run: Run, path: str | Path, tag: str = "embedsearch") -> Path:
     if not _is_word(tag):
         raise ParameterError("tag", "one word", tag)
     try:
-        with output(path) as place:
-            _write_all(run, place, tag)
+        with output(path) as place, place.open("w", encoding="utf-8", newline="\n") as file:
+            for query, ranking in run.items():
+                file.writelines(_lines(query, ranking, tag))
     except (OSError, UnicodeEncodeError) as error:
         reason = f"cannot be written ({error}); choose a file in a folder that can be written to"
         raise StorageError(path, reason) from error
@@ -76,26 +78,20 @@ def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
 
     Raises:
         SourceNotFoundError: There is no such file.
-        SourceFormatError: A line is malformed, a score is not a number, a document is there twice
+        SourceFormatError: A line is malformed, a score is not a number, a document comes twice
             for a query, or the file is empty.
     """
     scores: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for number, line in numbered_lines(path):
         query, document, score = _entry(path, number, line)
         if document in scores[query]:
-            reason = f"document {document!r} is there twice for query {query!r}; remove one of them"
+            reason = f"document {document!r} comes twice for query {query!r}; remove one of them"
             raise SourceFormatError(path, reason, number)
         scores[query][document] = score
     if not scores:
         reason = "holds no run; it should have lines of query, Q0, document, rank, score and tag"
         raise SourceFormatError(path, reason)
     return {query: _as_trec_eval(found) for query, found in scores.items()}
-
-
-def _write_all(run: Run, path: Path, tag: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for query, ranking in run.items():
-            file.writelines(_lines(query, ranking, tag))
 
 
 def _lines(query: str, ranking: Ranking, tag: str) -> Iterator[str]:

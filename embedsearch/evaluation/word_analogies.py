@@ -39,10 +39,7 @@ def read_analogies(path: str | Path, encoding: str = "utf-8") -> list[Section]:
     """Read a file of analogies: `: name` begins a section, a question is four words on a line.
 
     Source of the layout: Mikolov et al., "Efficient Estimation of Word Representations in Vector
-    Space", 2013. A name that is there twice makes two sections.
-
-    Raises:
-        SourceError: The file cannot be read, or has no question or a line of another layout.
+    Space", 2013. A name that comes twice makes two sections.
     """
     sections: list[Section] = []
     for number, line in numbered_lines(path, encoding):

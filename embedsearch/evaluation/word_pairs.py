@@ -54,27 +54,21 @@ def read_pairs(path: str | Path, encoding: str = "utf-8") -> tuple[list[JudgedPa
     These are the layouts of WordSim-353 (Finkelstein et al. 2002), SimLex-999 (Hill et al. 2015),
     MEN (Bruni et al. 2014), SimVerb-3500, RG-65, MTurk-771, RareWords.
 
-    Returns:
-        The pairs, in order, and whether tags were removed.
-
-    Raises:
-        SourceError: The file cannot be read, or has no pair or a line of another layout.
+    Returned are the pairs, in order, and whether tags were removed.
     """
     lines = [one for one in numbered_lines(path, encoding) if not one[1].startswith("#")]
     if not lines:
         raise SourceFormatError(path, "holds no pairs; a line has two words and a number")
-    delimiter = _delimiter(lines[0][1])
+    delimiter = next((sign for sign in "\t;," if lines[0][1].count(sign) > 1), None)
     table = [_Line(number, _fields(line, delimiter, path, number)) for number, line in lines]
     column = _score_column(table[min(1, len(table) - 1)], path)
     if len(table) > 1 and _number_in(table[0].fields, column) is None:
         del table[0]
     pairs = [_pair(line, column, path) for line in table]
     tagged = all(_TAGGED.fullmatch(word) for pair in pairs for word in pair[:2])
-    return [_untagged(pair) for pair in pairs] if tagged else pairs, tagged
-
-
-def _delimiter(line: str) -> str | None:
-    return next((sign for sign in "\t;," if line.count(sign) > 1), None)
+    if tagged:
+        pairs = [JudgedPair(one[:-2], other[:-2], score) for one, other, score in pairs]
+    return pairs, tagged
 
 
 def _fields(line: str, delimiter: str | None, path: str | Path, number: int) -> list[str]:
@@ -118,10 +112,6 @@ def _pair(line: _Line, column: int, path: str | Path) -> JudgedPair:
     if not first or not second:
         raise SourceFormatError(path, "a word is empty; correct the line", line.number)
     return JudgedPair(first, second, score)
-
-
-def _untagged(pair: JudgedPair) -> JudgedPair:
-    return JudgedPair(pair.first[:-2], pair.second[:-2], pair.score)
 
 
 class Correlation(NamedTuple):
@@ -232,6 +222,7 @@ def pairs(
     human = np.array([pair.score for pair in judged])
     used = slice(None) if dummy4unknown else is_known
     spearman, pearson, undefined = _correlations(human[used], cosines[used])
+    words = dict.fromkeys(word for pair in judged for word in pair[:2])
     unknown = "counted as similarity 0" if dummy4unknown else "left out"
     return PairReport(
         source=str(path),
@@ -239,7 +230,7 @@ def pairs(
         pearson=pearson,
         pairs=len(judged),
         known=int(is_known.sum()),
-        unknown_words=_unknown_words(judged, vocabulary),
+        unknown_words=tuple(word for word in words if vocabulary.row(word) is None),
         unknown=unknown,
         restrict_vocab=vocabulary.limit,
         case_insensitive=case_insensitive,
@@ -263,7 +254,8 @@ def _correlations(
     from scipy import stats
 
     if len(ours) < 2:
-        return _NONE, _NONE, (f"a correlation needs two pairs, here {_are(len(ours))} known",)
+        known = "one is" if len(ours) else "none is"
+        return _NONE, _NONE, (f"a correlation needs two pairs, here {known} known",)
     if not np.ptp(human) or not np.ptp(ours):
         whose = "judgements" if not np.ptp(human) else "cosines"
         return _NONE, _NONE, (f"all {whose} are equal: there is no correlation",)
@@ -276,17 +268,6 @@ def _correlations(
 
 def _plain(result: Any) -> Correlation:
     return Correlation(number(result.statistic), number(result.pvalue))
-
-
-def _are(count: int) -> str:
-    return "one is" if count == 1 else "none is"
-
-
-def _unknown_words(
-    judged: Sequence[JudgedPair], vocabulary: RestrictedVocabulary
-) -> tuple[str, ...]:
-    words = dict.fromkeys(word for pair in judged for word in pair[:2])
-    return tuple(word for word in words if vocabulary.row(word) is None)
 
 
 def _notes(unknown_pairs: int, unknown: str, tagged: bool) -> tuple[str, ...]:

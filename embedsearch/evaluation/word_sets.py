@@ -42,16 +42,7 @@ def resolve_set(path: str | Path) -> Path:
 
 
 class RestrictedVocabulary:
-    """Finds words as gensim's evaluations do: in capitals, and the first of equals is taken.
-
-    Args:
-        vectors: The vocabulary, most frequent words first.
-        restrict_vocab: Use only so many of its first words; None uses all.
-        case_insensitive: Whether words that differ only in case are the same.
-
-    Attributes:
-        limit: How many rows of the vocabulary are used.
-    """
+    """Finds words as gensim's evaluations do: in capitals, and the first of equals is taken."""
 
     def __init__(
         self, vectors: WordVectors, restrict_vocab: int | None, case_insensitive: bool
@@ -62,6 +53,7 @@ class RestrictedVocabulary:
         self.limit = min(wanted, len(vectors))
         self._case_insensitive = case_insensitive
         self._forms = [self.form(word) for word in vectors.index_to_key[: self.limit]]
+        # The first of equal forms is assigned last.
         self._row_of = {form: row for row, form in reversed(list(enumerate(self._forms)))}
 
     def form(self, word: str) -> str:
@@ -73,11 +65,7 @@ class RestrictedVocabulary:
         return self._row_of.get(self.form(word))
 
     def variants(self, rows: IntVector) -> tuple[IntVector, IntVector]:
-        """Find all words that have the same form as those of `rows` `(n,)`.
-
-        Returns:
-            For each word found, which of `rows` it belongs to, and its own row.
-        """
+        """Find the words of the same forms as `rows` `(n,)`: their places there, their rows."""
         starts = np.searchsorted(self._sorted_firsts, rows)
         counts = np.searchsorted(self._sorted_firsts, rows, side="right") - starts
         owners = np.repeat(np.arange(len(rows)), counts)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,17 +72,12 @@ _EXACT = "flat"
 
 @dataclass(frozen=True, slots=True)
 class AutoLimits:
-    """When "auto" measures, and what for.
+    """When "auto" measures, and what for."""
 
-    Attributes:
-        exact_numbers: Up to so many numbers (n · d) search is exact: a query takes about 1 ms.
-        sample: How many vectors kinds are tried on.
-        faster: Exact search is given up only for what is so many times as fast.
-    """
-
+    # Up to so many numbers (n · d) search is exact: a query takes about 1 ms.
     exact_numbers: int = 5_000_000
-    sample: int = 20_000
-    faster: float = 2.0
+    sample: int = 20_000  # how many vectors kinds are tried on
+    faster: float = 2.0  # exact search is given up only for what is so many times as fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +100,7 @@ class BuildOptions:
 
 
 def build_parts(source: ArraySource | DiskSource, options: BuildOptions) -> IndexParts:
-    """Build an index.
-
-    Raises:
-        VectorError: Vectors or queries have the wrong shape, NaN or infinity.
-        ParameterError: A setting out of range, or a memory limit that nothing fits.
-    """
+    """Build an index."""
     if options.spec == "auto":
         return _AutoBuild(source, options).build()
     plan = plan_for(options.spec, *source.shape)
@@ -130,7 +121,7 @@ def _build_planned(
     try:
         if vectors.shape[0] < _FEWEST_MEASURED:
             with omp_threads(1):
-                index = _built(vectors, plan.spec, options)
+                index = _build_index(vectors, plan.spec, options)
         else:
             queries = _asked_queries(vectors, options)
             index, curve = FullBuild(vectors, queries, options).build(plan.spec)
@@ -167,7 +158,7 @@ def _faiss_parts(
     return IndexParts(engine, preprocessing, recall, report)
 
 
-def _built(vectors: Vectors, spec: str, options: BuildOptions) -> Any:
+def _build_index(vectors: Vectors, spec: str, options: BuildOptions) -> Any:
     index = make_index(spec, vectors.shape[1], options.metric, options.seed)
     train_index(index, vectors, spec, options.seed)
     for block in vectors.blocks():
@@ -176,30 +167,24 @@ def _built(vectors: Vectors, spec: str, options: BuildOptions) -> Any:
 
 
 class TuningQueries(NamedTuple):
-    """What is asked to measure an index: vectors that were given, or rows of it.
+    """What is asked to measure an index: vectors that were given, or rows of it."""
 
-    Attributes:
-        given: `(nq, d)`, prepared; None if rows are asked for.
-        rows: Ascending, `(nq,)`.
-        notes: What the user should know of them.
-    """
-
-    given: FloatMatrix | None
-    rows: IntVector
-    notes: tuple[str, ...] = ()
+    given: FloatMatrix | None  # `(nq, d)`, prepared; None if rows are asked for
+    rows: IntVector  # ascending, `(nq,)`
+    notes: tuple[str, ...] = ()  # what the user should know of them
 
 
 def _asked_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
     """Draw what a kind that was asked for is measured with."""
     if options.queries is None:
-        return TuningQueries(None, _drawn(vectors.shape[0], options.seed))
+        return TuningQueries(None, _draw_rows(vectors.shape[0], options.seed))
     source = as_source(options.queries, "queries", vectors.shape[1])
     given = NormalizedSource(source, vectors.preprocessing)
-    rows = _drawn(given.shape[0], options.seed)
+    rows = _draw_rows(given.shape[0], options.seed)
     return TuningQueries(given.take(rows), np.empty(0, np.int64))
 
 
-def _drawn(count: int, seed: int) -> IntVector:
+def _draw_rows(count: int, seed: int) -> IntVector:
     many = min(count, max(_FEWEST_ASKED, min(_MOST_ASKED, count // 20)))
     return np.sort(np.random.default_rng([seed, 1]).choice(count, many, replace=False))
 
@@ -207,11 +192,7 @@ def _drawn(count: int, seed: int) -> IntVector:
 class FullBuild:
     """Builds kinds of index with all vectors, one after the other, and tunes them.
 
-    Args:
-        vectors: `(n, d)`.
-        queries: What is asked to measure.
-        options: Of these the threads are for building; queries are asked with one.
-        slowest: See `Tuner`.
+    Of the options the threads are for building; queries are asked with one.
     """
 
     def __init__(
@@ -227,8 +208,7 @@ class FullBuild:
     def build(self, spec: str) -> tuple[Any, OperatingCurve]:
         """Train, fill and tune an index; rows that are asked for take no part in the training.
 
-        Returns:
-            The FAISS index, and its curve, in which nothing is `chosen` if it misses the target.
+        Nothing in the curve is `chosen` if the index misses the target.
         """
         vectors, options, (given, rows, _) = self._vectors, self._options, self._queries
         index = make_index(spec, vectors.shape[1], options.metric, options.seed)
@@ -275,24 +255,15 @@ class FullBuild:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A kind of index at a size.
+    """A kind of index at a size."""
 
-    Attributes:
-        name: "hnsw16", "ivf" and so on; the same at every size.
-        spec: FAISS's factory string at this size.
-        nbytes: The memory that it takes.
-        growth: The time of a query grows with the number of vectors to this power.
-        handicap: How many times faster than others it must be, as it takes so much longer to
-            build.
-        exact: Whether it compares vectors as they are, in the end.
-    """
-
-    name: str
-    spec: str
-    nbytes: float
-    growth: float
+    name: str  # "hnsw16", "ivf" and so on; the same at every size
+    spec: str  # FAISS's factory string at this size
+    nbytes: float  # the memory that it takes
+    growth: float  # the time of a query grows with the number of vectors to this power
+    # How many times faster than others it must be, as it takes so much longer to build.
     handicap: float = 1.0
-    exact: bool = True
+    exact: bool = True  # whether it compares vectors as they are, in the end
 
     @property
     def slow(self) -> bool:
@@ -343,7 +314,7 @@ def _parts(d: int) -> int:
     return next((d // size for size in (2, 3) if d % size == 0), d)
 
 
-class Tried(NamedTuple):
+class PilotResult(NamedTuple):
     """A kind of index, at the size of all vectors, and what it did on the sample."""
 
     candidate: Candidate
@@ -358,16 +329,7 @@ class Tried(NamedTuple):
 class PilotRun:
     """Kinds of index on a sample, and queries that are not in it.
 
-    Args:
-        sample: `(s, d)`, prepared.
-        Q: Queries, prepared.
-        total: How many vectors there are in all.
-        options: Of these the threads are for building; queries are asked with one.
-
-    Attributes:
-        times: How many times as many vectors there are as in the sample.
-        exact_seconds: What exact search takes for a query in a batch, on the sample, or a little
-            more; infinite before it was tried.
+    Of the options the threads are for building; queries are asked with one.
     """
 
     def __init__(
@@ -375,18 +337,19 @@ class PilotRun:
     ) -> None:
         self._sample, self._options = sample, options
         self.times = total / sample.shape[0]
+        # Of a query in a batch, or a little more; known once exact search was tried.
         self.exact_seconds = inf
         with omp_threads(options.threads):
             self._queries = HeldOutQueries(sample, Q, None, options.metric)
 
-    def run(self, kinds: Iterable[Candidate], task: Task) -> list[Tried]:
+    def run(self, kinds: Iterable[Candidate], task: Task) -> list[PilotResult]:
         """Build and tune each kind on the sample; the speeds are taken by turns at the end."""
         tuned = []
         curves = {}
         for kind in kinds:
             spec = self._small_spec(kind)
             with omp_threads(self._options.threads):
-                index = _built(self._sample, spec, self._options)
+                index = _build_index(self._sample, spec, self._options)
             tuner = Tuner(index, self._queries, self._slowest(kind))
             with omp_threads(1):
                 parameters = tuner.choose(self._options.recall)
@@ -398,7 +361,7 @@ class PilotRun:
             task.advance(1)
         best = self._fastest(tuned)
         return [
-            Tried(kind, self._extrapolated(kind, curves[kind.name], best.get(kind.name)))
+            PilotResult(kind, self._extrapolated(kind, curves[kind.name], best.get(kind.name)))
             for kind in kinds
         ]
 
@@ -418,11 +381,12 @@ class PilotRun:
         self, tuned: list[tuple[Candidate, Tuner, dict[str, float]]]
     ) -> dict[str, OperatingPoint]:
         best: dict[str, OperatingPoint] = {}
+        speed = attrgetter("queries_per_second")
         with omp_threads(1):
             for _ in range(_ROUNDS):
                 for kind, tuner, parameters in tuned:
                     point = tuner.point(parameters)
-                    best[kind.name] = max(point, best.get(kind.name, point), key=_speed)
+                    best[kind.name] = max(point, best.get(kind.name, point), key=speed)
         return best
 
     def _extrapolated(
@@ -435,10 +399,6 @@ class PilotRun:
         return replace(
             curve, chosen=point, expected_queries_per_second=expected, nbytes=int(kind.nbytes)
         )
-
-
-def _speed(point: OperatingPoint) -> float:
-    return point.queries_per_second
 
 
 # "auto".
@@ -480,20 +440,22 @@ class _AutoBuild:
         vectors = NormalizedSource.fit(self._source, self._options.metric)
         queries = self._queries(vectors)
         pilot = self._pilot(vectors, queries)
-        tried = self._tried(pilot)
+        tried = self._run_pilot(pilot)
         slowest = pilot.exact_seconds * pilot.times
         built, seen = self._best(FullBuild(vectors, queries, self._options, slowest), tried)
         target = self._options.recall
         if built is None or not self._is_much_faster(built, tried):
             if not self._fits(self._exact):
                 raise self._too_little(self._exact.nbytes)
-            return self._exact_parts(*seen, _why_exact(target), tried=tried)
+            why = "nothing else is expected to be twice as fast as exact search at a recall of"
+            return self._exact_parts(*seen, f"{why} {target:g}", tried=tried)
         reasons = (*_expectations(tried, self._n, target), *seen)
         spec, point = built.curve.spec, built.curve.chosen or built.curve.points[-1]
-        report = TuningReport(spec, reasons, built.curve, _curves(tried), queries.notes)
+        curves = tuple(one.curve for one in tried)
+        report = TuningReport(spec, reasons, built.curve, curves, queries.notes)
         return _faiss_parts(built.index, vectors, spec, point.parameters, point.recall, report)
 
-    def _best(self, full: FullBuild, tried: list[Tried]) -> tuple[_Built | None, list[str]]:
+    def _best(self, full: FullBuild, tried: list[PilotResult]) -> tuple[_Built | None, list[str]]:
         """Build what is promising, what is quickly built first; return the fastest, and notes."""
         best: _Built | None = None
         seen = []
@@ -507,7 +469,7 @@ class _AutoBuild:
                 best = built
         return best, seen
 
-    def _is_worth_it(self, one: Tried, best: _Built | None, exact: float) -> bool:
+    def _is_worth_it(self, one: PilotResult, best: _Built | None, exact: float) -> bool:
         """Whether to build a kind, with what was built so far and the speed of exact search."""
         faster = self._options.limits.faster
         if not one.candidate.slow:
@@ -516,11 +478,11 @@ class _AutoBuild:
             return one.worth > faster * exact
         return not best.slow and one.worth > max(best.speed, faster * exact)
 
-    def _is_much_faster(self, built: _Built, tried: list[Tried]) -> bool:
+    def _is_much_faster(self, built: _Built, tried: list[PilotResult]) -> bool:
         exact = (one for one in tried if one.candidate is self._exact)
         return all(built.speed >= self._options.limits.faster * one.worth for one in exact)
 
-    def _tried(self, pilot: PilotRun) -> list[Tried]:
+    def _run_pilot(self, pilot: PilotRun) -> list[PilotResult]:
         """Try what fits; if none of that reaches the target, say what would."""
         fitting = self._sensible([kind for kind in self._kinds if self._fits(kind)])
         with self._options.progress.task("trying indexes", len(fitting), "kinds") as task:
@@ -564,8 +526,8 @@ class _AutoBuild:
         rows = rng.choice(self._n, max(1, many), replace=False)
         return TuningQueries(None, np.sort(rows), notes)
 
-    def _exact_parts(self, *reasons: str, tried: list[Tried] | None = None) -> IndexParts:
-        report = TuningReport(_EXACT, reasons, samples=_curves(tried or []))
+    def _exact_parts(self, *reasons: str, tried: Iterable[PilotResult] = ()) -> IndexParts:
+        report = TuningReport(_EXACT, reasons, samples=tuple(one.curve for one in tried))
         return build_exact(self._source, self._options.metric, report)
 
     def _fits(self, kind: Candidate) -> bool:
@@ -576,11 +538,7 @@ class _AutoBuild:
         return ParameterError("memory", allowed, self._options.memory)
 
 
-def _curves(tried: list[Tried]) -> tuple[OperatingCurve, ...]:
-    return tuple(one.curve for one in tried)
-
-
-def _expectations(tried: list[Tried], n: int, target: float) -> list[str]:
+def _expectations(tried: list[PilotResult], n: int, target: float) -> list[str]:
     sample = next(one.curve.count for one in tried)
     sentences = [f"{len(tried)} kinds were tried on {sample:,} of {n:,} vectors"]
     for one in sorted(tried, key=lambda one: -one.worth):
@@ -600,7 +558,3 @@ def _full_result(curve: OperatingCurve) -> str:
         f"{curve.spec} with all vectors: {curve.chosen.queries_per_second:,.0f} queries a second "
         f"at a recall of {curve.chosen.recall:.3f} ({settings or 'no parameters'})"
     )
-
-
-def _why_exact(target: float) -> str:
-    return f"nothing else is expected to be twice as fast as exact search at a recall of {target:g}"

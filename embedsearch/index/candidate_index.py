@@ -31,9 +31,6 @@ class CandidateIndex:
     """Clusters of vectors in a byte a dimension; a query looks into the nearest clusters.
 
     `faiss.IndexIVFScalarQuantizer` (Jégou, Douze and Schmid 2011, without residuals).
-
-    Args:
-        index: A FAISS index; use `build` or `load`.
     """
 
     def __init__(self, index: Any) -> None:
@@ -61,12 +58,7 @@ class CandidateIndex:
 
     @classmethod
     def load(cls, path: Path) -> CandidateIndex:
-        """Open what `save` wrote; the lists stay in the file.
-
-        Raises:
-            VectorError: The file is damaged or holds something else.
-            OSError: It cannot be opened.
-        """
+        """Open what `save` wrote; the lists stay in the file."""
         faiss = load_faiss()
         read_index_file(path, verify=False)
         try:
@@ -80,11 +72,7 @@ class CandidateIndex:
         return cls(index)
 
     def save(self, path: Path) -> None:
-        """Write the index to a file.
-
-        Raises:
-            StorageError: It cannot be written.
-        """
+        """Write the index to a file."""
         write_index_file(path, partial(write_faiss, self._index), {"kind": "proposer"}, {})
 
     def __len__(self) -> int:
@@ -93,10 +81,7 @@ class CandidateIndex:
     def propose(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
         """Return rows that are likely to have the largest inner products with a query `(d,)`.
 
-        Args:
-            query: The query.
-            topn: How many rows, at most.
-            allowed: Propose only these rows, ascending.
+        `allowed` rows ascend; None allows all.
         """
         faiss = load_faiss()
         settings = {"nprobe": min(_PROBED, int(self._index.nlist))}

@@ -75,18 +75,13 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexParts:
-    """What is built or read, without the ids.
-
-    Attributes:
-        engine: Finds vectors.
-        preprocessing: What is done to vectors and queries before.
-        recall: The measured share of the 10 nearest that are found; None if it is not known.
-        report: What "auto" saw, or what was changed for want of data; None for neither.
-    """
+    """What is built or read, without the ids."""
 
     engine: Engine
     preprocessing: Preprocessing
+    # The measured share of the 10 nearest that are found; None if it is not known.
     recall: float | None = None
+    # What "auto" saw, or what was changed for want of data; None for neither.
     report: TuningReport | None = None
 
 

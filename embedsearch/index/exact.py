@@ -17,7 +17,6 @@ from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import IndexParts, sorted_hits
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.sources import ArraySource, DiskSource, NormalizedSource
-from embedsearch.index.storage import IndexFile, damaged
 from embedsearch.vectors.arrays import row_norms
 
 if TYPE_CHECKING:
@@ -53,10 +52,6 @@ class ExactEngine:
     those that it left out could, by its rounding, belong among the best (many equal or nearly
     equal scores), a second scan collects all that could. So ties are broken by id, at the end
     of the list too, and Euclidean distances are sound far from the origin.
-
-    Args:
-        index: A `faiss.IndexFlat` of prepared vectors.
-        metric: How nearness is measured.
     """
 
     kind: ClassVar[str] = "flat"
@@ -115,6 +110,7 @@ class ExactEngine:
         found = []
         for i, q in enumerate(Q[:, np.newaxis]):
             positions = np.empty(0, np.int64)
+            # Minus a distance is never above 0.
             if self._metric is not Metric.EUCLIDEAN or least <= 0:
                 radius = _radius(self._metric, float(least), float(error[i]))
                 positions = self.index.range_search(q, radius, params=_parameters(among))[2]
@@ -146,6 +142,7 @@ class ExactEngine:
         self, q: FloatMatrix, worst: float, error: np.float64, k: int, among: RowFilter
     ) -> IntVector:
         """Collect every position that may score as high as `worst`, for one query `(1, d)`."""
+        # Everything scores 0 with a query of zeros, and so everything would be in the range.
         if self._metric is not Metric.EUCLIDEAN and not q.any():
             return among.first(k)
         radius = _radius(self._metric, worst, float(error))
@@ -170,38 +167,21 @@ class ExactEngine:
 def build_exact(
     source: ArraySource | DiskSource, metric: Metric, report: TuningReport | None = None
 ) -> IndexParts:
-    """Build an exact index.
-
-    Raises:
-        VectorError: A vector has NaN or infinity, or is longer than 1e18 (but for the cosine).
-    """
+    """Build an exact index."""
     faiss, vectors = load_faiss(), NormalizedSource.fit(source, metric)
     euclidean = metric is Metric.EUCLIDEAN
     flat = (faiss.IndexFlatL2 if euclidean else faiss.IndexFlatIP)(source.shape[1])
     for block in vectors.blocks():
         flat.add(block.X)
-        # Let go of before the next is made: memory for one is enough.
+        # Released before the next is made: memory for one is enough.
         del block
     return IndexParts(ExactEngine(flat, metric), vectors.preprocessing, 1.0, report)
-
-
-def exact_engine_of(file: IndexFile, index: Any, metric: Metric) -> ExactEngine:
-    """Return the engine of a file and FAISS's part of it.
-
-    Raises:
-        VectorError: That is something else.
-    """
-    if not isinstance(index, load_faiss().IndexFlat):
-        raise damaged(file.path, "not an exact index")
-    return ExactEngine(index, metric)
 
 
 class ExactScorer:
     """Scores rows of a matrix against queries, in float64, rounded to float32 at the end.
 
-    Args:
-        X: `(n, d)`, possibly mapped and not aligned.
-        metric: Of the scores; under the cosine, `X` and queries have length 1 or 0.
+    `X` may be mapped and not aligned; under the cosine, it and queries have length 1 or 0.
     """
 
     def __init__(self, X: FloatMatrix, metric: Metric) -> None:
@@ -271,11 +251,7 @@ def _faiss_error(metric: Metric, dimension: int, query_norms: _Norms, longest: f
     A sum of d float32 products is off by at most d·u·|q|·|x|, u = 2⁻²⁴ (Higham, "Accuracy and
     Stability of Numerical Algorithms", section 3.1); twice that is allowed for here.
 
-    Args:
-        metric: For the Euclidean distance, the bound is on its square.
-        dimension: d.
-        query_norms: The lengths of the queries, `(nq,)`, or of one.
-        longest: The length of the longest vector in the index.
+    For the Euclidean distance, the bound is on its square.
     """
     if metric is Metric.EUCLIDEAN:
         return dimension * _EPSILON * (query_norms + longest) ** 2
@@ -309,12 +285,8 @@ def _radius(metric: Metric, worst: float, error: float) -> float:
 
 def _ranked(scores: list[float], ids: list[int], k: int) -> tuple[FloatMatrix, IntVector]:
     """Sort a short list by score, best first, and equal scores by id; return k: `(1, k)` each."""
-    best = sorted(zip(scores, ids, strict=True), key=_by_score)[:k]
+    best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))[:k]
     return (
         np.array([[score for score, _ in best]], np.float32),
         np.array([[id for _, id in best]], np.int64),
     )
-
-
-def _by_score(pair: tuple[float, int]) -> tuple[float, int]:
-    return -pair[0], pair[1]

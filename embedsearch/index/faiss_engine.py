@@ -16,8 +16,6 @@ from embedsearch.index.faiss_tools import (
     innermost,
     load_faiss,
     reason,
-    scans_residuals,
-    scans_residuals_soundly,
     search_parameters,
     takes_selector,
     without_deleted,
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
     from embedsearch.index.ids import RowFilter
     from embedsearch.index.preprocessing import SingleQuery
-    from embedsearch.index.storage import IndexFile
 
 # Up to so many results, the parameters are as they were tuned.
 _USUAL = 10
@@ -39,6 +36,7 @@ _WIDER = 4
 _BLOCK = 1 << 14
 # A step through a graph compares with about so many neighbours.
 _COMPARED_PER_STEP = 16
+# Asked for first where a range is searched, then four times as many.
 _FIRST_IN_RANGE = 128
 
 
@@ -49,11 +47,7 @@ class FaissEngine:
     deleted, it looks wider, and at last everywhere. Scores are those of the vectors as they are
     stored, compressed or not; codes of 4 bits and RaBitQ only estimate them.
 
-    Args:
-        index: A FAISS index of prepared vectors; for the cosine its metric is the inner product.
-        metric: How nearness is measured.
-        spec: FAISS's factory string.
-        parameters: `nprobe`, `efSearch`, `k_factor` for searches.
+    For the cosine, the metric of the FAISS index is the inner product.
     """
 
     kind: ClassVar[str] = "approximate"
@@ -116,6 +110,7 @@ class FaissEngine:
         found, positions = self.index.search(query.X, k, params=self._usual_parameters)
         scores = self._scores(found)
         values = scores[0].tolist()
+        # Equal scores are ordered by id in the general way.
         in_order = all(one > other for one, other in pairwise(values))
         bounded = self._metric is not Metric.COSINE or values[0] <= 1
         if not (in_order and bounded and positions[0, -1] >= 0):
@@ -143,7 +138,7 @@ class FaissEngine:
         try:
             vectors: FloatMatrix = self.index.reconstruct_batch(positions)
         except RuntimeError as error:
-            raise VectorError(f"{self.spec} cannot give vectors back ({reason(error)})") from error
+            raise VectorError(f"{self.spec} cannot return vectors ({reason(error)})") from error
         return vectors
 
     def add(self, X: FloatMatrix) -> None:
@@ -274,15 +269,3 @@ class FaissEngine:
 
 
 _NOTHING = (np.empty(0, np.float32), np.empty(0, np.int64))
-
-
-def faiss_engine_of(file: IndexFile, index: Any, metric: Metric) -> FaissEngine:
-    """Return the engine of a file and FAISS's part of it.
-
-    Raises:
-        VectorError: Reading that safely takes a newer FAISS.
-    """
-    description = file.description
-    if scans_residuals(innermost(index)) and not scans_residuals_soundly():
-        raise VectorError(f"{file.path}: {description['spec']} needs FAISS 1.13 or newer")
-    return FaissEngine(index, metric, description["spec"], description["parameters"])

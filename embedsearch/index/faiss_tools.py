@@ -90,11 +90,7 @@ def search_parameters(index: Any, settings: Mapping[str, float], selector: Any =
     They belong to one call or are only read, so that searches in several threads do not see
     one another's.
 
-    Args:
-        index: A FAISS index.
-        settings: `nprobe`, `efSearch`, `k_factor`; those that the index does not have are
-            passed over.
-        selector: FAISS's selector of positions; None for all.
+    Settings that the index does not have are passed over.
     """
     faiss = load_faiss()
     index = faiss.downcast_index(index)
@@ -166,9 +162,6 @@ def without_deleted(index: Any, alive: NDArray[np.bool_], spec: str) -> Any:
 
     Codes are taken over as they are, so that compressed vectors lose nothing more. Graphs are
     built again from the vectors in them.
-
-    Raises:
-        VectorError: A kind of index that can neither drop vectors nor give them back.
     """
     faiss = load_faiss()
     try:

@@ -27,20 +27,7 @@ class IdMap:
 
     Positions count vectors in the order in which FAISS got them; none is ever removed there.
 
-    Args:
-        total: How many positions there are.
-        ids: Of each position, `(total,)`; None if they are 0, 1, 2 ...
-        deleted: `(total,)` booleans; None if none is.
-        next_id: The next id that was never used; None for one more than the largest.
-
-    Attributes:
-        total: How many positions there are.
-        explicit: The ids, deleted ones too; None if they are the positions.
-        alive: Which positions are not deleted; None for all.
-        count: How many they are.
-        next_id: The next id that was never used.
-        recent: So many ids that came last are sorted at each look-up; more are merged with the
-            others, which stay sorted.
+    `ids` are None if they are the positions: 0, 1, 2 ...
     """
 
     def __init__(
@@ -56,17 +43,14 @@ class IdMap:
         self.count = total if self.alive is None else int(self.alive.sum())
         largest = total - 1 if ids is None else int(ids.max(initial=-1))
         self.next_id = max(largest + 1, next_id or 0)
+        # So many ids that came last are sorted at each look-up; then they join the sorted ones.
         self.recent = _RECENT
         # Ids in order, their positions, and how many positions both cover.
         self._sorted: tuple[IntVector, IntVector, int] = (_NO_IDS, _NO_IDS, 0)
 
     @classmethod
     def of(cls, total: int, ids: IntVector | None) -> IdMap:
-        """Return the map of new vectors; ids that are 0, 1, 2 ... take no memory.
-
-        Raises:
-            ParameterError: Another number of ids, or one of them twice.
-        """
+        """Return the map of new vectors; ids that are 0, 1, 2 ... take no memory."""
         if ids is not None:
             ids = as_distinct_ids(ids, total)
             if np.array_equal(ids, np.arange(total)):
@@ -94,11 +78,6 @@ class IdMap:
         every = np.arange(self.total) if self.explicit is None else self.explicit
         return every.copy() if self.alive is None else every[self.alive]
 
-    @property
-    def is_trivial(self) -> bool:
-        """Whether ids are positions and nothing is deleted."""
-        return self.explicit is None and self.alive is None
-
     def ids_at(self, positions: IntVector) -> IntVector:
         """Return the ids at positions, an array of any shape."""
         return positions if self.explicit is None else self.explicit[positions]
@@ -123,11 +102,7 @@ class IdMap:
         return None if found < 0 else found
 
     def claim(self, ids: ArrayLike | None, count: int) -> IntVector:
-        """Return `count` ids that may be added: those asked for, or the next ones.
-
-        Raises:
-            ParameterError: Ids that are there already, given twice, or not `count` numbers.
-        """
+        """Return `count` ids that may be added: those asked for, or the next ones."""
         if ids is None:
             return np.arange(self.next_id, self.next_id + count)
         claimed = as_distinct_ids(ids, count)
@@ -149,10 +124,10 @@ class IdMap:
         self.next_id = max(self.next_id, int(ids.max(initial=-1)) + 1)
 
     def delete(self, positions: IntVector) -> None:
-        """Mark positions as deleted, none of which is."""
+        """Mark positions as deleted that are not yet."""
         if not len(positions):
             return
-        # A new array: searches that are under way go on with the old one.
+        # A new array: searches that are under way keep the old one.
         alive = np.ones(self.total, bool) if self.alive is None else self.alive.copy()
         alive[positions] = False
         self.alive = alive
@@ -173,6 +148,7 @@ class IdMap:
 
     def _looked_up(self, explicit: IntVector, ids: IntVector) -> IntVector:
         known, places, covered = self._sorted
+        # Sorted again only once an eighth is new, so that adding ids one by one stays cheap.
         if self.total - covered > self.recent + covered // 8:
             known, places = _sorted_from(explicit, 0, self.alive)
             covered = self.total
@@ -207,11 +183,7 @@ def _find(known: IntVector, places: IntVector, ids: IntVector) -> IntVector:
 
 
 def as_ids(ids: ArrayLike) -> IntVector:
-    """Return whole numbers as an array of ids.
-
-    Raises:
-        ParameterError: Something else, negative numbers, or numbers of 2^62 or more.
-    """
+    """Return whole numbers from 0 to 2^62 - 1 as an array of ids."""
     array: NDArray[Any] = np.atleast_1d(np.asarray(ids))
     if array.size == 0 and array.ndim == 1:
         return _NO_IDS
@@ -225,11 +197,7 @@ def as_ids(ids: ArrayLike) -> IntVector:
 
 
 def as_distinct_ids(ids: ArrayLike, count: int) -> IntVector:
-    """Return the ids of `count` vectors as an array.
-
-    Raises:
-        ParameterError: Another number of them, no whole numbers, or one of them twice.
-    """
+    """Return the ids of `count` vectors as an array."""
     array = as_ids(ids)
     if len(array) != count:
         raise ParameterError("ids", f"{count:,}, one for each vector", f"{len(array)} of them")
@@ -243,18 +211,7 @@ def as_distinct_ids(ids: ArrayLike, count: int) -> IntVector:
 class RowFilter:
     """Vectors that are allowed and not deleted, in the forms that FAISS and NumPy want.
 
-    Args:
-        rows: What the user allows: a range of ids, ids, booleans in the order of the ids, or
-            None for all.
-        ids: Of the index.
-
-    Attributes:
-        count: How many vectors it lets through.
-        total: How many positions there are in FAISS.
-        is_all: Whether it lets through everything that FAISS has.
-
-    Raises:
-        ParameterError: Ids that are not there, or something else.
+    `rows` is a range of ids, ids, booleans in the order of the ids, or None for all.
     """
 
     def __init__(self, rows: Rows | None, ids: IdMap) -> None:
@@ -313,14 +270,18 @@ def _as_positions(rows: Rows | None, ids: IdMap) -> range | NDArray[np.bool_]:
         return _between(max(rows.start, 0), max(rows.stop, 0), ids)
     array = np.asarray(rows)
     if array.dtype == bool and array.shape == (ids.count,):
-        return array if ids.alive is None else _spread_over(ids.alive, array)
+        if ids.alive is None:
+            return array
+        spread: NDArray[np.bool_] = ids.alive.copy()
+        spread[ids.alive] = array
+        return spread
     mask = np.zeros(ids.total, dtype=bool)
     mask[_checked_positions(array, ids)] = True
     return mask
 
 
 def _between(start: int, stop: int, ids: IdMap) -> range | NDArray[np.bool_]:
-    if ids.is_trivial:
+    if ids.explicit is None and ids.alive is None:
         return range(ids.total)[start:stop]
     mask: NDArray[np.bool_] = np.zeros(ids.total, dtype=bool)
     if ids.explicit is None:
@@ -329,12 +290,6 @@ def _between(start: int, stop: int, ids: IdMap) -> range | NDArray[np.bool_]:
         mask[:] = (ids.explicit >= start) & (ids.explicit < stop)
     if ids.alive is not None:
         mask &= ids.alive
-    return mask
-
-
-def _spread_over(alive: NDArray[np.bool_], array: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = alive.copy()
-    mask[alive] = array
     return mask
 
 

@@ -1,8 +1,8 @@
 """Files of somebody else are first read in another process, which may die of them.
 
-tantivy and FAISS were not made for files of an enemy: with checksums that are right, a file can
-end the process that reads it, let it wait for ever, or ask for all memory there is; and an index
-of FAISS may name another file for its lists, which is then opened. So another process reads all of
+tantivy and FAISS were not made for hostile files: with right checksums, a file can end the process
+that reads it, make it wait for ever, or take all memory; and an index of FAISS may name another
+file for its lists, which is then opened. So another process reads all of
 it once, with little memory, and for FAISS without the right to open anything more.
 """
 
@@ -27,7 +27,6 @@ from embedsearch.index.vector_index import VectorIndex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
 
 LEXICAL, FAISS = "lexical", "faiss"
 # Far more than any index takes that we wrote, in time and in memory for each byte of it: the
@@ -36,16 +35,14 @@ _SECONDS, _BYTES_A_SECOND = 60, 500_000
 _MEMORY, _TIMES = 4 << 30, 12
 _MODULE = "embedsearch.index.isolation"
 _GOOD = b"can be read"
-# Random queries of which each leads another way through a graph or to other lists.
+# Each random query takes another way through a graph, or to other lists.
 _QUERIES = 200
 
 
 def fault_of(kind: str, path: Path) -> str | None:
     """Return what happens to a process that reads an index; None if all of it can be read.
 
-    Args:
-        kind: `LEXICAL` for the folder of a lexical index, `FAISS` for a file of vectors.
-        path: What to read.
+    `kind` is `LEXICAL` for the folder of a lexical index, `FAISS` for a file of vectors.
     """
     if getattr(sys, "frozen", False):
         return "no process can be started to read it"
@@ -115,7 +112,8 @@ def _read_faiss(path: Path) -> None:
         index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
     _check(index)
     Q = np.random.default_rng(0).standard_normal((_QUERIES, index.d), np.float32)
-    _expect_rows(index.search(Q, 10)[1], int(index.ntotal))
+    rows = index.search(Q, 10)[1]
+    _expect(-1 <= rows.min(initial=-1) <= rows.max(initial=-1) < index.ntotal)
     if written.description.get("kind") == "proposer":
         candidates = CandidateIndex.load(path)
         for q in Q:
@@ -126,7 +124,7 @@ def _read_faiss(path: Path) -> None:
 
 @contextmanager
 def _nothing_opened() -> Iterator[None]:
-    """Let nothing be opened: an index may name a file of somebody else for its lists."""
+    """Forbid opening files: an index may name a file of somebody else for its lists."""
     try:
         import resource
     except ImportError:  # Windows
@@ -138,10 +136,6 @@ def _nothing_opened() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def _expect_rows(rows: NDArray[np.int64], count: int) -> None:
-    _expect(-1 <= rows.min(initial=-1) <= rows.max(initial=-1) < count)
 
 
 def _check(index: Any) -> None:
@@ -224,11 +218,11 @@ def _check_quantizers(index: Any) -> None:
     faiss = load_faiss()
     scalar, product = getattr(index, "sq", None), getattr(index, "pq", None)
     if scalar is not None:
-        kind, whole = scalar.qtype, scalar.trained.size()
+        kind, trained = scalar.qtype, scalar.trained.size()
         codes = faiss.ScalarQuantizer
         each = (codes.QT_8bit, codes.QT_4bit, codes.QT_6bit)
         uniform = (codes.QT_8bit_uniform, codes.QT_4bit_uniform)
-        _expect(whole >= (2 * scalar.d if kind in each else 2 if kind in uniform else 0))
+        _expect(trained >= (2 * scalar.d if kind in each else 2 if kind in uniform else 0))
         _expect(scalar.d == index.d)
     if product is not None:
         _expect(product.d == index.d and product.M * product.dsub == product.d)

@@ -55,20 +55,7 @@ _QUERIES = 1_000
 
 
 class IndexFolder:
-    """The folder of an index while it is built, and what must be deleted in the end.
-
-    Args:
-        folder: None for a temporary one.
-
-    Attributes:
-        index: The file of the index.
-        lists: The file while its lists are written.
-        spool: The vectors that came block by block.
-
-    Raises:
-        StorageError: The folder cannot be made.
-        ParameterError: There is an index in it.
-    """
+    """The folder of an index while it is built, and what must be deleted in the end."""
 
     def __init__(self, folder: str | Path | None) -> None:
         self._temporary = folder is None
@@ -111,16 +98,6 @@ def write_from_blocks(
     Memory is bounded by a few blocks of 32 MB, what is trained on (64 vectors for each list), the
     centroids, the queries, and 4 bytes for each vector, 12 if ids are given. FAISS maps the
     lists; their pages are the system's, which takes them back when it needs them.
-
-    Args:
-        folder: Where it is written, and for a time the vectors.
-        blocks: Arrays `(m, dimension)`; or a matrix or a file that is read in place.
-        dimension: d.
-        ids: An array for each block.
-        options: "auto" builds in memory what fits there (`memory`, or half of what the machine
-            has), and else lists of whole vectors on the disk. "ivf" and factory strings of plain
-            lists ("IVF4096,SQ8", "IVF4096,PQ32") are put on the disk; any other is built in
-            memory.
     """
     source, given = _source(folder.spool, blocks, dimension, ids)
     n, d = source.shape
@@ -135,8 +112,9 @@ def write_from_blocks(
             if auto:
                 more = f"the vectors would take more than {shown_bytes(limit)} of memory"
                 reason = f"{more}: they are in lists on the disk"
-            build = _OnDiskBuild(source, plan, options, folder.lists)
-            build.write(folder.index, index, id_map, reason)
+            parts = _build_lists(source, plan, options, folder.lists, index, reason)
+            # The file with the lists becomes the index.
+            write_index(folder.index, parts, id_map, folder.lists.replace)
             return
     parts = build_parts(source, replace(options, memory=None if few else limit))
     write_index(folder.index, parts, id_map)
@@ -149,57 +127,51 @@ def _source(
     ids: Iterable[ArrayLike] | None,
 ) -> tuple[ArraySource | DiskSource, IntVector | None]:
     source: ArraySource | DiskSource
-    matrix = isinstance(blocks, np.ndarray) and blocks.ndim == 2
-    if matrix or isinstance(blocks, ArraySource | str | Path):
-        whole: Any = blocks
-        source = as_source(whole, dimension=dimension)
+    is_matrix = isinstance(blocks, np.ndarray) and blocks.ndim == 2
+    if is_matrix or isinstance(blocks, ArraySource | str | Path):
+        matrix: Any = blocks
+        source = as_source(matrix, dimension=dimension)
     else:
         source = DiskSource.write(spool, stream_blocks(blocks, dimension), dimension)
     parts = [np.asarray(part).reshape(-1) for part in ids or ()]
     return source, None if ids is None else np.concatenate(parts or [np.empty(0, np.int64)])
 
 
-class _OnDiskBuild:
-    """Puts vectors into lists on the disk, and tunes how many of them are looked into."""
-
-    def __init__(
-        self, source: ArraySource | DiskSource, plan: Plan, options: BuildOptions, lists: Path
-    ) -> None:
-        self._source, self._plan, self._options, self._lists = source, plan, options, lists
-
-    def write(self, path: Path, index: Any, ids: IdMap, reason: str) -> None:
-        """Write the file, with the lists of a FAISS index that is empty and stays so."""
-        options, spec = self._options, self._plan.spec
-        vectors = NormalizedSource.fit(self._source, options.metric)
-        n, d = vectors.shape
-        rng = np.random.default_rng([options.seed, 1])
-        rows = np.sort(rng.choice(n, min(_QUERIES, n // 4), replace=False))
-        with (
-            omp_threads(options.threads),
-            options.progress.task("index", n, "vectors") as task,
-        ):
-            train_index(index, HeldOutView(vectors, rows), spec, options.seed)
-            size = max(1, _BLOCK_BYTES // (_FLOAT_BYTES * d))
-            try:
-                ListsOnDisk(index, self._lists, vectors, size).write(task)
-            except OSError as error:
-                failure = f"the lists cannot be written ({error})"
-                raise StorageError(self._lists, failure) from error
-            queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
-        written = read_faiss(self._lists, True, vectors.preprocessing)
-        with omp_threads(1):
-            tuner = Tuner(written, queries)
-            curve = tuner.curve(spec, tuner.choose(options.recall))
-        point, notes = curve.best, self._plan.notes
-        parameters = point.parameters
-        if curve.chosen is None:
-            parameters = {"nprobe": index.nlist}
-            missed = f"{spec} does not reach a recall of {options.recall:g}"
-            notes = (*notes, f"{missed}: all lists are looked into")
-        report = TuningReport(spec, (reason,), curve, notes=notes)
-        engine = FaissEngine(written, options.metric, spec, parameters)
-        parts = IndexParts(engine, vectors.preprocessing, point.recall, report)
-        write_index(path, parts, ids, self._lists.replace)
+def _build_lists(
+    source: ArraySource | DiskSource,
+    plan: Plan,
+    options: BuildOptions,
+    lists: Path,
+    index: Any,
+    reason: str,
+) -> IndexParts:
+    """Write the lists of a FAISS index, which stays empty, and tune how many are looked into."""
+    spec = plan.spec
+    vectors = NormalizedSource.fit(source, options.metric)
+    n, d = vectors.shape
+    rng = np.random.default_rng([options.seed, 1])
+    rows = np.sort(rng.choice(n, min(_QUERIES, n // 4), replace=False))
+    with omp_threads(options.threads), options.progress.task("index", n, "vectors") as task:
+        train_index(index, HeldOutView(vectors, rows), spec, options.seed)
+        size = max(1, _BLOCK_BYTES // (_FLOAT_BYTES * d))
+        try:
+            ListsOnDisk(index, lists, vectors, size).write(task)
+        except OSError as error:
+            raise StorageError(lists, f"the lists cannot be written ({error})") from error
+        queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
+    written = read_faiss(lists, True, vectors.preprocessing)
+    with omp_threads(1):
+        tuner = Tuner(written, queries)
+        curve = tuner.curve(spec, tuner.choose(options.recall))
+    point, notes = curve.best, plan.notes
+    parameters = point.parameters
+    if curve.chosen is None:
+        parameters = {"nprobe": index.nlist}
+        missed = f"{spec} does not reach a recall of {options.recall:g}"
+        notes = (*notes, f"{missed}: all lists are looked into")
+    report = TuningReport(spec, (reason,), curve, notes=notes)
+    engine = FaissEngine(written, options.metric, spec, parameters)
+    return IndexParts(engine, vectors.preprocessing, point.recall, report)
 
 
 def _may_be_on_disk(index: Any) -> bool:
@@ -223,12 +195,8 @@ class ListsOnDisk:
     be is known once all vectors have been assigned; from then on each vector has its place, and
     blocks are written where they belong. Nothing is merged, and nothing is copied.
 
-    Args:
-        index: A trained, empty `faiss.IndexIVF`, in which a code must not depend on others of
-            its list (as those of "4fs" do).
-        path: The file.
-        vectors: What to put into it.
-        rows: How many vectors are in memory at once.
+    In a trained, empty `faiss.IndexIVF` a code must not depend on others of its list, as those of
+    "4fs" do. `rows` vectors are in memory at once.
     """
 
     def __init__(self, index: Any, path: Path, vectors: NormalizedSource, rows: int) -> None:
@@ -236,11 +204,7 @@ class ListsOnDisk:
         self._width = int(index.code_size)
 
     def write(self, task: Task) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Write the file."""
         assigned = self._assigned(task)
         sizes = np.bincount(assigned, minlength=self._index.nlist)
         head = self._head(sizes)

@@ -21,11 +21,7 @@ _ONE = np.ones(1)
 
 
 def as_metric(metric: Metric | str) -> Metric:
-    """Return the metric of a name.
-
-    Raises:
-        ParameterError: There is no such metric.
-    """
+    """Return the metric of a name."""
     try:
         return Metric(metric)
     except ValueError as error:
@@ -34,30 +30,20 @@ def as_metric(metric: Metric | str) -> Metric:
 
 
 class SingleQuery(NamedTuple):
-    """A query that is ready to be compared.
+    """A query that is ready to be compared."""
 
-    Attributes:
-        X: `(1, d)`, as `Preprocessing.apply` returns it.
-        norms: Its length, `(1,)`.
-        length: The same as a number.
-    """
-
-    X: FloatMatrix
-    norms: NDArray[np.float64]
-    length: float
+    X: FloatMatrix  # `(1, d)`, as `Preprocessing.apply` returns it
+    norms: NDArray[np.float64]  # its length, `(1,)`
+    length: float  # the same as a number
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A metric, and what must be done to vectors so that FAISS measures it well.
+    """A metric, and what must be done to vectors so that FAISS measures it well."""
 
-    Attributes:
-        metric: How nearness is measured. For the cosine, vectors are scaled to length 1.
-        center: Subtracted from every vector, `(d,)`, so that float32 does not lose the
-            differences between those that are far from the origin; only for Euclidean distances.
-    """
-
-    metric: Metric
+    metric: Metric  # How nearness is measured. For the cosine, vectors are scaled to length 1.
+    # Subtracted from every vector, `(d,)`, so that float32 does not lose the differences between
+    # those that are far from the origin; only for Euclidean distances.
     center: FloatVector | None = None
 
     def apply(
@@ -65,14 +51,7 @@ class Preprocessing:
     ) -> tuple[FloatMatrix, NDArray[np.float64]]:
         """Return vectors `(m, d)` and their lengths `(m,)` as they are stored and compared.
 
-        Args:
-            X: The vectors.
-            norms: Their lengths.
-            name: What error messages call them.
-            start: The number of the first row, for the message.
-
-        Raises:
-            VectorError: One is longer than 1e18, and the metric is not the cosine.
+        `start` is the number of the first row, for messages.
         """
         if self.metric is Metric.COSINE:
             return unit_rows(X, norms), np.ones_like(norms)
@@ -111,11 +90,7 @@ class Preprocessing:
 
 
 def check_lengths(norms: NDArray[np.float64], name: str, start: int = 0) -> None:
-    """Refuse vectors whose inner products or distances float32 could not hold.
-
-    Raises:
-        VectorError: One is longer than 1e18.
-    """
+    """Refuse vectors whose inner products or distances float32 could not hold."""
     if not (norms > _LONGEST).any():
         return
     row = int(np.argmax(norms > _LONGEST))

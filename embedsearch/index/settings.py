@@ -33,18 +33,13 @@ _MANY = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
-    """What kind of index is asked for; see `VectorIndex.build`.
+    """What kind of index is asked for; see `VectorIndex.build`."""
 
-    Attributes:
-        spec: "auto" is exact for up to 100 million numbers, and measures beyond.
-        recall: What "auto" promises; if it is given, "auto" measures from 10 million numbers
-            on. None for 0.99 beyond what is exact.
-        memory: The most that "auto" may use; None for no limit.
-    """
-
-    spec: str = "auto"
+    spec: str = "auto"  # "auto" is exact for up to 100 million numbers, and measures beyond
+    # What "auto" promises; if it is given, "auto" measures from 10 million numbers on. None for
+    # 0.99 beyond what is exact.
     recall: float | None = None
-    memory: int | str | None = None
+    memory: int | str | None = None  # the most that "auto" may use; None for no limit
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> IndexSettings:
@@ -52,11 +47,7 @@ class IndexSettings:
         return cls(**facts.get("settings", {}))
 
     def check(self, dimension: int | None = None) -> None:
-        """Raise `ParameterError` for what is known to be wrong without vectors.
-
-        Args:
-            dimension: Of the vectors, if that is known.
-        """
+        """Raise `ParameterError` for what is known to be wrong without vectors."""
         from embedsearch.index.specs import RECALL
 
         if not isinstance(self.spec, str) or not self.spec.strip():
@@ -99,14 +90,7 @@ def changed_index(
 ) -> IndexSettings:
     """Return settings with those replaced that are given; None leaves one as it is.
 
-    Args:
-        settings: Those before.
-        spec: See `IndexSettings`.
-        recall: See `IndexSettings`.
-        memory: See `IndexSettings`; "none" takes a limit away.
-
-    Raises:
-        ParameterError: One is out of its range.
+    "none" takes a memory limit away.
     """
     given: dict[str, Any] = {"spec": spec, "recall": recall, "memory": memory}
     new = replace(settings, **{name: value for name, value in given.items() if value is not None})

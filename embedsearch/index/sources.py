@@ -25,17 +25,11 @@ _FLOAT_BYTES = 4
 
 
 class Block(NamedTuple):
-    """Consecutive vectors of a source.
-
-    Attributes:
-        start: The row of the first.
-        X: `(m, d)` float32, C-contiguous, all finite.
-        norms: The length of each, `(m,)` float64.
-    """
+    """Consecutive vectors of a source."""
 
     start: int
-    X: FloatMatrix
-    norms: NDArray[np.float64]
+    X: FloatMatrix  # `(m, d)` float32, C-contiguous, all finite
+    norms: NDArray[np.float64]  # the length of each, `(m,)` float64
 
 
 class Vectors(Protocol):
@@ -55,13 +49,7 @@ class Vectors(Protocol):
 class ArraySource:
     """An array, or a file that is mapped; nothing but single blocks is converted or copied.
 
-    Args:
-        array: `(n, d)`, of any real type and memory layout.
-        name: What error messages call it.
-
-    Raises:
-        VectorError: Another shape, or not real numbers; and, from `take` and `blocks`, a vector
-            with NaN or infinity.
+    NaN and infinity are refused by `take` and `blocks`.
     """
 
     def __init__(self, array: NDArray[Any], name: str = "X") -> None:
@@ -95,14 +83,6 @@ class DiskSource:
     """Float32 vectors one after another in a file, read with plain reads.
 
     So they never count as memory, as the pages of a map do.
-
-    Args:
-        path: The file, without a header.
-        shape: `(n, d)`.
-        name: What error messages call the vectors.
-
-    Raises:
-        StorageError: From `take` and `blocks`: the file is shorter than it was.
     """
 
     def __init__(self, path: Path, shape: tuple[int, int], name: str = "X") -> None:
@@ -110,11 +90,7 @@ class DiskSource:
 
     @classmethod
     def write(cls, path: Path, blocks: Iterable[Block], dimension: int) -> DiskSource:
-        """Write blocks to a file.
-
-        Raises:
-            StorageError: The disk is full.
-        """
+        """Write blocks to a file."""
         count = 0
         try:
             with path.open("wb") as file:
@@ -153,12 +129,7 @@ class DiskSource:
 
 
 class NormalizedSource:
-    """Vectors of a source as FAISS gets them.
-
-    Args:
-        source: The vectors.
-        preprocessing: What is done to them.
-    """
+    """Vectors of a source as FAISS gets them."""
 
     def __init__(self, source: ArraySource | DiskSource, preprocessing: Preprocessing) -> None:
         self.source, self.preprocessing = source, preprocessing
@@ -199,15 +170,7 @@ class NormalizedSource:
 
 
 class HeldOutView:
-    """Vectors without some that are held out; the others are numbered from 0.
-
-    Args:
-        vectors: All of them.
-        held_out: The rows that are not in the view, ascending, `(m,)`.
-
-    Attributes:
-        rows: Those that are, `(n - m,)`.
-    """
+    """Vectors without some that are held out; the others are numbered from 0."""
 
     def __init__(self, vectors: Vectors, held_out: IntVector) -> None:
         self._vectors, self._held_out = vectors, held_out
@@ -232,17 +195,8 @@ def as_source(
 ) -> ArraySource:
     """Return what the user gave as a source.
 
-    Args:
-        X: An array `(n, d)`; or a file, `.npy` or `.safetensors`. Of several tensors in a file
-            one is named: `"file.safetensors:name"`.
-        name: What error messages call it.
-        dimension: The d it must have, if that is known.
-
-    Raises:
-        VectorError: Another shape or dimension, not real numbers, or a damaged file.
-        ParameterError: A file of another kind, or a tensor that is not there.
-        SourceNotFoundError: There is no such file.
-        OSError: The file cannot be opened.
+    A file is `.npy` or `.safetensors`; of several tensors in it one is named:
+    `"file.safetensors:name"`.
     """
     if isinstance(X, ArraySource):
         source = X
@@ -257,11 +211,7 @@ def as_source(
 def stream_blocks(
     arrays: Iterable[ArrayLike], dimension: int, name: str = "X", size: int | None = None
 ) -> Iterator[Block]:
-    """Check arrays `(m, dimension)` that come one by one; those of more than `size` rows are cut.
-
-    Raises:
-        VectorError: One has another dimension, NaN or infinity; the message names the row.
-    """
+    """Check arrays `(m, dimension)` that come one by one; longer ones than `size` are cut."""
     size = size or rows_per_block(dimension)
     start = 0
     for given in arrays:
@@ -315,8 +265,8 @@ def _as_array(X: ArrayLike, name: str) -> NDArray[Any]:
 
 def _map_file(place: str) -> NDArray[Any]:
     file, _, tensor = place.rpartition(":")
-    if file.endswith(".safetensors"):
-        return _tensor(Path(file), tensor)
+    named = file.endswith(".safetensors")
+    place = file if named else place
     path = Path(place)
     if not path.exists():
         raise SourceNotFoundError(place, "there is no such file")
@@ -325,15 +275,13 @@ def _map_file(place: str) -> NDArray[Any]:
 
         return map_array(path)
     if path.suffix == ".safetensors":
-        return _tensor(path, None)
+        return _tensor(path, tensor if named else None)
     raise ParameterError("X", "an array, a .npy file or a .safetensors file", place)
 
 
 def _tensor(path: Path, name: str | None) -> NDArray[Any]:
     from embedsearch.vectors.tensors import open_tensors
 
-    if not path.exists():
-        raise SourceNotFoundError(path, "there is no such file")
     tensors = open_tensors(path)
     matrices = [key for key, array in tensors.items() if array.ndim == 2]
     if name is None and len(matrices) == 1:

@@ -39,6 +39,7 @@ _LISTS = re.compile(r"IVF(\d+)")
 _CODES = re.compile(r"PQ(\d+)(?:x(\d+))?")
 _ROTATION = re.compile(r"(O?PQ(?=\d+(?:_\d+)?,)|ITQ)(\d+)(?:_(\d+))?,")
 
+# As in hnswlib; FAISS has 40.
 _EF_CONSTRUCTION = 200
 # How many times as many centroids are compared exactly as lists are looked into.
 _COARSE_FACTOR = 4
@@ -50,30 +51,17 @@ _LITTLE = 2e9
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to build.
+    """What to build."""
 
-    Attributes:
-        spec: FAISS's factory string, or "flat".
-        parameters: For searches, to begin with.
-        notes: What was made smaller for want of data.
-    """
-
-    spec: str
-    parameters: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    spec: str  # FAISS's factory string, or "flat"
+    parameters: dict[str, float] = field(default_factory=dict)  # for searches, to begin with
+    notes: tuple[str, ...] = ()  # what was made smaller for want of data
 
 
 def plan_for(spec: str, n: int, d: int) -> Plan:
     """Return what to build for a name or a factory string.
 
-    Args:
-        spec: One of `KINDS`, or a factory string, in which lists and codes that n vectors are
-            too few to train are made fewer.
-        n: How many vectors there are.
-        d: Their dimension.
-
-    Raises:
-        ParameterError: Not a string, or one with IDMap, as every index has ids.
+    In a factory string, lists and codes that n vectors are too few to train are made fewer.
     """
     if not isinstance(spec, str) or not spec.strip():
         raise ParameterError("spec", f"auto, {', '.join(KINDS)} or a factory string", spec)
@@ -191,11 +179,7 @@ def _too_few(kind: str, n: int) -> Plan:
 
 
 def make_index(spec: str, d: int, metric: Metric, seed: int) -> Any:
-    """Return an empty FAISS index, with the settings that a factory string has no word for.
-
-    Raises:
-        ParameterError: FAISS refuses the factory string for this dimension and metric.
-    """
+    """Return an empty FAISS index, with the settings that a factory string has no word for."""
     faiss = load_faiss()
     euclidean = metric is Metric.EUCLIDEAN
     kind = faiss.METRIC_L2 if euclidean else faiss.METRIC_INNER_PRODUCT
@@ -220,11 +204,7 @@ def make_index(spec: str, d: int, metric: Metric, seed: int) -> Any:
 
 
 def train_index(index: Any, vectors: Vectors, spec: str, seed: int) -> None:
-    """Train an index on as many of the vectors as it needs, drawn at random.
-
-    Raises:
-        ParameterError: FAISS cannot train it on these vectors.
-    """
+    """Train an index on as many of the vectors as it needs, drawn at random."""
     if index.is_trained:
         return
     lists = load_faiss().try_extract_index_ivf(index)

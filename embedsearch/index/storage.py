@@ -49,7 +49,7 @@ _PLACES, _PLACE_BYTES = 256, 8 << 10
 _written: set[str] = set()
 
 
-def whole_hash(file: BinaryIO, size: int) -> str:
+def full_hash(file: BinaryIO, size: int) -> str:
     """Return the SHA-256 of the first `size` bytes of a file."""
     hashed = sha256()
     file.seek(0)
@@ -76,17 +76,11 @@ def hash_of_places(file: BinaryIO, size: int) -> str:
 
 @dataclass(frozen=True)
 class IndexFile:
-    """A file that was found whole.
-
-    Attributes:
-        path: Where it is.
-        description: What was written, and `size`, the bytes before the description;
-            `faiss_size`, those that are FAISS's.
-        arrays: Arrays by name.
-        digest: The hash of the whole.
-    """
+    """A file whose hashes are right."""
 
     path: Path
+    # What was written, and `size`, the bytes before the description; `faiss_size`, those that are
+    # FAISS's.
     description: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
     digest: str
@@ -98,19 +92,10 @@ def write_index_file(
     description: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
 ) -> str:
-    """Write an index: beside the old file, flushed, then renamed.
+    """Write an index: next to the old file, flushed, then renamed.
 
-    Args:
-        path: The file.
-        write_faiss: Writes FAISS's part to the path that it is given.
-        description: Anything that JSON can hold.
-        arrays: int64 or uint8, one-dimensional.
-
-    Returns:
-        A hash of all of it.
-
-    Raises:
-        StorageError: The file cannot be written.
+    `write_faiss` writes FAISS's part to the path that it is given; arrays are int64 or uint8,
+    one-dimensional. Returned is a hash of all of it.
     """
     path = Path(path)
     try:
@@ -127,35 +112,28 @@ def write_index_file(
 
 
 def read_index_file(path: str | Path, verify: bool) -> IndexFile:
-    """Check whether a file is whole, and read all but FAISS's part of it.
+    """Check the hashes of a file, and read all but FAISS's part of it.
 
-    Args:
-        path: The file.
-        verify: Hash all of it, however large it is.
-
-    Raises:
-        VectorError: It is damaged, from a newer version, or something else.
-        OSError: It cannot be opened.
+    `verify` hashes all of it, however large it is.
     """
     path = Path(path)
     with path.open("rb") as file:
         description, digest = _read_end(file, path)
         _check_hashes(file, description, path, verify)
+        places = description.get("arrays")
+        if not isinstance(places, dict):
+            raise damaged(path, "its description names no arrays")
         arrays = {
             name: _read_array(file, place, description["size"], path)
-            for name, place in _entries(description, path).items()
+            for name, place in places.items()
         }
     return IndexFile(path, description, arrays, digest)
 
 
 def identity(path: str | Path) -> str:
-    """Return what stands for a file, once it was found whole.
+    """Return what stands for a file whose hashes are right.
 
-    Of a large file, of which only some places are hashed, it has the inode and the time, too.
-
-    Raises:
-        VectorError: Its description is damaged.
-        OSError: It cannot be opened.
+    As only some places of a large file are hashed, it then has the inode and the time, too.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -192,9 +170,9 @@ def _append(
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         file.write(little.view(np.uint8).data)
     size = file.tell()
-    hashes = {"sha256": whole_hash(file, size), "places": hash_of_places(file, size)}
-    whole = {"format": _FORMAT, "size": size, "faiss_size": faiss_size, "arrays": places, **hashes}
-    content = json.dumps({**description, **whole}, allow_nan=False).encode()
+    hashes = {"sha256": full_hash(file, size), "places": hash_of_places(file, size)}
+    facts = {"format": _FORMAT, "size": size, "faiss_size": faiss_size, "arrays": places, **hashes}
+    content = json.dumps({**description, **facts}, allow_nan=False).encode()
     hashed = sha256(content)
     file.seek(size)
     file.write(content + hashed.digest() + len(content).to_bytes(_LENGTH_BYTES, "little") + MAGIC)
@@ -237,18 +215,11 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
 def _check_hashes(file: BinaryIO, description: Mapping[str, Any], path: Path, verify: bool) -> None:
     size = description["size"]
     if verify or size <= MOST_HASHED:
-        same = whole_hash(file, size) == description.get("sha256")
+        same = full_hash(file, size) == description.get("sha256")
     else:
         same = hash_of_places(file, size) == description.get("places")
     if not same:
         raise damaged(path, "it has another hash than when it was written")
-
-
-def _entries(description: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    entries = description.get("arrays")
-    if not isinstance(entries, dict):
-        raise damaged(path, "its description names no arrays")
-    return entries
 
 
 def _read_array(file: BinaryIO, place: Any, size: int, path: Path) -> NDArray[Any]:
@@ -294,11 +265,7 @@ def write_index(
 
 
 def read_preprocessing(file: IndexFile) -> Preprocessing:
-    """Read the metric and the centre.
-
-    Raises:
-        VectorError: They are not what `write_index` writes.
-    """
+    """Read the metric and the centre."""
     description = file.description
     try:
         metric = Metric(description["metric"])
@@ -313,11 +280,7 @@ def read_preprocessing(file: IndexFile) -> Preprocessing:
 
 
 def read_ids(file: IndexFile, index: Any) -> IdMap:
-    """Read the ids, and compare them with FAISS's part of the file.
-
-    Raises:
-        VectorError: They do not fit.
-    """
+    """Read the ids, and compare them with FAISS's part of the file."""
     description, arrays = file.description, file.arrays
     total, deleted = int(index.ntotal), arrays.get("deleted")
     ids = arrays.get("ids")
@@ -365,6 +328,7 @@ class MappedFile:
         return _unwrapped(index, preprocessing)
 
     def _reopened(self) -> BinaryIO:
+        # A copy of the descriptor can be closed, but shares its place in the file.
         file = os.fdopen(os.dup(self._descriptor), "rb")
         file.seek(0)
         return file
@@ -382,11 +346,7 @@ def faiss_writer(index: Any, preprocessing: Preprocessing) -> Callable[[Path], N
 
 
 def write_faiss(index: Any, path: Path) -> None:
-    """Let FAISS write an index.
-
-    Raises:
-        StorageError: It cannot.
-    """
+    """Let FAISS write an index."""
     try:
         load_faiss().write_index(index, str(path))
     except RuntimeError as error:
@@ -394,11 +354,7 @@ def write_faiss(index: Any, path: Path) -> None:
 
 
 def read_faiss(path: Path, mapped: bool, preprocessing: Preprocessing) -> Any:
-    """Read what `faiss_writer` wrote, from a file that was found whole.
-
-    Raises:
-        VectorError: FAISS refuses it.
-    """
+    """Read what `faiss_writer` wrote, from a file whose hashes are right."""
     faiss = load_faiss()
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)

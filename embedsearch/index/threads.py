@@ -8,7 +8,6 @@ from itertools import pairwise
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from embedsearch._checks import COUNT, Optional, check
 from embedsearch.index.faiss_tools import load_faiss
 
 if TYPE_CHECKING:
@@ -20,39 +19,31 @@ _TURN = 128
 
 
 class Cores:
-    """Cores to be taken and given back; never are more taken than there are.
-
-    Args:
-        total: How many there are.
-    """
+    """Cores that threads take and release; never more are taken than exist."""
 
     def __init__(self, total: int) -> None:
-        self.total = total
-        self._free, self._waiting = total, 0
+        self.total = self.free = total
+        self._waiting = 0
         self._changed = Condition()
-
-    @property
-    def taken(self) -> int:
-        """How many are taken."""
-        return self.total - self._free
 
     def take(self, most: int) -> int:
         """Take up to `most` cores, fewer if others want some; wait until one is free."""
         with self._changed:
             self._waiting += 1
             try:
-                while self._free < 1:
+                while self.free < 1:
                     self._changed.wait()
-                count = max(1, min(most, self._free, self.total // self._waiting))
-                self._free -= count
+                # Those who wait share all cores.
+                count = max(1, min(most, self.free, self.total // self._waiting))
+                self.free -= count
             finally:
                 self._waiting -= 1
             return count
 
-    def give_back(self, count: int) -> None:
-        """Give cores back."""
+    def release(self, count: int) -> None:
+        """Let others take so many cores."""
         with self._changed:
-            self._free += count
+            self.free += count
             if self._waiting:
                 self._changed.notify_all()
 
@@ -71,16 +62,6 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def as_threads(threads: int | None) -> int | None:
-    """Check how many threads were asked for.
-
-    Raises:
-        ParameterError: Neither None nor a whole number of 1 or more.
-    """
-    check("threads", threads, Optional(COUNT))
-    return threads
 
 
 class omp_threads:  # noqa: N801 - used like a function; a generator would take 1 us more
@@ -116,12 +97,8 @@ def run_in_threads(
     while it searches, and its own threads meet after every block of vectors. One query is
     answered by the thread that asks, at once; batches wait for one another's cores.
 
-    Args:
-        work: Answers the queries of a slice; called from several threads.
-        count: How many queries there are.
-        least: How many a thread must get to be worth it.
-        threads: How many; None takes the cores that are free, turn by turn.
-        cores: Where they are taken from; None for `shared_cores`.
+    A thread gets `least` queries or more, to be worth its start. With `threads` None, cores are
+    taken as they become free, turn by turn.
     """
     if threads is not None or count == 1:
         _share(work, slice(0, count), min(threads or 1, max(1, count // least)))
@@ -135,7 +112,7 @@ def run_in_threads(
             turn = slice(done, done + min(left, max(_TURN, least) * taken))
             _share(work, turn, taken)
         finally:
-            cores.give_back(taken)
+            cores.release(taken)
         done = turn.stop
 
 

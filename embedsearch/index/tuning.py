@@ -158,16 +158,7 @@ class HeldOutQueries:
     neighbours: so one of many equal vectors is as good as another. Queries that have an equal
     vector among the others, as new ones seldom have, are left out if 50 or more remain.
 
-    Args:
-        vectors: Among which neighbours are looked for, prepared.
-        Q: Queries `(nq, d)`, prepared.
-        own: The row of `vectors` that each query is, `(nq,)`, which is then not its own
-            neighbour; None if they are no rows of it.
-        metric: How nearness is measured.
-
-    Attributes:
-        Q: The queries that remain.
-        k: How many neighbours are looked for: 10, or all if there are fewer.
+    `own` is the row of `vectors` that each query is, which is then not its own neighbour.
     """
 
     def __init__(
@@ -189,8 +180,7 @@ class HeldOutQueries:
     def recalls(self, rows: IntVector) -> NDArray[np.float64]:
         """Compute the share of the neighbours that an index found, for each query: `(nq,)`.
 
-        Args:
-            rows: Answers `(nq, wanted)`, best first, -1 for none.
+        `rows` are answers `(nq, wanted)`, best first, -1 for none.
         """
         found = self._without_own(rows, rows)[1]
         known = (found[:, :, np.newaxis] == self._rows[:, np.newaxis]).any(axis=2)
@@ -247,19 +237,12 @@ def _exact_neighbors(
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What can be set when an index is searched.
+    """What can be set when an index is searched."""
 
-    Attributes:
-        main: `nprobe` or `efSearch`; empty if it has neither.
-        least: Its lowest value.
-        most: Its highest.
-        refined: Whether there is a `k_factor` too.
-    """
-
-    main: str
+    main: str  # `nprobe` or `efSearch`; empty if it has neither
     least: int
     most: int
-    refined: bool
+    refined: bool  # by a `k_factor`
 
 
 def knobs_of(index: Any) -> Knobs:
@@ -300,11 +283,7 @@ class _Measured:
 class Tuner:
     """Measures one index with held-out queries.
 
-    Args:
-        index: A FAISS index, whose positions are the rows that `queries` knows. It is searched
-            with one thread.
-        queries: Two or more.
-        slowest: Seconds a query, in a batch, at which what is still too little is given up.
+    `slowest` is the time of a query, in a batch, at which what is still too little is given up.
     """
 
     def __init__(self, index: Any, queries: HeldOutQueries, slowest: float = inf) -> None:
@@ -322,9 +301,8 @@ class Tuner:
     def choose(self, target: float) -> dict[str, float] | None:
         """Return the least parameters that reach a recall; None if none do.
 
-        What is chosen has, on half of the queries, a recall of which the lower bound reaches the
-        target; it is raised until the other half reaches the target too. Of pairs of parameters
-        the one with the least to compute is taken.
+        On half of the queries the lower bound of their recall reaches the target; they are raised
+        until the other half reaches it too. Of pairs the one with the least to compute is taken.
         """
         for main, factor in self._by_effort(target):
             checked = self._raised_until_checked(main, factor, target)

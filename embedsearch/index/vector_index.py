@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import Interval, as_bytes, as_count, check
+from embedsearch._checks import COUNT, Interval, Optional, as_bytes, as_count, check
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import IndexParts
-from embedsearch.index.faiss_tools import nbytes_of
+from embedsearch.index.faiss_tools import (
+    innermost,
+    load_faiss,
+    nbytes_of,
+    scans_residuals,
+    scans_residuals_soundly,
+)
 from embedsearch.index.ids import IdMap, RowFilter, as_distinct_ids, as_ids
 from embedsearch.index.preprocessing import as_metric, weighted_query
 from embedsearch.index.storage import (
@@ -24,7 +30,7 @@ from embedsearch.index.storage import (
     read_preprocessing,
     write_index,
 )
-from embedsearch.index.threads import as_threads, omp_threads, run_in_threads
+from embedsearch.index.threads import omp_threads, run_in_threads
 from embedsearch.vectors.arrays import as_measured_matrix
 
 if TYPE_CHECKING:
@@ -196,14 +202,14 @@ class VectorIndex:
     ) -> VectorIndex:
         """Open an index that `save` wrote.
 
-        Files of up to 64 MB are compared whole with the hash in them; of larger ones the ends
+        Files of up to 64 MB are compared completely with the hash in them; of larger ones the ends
         and 255 places between.
 
         Args:
             path: The file.
             mapped: Leave the vectors in the file and read pages as they are used, which
                 processes share; otherwise read them into memory now.
-            verify: Compare larger files whole, too.
+            verify: Compare larger files completely, too.
             expected: What `save` returned; any other index is refused.
 
         Raises:
@@ -309,7 +315,7 @@ class VectorIndex:
         Q, norms = as_measured_matrix(Q, "Q", self._dimension)
         among = self._all if allowed is None else RowFilter(allowed, self._ids)
         k = min(as_count("topn", topn), among.count)
-        threads = as_threads(threads)
+        check("threads", threads, Optional(COUNT))
         scores, ids = np.empty((len(Q), k), np.float32), np.empty((len(Q), k), np.int64)
         if not scores.size:
             return scores, ids
@@ -383,7 +389,7 @@ class VectorIndex:
         check("score", score, Interval())
         # A score that was found, a float32, must reach itself.
         least: np.float32 = np.float32(min(max(float(score), -_LARGEST), _LARGEST))
-        threads = as_threads(threads)
+        check("threads", threads, Optional(COUNT))
         among = self._all if allowed is None else RowFilter(allowed, self._ids)
         found: list[tuple[FloatVector, IntVector]] = [_NOTHING] * len(Q)
         if among.count and len(Q):
@@ -403,7 +409,7 @@ class VectorIndex:
 
         Raises:
             ParameterError: There is no such id.
-            VectorError: A kind of index that cannot give vectors back.
+            VectorError: A kind of index that cannot return vectors.
         """
         position = self._ids.position(id)
         if position is None:
@@ -433,7 +439,7 @@ class VectorIndex:
         return claimed
 
     def delete(self, ids: ArrayLike) -> int:
-        """Delete vectors; `compact` gives their memory back.
+        """Delete vectors; `compact` frees their memory.
 
         Args:
             ids: One or several; those that the index does not have are passed over.
@@ -467,6 +473,7 @@ class VectorIndex:
         if (positions < 0).any():
             absent = int(replaced[positions < 0][0])
             raise ParameterError("ids", "ids that the index has; use add for others", absent)
+        # Added first: if that fails, the old vectors are still there.
         self._append(self._preprocessing.apply(X, norms, "X")[0], replaced)
         self._ids.delete(positions)
         self._all = RowFilter(None, self._ids)
@@ -475,7 +482,7 @@ class VectorIndex:
         """Give back the memory of deleted vectors; ids stay as they are.
 
         Raises:
-            VectorError: A kind of index that cannot give vectors back.
+            VectorError: A kind of index that cannot return vectors.
         """
         if self._ids.alive is None:
             return
@@ -486,7 +493,7 @@ class VectorIndex:
         self._all = RowFilter(None, self._ids)
 
     def save(self, path: str | Path) -> str:
-        """Write the index to one file, which replaces what was there once it is whole.
+        """Write the index to one file, which replaces what was there once it is complete.
 
         Returns:
             A hash of all of it, for `load(path, expected=...)`.
@@ -510,23 +517,28 @@ class VectorIndex:
             self._all = RowFilter(None, self._ids)
 
     def _read_into_memory(self) -> None:
-        """Let go of the file: what is mapped cannot be changed."""
+        """Release the file: what is mapped cannot be changed."""
         if self._file is not None:
             index = self._file.in_memory(self._preprocessing)
             self._engine, self._file = self._engine.with_index(index), None
 
 
 def _engine_of(file: IndexFile, index: Any, metric: Metric) -> Engine:
-    # Whoever searches exactly does not wait for what the other kinds need.
+    # Imported here: exact search does not wait for what the other kinds need.
     kind = file.description["kind"]
     if kind == "flat":
-        from embedsearch.index.exact import exact_engine_of
+        from embedsearch.index.exact import ExactEngine
 
-        return exact_engine_of(file, index, metric)
+        if not isinstance(index, load_faiss().IndexFlat):
+            raise damaged(file.path, "not an exact index")
+        return ExactEngine(index, metric)
     if kind == "approximate":
-        from embedsearch.index.faiss_engine import faiss_engine_of
+        from embedsearch.index.faiss_engine import FaissEngine
 
-        return faiss_engine_of(file, index, metric)
+        spec, parameters = file.description["spec"], file.description["parameters"]
+        if scans_residuals(innermost(index)) and not scans_residuals_soundly():
+            raise VectorError(f"{file.path}: {spec} needs FAISS 1.13 or newer")
+        return FaissEngine(index, metric, spec, parameters)
     raise VectorError(f"{file.path}: an index of the kind {kind!r}; update embedsearch to open it")
 
 

@@ -39,15 +39,6 @@ def parse_expression(expression: str) -> list[Term]:
     A sign stands at the beginning or after a space, so `mother-in-law` and `c++` are words. A
     weight is a number and `*` before a word: `0.5*king + 2 * queen`. A word with spaces, or one
     that looks like a sign or a weight, is put in quotes: `"new york" - usa`.
-
-    Args:
-        expression: The sum.
-
-    Returns:
-        Its terms, in order, at least one.
-
-    Raises:
-        QueryError: It is empty or does not parse; the message points at the place.
     """
     terms: list[Term] = []
     place = _skip(_SPACE, expression, 0)
@@ -71,14 +62,7 @@ def cosmul_scores(
     (CoNLL 2014), equation 4, with cosines moved to [0, 1] as in its footnote 7. A weight other
     than 1 or -1 is the power of its factor.
 
-    Args:
-        vectors: `(V, d)`.
-        norms: Their lengths, `(V,)`.
-        units: The terms' vectors at length 1, `(m, d)`.
-        weights: The terms' weights `(m,)`; those below zero divide.
-
-    Returns:
-        `(V,)`, not bounded above.
+    `units` `(m, d)` are the terms' vectors at length 1. Scores are not bounded above.
     """
     lengths = np.where(norms == 0, np.float32(1), norms)[:, np.newaxis]
     likeness = np.maximum(1 + (vectors @ units.T) / lengths, 0) / 2

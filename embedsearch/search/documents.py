@@ -215,7 +215,7 @@ class DocumentSearch:
         finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
-        found = Hits(hits, unknown, [word.shown for word in added])
+        found = Hits(hits, unknown, [word.expanded for word in added])
         return found, (hybrid, ranking.numbers) if allowed is None else None
 
     def _unknown(self, query: LexicalQuery, hybrid: HybridSearch) -> tuple[str, ...]:

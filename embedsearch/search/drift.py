@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+# The error of a ratio is known well enough from 30 documents (Cochran, "Sampling Techniques", 3rd
+# edition 1977, section 6.4).
 FEWEST_DOCUMENTS = 30
-"""The error of a ratio is known well enough from 30 documents (Cochran, "Sampling Techniques",
-3rd edition 1977, section 6.4)."""
 
+# Words without a vector beyond the expected: of queries of five words, drawn like the documents,
+# one in ten (`1 - 0.98^5`) or one in four (`1 - 0.95^5`) loses a word that it would have kept.
 CONSIDER, RETRAIN = 0.02, 0.05
-"""Words without a vector beyond the expected: of queries of five words, drawn like the documents,
-one in ten (`1 - 0.98^5`) or one in four (`1 - 0.95^5`) loses a word that it would have kept."""
 
+# Of the unknown words, the most frequent are named.
+_NAMED = 10
 # Drift that is within two standard errors may be chance.
 _ERRORS = 2.0
 
@@ -63,7 +65,6 @@ def vocabulary_drift(
     expected: float = 0.0,
     *,
     min_count: int = 5,
-    topn: int = 10,
     most_unknown: int = 1_000_000,
 ) -> Drift:
     """Compare the share of words without a vector in later documents with the expected share.
@@ -76,24 +77,15 @@ def vocabulary_drift(
     Of more than `most_unknown` distinct unknown words the rarer half is dropped; only `learnable`
     and `frequent_unknown` can then be too low.
 
-    Args:
-        documents: The tokens of each document added since the training; read once.
-        known: The words that have a vector.
-        expected: The share of words without a vector in new text like that of the training; see
-            `expected_share`.
-        min_count: How often a word must occur to be trained on.
-        topn: How many unknown words to name.
-        most_unknown: How many are counted at once.
-
-    Raises:
-        ParameterError: A setting is out of its range.
+    `documents` are the tokens of each document added since the training, read once; `expected`
+    comes from `expected_share`.
     """
     check("expected", expected, Interval(0, 1))
-    least, topn = as_count("min_count", min_count), as_count("topn", topn)
+    least = as_count("min_count", min_count)
     sums = _Sums(most_unknown)
     for tokens in documents:
         sums.add(tokens, known)
-    return _drift(sums, expected, least, topn)
+    return _drift(sums, expected, least)
 
 
 def expected_share(counts: ArrayLike, min_count: int) -> float:
@@ -107,9 +99,7 @@ def expected_share(counts: ArrayLike, min_count: int) -> float:
     The formula takes words as independent. In documents they come in bursts, so that it is low:
     by 0.8 to 1.8 points for parts of an encyclopedia, which is why `CONSIDER` is not less.
 
-    Args:
-        counts: (types,) how often each word of the training text occurs, also the rare ones.
-        min_count: Rarer words have no vector.
+    `counts` are those of all words of the training text, also the rare ones.
     """
     occurrences = np.asarray(counts, np.int64)
     total = int(occurrences.sum())
@@ -153,11 +143,11 @@ class _Sums:
         return math.sqrt(max(squares, 0.0) * correction) / self.tokens
 
 
-def _drift(sums: _Sums, expected: float, min_count: int, topn: int) -> Drift:
+def _drift(sums: _Sums, expected: float, min_count: int) -> Drift:
     share = sums.unknown / sums.tokens if sums.tokens else 0.0
     error = sums.error()
     learnable = sum(count >= min_count for count in sums.words.values())
-    frequent = sorted(sums.words.items(), key=lambda item: (-item[1], item[0]))[:topn]
+    frequent = sorted(sums.words.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
     return Drift(
         documents=sums.documents,
         tokens=sums.tokens,
@@ -177,7 +167,7 @@ def _advice(sums: _Sums, expected: float, error: float | None, learnable: int) -
     if sums.documents < FEWEST_DOCUMENTS or error is None:
         return (
             f"too few documents ({sums.documents:,}, with {sums.tokens:,} words) were added "
-            "since the training to tell whether to train again"
+            "since the training to say whether to train again"
         )
     share = sums.unknown / sums.tokens
     found = (

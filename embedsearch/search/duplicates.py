@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import COUNT, Interval, check
+from embedsearch._checks import Interval, check
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,22 +35,17 @@ if TYPE_CHECKING:
     from embedsearch._types import IntVector
 
 
+SHINGLE_WORDS = 3
 # It leaves 3 when divided by 4, so that words which change places change the fingerprint.
 _BASE = np.uint64(0x9E3779B97F4A7C17)
 
 
 class Sets(NamedTuple):
-    """Sets of fingerprints, one after the other.
+    """Sets of fingerprints, one after the other."""
 
-    Attributes:
-        members: The fingerprints of all sets; those of one rise and are distinct.
-        starts: (n + 1,) where each set begins in `members`.
-        sizes: (n,) how many shingles each text has, also those left out of `members`.
-    """
-
-    members: NDArray[np.uint64]
-    starts: IntVector
-    sizes: IntVector
+    members: NDArray[np.uint64]  # the fingerprints of all sets; those of one rise and are distinct
+    starts: IntVector  # (n + 1,) where each set begins in `members`
+    sizes: IntVector  # (n,) how many shingles each text has, also those left out of `members`
 
 
 def shingles(tokens: Sequence[str], words: int) -> NDArray[np.uint64]:
@@ -70,50 +65,41 @@ def shingles(tokens: Sequence[str], words: int) -> NDArray[np.uint64]:
         prints *= _BASE
         prints += hashes[place : place + len(prints)]
     prints.sort()
+    # Before the first comes anything else, so that it counts as new.
     new: NDArray[np.bool_] = np.diff(prints, prepend=~prints[:1]) != 0
     return prints[new]
 
 
 def shingle_sets(
-    documents: Iterable[tuple[int, str]],
-    tokenize: Callable[[str], Sequence[str]],
-    words: int,
-    progress: Progress,
+    documents: Iterable[tuple[int, str]], progress: Progress
 ) -> tuple[IntVector, Sets]:
     """Read documents, and return their numbers and sets: 8 bytes for each distinct shingle."""
+    from embedsearch.text.processing import TextProcessor
+    from embedsearch.text.settings import TokenizerSettings
+
+    tokenize = TextProcessor(TokenizerSettings()).process
     numbers, sizes, members = array("q"), array("q"), array("Q")
     with progress.task("shingles", unit="documents") as task:
         for number, text in documents:
-            found = shingles(tokenize(text), words)
+            found = shingles(tokenize(text), SHINGLE_WORDS)
             numbers.append(number)
             sizes.append(len(found))
             members.frombytes(found.tobytes())
             task.advance(1)
     lengths = np.array(sizes, np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    named = np.array(numbers, np.int64)
-    _check_distinct(named)
-    return named, Sets(np.frombuffer(members, np.uint64), starts, lengths)
-
-
-def _check_distinct(numbers: IntVector) -> None:
     values, counts = np.unique(numbers, return_counts=True)
     if len(values) < len(numbers):
         twice = int(values[counts.argmax()])
         raise ParameterError("documents", "numbered differently, each once", twice)
+    return np.array(numbers, np.int64), Sets(np.frombuffer(members, np.uint64), starts, lengths)
 
 
 class EqualSets(NamedTuple):
-    """Distinct sets, and the documents that have them.
+    """Distinct sets, and the documents that have them."""
 
-    Attributes:
-        numbers: Of documents, set by set.
-        starts: (n + 1,) where those of each set begin in `numbers`.
-        sets: The n sets.
-    """
-
-    numbers: IntVector
-    starts: IntVector
+    numbers: IntVector  # of documents, set by set
+    starts: IntVector  # (n + 1,) where those of each set begin in `numbers`
     sets: Sets
 
     @property
@@ -122,7 +108,7 @@ class EqualSets(NamedTuple):
         return np.diff(self.starts)
 
 
-def collapsed(numbers: IntVector, sets: Sets) -> EqualSets:
+def merge_equal(numbers: IntVector, sets: Sets) -> EqualSets:
     """Merge equal sets; `numbers` are those of their documents."""
     first: dict[tuple[int, bytes], int] = {}
     places = np.empty(len(numbers), np.int64)
@@ -132,16 +118,15 @@ def collapsed(numbers: IntVector, sets: Sets) -> EqualSets:
         alone = row if len(members) < sets.sizes[row] else -1
         digest = blake2b(members.tobytes(), digest_size=16).digest()
         places[row] = first.setdefault((alone, digest), len(first))
-    kept = np.unique(places, return_index=True)[1]
+    firsts = np.unique(places, return_index=True)[1]
     starts = np.concatenate([[0], np.cumsum(np.bincount(places))])
-    return EqualSets(numbers[np.argsort(places, kind="stable")], starts, _chosen(sets, kept))
+    return EqualSets(numbers[np.argsort(places, kind="stable")], starts, _take(sets, firsts))
 
 
-def expanded(owners: EqualSets, rows: IntVector) -> tuple[IntVector, IntVector]:
+def document_pairs(owners: EqualSets, rows: IntVector) -> tuple[IntVector, IntVector]:
     """Turn pairs of sets (m, 2) into pairs of documents; a set with itself gives each pair once.
 
-    Returns:
-        (k, 2) pairs of numbers, the lower first, and (k,) the place in `rows` of each.
+    Returned are `(k, 2)` pairs of numbers, the lower first, and the place in `rows` of each.
     """
     one, other = owners.copies[rows].T
     sizes = one * other
@@ -154,7 +139,7 @@ def expanded(owners: EqualSets, rows: IntVector) -> tuple[IntVector, IntVector]:
     return np.sort(pairs, axis=1), places
 
 
-def _chosen(sets: Sets, rows: IntVector) -> Sets:
+def _take(sets: Sets, rows: IntVector) -> Sets:
     """Return some of the sets; `rows` must rise."""
     lengths = np.diff(sets.starts)
     mask = np.zeros(len(lengths), bool)
@@ -187,14 +172,13 @@ class _Index(NamedTuple):
     places: NDArray[np.int32]
 
 
-def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
+def prune_sets(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     """Drop members that no other set has, and sets that can have no partner.
 
     A hash table of 4 to 8 bytes a member counts them; where two share a slot, one may stay for
     nothing. `sets.members` is overwritten.
 
-    Returns:
-        The rows of the sets that are left, and these.
+    Returned are the rows of the sets that are left, and these.
     """
     from embedsearch.kernels.set_join import prune, tally
 
@@ -204,15 +188,15 @@ def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
         before = len(members)
         table = np.zeros(1 << (_SLOTS_PER_MEMBER * before).bit_length(), np.uint8)
         tally(members, table)
-        kept = np.empty(len(rows), np.int64)
+        places = np.empty(len(rows), np.int64)
         needs = _least(threshold, sets.sizes[rows])
-        count = prune(members, starts, needs, table, kept)
-        rows, starts = rows[kept[:count]], starts[: count + 1]
+        count = prune(members, starts, needs, table, places)
+        rows, starts = rows[places[:count]], starts[: count + 1]
         members = members[: starts[-1]]
     return rows, Sets(members.copy(), starts, sets.sizes[rows])
 
 
-def joined(
+def similar_pairs(
     sets: Sets, threshold: float, progress: Progress, *, forest: bool = False
 ) -> Iterator[Pairs]:
     """Yield all pairs of sets that are similar, each once.
@@ -220,19 +204,15 @@ def joined(
     Besides the pairs under way it takes about 40 bytes for each member that several sets have.
     Where m sets are much alike it compares them all, which takes time in proportion to m².
 
-    Args:
-        sets: Distinct members within a set; empty sets have no partner.
-        threshold: The least similarity, above 0.
-        progress: A listener.
-        forest: Leave out pairs that other pairs link already: fewer pairs than sets are left, and
-            they link the same sets.
+    `forest` leaves out pairs that other pairs link already: fewer pairs than sets are left, and
+    they link the same sets.
     """
-    kept, rest = pruned(sets._replace(members=sets.members.copy()), threshold)
+    rows, rest = prune_sets(sets._replace(members=sets.members.copy()), threshold)
     order = np.argsort(rest.sizes, kind="stable")
-    ranked = _ranked(rest, order)
-    found = _blocks(ranked, _indexed(ranked, threshold), threshold, forest, progress)
-    for rows, scores in found:
-        yield Pairs(kept[order][rows], scores)
+    ranked = _by_frequency(rest, order)
+    found = _blocks(ranked, _prefix_index(ranked, threshold), threshold, forest, progress)
+    for pairs, scores in found:
+        yield Pairs(rows[order][pairs], scores)
 
 
 def _least(share: float, sizes: IntVector) -> IntVector:
@@ -241,7 +221,7 @@ def _least(share: float, sizes: IntVector) -> IntVector:
     return least
 
 
-def _ranked(sets: Sets, order: IntVector) -> Sets:
+def _by_frequency(sets: Sets, order: IntVector) -> Sets:
     """Put sets into an order, and replace members by the ranks of their frequency."""
     _, inverse, counts = np.unique(sets.members, return_inverse=True, return_counts=True)
     ranks = np.empty(len(counts), np.uint64)
@@ -249,13 +229,14 @@ def _ranked(sets: Sets, order: IntVector) -> Sets:
     lengths = np.diff(sets.starts)
     places = np.empty(len(order), np.uint64)
     places[order] = np.arange(len(order), dtype=np.uint64)
+    # One sort orders the sets, and the members of each.
     keys = (np.repeat(places, lengths) << np.uint64(32)) | ranks[inverse]
     keys.sort()
     starts = np.concatenate([[0], np.cumsum(lengths[order])])
     return Sets(keys & _LOW, starts, sets.sizes[order])
 
 
-def _indexed(sets: Sets, threshold: float) -> _Index:
+def _prefix_index(sets: Sets, threshold: float) -> _Index:
     lengths = np.diff(sets.starts)
     share = 2 * threshold / (1 + threshold)
     prefixes = np.clip(lengths - _least(share, sets.sizes) + 1, 0, lengths)
@@ -282,32 +263,26 @@ def _blocks(
     with progress.task("duplicates", n, "documents") as task:
         while row < n:
             end = min(row + _BLOCK, n)
+            # The kernel is compiled for one type of threshold.
             after, count = join(
                 row, end, members, sets.starts, sets.sizes, *index,
-                threshold, forest, parents, shared, touched, found, scores,
+                float(threshold), forest, parents, shared, touched, found, scores,
             )  # fmt: skip
             task.advance(after - row)
             row = after
             yield Pairs(found[:count].copy(), scores[:count].copy())
 
 
-SHINGLE_WORDS = 3
 # A gigabyte of tuples.
 MOST_PAIRS = 5_000_000
 
 
 class Duplicate(NamedTuple):
-    """Two documents that are nearly the same.
+    """Two documents that are nearly the same."""
 
-    Attributes:
-        number_a: The lower number.
-        number_b: The higher number.
-        score: The Jaccard similarity of their shingles; 1 where they have the same.
-    """
-
-    number_a: int
+    number_a: int  # the lower of the two
     number_b: int
-    score: float
+    score: float  # the Jaccard similarity of their shingles; 1 where they have the same
 
 
 def near_duplicates(
@@ -315,8 +290,6 @@ def near_duplicates(
     threshold: float = 0.8,
     progress: Progress | None = None,
     *,
-    tokenize: Callable[[str], Sequence[str]] | None = None,
-    shingle_words: int = SHINGLE_WORDS,
     most: int = MOST_PAIRS,
 ) -> list[Duplicate]:
     """List all pairs of documents that share most of their runs of words.
@@ -331,27 +304,13 @@ def near_duplicates(
     encyclopedia articles one in nine at 0.8, nearly all below 0.3. What the pairs take is
     on top; where many documents are alike, time grows with the number of pairs.
 
-    Args:
-        documents: Numbers, each once, and texts; read once.
-        threshold: The lowest score listed, above 0 and up to 1.
-        progress: A listener.
-        tokenize: Text to tokens; None takes words of any script, in lower case.
-        shingle_words: Words in a shingle; fewer find texts that are alike more loosely.
-        most: More pairs are an error, since m copies of one text are m·(m - 1)/2 pairs. A pair
-            takes about 200 bytes.
-
-    Returns:
-        The best pairs first; equal ones by their numbers.
-
-    Raises:
-        ParameterError: A setting out of its range, or a number that is there twice.
-        InputError: There are more than `most` pairs.
+    The best pairs come first, equal ones by their numbers. More than `most` are an error, as m
+    copies of one text are m·(m - 1)/2 pairs, of about 200 bytes each.
     """
-    threshold = _checked(threshold, shingle_words, most)
     progress = progress or SilentProgress()
-    owners = _read(documents, threshold, tokenize, shingle_words, progress)
+    owners = _read(documents, threshold, progress)
     rows, scores = _all_pairs(owners, threshold, most, progress)
-    pairs, places = expanded(owners, rows)
+    pairs, places = document_pairs(owners, rows)
     scores = scores[places]
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))
     columns = (*pairs[order].T.tolist(), scores[order].tolist())
@@ -362,77 +321,49 @@ def duplicate_groups(
     documents: Iterable[tuple[int, str]],
     threshold: float = 0.8,
     progress: Progress | None = None,
-    *,
-    tokenize: Callable[[str], Sequence[str]] | None = None,
-    shingle_words: int = SHINGLE_WORDS,
 ) -> list[tuple[int, ...]]:
     """Group documents that pairs of `near_duplicates` link, without listing these pairs.
 
     Two documents of a group may be less alike than the threshold if others stand between them
     (single linkage). Memory does not grow with the number of pairs.
 
-    Args:
-        documents: See `near_duplicates`.
-        threshold: See `near_duplicates`.
-        progress: See `near_duplicates`.
-        tokenize: See `near_duplicates`.
-        shingle_words: See `near_duplicates`.
-
-    Returns:
-        Rising numbers of two or more documents each; the largest groups first, equal ones by
-        their first number.
-
-    Raises:
-        ParameterError: A setting out of its range, or a number that is there twice.
+    The largest groups come first, equal ones by their first number.
     """
-    threshold = _checked(threshold, shingle_words)
     progress = progress or SilentProgress()
-    owners = _read(documents, threshold, tokenize, shingle_words, progress)
+    owners = _read(documents, threshold, progress)
     firsts = owners.numbers[owners.starts[:-1]]
-    links = list(
-        zip(np.repeat(firsts, owners.copies).tolist(), owners.numbers.tolist(), strict=True)
-    )
-    for rows, _ in joined(owners.sets, threshold, progress, forest=True):
-        links += map(tuple, firsts[rows].tolist())
-    return linked(links)
+    links = [np.stack([np.repeat(firsts, owners.copies), owners.numbers], axis=1)]
+    links += [
+        firsts[rows] for rows, _ in similar_pairs(owners.sets, threshold, progress, forest=True)
+    ]
+    return connected_groups(np.concatenate(links))
 
 
-def linked(pairs: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Group numbers that pairs link, directly or through others, by union-find.
+def connected_groups(links: IntVector) -> list[tuple[int, ...]]:
+    """Group numbers that links `(m, 2)` connect, directly or through others.
 
-    Returns:
-        Rising numbers of two or more each; the largest groups first, equal ones by their first
-        number.
+    The largest groups come first, equal ones by their first number.
     """
-    parents: dict[int, int] = {}
-    for a, b in pairs:
-        one, other = sorted((_root(a, parents), _root(b, parents)))
-        parents[other] = one
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    numbers, places = np.unique(links, return_inverse=True)
+    # NumPy 1 returns them flat.
+    ends = places.reshape(-1, 2).T
+    graph = csr_matrix((np.ones(len(links), bool), tuple(ends)), shape=(len(numbers),) * 2)
+    labels = connected_components(graph, directed=False)[1]
     groups = defaultdict(list)
-    for number in sorted(parents):
-        groups[_root(number, parents)].append(number)
+    for number, label in zip(numbers.tolist(), labels.tolist(), strict=True):
+        groups[label].append(number)
     found = [tuple(group) for group in groups.values() if len(group) > 1]
     return sorted(found, key=lambda group: (-len(group), group))
 
 
-def _root(number: int, parents: dict[int, int]) -> int:
-    parents.setdefault(number, number)
-    while parents[number] != number:
-        parents[number] = parents[parents[number]]
-        number = parents[number]
-    return number
-
-
-def _read(
-    documents: Iterable[tuple[int, str]],
-    threshold: float,
-    tokenize: Callable[[str], Sequence[str]] | None,
-    words: int,
-    progress: Progress,
-) -> EqualSets:
-    numbers, sets = shingle_sets(documents, tokenize or _default_tokenize(), words, progress)
-    rows, sets = pruned(sets, threshold)
-    return collapsed(numbers[rows], sets)
+def _read(documents: Iterable[tuple[int, str]], threshold: float, progress: Progress) -> EqualSets:
+    check("threshold", threshold, Interval(0, 1, open_least=True))
+    numbers, sets = shingle_sets(documents, progress)
+    rows, sets = prune_sets(sets, threshold)
+    return merge_equal(numbers[rows], sets)
 
 
 def _all_pairs(
@@ -444,27 +375,12 @@ def _all_pairs(
     rows, scores = [np.stack([several, several], axis=1)], [np.ones(len(several))]
     room = most - int((copies * (copies - 1) // 2).sum())
     _check_room(room, most)
-    for found in joined(owners.sets, threshold, progress):
+    for found in similar_pairs(owners.sets, threshold, progress):
         room -= int(copies[found.rows].prod(axis=1).sum())
         _check_room(room, most)
         rows.append(found.rows)
         scores.append(found.scores)
     return np.concatenate(rows), np.concatenate(scores)
-
-
-def _default_tokenize() -> Callable[[str], list[str]]:
-    from embedsearch.text.processing import TextProcessor
-    from embedsearch.text.settings import TokenizerSettings
-
-    return TextProcessor(TokenizerSettings()).process
-
-
-def _checked(threshold: float, shingle_words: int, most: int = MOST_PAIRS) -> float:
-    check("threshold", threshold, Interval(0, 1, open_least=True))
-    check("shingle_words", shingle_words, COUNT)
-    check("most", most, COUNT)
-    # The kernel is compiled for one type.
-    return float(threshold)
 
 
 def _check_room(left: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""Query expansion: words that are looked for beside rare words of a query, as they are near.
+"""Query expansion: near words are looked for besides the rare words of a query.
 
 Few documents have a rare word, so that what is about the same thing in other words is missed. The
 words added come from word vectors alone and are often beside the point: this is an option.
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from embedsearch.search.model import SearchModel
     from embedsearch.vectors.lsa import LinearEncoder
 
+# A word is rare if at most this share of the documents has it, and at most so many.
 RARE, MOST_RARE = 0.01, 100
-"""A word is rare if at most this share of the documents has it, and at most so many."""
 
+# How many words are added for one; what they weigh, times the cosine; the least cosine.
 EACH, FACTOR, NEAR = 3, 0.3, 0.5
-"""How many words are added for one; what they weigh, times the cosine; the least cosine."""
 
 # The nearest terms of each are found among all, which takes some milliseconds.
 _MOST_WORDS = 16
@@ -43,7 +43,7 @@ class Expansion(NamedTuple):
     """A word to look for, too: the term of the lexical index, and the word for people."""
 
     term: str
-    shown: ExpandedWord
+    expanded: ExpandedWord
 
 
 class Expander:
@@ -52,12 +52,6 @@ class Expander:
     For a word that documents have these are the terms nearest in the encoder of words, among those
     of three documents or more; for one that none has, the words of the vocabulary nearest to it,
     if it has a vector: words that were imported, or that n-grams make up.
-
-    Args:
-        model: How documents are found.
-        encoder: Has the words of the vocabulary.
-        documents: How many documents there are.
-        rare: See `RARE`.
     """
 
     def __init__(
@@ -66,6 +60,7 @@ class Expander:
         self._model, self._encoder = model, encoder
         self._documents, self._rare = documents, rare
         idf = model.space.statistics.idf
+        # idf is ln((N + 1) / (df + 1/2)).
         self._frequencies = np.exp(-idf) * (documents + 1) - 0.5
 
     def expand(self, query: LexicalQuery) -> list[Expansion]:
@@ -159,8 +154,8 @@ class Expander:
 
 def with_words(query: LexicalQuery, added: Sequence[Expansion]) -> LexicalQuery:
     """Return a query with the added words."""
-    weights = {word.term: word.shown.weight for word in added}
-    spellings = {word.term: word.shown.word for word in added}
+    weights = {word.term: word.expanded.weight for word in added}
+    spellings = {word.term: word.expanded.word for word in added}
     return replace(
         query, words={**query.words, **weights}, spellings={**query.spellings, **spellings}
     )
@@ -168,7 +163,7 @@ def with_words(query: LexicalQuery, added: Sequence[Expansion]) -> LexicalQuery:
 
 def matches_of(added: Iterable[Expansion]) -> dict[str, Match]:
     """Return the words of the query that the added terms stand for."""
-    return {word.term: Match(word.shown.query_word, word.shown.score) for word in added}
+    return {word.term: Match(word.expanded.query_word, word.expanded.score) for word in added}
 
 
 def _best(scores: FloatVector) -> list[int]:

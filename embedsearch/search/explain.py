@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sparse import TermStatistics
 
+# Of how many pairs of words the parts are listed, unless all are asked for.
 PAIRS = 20
-"""Of how many pairs of words the parts are listed, unless all are asked for."""
 
 _FIELDS = {"text": "BM25", "title": "BM25 title", "stops": "BM25 stop words"}
 # Products of words with words that are in memory at once: 20 MB.
@@ -38,21 +38,16 @@ _AT_ONCE = 5_000_000
 # Of a vector that is all rounding error.
 _TINY = 1e-9
 
+# The terms of a text, with their counts and first spellings.
 TermCounts = dict[str, tuple[int, str]]
-"""The terms of a text, with their counts and first spellings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovedQuery:
-    """The weighted query as a sum.
+    """The weighted query as a sum."""
 
-    Attributes:
-        own: `(D,)` the share of the query itself.
-        others: `(k, D)` the share of each document that it was moved towards.
-    """
-
-    own: FloatVector
-    others: FloatMatrix
+    own: FloatVector  # `(D,)` the share of the query itself
+    others: FloatMatrix  # `(k, D)` the share of each document that it was moved towards
 
     @classmethod
     def of(cls, ranking: Ranking, blocks: Sequence[Block], X: FloatMatrix) -> MovedQuery:
@@ -78,18 +73,10 @@ def shared(
     query: Mapping[int, float],
     own: FloatVector,
 ) -> FloatMatrix:
-    """Return what each word of each document shares with each word of the query.
+    """Return what each word of each document shares with each word of the query: `(nnz, S)`.
 
-    Args:
-        encoder: The encoder.
-        statistics: How terms weigh.
-        counts: Of the documents: sparse, `(n, V)`.
-        query: The weights of its S terms, by their columns.
-        own: `(d,)` see `MovedQuery`.
-
-    Returns:
-        `(nnz, S)`, in the order of the entries of `counts`. The rows of a document add up to its
-        inner product with `own`.
+    The rows are in the order of the entries of `counts`; those of a document add up to its inner
+    product with `own` (see `MovedQuery`).
     """
     weights = encoder.document_weights(counts, statistics)
     scales = encoder.scales(weights @ encoder.projection)
@@ -120,11 +107,8 @@ _Key = tuple[str, str, str]
 class ExplanationBuilder:
     """Lists the parts of one document's score.
 
-    Args:
-        query_words: The S words of the query.
-        words: The T words of the document, those that the query has too as they are there.
-        linear: For each linear encoder its name and `(T, S)` what each pair of words adds.
-        others: All other parts.
+    `linear` has for each linear encoder what each pair of words adds, `(T, S)`: T words of the
+    document, and S of the query. `others` are all other parts.
     """
 
     def __init__(
@@ -202,12 +186,7 @@ class ExplanationBuilder:
 class Explainer:
     """Explains the scores of a ranking.
 
-    Args:
-        search: The search that made it.
-        query: Its query.
-        ranking: The ranking.
-        names: The ids of the documents that the query was moved towards, by their numbers.
-        at_once: How many products of words with words are in memory at once.
+    `names` are the ids of the documents that the query was moved towards, by their numbers.
     """
 
     def __init__(
@@ -231,14 +210,7 @@ class Explainer:
         scores: FloatVector,
         pairs: int | None = PAIRS,
     ) -> list[Explanation]:
-        """Explain the scores of documents.
-
-        Args:
-            numbers: Of the documents, n.
-            documents: Themselves.
-            scores: `(n,)` to explain.
-            pairs: List the parts of so many pairs of words, the strongest; None lists all.
-        """
+        """Explain the scores of documents by the strongest pairs of words; None lists all."""
         if self._ranking.lists is not None:
             ranks = self._search.ranks_of(self._ranking.lists, self._query, numbers)
             parts = self._ranking.lists.parts(ranks)
@@ -300,6 +272,7 @@ class Explainer:
         known = {term: weight for term, weight in meant.items() if term in columns}
         weights = {columns[term]: weight for term, weight in known.items()}
         counts = space.terms.matrix([{t: n for t, (n, _) in text.items()} for text in texts])
+        # The blocks of external encoders come after those of the linear ones.
         own = [self._moved.own[block.columns] for block in self._blocks]
         linear = [
             (encoder.name, shared(encoder, space.statistics, counts, weights, vector))
@@ -324,9 +297,9 @@ class Explainer:
         if not self._blocks:
             return found
         external = self._search.model.space.external
-        plugged = self._blocks[len(self._blocks) - len(external) :]
+        external_blocks = self._blocks[len(self._blocks) - len(external) :]
         for parts, x in zip(found, X, strict=True):
-            for block in plugged:
+            for block in external_blocks:
                 place = block.columns
                 parts.append(Part(block.name, "", "", float(x[place] @ self._moved.own[place])))
             for other, name in zip(self._moved.others, self._names, strict=True):

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.search.passages import Block, PassageVectors
 
+# Weights if none were learned: those that are good on average.
 PLAIN = {"lsa-100": 0.5, "lsa-300": 0.5, "words": 0.5}
-"""Weights if none were learned: those that are good on average."""
 
+# What is added to every rank, so that the first places do not decide alone (Cormack 2009).
 SMOOTHING = 60
-"""What is added to every rank, so that the first places do not decide alone (Cormack 2009)."""
 
+# The name of the list of the lexical index.
 BM25 = "BM25"
-"""The name of the list of the lexical index."""
 
 # Equal documents may differ by the order in which float32 was added up.
 _EQUAL = 2e-6
@@ -33,16 +33,11 @@ _NOTHING = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fusion:
-    """What each search adds to a score, in standard deviations of its scores over all documents.
+    """What each search adds to a score, in standard deviations of its scores over all documents."""
 
-    Attributes:
-        weights: Of the latent encoders by name; BM25 has 1.
-        feedback: How many documents of a first pass move the latent query towards them.
-        evidence: How the weights were found, for people.
-    """
-
+    # BM25 has 1.
     weights: Mapping[str, float] = field(default_factory=lambda: dict(PLAIN))
-    feedback: int = 0
+    feedback: int = 0  # how many documents of a first pass move the latent query towards them
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -59,23 +54,18 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedLists:
-    """Documents in L lists, of which each has some.
+    """Documents in L lists, each of which has some.
 
     A document's score is the sum of `1 / (60 + rank)` over the lists that have it: reciprocal rank
     fusion (Cormack, Clarke and Büttcher 2009). Its rank in a list is 1 and the number of documents
     with greater scores; scores that differ by less than two millionths, of themselves if they are
     above 1, are equal.
-
-    Attributes:
-        names: Of the lists: "BM25", and the encoders.
-        numbers: (m,) of the documents.
-        scores: (L, m) theirs in each list, BM25 or cosines; a list has those above 0.
-        query: (D,) the query in the space; 0 for encoders that cannot distinguish documents.
     """
 
-    names: tuple[str, ...]
-    numbers: IntVector
-    scores: FloatMatrix
+    names: tuple[str, ...]  # of the lists: "BM25", and the encoders
+    numbers: IntVector  # `(m,)`
+    scores: FloatMatrix  # (L, m) theirs in each list, BM25 or cosines; a list has those above 0
+    # (D,) the query in the space; 0 for encoders that cannot distinguish documents.
     query: FloatVector
 
     def ranks(self, scores: FloatMatrix) -> IntVector:

@@ -52,14 +52,7 @@ _FEEDBACK, _FEEDBACK_FROM = 3, 100
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A document with a window cut out of it.
-
-    Attributes:
-        query: The terms of the window.
-        rest: The terms that remain.
-        query_text: The window as text.
-        rest_text: What remains as text.
-    """
+    """A document with a window cut out of it."""
 
     query: list[str]
     rest: list[str]
@@ -95,32 +88,27 @@ def learn(
 ) -> Fusion:
     """Find the weights with which a collection finds its own documents best.
 
-    Args:
-        documents: All documents as terms.
-        space: What was fitted to them.
-        term_vectors: As `fit_space` had them.
-        analyzer: Cuts texts into terms.
-        texts_of: Returns the texts of some rows.
-        external: `(p, d)`, their passages by the encoders that the user has plugged in.
+    `external` `(p, d)` are the vectors of their passages by the user's own encoders.
     """
     rng = np.random.default_rng(0)
     n = len(documents)
     owners = split(documents)[1]
-    rows = _drawn(owners, rng)
+    rows = _draw(owners, rng)
     sources, cuts = _cuts(rows, documents, analyzer, texts_of, rng)
     feedback = _FEEDBACK if n >= _FEEDBACK_FROM else 0
     if len(cuts) < _FEWEST:
         evidence = {"method": "usual weights", "reason": "too few documents to try any"}
-        return Fusion(weights=_usual(space), feedback=feedback, evidence=evidence)
+        usual = {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
+        return Fusion(weights=usual, feedback=feedback, evidence=evidence)
     others = np.setdiff1d(rows, sources)
     remains = documents.take(others).concatenated(space.terms.documents(c.rest for c in cuts))
     scores = _scores(remains, cuts, space, term_vectors)
     if space.external:
         scores += _external_scores(space, cuts, remains, external[passages_of(others, owners)[0]])
-    return _chosen(space.blocks, scores, feedback)
+    return _learned_weights(space.blocks, scores, feedback)
 
 
-def _drawn(owners: IntVector, rng: np.random.Generator) -> IntVector:
+def _draw(owners: IntVector, rng: np.random.Generator) -> IntVector:
     """Draw documents, 5,000 at most, and not more than have 20,000 passages; ascending."""
     rows = rng.permutation(len(owners) - 1)[:_DOCUMENTS]
     passages = np.cumsum(np.diff(owners)[rows])
@@ -138,13 +126,13 @@ def _cuts(
     lengths = np.diff(documents.bounds)[rows]
     able = rows[(lengths >= _SHORTEST) & (lengths <= _LONGEST)]
     drawn = np.sort(rng.permutation(able)[:_QUERIES])
-    cuts, kept = list[Cut](), list[int]()
+    cuts, sources = list[Cut](), list[int]()
     for row, text in zip(drawn.tolist(), texts_of(drawn), strict=True):
         terms = [term for term in analyzer.terms(text) if term.text != GAP]
         if sum(not term.stop for term in terms) >= _SHORTEST:
-            kept.append(row)
+            sources.append(row)
             cuts.append(cut_window(terms, _LENGTHS[len(cuts) % len(_LENGTHS)], rng))
-    return np.asarray(kept, np.int64), cuts
+    return np.asarray(sources, np.int64), cuts
 
 
 def _scores(
@@ -184,7 +172,7 @@ def _external_scores(
     return scores
 
 
-def _chosen(blocks: list[Block], scores: list[FloatMatrix], feedback: int) -> Fusion:
+def _learned_weights(blocks: list[Block], scores: list[FloatMatrix], feedback: int) -> Fusion:
     grid = _grid(len(blocks))
     gains = np.array([_gains(scores, weights) for weights in grid])
     rng = np.random.default_rng(0)
@@ -224,10 +212,6 @@ def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[n
     above = (total > own[:, np.newaxis]).sum(axis=1)
     gains: NDArray[np.float64] = np.where(above < 10, 1 / np.log2(above + 2), 0.0)
     return gains
-
-
-def _usual(space: LatentSpace) -> dict[str, float]:
-    return {block.name: PLAIN.get(block.name, 1.0) for block in space.blocks}
 
 
 def _z(scores: FloatMatrix, owners: IntVector) -> FloatMatrix:

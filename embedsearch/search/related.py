@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
 
 
+# The weight of likeness to the negative examples; that to the positive ones has 1.
+#
+# A compromise: on 20 newsgroups (two samples) with three examples each of two groups near each
+# other, the share of the unwanted group among ten hits falls from 0.053 and 0.068 to 0.032 and
+# 0.024, that of the wanted stays (0.848 and 0.814 to 0.847 and 0.817). With one example each the
+# wanted loses too: 0.716 and 0.674 to 0.649 and 0.626. With 1 it loses 0.10 to 0.17 in both.
 UNLIKE = 0.5
-"""The weight of likeness to the negative examples; that to the positive ones has 1.
-
-A compromise: on 20 newsgroups (two samples) with three examples each of two groups near each other,
-the share of the unwanted group among ten hits falls from 0.053 and 0.068 to 0.032 and 0.024, that
-of the wanted stays (0.848 and 0.814 to 0.847 and 0.817). With one example each the wanted loses
-too: 0.716 and 0.674 to 0.649 and 0.626. With 1 it loses 0.10 to 0.17 in both.
-"""
 
 # Rows compared at once.
 _BLOCK = 4_096
@@ -41,19 +40,12 @@ Like = Example | tuple[Example, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Examples as vectors.
+    """Examples as vectors."""
 
-    Attributes:
-        numbers: (m,) the store's numbers of those that are in it.
-        latent: (p, D) in the space of search.
-        words: (p, d) in the space of the words.
-        weights: (p,) above 0.
-    """
-
-    numbers: IntVector
-    latent: FloatMatrix
-    words: FloatMatrix
-    weights: FloatVector
+    numbers: IntVector  # (m,) the store's numbers of those that are in it
+    latent: FloatMatrix  # (p, D) in the space of search
+    words: FloatMatrix  # (p, d) in the space of the words
+    weights: FloatVector  # (p,) above 0
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -115,27 +107,17 @@ class Related:
     it correlates at 0.640 if 300 texts of its background are there too (words alone 0.608,
     encoders of search alone 0.602), and at 0.452 without them (0.442 and 0.369). It was chosen on
     these among a dozen combinations.
-
-    Attributes:
-        vectors: All documents, up to date.
-        latent: Their index in the space of search.
-        model: Encodes texts in the space of search.
-        encoder: Encodes texts in the space of the words.
-        proposed: Of many documents, so many near each example are compared with all examples.
     """
 
-    vectors: DocumentVectors
-    latent: LatentIndex
-    model: SearchModel
-    encoder: TextEncoder
+    vectors: DocumentVectors  # all documents, up to date
+    latent: LatentIndex  # their index in the space of search
+    model: SearchModel  # encodes texts in the space of search
+    encoder: TextEncoder  # encodes texts in the space of the words
+    # Of many documents, so many near each example are compared with all examples.
     proposed: int = 1_000
 
     def examples(self, given: Sequence[tuple[Example, float]], store: DocumentStore) -> Examples:
-        """Look up the vectors of examples of the store, and encode those from elsewhere.
-
-        Raises:
-            UnknownDocumentError: There is no document of an id.
-        """
+        """Look up the vectors of examples of the store, and encode those from elsewhere."""
         ids = [example for example, _ in given if isinstance(example, str)]
         numbers = np.array([store.number(id) for id in ids], np.int64)
         rows = self.latent.rows_of(numbers)
@@ -149,6 +131,7 @@ class Related:
             passages = latent_vectors(texts, self.model)
             latent += [PassageVectors(*each).means(blocks) for each in passages]
             words += self.encoder.documents(texts)
+        # In the order of the vectors: those of the store first.
         weights = [weight for example, weight in given if isinstance(example, str)]
         weights += [weight for example, weight in given if isinstance(example, Document)]
         return Examples(
@@ -164,18 +147,8 @@ class Related:
     ) -> tuple[IntVector, FloatVector]:
         """Find the documents that are like some examples, and unlike others.
 
-        Args:
-            positive: What to be like; at least one.
-            negative: What to be unlike.
-            topn: How many.
-            allowed: Only documents of these numbers.
-
-        Returns:
-            (m,) numbers, best first, without the examples; and scores: the `likeness` to the
-            positive ones, less `UNLIKE` times that to the negative ones.
-
-        Raises:
-            QueryError: There is no positive example, or none has a known word.
+        Scores are the `likeness` to the positive examples, less `UNLIKE` times that to the negative
+        ones. The examples themselves are left out.
         """
         if not len(positive):
             raise QueryError("give at least one document to be like")
@@ -226,9 +199,7 @@ def likeness(cosines: FloatMatrix, weights: FloatVector) -> FloatVector:
     three examples of each of two newsgroups, it gives the lesser group 1.1 of ten hits, this 1.9.
     The greatest alone is worse where there are few examples of one thing.
 
-    Args:
-        cosines: `(m, p)`, of m documents with p examples.
-        weights: `(p,)` of the examples, above 0.
+    `cosines` are `(m, p)`, of m documents with p examples, whose weights are above 0.
     """
     mean: FloatVector = cosines @ (weights / weights.sum())
     greatest: FloatVector = (cosines * (weights / weights.max())).max(axis=1)

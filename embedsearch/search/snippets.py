@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from embedsearch.search.latent_space import LatentSpace
     from embedsearch.search.model import SearchModel
 
+# A snippet has about so many characters.
 LENGTH = 240
-"""A snippet has about so many characters."""
 
+# Texts up to this length are searched as a whole.
 SHORT = 2_000
-"""Texts up to this length are searched as a whole."""
 
+# Words count as near in meaning from this mean cosine of their vectors on.
 NEAR = 0.45
-"""Words count as near in meaning from this mean cosine of their vectors on."""
 
 _SENTENCE_END = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))\s+(?=["'(\[]?[^\Wa-z_])"""
@@ -99,10 +99,8 @@ def promising(
     start and some parts spread evenly. So the time grows with the length only as finding a string
     does.
 
-    Args:
-        text: The text.
-        needles: Beginnings of the query's words, in lower case, with weights.
-        near: The same of words near in meaning.
+    `needles` are beginnings of the query's words, in lower case, with weights; `near` the same of
+    words near in meaning.
     """
     if len(text) <= SHORT:
         return [list(sentences(text))]
@@ -162,15 +160,10 @@ def _around(text: str, start: int) -> list[str]:
 
 
 class Match(NamedTuple):
-    """What a term stands for in the query.
-
-    Attributes:
-        query_word: A word of the query.
-        score: How near the two are; 1 for the same word.
-    """
+    """What a term stands for in the query."""
 
     query_word: str
-    score: float
+    score: float  # how near the two are; 1 for the same word
 
 
 def near_terms(
@@ -180,12 +173,6 @@ def near_terms(
 
     The score is the mean, over the linear encoders, of the cosine of the vectors of two terms,
     without the directions that the encoder removes. Numbers and very rare terms are left out.
-
-    Args:
-        space: Knows the terms.
-        terms: Those to compare.
-        query: The words of the query by their terms.
-        documents: How many documents there are.
     """
     columns = space.terms.columns
     asked = [term for term in query if term in columns]
@@ -268,19 +255,12 @@ class Snippet(NamedTuple):
 
 
 class _Passages(NamedTuple):
-    """Runs of sentences of several documents.
-
-    Attributes:
-        texts: The text of each sentence.
-        terms: Its terms and their counts.
-        runs: (start, stop) of each run among the sentences.
-        bounds: Where those of each document begin and end among the runs.
-    """
+    """Runs of sentences of several documents."""
 
     texts: list[str]
-    terms: list[Counter[str]]
-    runs: list[tuple[int, int]]
-    bounds: list[int]
+    terms: list[Counter[str]]  # its terms and their counts
+    runs: list[tuple[int, int]]  # (start, stop) of each run among the sentences
+    bounds: list[int]  # where those of each document begin and end among the runs
 
 
 class SnippetFinder:
@@ -289,13 +269,8 @@ class SnippetFinder:
     A passage scores as a document does: BM25 of the query's words, plus the weighted cosines of
     the linear encoders.
 
-    Args:
-        model: How texts are encoded.
-        latent: (D,) the weighted query; empty to go by words alone.
-        lexical: The factor of BM25.
-        query: The words of the query; None if it is not made of words.
-        expanded: Words of the query that others were added for, by the terms of these.
-        documents: How many documents there are.
+    Without `latent` it goes by words alone; without a `query` by vectors alone. `expanded` has the
+    words of the query that others were added for, by the terms of these.
     """
 
     def __init__(
@@ -384,9 +359,9 @@ class SnippetFinder:
         matches = {term: Match(word, 1.0) for term, word in asked.items()} | dict(self._expanded)
         if not len(self._latent):
             return matches
-        shown = {t for start, stop in best for c in passages.terms[start:stop] for t in c}
+        terms = {t for start, stop in best for c in passages.terms[start:stop] for t in c}
         typed = {term: word for term, word in asked.items() if term not in self._expanded}
-        near = near_terms(space, sorted(shown - asked.keys()), typed, self._documents)
+        near = near_terms(space, sorted(terms - asked.keys()), typed, self._documents)
         return near | matches
 
     def _needles(self) -> dict[str, float]:

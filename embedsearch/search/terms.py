@@ -25,17 +25,13 @@ if TYPE_CHECKING:
 
 # The projections of the encoders have a row for each term, and are mapped.
 _MOST_TERMS, _MOST_UNSEEN = 100_000, 50_000
-# The count of a word that no document has, so that it weighs next to nothing beside one that has.
+# The count of a word that no document has, so that it weighs next to nothing.
 _UNSEEN = 1e-3
 _BLOCK = 1 << 20
 
 
 class Terms:
-    """A vocabulary of terms: words as the lexical index has them, without stop words, stemmed.
-
-    Args:
-        terms: In the order of their columns.
-    """
+    """A vocabulary of terms: words as the lexical index has them, without stop words, stemmed."""
 
     def __init__(self, terms: Sequence[str]) -> None:
         self.terms = list(terms)
@@ -73,13 +69,7 @@ class Terms:
 
 
 class TermDocuments:
-    """Documents as sequences of terms.
-
-    Args:
-        ids: The terms of all documents, int32, one document after the other.
-        bounds: `(n + 1,)` where each begins and ends in `ids`.
-        size: How many terms there are, V.
-    """
+    """Documents as sequences of terms; those of i are `ids[bounds[i] : bounds[i + 1]]`."""
 
     def __init__(self, ids: NDArray[np.int32], bounds: IntVector, size: int) -> None:
         self.ids, self.bounds, self.size = ids, bounds, size
@@ -108,13 +98,9 @@ class TermDocuments:
 class StreamTerms:
     """How the tokens of a stream are cut into terms.
 
-    Args:
-        stream: The tokens of all documents; neither stemmed nor without accents, as the analyzer
-            does that itself, and a stem may have a stem of its own.
-        analyzer: Cuts them.
-        words: Words that queries and later documents may have, the most frequent first: 50,000
-            of those that are not in the stream become terms too.
-        most: How many terms there may be; the most frequent ones are taken.
+    The stream is neither stemmed nor without accents, as the analyzer does that itself, and a stem
+    may have a stem of its own. Of `words`, the most frequent first, that queries and later
+    documents may have, 50,000 become terms although no document has them.
     """
 
     def __init__(
@@ -195,12 +181,12 @@ class StreamTerms:
         starts = np.repeat(self._bounds[tokens] - ends[:-1], lengths)
         columns = self._columns[starts + np.arange(ends[-1])]
         known = columns >= 0
-        kept = np.concatenate(([0], np.cumsum(known)))
-        return columns[known].astype(np.int32), kept[ends[bounds]]
+        known_before = np.concatenate(([0], np.cumsum(known)))
+        return columns[known].astype(np.int32), known_before[ends[bounds]]
 
 
+# Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none.
 TermVectors = Callable[[TermDocuments], FloatMatrix]
-"""Documents to the vectors of their terms, `(V, d)`; zeros for terms that have none."""
 
 
 def known_vectors(vectors: FloatMatrix) -> TermVectors:

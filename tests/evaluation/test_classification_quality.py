@@ -109,7 +109,7 @@ def test_the_table_and_the_json_tell_each_class() -> None:
 
 def test_bad_input_is_an_error() -> None:
     X, labels = documents(30, 1)
-    with pytest.raises(ParameterError, match="labels must be as many as there are rows in X, 30"):
+    with pytest.raises(ParameterError, match="labels must be one for each of the 30 rows of X"):
         classification(X, labels[:-1])
     with pytest.raises(ParameterError, match="folds must be a whole number, 2 or more"):
         classification(X, labels, folds=1)

@@ -315,7 +315,7 @@ def test_queries_and_judgements_that_lack_each_other_are_left_out_and_noted(tmp_
     assert collection.qrels == {"q1": {"d1": 1}, "q2": {"d1": 0, "d2": -1}}
     assert collection.notes == (
         "queries left out because they have no text: 'q3'",
-        "judgements that are there twice and count once: 1",
+        "judgements given twice, which count once: 1",
         "judgements below 0, which count as not relevant: 1",
         "judged queries left out because they have no text: 'q3', 'q9'",
         "queries left out because they have no judgement: 1",

@@ -76,7 +76,7 @@ def test_a_foreign_run_is_put_in_the_order_of_trec_eval(tmp_path: Path) -> None:
         ("1 Q0 b c 2 0.5 x", "has 7 columns"),
         ("1 Q0 b 2 best x", "score 'best' is not a number"),
         ("1 Q0 b 2 nan x", "score 'nan' is not a number"),
-        ("1 Q0 a 2 0.5 x", "document 'a' is there twice for query '1'"),
+        ("1 Q0 a 2 0.5 x", "document 'a' comes twice for query '1'"),
     ],
 )
 def test_a_bad_line_names_its_number(bad: str, reason: str, tmp_path: Path) -> None:

@@ -49,14 +49,14 @@ def test_searches_never_take_more_threads_than_there_are_cores(cores: Cores, sea
         list(pool.map(lambda _: run_in_threads(work, 1500, least=8, cores=cores), range(searches)))
     assert work.most <= 4
     assert work.omp == {1}
-    assert cores.taken == 0
+    assert cores.free == cores.total
     assert sorted(work.done) == sorted(list(range(1500)) * searches)
 
 
 def test_a_search_alone_takes_every_core(cores: Cores) -> None:
     together = threading.Barrier(4, timeout=30)
     run_in_threads(lambda part: together.wait() and None, 400, least=8, cores=cores)
-    assert cores.taken == 0
+    assert cores.free == cores.total
 
 
 def test_few_queries_take_one_core(cores: Cores) -> None:
@@ -71,17 +71,17 @@ def test_as_many_threads_work_as_were_asked_for(cores: Cores, threads: int) -> N
     run_in_threads(work, 640, least=8, threads=threads, cores=cores)
     assert 1 <= work.most <= threads
     assert sorted(work.done) == list(range(640))
-    assert cores.taken == 0
+    assert cores.free == cores.total
 
 
-def test_an_error_in_a_thread_is_raised_and_cores_are_given_back(cores: Cores) -> None:
+def test_an_error_in_a_thread_is_raised_and_cores_are_released(cores: Cores) -> None:
     def fail(part: slice) -> None:
         if part.stop > 100:
             raise ValueError("a query too many")
 
     with pytest.raises(ValueError, match="too many"):
         run_in_threads(fail, 400, least=8, cores=cores)
-    assert cores.taken == 0
+    assert cores.free == cores.total
 
 
 def test_the_settings_of_faiss_are_as_before_afterwards() -> None:
@@ -121,7 +121,7 @@ def test_a_fork_begins_with_all_cores() -> None:
     try:
         child = os.fork()
         if not child:
-            os._exit(shared_cores().taken)
+            os._exit(shared_cores().total - shared_cores().free)
         assert os.waitpid(child, 0)[1] == 0
     finally:
-        shared.give_back(taken)
+        shared.release(taken)

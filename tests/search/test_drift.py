@@ -95,9 +95,7 @@ def test_new_words_that_are_all_rare_are_not_promised() -> None:
 
 
 def test_words_are_counted_and_ties_go_by_spelling() -> None:
-    found = vocabulary_drift(
-        [["b", "a", "x"], iter("aby"), []], frozenset("xy"), min_count=2, topn=2
-    )
+    found = vocabulary_drift([["b", "a", "x"], iter("aby"), []], frozenset("xy"), min_count=2)
     assert (found.documents, found.tokens, found.unknown_tokens) == (3, 6, 4)
     assert found.frequent_unknown == (("a", 2), ("b", 2))
     assert found.learnable == 2
@@ -122,14 +120,14 @@ def test_good_turing_shares_follow_the_counts() -> None:
 
 def test_the_rarest_words_are_forgotten_when_there_are_too_many() -> None:
     documents = [["often", "often", f"once{number}"] for number in range(100)]
-    found = vocabulary_drift(documents, set(), topn=20, most_unknown=10)
+    found = vocabulary_drift(documents, set(), most_unknown=10)
     assert found.frequent_unknown[0] == ("often", 200)
     assert len(found.frequent_unknown) <= 10
     assert found.unknown_tokens == 300
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("expected", -0.1), ("expected", 1.5), ("min_count", 0), ("topn", 0)]
+    ("name", "value"), [("expected", -0.1), ("expected", 1.5), ("min_count", 0)]
 )
 def test_a_setting_out_of_range_is_named(name: str, value: float) -> None:
     with pytest.raises(ParameterError, match=name):

@@ -14,7 +14,12 @@ from scipy.sparse.csgraph import connected_components
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._progress import SilentProgress, Task
-from embedsearch.search.duplicates import Duplicate, duplicate_groups, linked, near_duplicates
+from embedsearch.search.duplicates import (
+    Duplicate,
+    connected_groups,
+    duplicate_groups,
+    near_duplicates,
+)
 
 WORDS = ["the", "town", "of", "a", "lies", "in", "north", "south", "west"]
 numbers = st.integers(0, 10**9)
@@ -30,10 +35,8 @@ def shingled(text: str, words: int = 3) -> set[tuple[str, ...]]:
     return set(runs) if tokens else set()
 
 
-def brute_force(
-    documents: list[tuple[int, str]], threshold: float, words: int = 3
-) -> list[Duplicate]:
-    sets = sorted((number, shingled(text, words)) for number, text in documents)
+def brute_force(documents: list[tuple[int, str]], threshold: float) -> list[Duplicate]:
+    sets = sorted((number, shingled(text, 3)) for number, text in documents)
     scored = [
         Duplicate(a, b, len(one & other) / len(one | other))
         for (a, one), (b, other) in combinations(sets, 2)
@@ -57,12 +60,11 @@ def towns(seed: int, count: int) -> list[tuple[int, str]]:
 
 # The first examples compile.
 @settings(deadline=None)
-@given(collections, thresholds, st.integers(1, 4))
+@given(collections, thresholds)
 def test_pairs_are_those_of_comparing_all(
-    documents: list[tuple[int, str]], threshold: float, words: int
+    documents: list[tuple[int, str]], threshold: float
 ) -> None:
-    found = near_duplicates(documents, threshold, shingle_words=words)
-    assert found == brute_force(documents, threshold, words)
+    assert near_duplicates(documents, threshold) == brute_force(documents, threshold)
 
 
 @settings(max_examples=15, deadline=None)
@@ -143,12 +145,6 @@ def test_texts_of_any_script_are_compared_by_their_words(one: str, other: str) -
     assert near_duplicates([(5, one), (9, other)]) == [(5, 9, 1.0)]
 
 
-def test_a_tokenizer_can_be_given() -> None:
-    documents = [(1, "A b c d"), (2, "a b c d")]
-    assert near_duplicates(documents, 0.6, tokenize=str.split) == []
-    assert near_duplicates(documents, 0.3, tokenize=str.split) == [(1, 2, 1 / 3)]
-
-
 def test_too_many_pairs_are_refused_before_they_are_listed() -> None:
     copies = ((number, "one text again") for number in range(5000))
     with pytest.raises(InputError, match=r"more than 1,000 pairs.*groups"):
@@ -161,14 +157,14 @@ def test_too_many_pairs_are_refused_before_they_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("threshold", 0), ("threshold", 1.01), ("threshold", float("nan")), ("shingle_words", 0)],
+    "threshold",
+    [0, 1.01, float("nan")],
 )
-def test_a_setting_out_of_range_is_named(name: str, value: float) -> None:
-    with pytest.raises(ParameterError, match=name):
-        near_duplicates([], **{name: value})  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match=name):
-        duplicate_groups([], **{name: value})  # type: ignore[arg-type]
+def test_a_threshold_out_of_range_is_named(threshold: float) -> None:
+    with pytest.raises(ParameterError, match="threshold"):
+        near_duplicates([], threshold)
+    with pytest.raises(ParameterError, match="threshold"):
+        duplicate_groups([], threshold)
 
 
 def test_a_number_given_twice_is_named() -> None:
@@ -177,8 +173,8 @@ def test_a_number_given_twice_is_named() -> None:
 
 
 def test_groups_of_pairs_are_found_by_union() -> None:
-    pairs = [(5, 6), (1, 2), (8, 8), (3, 2), (10, 11), (11, 12)]
-    assert linked(pairs) == [(1, 2, 3), (10, 11, 12), (5, 6)]
+    links = np.array([(5, 6), (1, 2), (8, 8), (3, 2), (10, 11), (11, 12)])
+    assert connected_groups(links) == [(1, 2, 3), (10, 11, 12), (5, 6)]
 
 
 class _Listener(SilentProgress):

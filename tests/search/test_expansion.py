@@ -48,9 +48,9 @@ def test_the_nearest_terms_of_a_rare_word_are_added(plain: Any, encoder: TextEnc
     for word in added:
         cosine = float(cosines[columns[word.term]])
         assert cosine >= NEAR
-        assert word.shown.score == pytest.approx(cosine, abs=1e-5)
-        assert word.shown.weight == pytest.approx(2 * FACTOR * cosine, abs=1e-5)
-        assert word.shown.query_word == "vehicle"
+        assert word.expanded.score == pytest.approx(cosine, abs=1e-5)
+        assert word.expanded.weight == pytest.approx(2 * FACTOR * cosine, abs=1e-5)
+        assert word.expanded.query_word == "vehicle"
 
 
 def test_a_word_that_no_document_has_is_looked_for_by_its_neighbours(
@@ -58,7 +58,7 @@ def test_a_word_that_no_document_has_is_looked_for_by_its_neighbours(
 ) -> None:
     query = plain.search.lexical.parse("automobile")
     added = Expander(plain.search.model, encoder, 62).expand(query)
-    assert [(word.term, word.shown.word) for word in added] == [
+    assert [(word.term, word.expanded.word) for word in added] == [
         ("vehicl", "vehicle"),
         ("lorri", "lorries"),
     ]

@@ -16,8 +16,8 @@ from embedsearch.index.lexical.storage import (
     clear,
     damaged_files,
     load_tantivy,
+    make_mirror,
     make_schema,
-    mirrored,
     missing_files,
     prepare,
     read_commit,
@@ -52,21 +52,18 @@ class LexicalIndex:
     length until tantivy merges its segment (`deleted`).
 
     An index is made by `create` or `open`, and is a context manager.
-
-    Attributes:
-        snapshot: Answers queries, in the state in which the index was opened until `reload`; a
-            writer sees its own changes at once.
-        most_checked: Files with more bytes get a hash of samples, by which they are compared when
-            the index is opened.
     """
 
     def __init__(
         self, folder: Path, index: Any, state: State, writable: bool, title_weight: float
     ) -> None:
         """Wrap an opened tantivy index; use `create` or `open` instead."""
-        self.folder, self.writable, self.most_checked = folder, writable, MOST_CHECKED
+        self.folder, self.writable = folder, writable
+        # Larger files get a hash of samples, by which they are compared when the index is opened.
+        self.most_checked = MOST_CHECKED
         self._title_weight, self._index, self._state = title_weight, index, state
         self.own_folder: TemporaryDirectory[str] | None = None
+        # The state at opening, until `reload`; a writer sees its own changes at once.
         self.snapshot = self._last_commit()
 
     @classmethod
@@ -75,15 +72,7 @@ class LexicalIndex:
     ) -> LexicalIndex:
         """Make an empty index, open for writing; one that is in the folder is replaced.
 
-        Args:
-            folder: A folder of its own.
-            analyzer: How documents and queries are cut.
-            title_weight: See the class; with 0 the title counts only as a part of the text.
-
-        Raises:
-            WorkspaceExistsError: The folder has other things in it.
-            WorkspaceReadOnlyError: The folder cannot be written to.
-            StorageError: The disk is full or fails.
+        With a `title_weight` of 0 the title counts only as a part of the text.
         """
         clear(folder)
         with writing_errors(folder):
@@ -108,16 +97,15 @@ class LexicalIndex:
     ) -> LexicalIndex:
         """Open an index that `create` made.
 
-        Raises:
-            WorkspaceDamagedError: It is missing, damaged, or of another version of tantivy:
-                build it again. Of files above 16 MiB only samples are compared with what was
-                written; damage between them shows in `verify`, or when a search meets it.
-            WorkspaceVersionError: A newer embedsearch wrote it.
+        Of files above 16 MiB only samples are compared with what was written; damage between them
+        shows in `verify`, or when a search meets it.
         """
         state = read_state(folder)
         _check_files(folder)
         with reading_errors(folder):
-            mirror = mirrored(folder) if not writable and not os.access(folder, os.W_OK) else None
+            mirror = (
+                make_mirror(folder) if not writable and not os.access(folder, os.W_OK) else None
+            )
             index = load_tantivy().Index.open(str(folder if mirror is None else mirror.name))
             prepare(index)
         opened = cls(folder, index, state, writable, title_weight)
@@ -157,17 +145,7 @@ class LexicalIndex:
     ) -> None:
         """Bring the index to a change: all of it, or, if anything fails, none of it.
 
-        Args:
-            documents: (number, document) of those added and those that changed; read once.
-            removed: Numbers of documents to delete, before any are added.
-            change: The change that this brings the index to.
-            progress: A listener.
-
-        Raises:
-            ParameterError: `change` is lower than what was applied already.
-            WorkspaceReadOnlyError: Opened for reading, or the folder refuses writes.
-            WorkspaceLockedError: Another process is writing.
-            StorageError: The disk is full or fails.
+        `removed` are deleted before any documents are added.
         """
         self._check_writable(change)
         with (
@@ -179,17 +157,15 @@ class LexicalIndex:
             for number, document in documents:
                 writer.put(number, document)
                 task.advance(1)
+        # A crash before this leaves an index newer than its state: see `change`.
         with writing_errors(self.folder):
             self._state = State(self.analyzer, change, read_commit(self.folder).opstamp)
             write_state(self.folder, self._state, self.most_checked)
         self.snapshot = self._last_commit()
 
     def reload(self) -> None:
-        """See what others have written since.
-
-        Raises:
-            WorkspaceDamagedError: The index is gone or damaged.
-        """
+        """See what others have written since."""
+        # The state is read first: a writer may commit at any time, but never leaves an older index.
         state = read_state(self.folder)
         _check_files(self.folder)
         self.snapshot = self._last_commit()
@@ -197,11 +173,7 @@ class LexicalIndex:
         self._state = state
 
     def verify(self) -> None:
-        """Read every file and compare it with its checksum.
-
-        Raises:
-            WorkspaceDamagedError: A file is not what was written.
-        """
+        """Read every file and compare it with its checksum."""
         _refuse(self.folder, "damaged", damaged_files(self.folder))
 
     def close(self) -> None:

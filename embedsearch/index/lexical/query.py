@@ -15,7 +15,7 @@ from embedsearch.text.folding import fold
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from embedsearch.index.lexical.analysis import LexicalAnalyzer, Term
+    from embedsearch.index.lexical.analysis import LexicalAnalyzer
 
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 # A quote or a sign has a meaning only where a word could begin: 5" and well-known are words.
@@ -23,17 +23,11 @@ _MARKED = re.compile(r'(?<!\S)([+-]?)"([^"]+)"(?!\w)|(?<!\S)([+-])([^\s"+-]\S*)'
 
 
 class Phrase(NamedTuple):
-    """Terms that stand together; a single one is a word.
+    """Terms that stand together; a single one is a word."""
 
-    Attributes:
-        terms: (offset, term); the offsets jump over stop words.
-        stop: Whether these are stop words, which are in a field of their own.
-        spelling: As it was typed.
-    """
-
-    terms: tuple[tuple[int, str], ...]
-    stop: bool = False
-    spelling: str = ""
+    terms: tuple[tuple[int, str], ...]  # (offset, term); the offsets jump over stop words
+    stop: bool = False  # whether these are stop words, which are in a field of their own
+    spelling: str = ""  # as it was typed
 
     @property
     def field(self) -> str:
@@ -46,24 +40,18 @@ class LexicalQuery:
     """A query in the terms of the index.
 
     One can be made by hand, as feedback does: `LexicalQuery({"layer": 1.0, "flow": 0.4})`.
-
-    Attributes:
-        words: The weight of each term (`LexicalAnalyzer.words`); a word typed twice has 2.
-        phrases: The weight of each phrase.
-        stops: The weight of each stop word; used only if there is nothing else to look for.
-        required: Every hit has all of these.
-        excluded: No hit has any of these.
-        spellings: The word that a term was typed as; a term that is not here is shown itself.
-        dropped: How many words were left out because there were too many.
     """
 
+    # The weight of each term (`LexicalAnalyzer.words`); a word typed twice has 2.
     words: Mapping[str, float]
-    phrases: Mapping[Phrase, float] = field(default_factory=dict)
+    phrases: Mapping[Phrase, float] = field(default_factory=dict)  # the weight of each phrase
+    # The weight of each stop word; used only if there is nothing else to look for.
     stops: Mapping[str, float] = field(default_factory=dict)
-    required: tuple[Phrase, ...] = ()
-    excluded: tuple[Phrase, ...] = ()
+    required: tuple[Phrase, ...] = ()  # every hit has all of these
+    excluded: tuple[Phrase, ...] = ()  # no hit has any of these
+    # The word that a term was typed as; a term that is not here is shown itself.
     spellings: Mapping[str, str] = field(default_factory=dict)
-    dropped: int = 0
+    dropped: int = 0  # how many words were left out because there were too many
 
     @property
     def meant(self) -> dict[str, float]:
@@ -89,9 +77,6 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
     - `+word` and `+"a phrase"` are required, `-word` and `-"a phrase"` excluded. A word that
       is cut into several, such as `-well-known`, is a phrase here.
     - An unpaired quote, and a sign followed by a space, mean nothing.
-
-    Raises:
-        QueryError: It has no words, or only excluded ones.
     """
     reading = _Reading(analyzer)
     plain = _MARKED.sub(reading.take, fold(text).translate(_QUOTES))
@@ -158,12 +143,8 @@ def _phrase(text: str, analyzer: LexicalAnalyzer) -> Phrase | None:
     if not chosen:
         return None
     spelling = chosen[0][1].spelling if len(chosen) == 1 else text.strip()
-    return Phrase(_from_zero(chosen), not words, spelling)
-
-
-def _from_zero(terms: list[tuple[int, Term]]) -> tuple[tuple[int, str], ...]:
-    first = terms[0][0]
-    return tuple((i - first, term.text) for i, term in terms)
+    first = chosen[0][0]
+    return Phrase(tuple((i - first, term.text) for i, term in chosen), not words, spelling)
 
 
 def _complaint(text: str, excluding: bool) -> str:
@@ -174,11 +155,11 @@ def _complaint(text: str, excluding: bool) -> str:
     return f"the query {text[:50]!r} has no words in it; give at least one word"
 
 
+# More words than these take too long to score; typed queries have far fewer, pasted texts more.
 MOST_WORDS = 256
-"""More words than these take too long to score; typed queries have far fewer, pasted texts more."""
 
+# A phrase costs tantivy the positions of all its words in all documents that have them.
 MOST_PHRASES = 32
-"""A phrase costs tantivy the positions of all its words in all documents that have them."""
 
 
 def limit_query(
@@ -189,14 +170,9 @@ def limit_query(
     Of more than 32 phrases, as pasted text may have, the later ones become words, and so do
     phrases of more than 256 words.
 
-    Args:
-        query: What was typed.
-        count: The number of documents.
-        frequency: Maps a field and a term to the number of documents that have it.
-
-    Raises:
-        QueryError: More than 32 words or phrases are required, or excluded, or one of these has
-            more than 256 words; leaving one out would change what the query means.
+    Of what is required or excluded nothing can be left out without changing what the query means:
+    more than 32 of these, or one of more than 256 words, are an error. `frequency` counts the
+    documents that have a term in a field.
     """
     _check_constraints("required", query.required)
     _check_constraints("excluded", query.excluded)
@@ -221,11 +197,7 @@ def limit_query(
 
 
 def check_query(query: LexicalQuery) -> None:
-    """Check a query that was made by hand.
-
-    Raises:
-        QueryError: It has nothing to look for, or a weight that is not above 0.
-    """
+    """Refuse a query made by hand that looks for nothing, or has a weight that is not above 0."""
     weights: list[tuple[object, float]] = [
         *query.words.items(),
         *query.phrases.items(),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Numbers = range | ArrayLike
 
 # nDCG@10 on SciFact: 0 gives 0.699, 0.1 and 0.2 0.702, 0.3 0.700, 0.5 0.691, 1 0.668. The title
-# beside a text without it gives 0.696 at best, with 0.5.
+# next to a text without it gives 0.696 at best, with 0.5.
 TITLE_WEIGHT = 0.2
 
 # Looking up a document by its number costs what going through eight hits costs.
@@ -42,33 +42,20 @@ _SPARE, _GROWTH = 1.5, 8
 
 
 class Contribution(NamedTuple):
-    """A part of a document's score.
+    """A part of a document's score."""
 
-    Attributes:
-        field: "text" (title and text together), "title" or "stops".
-        word: The word as it was typed; a phrase in quotes.
-        score: What it adds to the score.
-    """
-
-    field: str
-    word: str
+    field: str  # "text" (title and text together), "title" or "stops"
+    word: str  # the word as it was typed; a phrase in quotes
     score: float
 
 
 class Clause(NamedTuple):
-    """One thing that is scored in one field.
-
-    Attributes:
-        field: The field.
-        phrase: A word, or several that stand together.
-        weight: The factor of its BM25 score.
-        word: What it is called in an explanation.
-    """
+    """One thing that is scored in one field."""
 
     field: str
     phrase: Phrase
-    weight: float
-    word: str
+    weight: float  # the factor of its BM25 score
+    word: str  # what it is called in an explanation
 
 
 def clauses_of(query: LexicalQuery, title_weight: float) -> list[Clause]:
@@ -98,14 +85,7 @@ def clauses_of(query: LexicalQuery, title_weight: float) -> list[Clause]:
 
 
 class LexicalSnapshot:
-    """The index as it was at one commit; it stays the same while others write.
-
-    Args:
-        folder: The index, for errors.
-        index: tantivy's index; its last commit is taken.
-        analyzer: How documents and queries are cut.
-        title_weight: The factor of a word's BM25 in the title.
-    """
+    """The index as it was at one commit; it stays the same while others write."""
 
     def __init__(
         self, folder: Path, index: Any, analyzer: LexicalAnalyzer, title_weight: float
@@ -126,9 +106,6 @@ class LexicalSnapshot:
 
         Of more than 256 different words those that weigh most here are kept (idf times how often
         the word was typed); `dropped` counts the others.
-
-        Raises:
-            QueryError: The query has no words, or only excluded ones.
         """
         return limit_query(parse_query(text, self.analyzer), len(self), self.frequency)
 
@@ -141,21 +118,8 @@ class LexicalSnapshot:
         hits is read until enough of them are allowed: tantivy offers Python no other fast way,
         and the answer is the same.
 
-        Args:
-            query: Text that a user typed, or what `parse` made of it.
-            topn: How many to find at most, 1 or more.
-            allowed: Only documents of these numbers: a range, an array, or a mask whose place i
-                stands for document i. None allows all.
-
-        Returns:
-            Scores `(k,)` float32, best first, all above 0, and numbers `(k,)` int64. k is
-            `topn`, or the number of allowed documents that have any of the words if that is
-            less. Equal scores are ordered by number.
-
-        Raises:
-            QueryError: The query has no words, or only excluded ones.
-            ParameterError: `topn` or `allowed` out of range.
-            WorkspaceDamagedError: The index is damaged.
+        Scores are above 0, best first, and equal ones are ordered by number. `allowed` is a range
+        of numbers, an array, or a mask whose place i stands for document i.
         """
         topn, query = as_count("topn", topn), self._parsed(query)
         among = None if allowed is None else _ascending(as_numbers("allowed", allowed))
@@ -253,9 +217,6 @@ class LexicalSnapshot:
         """Read the postings and positions of every term, and what is stored of documents.
 
         For a process that may die of a file that somebody else has made.
-
-        Raises:
-            WorkspaceDamagedError: The index is damaged.
         """
         query, count = load_tantivy().Query, len(self)
         with reading_errors(self._folder):
@@ -396,9 +357,7 @@ def rarest(frequency: Callable[[str, str], int], analyzer: LexicalAnalyzer, word
 def as_numbers(name: str, numbers: Numbers) -> IntVector:
     """Return document numbers as an array, in the order given.
 
-    Args:
-        name: What errors call them.
-        numbers: A `range`, whole numbers, or a boolean mask whose place i is document i.
+    Place i of a mask stands for document i; `name` is what errors call the numbers.
     """
     if isinstance(numbers, range):
         return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)

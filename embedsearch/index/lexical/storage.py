@@ -18,6 +18,7 @@ import shutil
 import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ from embedsearch._errors import (
 from embedsearch._io import checksum_holds, read_json, read_json_value, replace_file, with_checksum
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE, LexicalAnalyzer
-from embedsearch.index.storage import hash_of_places, whole_hash
+from embedsearch.index.storage import full_hash, hash_of_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,38 +77,20 @@ def prepare(index: Any) -> None:
 
 
 @contextmanager
-def reading_errors(folder: Path) -> Iterator[None]:
-    """Raise `WorkspaceDamagedError` for what tantivy raises when it reads a damaged index."""
+def _errors_as(
+    error_of: Callable[[Path, Exception], WorkspaceError], folder: Path
+) -> Iterator[None]:
     try:
         yield
     except EmbedSearchError:
         raise
     except (ValueError, OSError) as error:
-        raise _damaged(folder, error) from error
+        raise error_of(folder, error) from error
     except BaseException as error:
-        if not _is_panic(error):
+        # A panic of tantivy: its class is made inside the extension and cannot be imported.
+        if type(error).__name__ != "PanicException":
             raise
         raise _damaged(folder, error) from error
-
-
-@contextmanager
-def writing_errors(folder: Path) -> Iterator[None]:
-    """Raise our errors for what tantivy raises when it cannot write."""
-    try:
-        yield
-    except EmbedSearchError:
-        raise
-    except (ValueError, OSError) as error:
-        raise _unwritable(folder, error) from error
-    except BaseException as error:
-        if not _is_panic(error):
-            raise
-        raise _damaged(folder, error) from error
-
-
-def _is_panic(error: BaseException) -> bool:
-    # Its class is made inside the extension and cannot be imported.
-    return type(error).__name__ == "PanicException"
 
 
 def _damaged(folder: Path, error: BaseException) -> WorkspaceDamagedError:
@@ -129,6 +112,11 @@ def _unwritable(folder: Path, error: Exception) -> WorkspaceError:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+# Raise our errors for what tantivy raises as it reads a damaged index, or cannot write.
+reading_errors = partial(_errors_as, _damaged)
+writing_errors = partial(_errors_as, _unwritable)
 
 
 STATE, META = "lexical.json", "meta.json"
@@ -154,8 +142,8 @@ _SUFFIXES = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 _MAGIC = 1337
 _BLOCK = 1 << 20
 
+# Of larger files only samples are compared at opening: hashing this much takes 10 ms.
 MOST_CHECKED = 16 << 20
-"""Of larger files only samples are compared at opening: hashing this much takes 10 ms."""
 
 # Facts of files that this process has compared: path, inode, size, time, expected hash.
 _MOST_REMEMBERED = 10_000
@@ -164,17 +152,11 @@ _checked: set[tuple[str, int, int, int, str]] = set()
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What `lexical.json` holds.
+    """What `lexical.json` holds."""
 
-    Attributes:
-        analyzer: How the documents were cut.
-        change: The last change applied.
-        opstamp: The commit that holds it.
-    """
-
-    analyzer: LexicalAnalyzer
-    change: int
-    opstamp: int
+    analyzer: LexicalAnalyzer  # how the documents were cut
+    change: int  # the last change applied
+    opstamp: int  # the commit that holds it
 
 
 def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) -> None:
@@ -191,7 +173,7 @@ def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) ->
         if before is not None and before["size"] == size and name != META:
             return before
         with path.open("rb") as file:
-            hashes = {"sha256": whole_hash(file, size)}
+            hashes = {"sha256": full_hash(file, size)}
             if size > most_checked:
                 hashes["places"] = hash_of_places(file, size)
         return {"size": size, **hashes}
@@ -207,23 +189,8 @@ def write_state(folder: Path, state: State, most_checked: int = MOST_CHECKED) ->
 
 
 def read_state(folder: Path) -> State:
-    """Read the state.
-
-    Raises:
-        WorkspaceDamagedError: It is missing, is not what was written, or an older version wrote
-            it, which listed no files.
-        WorkspaceVersionError: A newer embedsearch wrote it.
-    """
+    """Read the state."""
     return _state_of(_read_state(folder), folder)
-
-
-def is_of_older_version(folder: Path) -> bool:
-    """Whether an older version wrote the index; it is made again when it is next needed."""
-    try:
-        version = read_json(folder / STATE, folder).get("format")
-    except WorkspaceDamagedError:
-        return False
-    return type(version) is int and 0 < version < FORMAT
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
@@ -255,20 +222,14 @@ def _state_of(values: dict[str, Any], folder: Path) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What tantivy's `meta.json` says of its last commit.
-
-    Attributes:
-        opstamp: The number of the commit.
-        deleted: Documents that are deleted but still take space, and still count in the
-            statistics of BM25 until their segment is merged.
-        segments: The beginnings of the names of its files.
-        deletions: The names of the files that list deleted documents.
-    """
+    """What tantivy's `meta.json` says of its last commit."""
 
     opstamp: int
+    # Documents that are deleted but still take space, and still count in the statistics of BM25
+    # until their segment is merged.
     deleted: int
-    segments: tuple[str, ...]
-    deletions: tuple[str, ...] = ()
+    segments: tuple[str, ...]  # the beginnings of the names of its files
+    deletions: tuple[str, ...] = ()  # the names of the files that list deleted documents
 
     @property
     def files(self) -> list[str]:
@@ -280,11 +241,7 @@ class Commit:
 
 
 def read_commit(folder: Path) -> Commit:
-    """Read what the last commit is.
-
-    Raises:
-        WorkspaceDamagedError: It is missing or is not what was written.
-    """
+    """Read what the last commit is."""
     values = read_json(folder / META, folder)
     try:
         segments = values["segments"]
@@ -319,11 +276,7 @@ def are_ours(names: set[str]) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove an index, or what damage has left of one; leave anything else.
-
-    Raises:
-        WorkspaceExistsError: There is something else in the folder.
-    """
+    """Remove an index, or what damage has left of one; leave anything else."""
     if not folder.exists():
         return
     with writing_errors(folder):
@@ -336,7 +289,7 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def mirrored(folder: Path) -> TemporaryDirectory[str]:
+def make_mirror(folder: Path) -> TemporaryDirectory[str]:
     """Make a folder of links to the files of one that cannot be written to."""
     # tantivy creates a file for its lock even if it only reads.
     mirror = TemporaryDirectory(prefix="embedsearch-", ignore_cleanup_errors=True)
@@ -381,7 +334,7 @@ def unreadable_files(folder: Path) -> list[str]:
 def identity(folder: Path) -> str | None:
     """Return a digest of all files of an index, once these were compared with their hashes.
 
-    It covers the inode and the time of large files, of which only samples are compared. None if
+    It covers the inode and the time of large files, as only their samples are compared. None if
     the state was not written after the last commit, and lists other files.
     """
     state, meta = _states_of(folder)
@@ -441,7 +394,7 @@ def _is_readable(path: Path, entry: dict[str, Any] | None) -> bool:
 
 
 def _has_hash(path: Path, entry: dict[str, Any], kind: str) -> bool:
-    hashed = hash_of_places if kind == "places" else whole_hash
+    hashed = hash_of_places if kind == "places" else full_hash
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         return bool(size == entry["size"] and hashed(file, size) == entry[kind])
@@ -454,7 +407,7 @@ def _damaged_states(folder: Path) -> list[str]:
     if not _lists_own_files(folder):
         return [_MANAGED]
     committed, listed = read_commit(folder), _table(values, folder)
-    # After a crash within a commit the file is newer than what is said of it.
+    # After a crash within a commit the file is newer than the state says.
     if committed.opstamp > _state_of(values, folder).opstamp:
         return []
     sound = META in listed and _is_same(folder / META, listed[META])
@@ -516,14 +469,7 @@ HEAP = 64 << 20
 
 
 class Writer:
-    """Adds and deletes documents, within `writing`.
-
-    Args:
-        writer: tantivy's writer.
-        analyzer: Cuts the documents.
-        folder: Where the index is.
-        highest: No document has a number above this.
-    """
+    """Adds and deletes documents, within `writing`; none has a number above `highest`."""
 
     def __init__(
         self, writer: Any, analyzer: LexicalAnalyzer, folder: Path, highest: float = math.inf
@@ -556,11 +502,6 @@ def writing(index: Any, analyzer: LexicalAnalyzer, folder: Path) -> Iterator[Wri
     """Open tantivy's writer; commit if the block succeeds, undo everything if it fails.
 
     When it is over, no thread of the writer is left.
-
-    Raises:
-        WorkspaceLockedError: Another process, or another object of this one, is writing.
-        WorkspaceReadOnlyError: The folder refuses writes.
-        StorageError: The disk is full or fails.
     """
     with writing_errors(folder):
         writer = index.writer(heap_size=HEAP, num_threads=1)
