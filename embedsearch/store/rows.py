@@ -17,7 +17,7 @@ import numpy as np
 
 from embedsearch._errors import InputError, ParameterError
 from embedsearch._messages import cut, quoted
-from embedsearch._types import METADATA_DEPTH, Document
+from embedsearch._types import METADATA_DEPTH, MOST_DIGITS, Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,9 +43,6 @@ MOST_NAME = 512
 MOST_NUMBER = 2**53 - 1
 """The highest number of a document or of a change: no counter gets there, and programs that keep
 the numbers of JSON as floats can tell all up to it apart."""
-
-MOST_DIGITS = 4_300
-"""Of an integer in metadata: Python refuses to read or write more (CVE-2020-10735)."""
 
 _TOO_LARGE = 10**MOST_DIGITS
 _ALLOWED = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._types import Metric
 from embedsearch.evaluation.recall import nearest
 from embedsearch.index.vector_index import VectorIndex
 
@@ -14,11 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.index.settings import IndexSettings
 
 _DECIMALS = 4
 _NEAREST, _QUERIES = 10, 200
+
+
+def write_index(
+    path: Path,
+    X: FloatMatrix,
+    settings: IndexSettings,
+    progress: Progress,
+    metric: Metric = Metric.COSINE,
+    ids: IntVector | None = None,
+) -> dict[str, Any]:
+    """Build an index of vectors `(n, d)`, measure its recall and save it.
+
+    Returns:
+        What `save_index` does.
+    """
+    index = settings.build(X, progress, metric, ids)
+    # "auto" has measured it already.
+    recall = measured_recall(index, X, ids) if index.recall is None else index.recall
+    return save_index(index, settings, path, recall)
 
 
 def save_index(

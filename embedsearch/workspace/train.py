@@ -31,7 +31,7 @@ from embedsearch.workspace.fitted_search import (
     write_document_vectors,
 )
 from embedsearch.workspace.generation import Generation, word_tensors
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import write_index
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.publishing import publish, reuse, temporary_folder, temporary_work
 from embedsearch.workspace.requests import check_search, training_request
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix
     from embedsearch.search.document_index import DocumentVectors
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
@@ -324,7 +323,7 @@ def _republish(
         same = {name: value for name, value in generation.manifest.items() if name in names}
         if index != generation.index_settings:
             X = generation.vectors.vectors
-            same["word_index"] = _write_index(files, X, index, progress)
+            same["word_index"] = write_index(files.word_index, X, index, progress)
         # Linked, not copied: words of gigabytes cost nothing more.
         for path in generation.files.of_the_model:
             new = files.root / path.name
@@ -345,15 +344,7 @@ def write_words(
     save_tensors(files.words, word_tensors(vectors), {})
     sides = {"context": model.context, "inputs": model.inputs}
     save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
-    return _write_index(files, vectors.vectors, index, progress)
-
-
-def _write_index(
-    files: GenerationLayout, X: FloatMatrix, settings: IndexSettings, progress: Progress
-) -> dict[str, Any]:
-    index = settings.build(X, progress)
-    recall = measured_recall(index, X) if index.recall is None else index.recall
-    return save_index(index, settings, files.word_index, recall)
+    return write_index(files.word_index, vectors.vectors, index, progress)
 
 
 def train_with_seeds(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import InputError
 from embedsearch._messages import counted, first_few
-from embedsearch._types import Document
+from embedsearch._types import MOST_DIGITS, Document
 from embedsearch.store.connection import connect, guarded, wal_path
 from embedsearch.store.recovery.pages import (
     INDEX_INTERIOR,
@@ -24,7 +24,6 @@ from embedsearch.store.recovery.pages import (
 )
 from embedsearch.store.recovery.wal import has_lost
 from embedsearch.store.rows import (
-    MOST_DIGITS,
     MOST_ID,
     MOST_TEXT,
     MOST_TITLE,

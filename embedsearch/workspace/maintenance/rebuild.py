@@ -9,7 +9,7 @@ from embedsearch._errors import EmbedSearchError, InputError, MissingExtraError
 from embedsearch.search.options import SearchSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import write_index
 from embedsearch.workspace.maintenance.vector_recovery import index_settings
 from embedsearch.workspace.publishing import publish, reuse
 from embedsearch.workspace.train import refit_generation
@@ -66,10 +66,9 @@ def _write_words(
     for name, path in words.files.items():
         reuse(path, new.root / name)
     X = open_tensors(new.words)["vectors"]
-    index = settings.build(X, progress)
-    recall = measured_recall(index, X) if index.recall is None else index.recall
+    index = write_index(new.word_index, X, settings, progress)
     facts = {name: words.facts[name] for name in _OF_THE_TRAINING if name in words.facts}
-    return {"change": 0, **facts, "word_index": save_index(index, settings, new.word_index, recall)}
+    return {"change": 0, **facts, "word_index": index}
 
 
 def _search_settings(manifest: dict[str, Any]) -> SearchSettings:

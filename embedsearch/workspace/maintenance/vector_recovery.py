@@ -13,7 +13,7 @@ from embedsearch._types import FloatMatrix, IntVector, Metric
 from embedsearch.index.settings import IndexSettings
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.tensors import data_start, open_tensors, restore_header, save_tensors
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import write_index
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest
 from embedsearch.workspace.publishing import publish_vectors, reuse
 
@@ -105,10 +105,9 @@ class RecoveredVectors:
                 reuse(self.path, files.tensors)
             else:
                 save_tensors(files.tensors, {"numbers": numbers, "vectors": X}, {})
-            index = self.settings.build(X, progress, Metric(self.facts["metric"]), numbers)
-            recall = measured_recall(index, X, numbers) if index.recall is None else index.recall
-            indexed = save_index(index, self.settings, files.index, recall)
-            return {**self.facts, "built": len(numbers), "index": indexed}
+            metric = Metric(self.facts["metric"])
+            index = write_index(files.index, X, self.settings, progress, metric, numbers)
+            return {**self.facts, "built": len(numbers), "index": index}
 
         return publish_vectors(layout, write)
 
