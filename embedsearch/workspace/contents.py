@@ -105,7 +105,7 @@ _WORKSPACE = _Folder(
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
         "tmp": _WORK,
         # Put aside by a repair; a migration will keep there what it replaces.
-        r"damaged-[A-Za-z0-9.-]+": None,
+        r"(damaged|kept)-[A-Za-z0-9.-]+": None,
     },
 )
 
