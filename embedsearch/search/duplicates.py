@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
+    from embedsearch.kernels.set_join import Pairs, Postings
 
 
 # It leaves 3 when divided by 4, so that words which change places change the fingerprint.
@@ -172,21 +173,6 @@ _BLOCK, _ROOM = 1 << 12, 1 << 18
 _LOW = np.uint64((1 << 32) - 1)
 
 
-class Pairs(NamedTuple):
-    """Some of the pairs of a join: (m, 2) rows of the two sets, and (m,) their similarity."""
-
-    rows: IntVector
-    scores: NDArray[np.float64]
-
-
-class _Index(NamedTuple):
-    """Which rows have a member in their prefix, and where; see `kernels.set_join.join`."""
-
-    heads: IntVector
-    rows: NDArray[np.int32]
-    places: NDArray[np.int32]
-
-
 def pruned(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     """Drop members that no other set has, and sets that can have no partner.
 
@@ -231,8 +217,8 @@ def joined(
     order = np.argsort(rest.sizes, kind="stable")
     ranked = _ranked(rest, order)
     found = _blocks(ranked, _indexed(ranked, threshold), threshold, forest, progress)
-    for rows, scores in found:
-        yield Pairs(kept[order][rows], scores)
+    for pairs in found:
+        yield pairs._replace(rows=kept[order][pairs.rows])
 
 
 def _least(share: float, sizes: IntVector) -> IntVector:
@@ -255,7 +241,9 @@ def _ranked(sets: Sets, order: IntVector) -> Sets:
     return Sets(keys & _LOW, starts, sets.sizes[order])
 
 
-def _indexed(sets: Sets, threshold: float) -> _Index:
+def _indexed(sets: Sets, threshold: float) -> Postings:
+    from embedsearch.kernels import set_join
+
     lengths = np.diff(sets.starts)
     share = 2 * threshold / (1 + threshold)
     prefixes = np.clip(lengths - _least(share, sets.sizes) + 1, 0, lengths)
@@ -267,28 +255,26 @@ def _indexed(sets: Sets, threshold: float) -> _Index:
     distinct = int(sets.members.max()) + 1 if len(sets.members) else 0
     ends = np.cumsum(np.bincount(members, minlength=distinct))
     heads = np.stack([np.concatenate([[0], ends[:-1]])[: len(ends)], ends], axis=1)
-    return _Index(heads, rows[order], places[order].astype(np.int32))
+    return set_join.Postings(heads, rows[order], places[order].astype(np.int32))
 
 
 def _blocks(
-    sets: Sets, index: _Index, threshold: float, forest: bool, progress: Progress
+    sets: Sets, postings: Postings, threshold: float, forest: bool, progress: Progress
 ) -> Iterator[Pairs]:
-    from embedsearch.kernels.set_join import join
+    from embedsearch.kernels import set_join
 
     n, row = len(sets.sizes), 0
-    members = sets.members.astype(np.uint32)
-    parents, shared, touched = np.arange(n), np.zeros(n, np.int32), np.empty(n, np.int32)
-    found, scores = np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n))
+    ranked = set_join.RankedSets(sets.members.astype(np.uint32), sets.starts, sets.sizes)
+    scratch = set_join.Scratch(np.arange(n), np.zeros(n, np.int32), np.empty(n, np.int32))
+    pairs = set_join.Pairs(np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n)))
+    limit = (threshold, forest)
     with progress.task("duplicates", n, "documents") as task:
         while row < n:
-            end = min(row + _BLOCK, n)
-            after, count = join(
-                row, end, members, sets.starts, sets.sizes, *index,
-                threshold, forest, parents, shared, touched, found, scores,
-            )  # fmt: skip
+            block = (row, min(row + _BLOCK, n))
+            after, count = set_join.join(block, ranked, postings, limit, scratch, pairs)
             task.advance(after - row)
             row = after
-            yield Pairs(found[:count].copy(), scores[:count].copy())
+            yield set_join.Pairs(pairs.rows[:count].copy(), pairs.scores[:count].copy())
 
 
 SHINGLE_WORDS = 3
