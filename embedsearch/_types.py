@@ -26,7 +26,7 @@ METADATA_DEPTH = 32
 """How many lists and objects within each other metadata may have."""
 
 MOST_DIGITS = 4_300
-"""Of an integer in JSON; Python refuses to read more (CVE-2020-10735)."""
+"""Of an integer in JSON; Python refuses to read or write more (CVE-2020-10735)."""
 
 
 class Metric(Enum):

@@ -8,7 +8,6 @@ it once, with little memory, and for FAISS without the right to open anything mo
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import EmbedSearchError, WorkspaceError
+from embedsearch._processes import limit_resources, run_apart
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.lexical.index import LexicalIndex
@@ -33,7 +33,6 @@ LEXICAL, FAISS = "lexical", "faiss"
 # limits are for files that were made to take for ever, or all there is.
 _SECONDS, _BYTES_A_SECOND = 60, 500_000
 _MEMORY, _TIMES = 4 << 30, 12
-_MODULE = "embedsearch.index.isolation"
 _GOOD = b"can be read"
 # Each random query takes another way through a graph, or to other lists.
 _QUERIES = 200
@@ -47,20 +46,9 @@ def fault_of(kind: str, path: Path) -> str | None:
     if getattr(sys, "frozen", False):
         return "no process can be started to read it"
     size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
-    # Python looks for modules in the folder where it is started, too: that is the package's own.
-    command = [sys.executable or "python", "-m", _MODULE, kind, str(path.absolute()), str(size)]
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    timeout = _SECONDS + size / _BYTES_A_SECOND
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **threads},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_SECONDS + size / _BYTES_A_SECOND,
-            check=False,
-        )
+        done = run_apart(f"{__name__}:main", kind, path, size, timeout=timeout)
     except subprocess.TimeoutExpired:
         return "reading it takes for ever"
     except OSError as error:
@@ -75,8 +63,7 @@ def fault_of(kind: str, path: Path) -> str | None:
 
 def main(kind: str, path: str, size: str) -> int:
     """Read all of an index; return 0 if that went well."""
-    _limit("RLIMIT_AS", _MEMORY + _TIMES * int(size))
-    _limit("RLIMIT_CORE", 0)
+    limit_resources(AS=_MEMORY + _TIMES * int(size), CORE=0)
     try:
         (_read_lexical if kind == LEXICAL else _read_faiss)(Path(path))
     except Exception as error:  # noqa: BLE001 - whatever it is, the index cannot be used
@@ -86,17 +73,6 @@ def main(kind: str, path: str, size: str) -> int:
         return 1
     sys.stdout.buffer.write(_GOOD)
     return 0
-
-
-def _limit(name: str, value: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    kind = getattr(resource, name)
-    _, most = resource.getrlimit(kind)
-    value = value if most == resource.RLIM_INFINITY else min(value, most)
-    resource.setrlimit(kind, (value, value))
 
 
 def _read_lexical(folder: Path) -> None:
@@ -227,7 +203,3 @@ def _check_quantizers(index: Any) -> None:
     if product is not None:
         _expect(product.d == index.d and product.M * product.dsub == product.d)
         _expect(product.centroids.size() == product.d * product.ksub)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))

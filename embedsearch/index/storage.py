@@ -45,8 +45,9 @@ _DTYPES = ("int64", "uint8")
 MOST_HASHED = 64 << 20
 _BLOCK = 1 << 20
 _PLACES, _PLACE_BYTES = 256, 8 << 10
-# Identities of what this process has written: it need not be read in another process first.
-_written: set[str] = set()
+# What this process has written, or has had read in a process apart. It is kept here, as there may
+# be no folder for the state of programs.
+_trusted: set[str] = set()
 
 
 def full_hash(file: BinaryIO, size: int) -> str:
@@ -103,7 +104,7 @@ def write_index_file(
             write_faiss(new)
             with new.open("r+b") as file:
                 digest = _append(file, description, arrays)
-                _written.add(_with_file_facts(digest, file))
+                trust(_with_file_facts(digest, file))
                 return digest
     except StorageError:
         raise
@@ -140,9 +141,19 @@ def identity(path: str | Path) -> str:
         return _with_file_facts(_read_end(file, path)[1], file)
 
 
-def was_written_here(identity: str | None) -> bool:
-    """Whether this process wrote the file of this identity."""
-    return identity in _written
+def trust(identity: str) -> None:
+    """Let this process read an index of this identity from now on, without a trial before."""
+    _trusted.add(identity)
+
+
+def is_trusted(identity: str | None) -> bool:
+    """Return whether this process has written the index of this identity, or trusts it."""
+    return identity in _trusted
+
+
+def forget_trusted() -> None:
+    """Trust no index any more, as a process that has just started."""
+    _trusted.clear()
 
 
 def _with_file_facts(digest: str, file: BinaryIO) -> str:

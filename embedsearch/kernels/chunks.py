@@ -8,11 +8,16 @@ the chunk's hash, and its lower half the chunk's number plus 1. The spelling of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch.kernels._jit import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedsearch._types import IntVector
 
 SEPARATOR, LEADING, TRAILING = 1, 2, 4
 LONGEST = 64
@@ -21,9 +26,69 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
+class Texts(NamedTuple):
+    """Texts, one behind the other: (n,) bytes of UTF-8, and (t,) where each text ends."""
+
+    text: NDArray[np.uint8]
+    ends: IntVector
+
+
+class Alphabet(NamedTuple):
+    """What bytes are.
+
+    Attributes:
+        kinds: (256,) `SEPARATOR`, `LEADING`, `TRAILING`, or none of these.
+        spelling: (512,) how a byte is spelled in a chunk of ASCII alone, and then in another.
+    """
+
+    kinds: NDArray[np.uint8]
+    spelling: NDArray[np.uint8]
+
+
+class Chunk(NamedTuple):
+    """`text[first:last]`, spelled by the table at `spelling[row:]`."""
+
+    text: NDArray[np.uint8]
+    first: int
+    last: int
+    spelling: NDArray[np.uint8]
+    row: int
+
+
+class ChunkTable(NamedTuple):
+    """All chunks that have a number; see above.
+
+    Attributes:
+        table: (a power of 2,) entries.
+        arena: Bytes of all chunks; `cut` needs room for n more.
+        bounds: Where each chunk begins in the arena; `cut` needs room for n / 2 + t more.
+        state: The number of chunks, before and after `cut`; and of new ones, after.
+    """
+
+    table: NDArray[np.uint64]
+    arena: NDArray[np.uint8]
+    bounds: NDArray[np.int32]
+    state: IntVector
+
+
+class TextChunks(NamedTuple):
+    """What `cut` fills.
+
+    Attributes:
+        chunks: The number of each chunk.
+        ends: (t,) where the chunks of each text end.
+        found: (new, 2) start and end of each new chunk in the text.
+    """
+
+    chunks: NDArray[np.int32]
+    ends: IntVector
+    found: IntVector
+
+
 @jit()
-def hash_of(text: Any, first: int, last: int, spelling: Any, row: int) -> Any:
-    """Return the hash of `text[first:last]`, spelled by the table at `spelling[row:]`."""
+def hash_of(chunk: Any) -> Any:
+    """Return the hash of a chunk."""
+    text, first, last, spelling, row = chunk
     value = np.uint64(0xCBF29CE484222325)
     for i in range(first, last):
         value = (value ^ np.uint64(spelling[row + text[i]])) * np.uint64(0x100000001B3)
@@ -32,11 +97,10 @@ def hash_of(text: Any, first: int, last: int, spelling: Any, row: int) -> Any:
 
 
 @jit()
-def is_entry(
-    entry: Any, value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
-    arena: Any, bounds: Any,
-) -> Any:  # fmt: skip
-    """Compare an entry of the table with the chunk `text[first:last]` of this hash."""
+def is_entry(entry: Any, value: Any, chunk: Any, known: Any) -> Any:
+    """Compare an entry of the table with a chunk of this hash."""
+    text, first, last, spelling, row = chunk
+    arena, bounds = known.arena, known.bounds
     number = np.int64(entry & _LOW) - 1
     start, length = np.int64(bounds[number]), last - first
     i = 0
@@ -47,26 +111,21 @@ def is_entry(
 
 
 @jit()
-def slot_of(
-    value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
-    table: Any, arena: Any, bounds: Any,
-) -> Any:  # fmt: skip
+def slot_of(value: Any, chunk: Any, known: Any) -> Any:
     """Return the slot of a chunk in the table, or the free one for it."""
+    table = known.table
     mask = np.uint64(len(table) - 1)
     slot = (value >> _HALF) & mask
-    while table[slot] != 0 and not is_entry(
-        table[slot], value, text, first, last, spelling, row, arena, bounds
-    ):
+    while table[slot] != 0 and not is_entry(table[slot], value, chunk, known):
         slot = (slot + np.uint64(1)) & mask
     return slot
 
 
 @jit()
-def enter(
-    slot: Any, value: Any, text: Any, first: int, last: int, spelling: Any, row: int,
-    table: Any, arena: Any, bounds: Any, found: Any, state: Any,
-) -> None:  # fmt: skip
+def enter(slot: Any, value: Any, chunk: Any, known: Any, found: Any) -> None:
     """Give the next number to a chunk; one longer than `LONGEST` is not looked up again."""
+    text, first, last, spelling, row = chunk
+    table, arena, bounds, state = known
     number, new = state[0], state[1]
     start = np.int64(bounds[number])
     length = last - first if last - first <= LONGEST else 0
@@ -80,25 +139,19 @@ def enter(
 
 
 @jit()
-def cut(
-    text: Any, ends: Any, kinds: Any, spelling: Any, table: Any, arena: Any, bounds: Any,
-    state: Any, chunks: Any, chunk_ends: Any, found: Any,
-) -> None:  # fmt: skip
+def cut(texts: Any, alphabet: Any, known: Any, filled: Any) -> None:
     """Cut texts into chunks and number them.
 
     Args:
-        text: (n,) uint8, the UTF-8 bytes of all texts, one behind the other.
-        ends: (t,) where each text ends.
-        kinds: (256,) what a byte is: `SEPARATOR`, `LEADING`, `TRAILING`, or none of these.
-        spelling: (512,) how a byte is spelled in a chunk of ASCII alone, and then in another.
-        table: (a power of 2,) uint64.
-        arena: Bytes of all chunks; has room for n more.
-        bounds: Where each chunk begins in the arena; has room for n / 2 + t more.
-        state: The number of chunks, before and after; and the number of new ones, after.
-        chunks: Receives the number of each chunk.
-        chunk_ends: (t,) receives where the chunks of each text end.
-        found: Receives start and end of each new chunk in the text.
+        texts: `Texts`.
+        alphabet: `Alphabet`.
+        known: `ChunkTable`; new chunks are put in.
+        filled: `TextChunks`.
     """
+    text, ends = texts
+    kinds, spelling = alphabet
+    table, state = known.table, known.state
+    chunks, chunk_ends, found = filled
     at = out = 0
     state[1] = 0
     for place in range(len(ends)):
@@ -115,13 +168,12 @@ def cut(
             while kinds[text[last - 1]] & TRAILING:
                 last -= 1
             row = (np.int64(seen) >> 7) << 8
-            value = hash_of(text, at, last, spelling, row)
-            slot = slot_of(value, text, at, last, spelling, row, table, arena, bounds)
+            chunk = Chunk(text, at, last, spelling, row)
+            value = hash_of(chunk)
+            slot = slot_of(value, chunk, known)
             chunks[out] = state[0]
             if table[slot] == 0:
-                enter(
-                    slot, value, text, at, last, spelling, row, table, arena, bounds, found, state
-                )
+                enter(slot, value, chunk, known, found)
             else:
                 chunks[out] = np.int64(table[slot] & _LOW) - 1
             out += 1

@@ -4,20 +4,49 @@ A candidate is a word, up to two connectors, and a word. Its key is
 `(first * types + second) * gaps + gap`, where the gap is 0, c or `c * (k + 1) + d` for
 connectors c and d of 1 to k, and `gaps` is `(k + 1) ** 2`. Tables are open-addressing hash
 tables (linear probing) of keys + 1; 0 is free.
-
-`kinds` has for each type: 0 for a word that can be part of a phrase, -1 for another word, and c
-for a connector.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch.kernels._jit import jit
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedsearch._types import IntVector
+
 _PART_BITS = np.uint64(40)
+
+
+class WordKinds(NamedTuple):
+    """Which words can be in a phrase.
+
+    Attributes:
+        kinds: (types,) 0 for a word that can be part of a phrase, -1 for another word, and c for
+            a connector.
+        base: Connectors + 1.
+    """
+
+    kinds: NDArray[np.int16]
+    base: int
+
+
+class Part(NamedTuple):
+    """The keys whose hash leaves a remainder, `part`, when divided by `parts`."""
+
+    part: int
+    parts: int
+
+
+class KeyTable(NamedTuple):
+    """A hash table of keys; by slot how often each occurs, or the type that it becomes."""
+
+    keys: IntVector
+    values: NDArray[np.int32]
 
 
 @jit()
@@ -46,11 +75,12 @@ def widened(gap: int, connector: int, base: int) -> Any:
 
 
 @jit()
-def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
+def add(key: Any, part: Any, table: Any) -> Any:
     """Count a key if it belongs to the part; return 1 if the table had not had it, else 0."""
     value = hash_of(key)
-    if (value >> _PART_BITS) % np.uint64(parts) != np.uint64(part):
+    if (value >> _PART_BITS) % np.uint64(part.parts) != np.uint64(part.part):
         return 0
+    keys, counts = table
     slot = slot_of(key, value, keys)
     new = 1 if keys[slot] == 0 else 0
     keys[slot] = key + 1
@@ -59,27 +89,22 @@ def add(key: Any, part: int, parts: int, keys: Any, counts: Any) -> Any:
 
 
 @jit()
-def count(
-    tokens: Any, ends: Any, kinds: Any, base: int, part: int, parts: int,
-    keys: Any, counts: Any, state: Any,
-) -> Any:  # fmt: skip
+def count(tokens: Any, ends: Any, words: Any, part: Any, table: Any, state: Any) -> Any:
     """Count the candidates of one part of all keys.
 
     Args:
         tokens: Types of a stretch of the stream.
         ends: Where documents end in it.
-        kinds: (types,) see above.
-        base: Connectors + 1.
-        part: Counted are keys whose hash leaves this remainder.
-        parts: When divided by this.
-        keys: The table.
-        counts: How often each key of the table occurs.
+        words: `WordKinds`.
+        part: `Part`, which keys are counted.
+        table: `KeyTable` of counts.
         state: The first word of the current candidate or -1; its gap; entries of the table.
 
     Returns:
         False if the table is full: at most 5 of 8 slots are filled, as probing gets slow.
     """
-    at, place, most = 0, 0, len(keys) * 5 // 8
+    kinds, base = words
+    at, place, most = 0, 0, len(table.keys) * 5 // 8
     while at < len(tokens) and state[2] < most:
         while place < len(ends) and ends[place] <= at:
             state[0], place = -1, place + 1
@@ -91,7 +116,7 @@ def count(
         else:
             if kind == 0 and state[0] >= 0:
                 key = (state[0] * len(kinds) + token) * base * base + state[1]
-                state[2] += add(key, part, parts, keys, counts)
+                state[2] += add(key, part, table)
             state[0], state[1] = token if kind == 0 else -1, 0
         at += 1
     if len(ends) and ends[-1] == len(tokens):
@@ -100,8 +125,9 @@ def count(
 
 
 @jit()
-def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
+def fill(phrases: Any, types: Any, table: Any) -> None:
     """Put phrases, and the type that each becomes, into an empty table."""
+    keys, joined = table
     for i in range(len(phrases)):
         slot = slot_of(phrases[i], hash_of(phrases[i]), keys)
         keys[slot] = phrases[i] + 1
@@ -109,8 +135,9 @@ def fill(phrases: Any, types: Any, keys: Any, joined: Any) -> None:
 
 
 @jit()
-def phrase_slot(first: int, token: int, gap: int, kinds: Any, base: int, keys: Any) -> Any:
+def phrase_slot(first: int, token: int, gap: int, words: Any, keys: Any) -> Any:
     """Return the place of a phrase in its table, or -1."""
+    kinds, base = words
     if first < 0 or kinds[token] < 0:
         return np.int64(-1)
     key = (first * len(kinds) + token) * base * base + gap
@@ -119,20 +146,20 @@ def phrase_slot(first: int, token: int, gap: int, kinds: Any, base: int, keys: A
 
 
 @jit()
-def join(tokens: Any, ends: Any, kinds: Any, base: int, keys: Any, joined: Any) -> Any:
+def join(tokens: Any, ends: Any, words: Any, table: Any) -> Any:
     """Join phrases, greedily from the left.
 
     Args:
         tokens: Types of a stretch of the stream; those after joining take their place.
         ends: Where documents end in it, before and after.
-        kinds: (types,) see above.
-        base: Connectors + 1.
-        keys: A table of the phrases.
-        joined: The type that each phrase of the table becomes.
+        words: `WordKinds`.
+        table: `KeyTable` of the phrases, with the type that each becomes.
 
     Returns:
         How many types there are now.
     """
+    kinds, base = words
+    keys, joined = table
     size = place = gap = start = 0
     first = np.int64(-1)
     for at in range(len(tokens)):
@@ -145,7 +172,7 @@ def join(tokens: Any, ends: Any, kinds: Any, base: int, keys: Any, joined: Any) 
             gap = widened(gap, kinds[token], base)
             first = first if gap >= 0 else np.int64(-1)
             continue
-        slot = phrase_slot(first, token, gap, kinds, base, keys)
+        slot = phrase_slot(first, token, gap, words, keys)
         if slot >= 0:
             tokens[start] = joined[slot]
             size = start + 1

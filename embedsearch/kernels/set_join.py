@@ -6,14 +6,69 @@ order of their sizes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch.kernels._jit import jit
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedsearch._types import IntVector
+
 # Far more than the error of rounding, far less than one member.
 _SLACK = 1e-6
+
+
+class RankedSets(NamedTuple):
+    """Sets in the order of their sizes.
+
+    Attributes:
+        members: Ranks of all sets, rising within a set.
+        starts: (n + 1,) where sets begin.
+        sizes: (n,) of the whole sets; rising.
+    """
+
+    members: NDArray[np.uint32]
+    starts: IntVector
+    sizes: IntVector
+
+
+class Postings(NamedTuple):
+    """Which rows have a member in their prefix, and where.
+
+    Attributes:
+        heads: (ranks, 2) where the postings of a member begin and end; those of sets that are
+            too small for all that follow are passed over for good.
+        rows: The sets that have the member in their prefix, rising.
+        places: Its place in the set.
+    """
+
+    heads: IntVector
+    rows: NDArray[np.int32]
+    places: NDArray[np.int32]
+
+
+class Scratch(NamedTuple):
+    """What a join remembers of rows.
+
+    Attributes:
+        parents: (n,) the trees of linked rows.
+        shared: (n,) zeros, before and after.
+        touched: (n,) for use within.
+    """
+
+    parents: IntVector
+    shared: NDArray[np.int32]
+    touched: NDArray[np.int32]
+
+
+class Pairs(NamedTuple):
+    """Some of the pairs of a join: (m, 2) rows of the two sets, and (m,) their similarity."""
+
+    rows: IntVector
+    scores: NDArray[np.float64]
 
 
 @jit()
@@ -79,10 +134,7 @@ def overlap(members: Any, i: int, i_end: int, j: int, j_end: int, need: int) -> 
 
 
 @jit()
-def candidates(
-    x: int, members: Any, starts: Any, sizes: Any, heads: Any, rows: Any, places: Any,
-    threshold: float, shared: Any, touched: Any,
-) -> int:  # fmt: skip
+def candidates(x: int, sets: Any, postings: Any, threshold: float, scratch: Any) -> int:
     """Find the smaller sets that share a member of their prefix with that of row x.
 
     Arguments as for `join`.
@@ -91,6 +143,9 @@ def candidates(
         How many rows were written to `touched`; `shared` is above 0 for those that may be
         similar enough.
     """
+    members, starts, sizes = sets
+    heads, rows, places = postings
+    shared, touched = scratch.shared, scratch.touched
     found, size = 0, sizes[x]
     smallest = np.ceil(threshold * size - _SLACK)
     kept = starts[x + 1] - starts[x]
@@ -115,38 +170,30 @@ def candidates(
 
 @jit()
 def join(
-    x: int, end: int, members: Any, starts: Any, sizes: Any, heads: Any, rows: Any, places: Any,
-    threshold: float, forest: bool, parents: Any, shared: Any, touched: Any,
-    found: Any, scores: Any,
-) -> Any:  # fmt: skip
-    """Find the partners of rows x to `end` among the rows before them.
+    block: tuple[int, int], sets: Any, postings: Any, limit: Any, scratch: Any, pairs: Any
+) -> Any:
+    """Find the partners of the rows of a block among the rows before them.
 
     Args:
-        x: The first row.
-        end: Behind the last row.
-        members: Ranks of all sets, rising within a set.
-        starts: (n + 1,) where sets begin.
-        sizes: (n,) of the whole sets; rising.
-        heads: (ranks, 2) where the postings of a member begin and end; those of sets that are
-            too small for all that follow are passed over for good.
-        rows: Postings: the sets that have the member in their prefix, rising.
-        places: Postings: its place in the set.
-        threshold: The least Jaccard similarity.
-        forest: Pass over pairs that are linked already by other pairs.
-        parents: (n,) the trees of linked rows.
-        shared: (n,) zeros, before and after.
-        touched: (n,) for use within.
-        found: (room, 2) filled with pairs of rows; there is room for all of one row at least.
-        scores: (room,) filled with their similarities.
+        block: The first row, and behind the last.
+        sets: `RankedSets`.
+        postings: `Postings`.
+        limit: The least Jaccard similarity, and whether to pass over pairs that are linked already
+            by other pairs.
+        scratch: `Scratch`.
+        pairs: `Pairs`, filled; there is room for all of one row at least.
 
     Returns:
         The next row, and how many pairs there are.
     """
-    pairs, ratio = 0, threshold / (1 + threshold)
-    while x < end and len(scores) - pairs >= x:
-        count = candidates(
-            x, members, starts, sizes, heads, rows, places, threshold, shared, touched
-        )
+    x, end = block
+    threshold, forest = limit
+    members, starts, sizes = sets
+    parents, shared, touched = scratch
+    found, scores = pairs
+    size, ratio = 0, threshold / (1 + threshold)
+    while x < end and len(scores) - size >= x:
+        count = candidates(x, sets, postings, threshold, scratch)
         for y in touched[:count]:
             worth, shared[y] = shared[y] > 0, 0
             if not worth or (forest and root(x, parents) == root(y, parents)):
@@ -155,9 +202,9 @@ def join(
             need = np.int64(np.ceil(ratio * both - _SLACK))
             common = overlap(members, starts[x], starts[x + 1], starts[y], starts[y + 1], need)
             if common > 0 and common / (both - common) >= threshold:
-                found[pairs, 0], found[pairs, 1] = x, y
-                scores[pairs] = common / (both - common)
+                found[size, 0], found[size, 1] = x, y
+                scores[size] = common / (both - common)
                 parents[root(x, parents)] = root(y, parents)
-                pairs += 1
+                size += 1
         x += 1
-    return x, pairs
+    return x, size

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
+    from embedsearch.kernels.set_join import Pairs, Postings
 
 
 SHINGLE_WORDS = 3
@@ -157,21 +158,6 @@ _BLOCK, _ROOM = 1 << 12, 1 << 18
 _LOW = np.uint64((1 << 32) - 1)
 
 
-class Pairs(NamedTuple):
-    """Some of the pairs of a join: (m, 2) rows of the two sets, and (m,) their similarity."""
-
-    rows: IntVector
-    scores: NDArray[np.float64]
-
-
-class _Index(NamedTuple):
-    """Which rows have a member in their prefix, and where; see `kernels.set_join.join`."""
-
-    heads: IntVector
-    rows: NDArray[np.int32]
-    places: NDArray[np.int32]
-
-
 def prune_sets(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     """Drop members that no other set has, and sets that can have no partner.
 
@@ -211,8 +197,8 @@ def similar_pairs(
     order = np.argsort(rest.sizes, kind="stable")
     ranked = _by_frequency(rest, order)
     found = _blocks(ranked, _prefix_index(ranked, threshold), threshold, forest, progress)
-    for pairs, scores in found:
-        yield Pairs(rows[order][pairs], scores)
+    for pairs in found:
+        yield pairs._replace(rows=rows[order][pairs.rows])
 
 
 def _least(share: float, sizes: IntVector) -> IntVector:
@@ -236,7 +222,9 @@ def _by_frequency(sets: Sets, order: IntVector) -> Sets:
     return Sets(keys & _LOW, starts, sets.sizes[order])
 
 
-def _prefix_index(sets: Sets, threshold: float) -> _Index:
+def _prefix_index(sets: Sets, threshold: float) -> Postings:
+    from embedsearch.kernels import set_join
+
     lengths = np.diff(sets.starts)
     share = 2 * threshold / (1 + threshold)
     prefixes = np.clip(lengths - _least(share, sets.sizes) + 1, 0, lengths)
@@ -248,29 +236,27 @@ def _prefix_index(sets: Sets, threshold: float) -> _Index:
     distinct = int(sets.members.max()) + 1 if len(sets.members) else 0
     ends = np.cumsum(np.bincount(members, minlength=distinct))
     heads = np.stack([np.concatenate([[0], ends[:-1]])[: len(ends)], ends], axis=1)
-    return _Index(heads, rows[order], places[order].astype(np.int32))
+    return set_join.Postings(heads, rows[order], places[order].astype(np.int32))
 
 
 def _blocks(
-    sets: Sets, index: _Index, threshold: float, forest: bool, progress: Progress
+    sets: Sets, postings: Postings, threshold: float, forest: bool, progress: Progress
 ) -> Iterator[Pairs]:
-    from embedsearch.kernels.set_join import join
+    from embedsearch.kernels import set_join
 
     n, row = len(sets.sizes), 0
-    members = sets.members.astype(np.uint32)
-    parents, shared, touched = np.arange(n), np.zeros(n, np.int32), np.empty(n, np.int32)
-    found, scores = np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n))
+    ranked = set_join.RankedSets(sets.members.astype(np.uint32), sets.starts, sets.sizes)
+    scratch = set_join.Scratch(np.arange(n), np.zeros(n, np.int32), np.empty(n, np.int32))
+    pairs = set_join.Pairs(np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n)))
+    # The kernel is compiled for one type of threshold.
+    limit = (float(threshold), forest)
     with progress.task("duplicates", n, "documents") as task:
         while row < n:
-            end = min(row + _BLOCK, n)
-            # The kernel is compiled for one type of threshold.
-            after, count = join(
-                row, end, members, sets.starts, sets.sizes, *index,
-                float(threshold), forest, parents, shared, touched, found, scores,
-            )  # fmt: skip
+            block = (row, min(row + _BLOCK, n))
+            after, count = set_join.join(block, ranked, postings, limit, scratch, pairs)
             task.advance(after - row)
             row = after
-            yield Pairs(found[:count].copy(), scores[:count].copy())
+            yield set_join.Pairs(pairs.rows[:count].copy(), pairs.scores[:count].copy())
 
 
 # A gigabyte of tuples.

@@ -45,6 +45,8 @@ _SUPERSCRIPTS = {"\u2070": "0", "\u00b9": "1", "\u00b2": "2", "\u00b3": "3"} | {
 }
 _HIGH = "".join(_SUPERSCRIPTS)
 _LOW = str.maketrans(_SUPERSCRIPTS)
+# Of letters: mol² is a power, and a number behind a longer word is that of a footnote.
+_LONGEST_UNIT = 3
 _PLAIN = str.maketrans(
     {
         **dict.fromkeys(_APOSTROPHES, "'"),
@@ -63,7 +65,7 @@ _HIGH_RUN = re.compile(f"[{_HIGH}]+")
 _ASCII, _BASIC = bytes(range(0x80)), bytes(range(0xF0))  # bytes of UTF-8
 # An isolated mark of vowels is a space and the mark in Unicode, and part of its word in a PDF.
 _SPACED_MARK = re.compile("[ \u0640](?=[\u064b-\u0652\u0670])")
-_DOTTED = re.compile("([ij])\u0307")
+_DOTTED = re.compile("([ij])\u0307+")
 _GRAVE = re.compile(r"`(?<=[^\W\d_]`)(?=[^\W\d_])")
 _PIECE = re.compile(r"\s+|\S+")
 _WITH_MARKS = re.compile(r"(?s).[^\w\s!-~]*")
@@ -98,10 +100,15 @@ def _fold_beyond_ascii(text: str) -> str:
     few = 2 * len(others) < len(data)
     if not rare.search(others.decode("utf-8", "surrogatepass") if few else text):
         return compose(text)
-    text = compose(without_dots(alike.sub(_plain_run, text)))
+    text = _composed(alike.sub(_plain_run, text))
     if any(mark in text for mark in _HIGH):
-        text = compose(_HIGH_RUN.sub(_plain_number, text))
+        text = _composed(_plain_numbers(text))
     return text
+
+
+def _composed(text: str) -> str:
+    # Composing brings marks into order, and a dot beside its letter.
+    return compose(without_dots(compose(text)))
 
 
 @cache
@@ -130,12 +137,33 @@ def _plain_forms(run: re.Match[str]) -> str:
     return _SPACED_MARK.sub("", unicodedata.normalize("NFKC", run[0]))
 
 
-def _plain_number(run: re.Match[str]) -> str:
-    """Write a number that is set high behind a unit as usual, and leave out that of a footnote."""
-    before = run.string[max(0, run.start() - 4) : run.start()]
-    if not before[-1:].isalpha():
-        return run[0]
-    return "" if len(before) == 4 and before.isalpha() else run[0].translate(_LOW)
+def _plain_numbers(text: str) -> str:
+    """Write numbers that are set high behind a unit as usual, and leave out those of footnotes."""
+    parts, end, letters = list[str](), 0, 0
+    for run in _HIGH_RUN.finditer(text):
+        parts.append(text[end : run.start()])
+        letters = _letters_at_end(parts[-1], letters)
+        if letters <= _LONGEST_UNIT:
+            parts.append(run[0].translate(_LOW) if letters else run[0])
+        end = run.end()
+    return "".join([*parts, text[end:]])
+
+
+def _letters_at_end(text: str, before: int) -> int:
+    """Count the letters that a text ends with, up to one more than a unit has.
+
+    Marks belong to their letter: whether a letter with its accent is one character may depend on
+    its case. Behind nothing but marks, it is `before`, what it was before them.
+    """
+    letters = 0
+    for character in reversed(text):
+        if character.isalpha():
+            letters += 1
+        elif not unicodedata.combining(character):
+            return letters
+        if letters > _LONGEST_UNIT:
+            return letters
+    return letters or before
 
 
 def fold_aligned(text: str) -> tuple[str, Sequence[tuple[int, int]]]:

@@ -310,17 +310,17 @@ class _IdJoiner:
         return (first * len(self.kinds) + second) * self.base**2 + gap
 
     def _fill(self, keys: IntVector, joined: Sequence[int]) -> None:
-        from embedsearch.kernels.phrases import fill
+        from embedsearch.kernels.phrases import KeyTable, fill
 
         size = 1 << (2 * len(keys) + 1).bit_length()
-        self._keys, self._types = np.zeros(size, np.int64), np.zeros(size, np.int32)
-        fill(keys, np.asarray(joined, np.int32), self._keys, self._types)
+        self._table = KeyTable(np.zeros(size, np.int64), np.zeros(size, np.int32))
+        fill(keys, np.asarray(joined, np.int32), self._table)
 
     def join(self, tokens: TokenArray, ends: IntVector) -> TokenArray:
         """Join phrases in place; `ends` moves along."""
-        from embedsearch.kernels.phrases import join
+        from embedsearch.kernels.phrases import WordKinds, join
 
-        size = join(tokens, ends, self.kinds, self.base, self._keys, self._types)
+        size = join(tokens, ends, WordKinds(self.kinds, self.base), self._table)
         return tokens[:size]
 
 
@@ -364,13 +364,15 @@ class _Search:
 
     def _count(self, part: int, parts: int) -> _Candidates | None:
         """Return the frequent pairs of a part, or None if it does not fit into the table."""
-        from embedsearch.kernels.phrases import count
+        from embedsearch.kernels.phrases import KeyTable, Part, WordKinds, count
 
-        keys, counts = np.zeros(self._slots, np.int64), np.zeros(self._slots, np.int32)
+        words = WordKinds(self._kinds, self._base)
+        table = KeyTable(np.zeros(self._slots, np.int64), np.zeros(self._slots, np.int32))
         state = np.array([-1, 0, 0])
         for tokens, ends in self._joiner.stretches():
-            if not count(tokens, ends, self._kinds, self._base, part, parts, keys, counts, state):
+            if not count(tokens, ends, words, Part(part, parts), table, state):
                 return None
+        keys, counts = table
         frequent = np.flatnonzero(counts >= self._settings.min_count)
         return _Candidates(keys[frequent] - 1, counts[frequent].astype(np.int64))
 

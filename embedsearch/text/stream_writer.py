@@ -289,21 +289,14 @@ class ChunkEncoder(TokenEncoder[str]):
         return True
 
     def _cut(self, block: bytes, ends: IntVector) -> IntVector:
-        from embedsearch.kernels.chunks import cut
+        from embedsearch.kernels.chunks import Alphabet, ChunkTable, TextChunks, Texts, cut
 
         chunk_ends = np.empty(len(ends), np.int64)
         cut(
-            np.frombuffer(block, np.uint8),
-            ends,
-            self._kinds,
-            self._spelling,
-            self._table,
-            self._arena,
-            self._bounds,
-            self._state,
-            self._chunks,
-            chunk_ends,
-            self._new,
+            Texts(np.frombuffer(block, np.uint8), ends),
+            Alphabet(self._kinds, self._spelling),
+            ChunkTable(self._table, self._arena, self._bounds, self._state),
+            TextChunks(self._chunks, chunk_ends, self._new),
         )
         return chunk_ends
 

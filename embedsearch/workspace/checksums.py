@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import WorkspaceDamagedError
 from embedsearch._io import read_json, sha256
 from embedsearch.workspace.contents import is_litter
+from embedsearch.workspace.layout import MANIFEST
 from embedsearch.workspace.schemas import GENERATION, VECTORS, fault_of, version_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MANIFEST = "manifest.json"
 # A block is about one row of vectors, the least that can be lost; 2,048 blocks keep the manifest
 # below 40 KB a file, and a bit flipped in 32 KiB is still found by trying all in seconds.
 _BLOCK_BYTES, _MOST_BLOCKS = 256, 2048

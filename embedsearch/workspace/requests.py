@@ -60,10 +60,10 @@ class TrainingRequest:
 class IndexRequest:
     """What the user gave to `Workspace.index`; `index` has its spec, recall and memory."""
 
-    refit: bool
-    encoders: Sequence[str] | None
-    language: str | None
-    index: Mapping[str, Any]
+    refit: bool = False
+    encoders: Sequence[str] | None = None
+    language: str | None = None
+    index: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:

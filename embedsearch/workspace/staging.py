@@ -53,8 +53,15 @@ class Staging:
 
     def remove(self) -> None:
         """Remove the folder while its lock is held, unless it was published."""
-        if not self._published:
+        if self._published:
+            return
+        try:
             shutil.rmtree(self.folder, ignore_errors=True)
+        except BaseException:
+            # Ctrl-C in the middle of it: half a folder would stay until the next work here.
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        finally:
             self._lock.release()
 
 
@@ -75,14 +82,15 @@ def staging(path: Path, kind: str) -> Iterator[Staging]:
 def _make(path: Path, kind: str) -> Staging:
     for _ in range(_MOST_ATTEMPTS):
         folder = path.with_name(f".{path.name}.{kind}-{token_hex(8)}")
-        folder.mkdir()
         try:
+            # An interrupt may come as soon as the folder is there.
+            folder.mkdir()
             return Staging(folder, lock_for_writing(Layout(folder).lock, folder))
         except (WorkspaceLockedError, WorkspaceNotFoundError):
             # Before it had its lock, another process took it for one that was left behind.
             continue
         except BaseException:
-            # The lock file may be there already; nobody else knows this name.
+            # Nobody else knows this name.
             shutil.rmtree(folder, ignore_errors=True)
             raise
     raise WorkspaceLockedError(path, "other processes keep working there; try again")

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # For each part of a workspace: readers of several generations may be at work, and must not
 # undo what the others trust.
 _MOST_TRUSTED = 16
-# What this process trusts; there may be no folder for the state of programs.
-_known: set[str] = set()
 
 
 def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
@@ -36,7 +34,7 @@ def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
     """
     if identity is None:
         return
-    _known.add(identity)
+    index_files.trust(identity)
     root = layout.root.resolve()
     if is_unfinished(root):
         # Its path is not the one that it will have.
@@ -55,7 +53,7 @@ def is_trusted(layout: Layout, part: str, identity: str | None) -> bool:
     """Whether an index is trusted; see `mark_trusted`."""
     if identity is None:
         return False
-    if identity in _known or index_files.was_written_here(identity):
+    if index_files.is_trusted(identity):
         return True
     with suppress(OSError, RuntimeError):
         return _entry(layout.root.resolve(), part, identity).exists()
@@ -68,12 +66,11 @@ def mark_own(layout: Layout, paths: dict[str, Path]) -> None:
     `paths` are files of FAISS by their parts; they need not exist.
     """
     with suppress(EmbedSearchError, OSError):
-        if (found := lexical_files.identity(layout.lexical)) in _known:
+        if index_files.is_trusted(found := lexical_files.identity(layout.lexical)):
             mark_trusted(layout, "lexical", found)
     for part, path in paths.items():
         with suppress(EmbedSearchError, OSError):
-            found = index_files.identity(path)
-            if found in _known or index_files.was_written_here(found):
+            if index_files.is_trusted(found := index_files.identity(path)):
                 mark_trusted(layout, part, found)
 
 

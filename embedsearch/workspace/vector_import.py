@@ -26,13 +26,13 @@ from embedsearch.index.preprocessing import as_metric
 from embedsearch.index.settings import IndexSettings, changed_index
 from embedsearch.index.sources import ArraySource, as_source, rows_per_block
 from embedsearch.index.vector_index import VectorIndex
-from embedsearch.text.readers.json import broken_json
+from embedsearch.text.readers.json import DECODER, broken_json
 from embedsearch.text.records import flatten_metadata, plain_value, replace_surrogates, text_value
 from embedsearch.text.source_files import unreadable
 from embedsearch.text.source_stream import SourceStream
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.disk_space import check_space
-from embedsearch.workspace.indexing import measured_recall, save_index
+from embedsearch.workspace.indexing import build_index, measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 
 if TYPE_CHECKING:
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 Rows = str | Path | Iterable[Document | str] | None
 _IDS = ("id", "_id")
 _OWN = (*_IDS, "title", "text")
-# NaN and Infinity are not JSON, but several programs write them.
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 class Row(NamedTuple):
@@ -123,7 +121,7 @@ def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Ro
 
 def _object(name: str, number: int, line: str) -> Mapping[str, Any]:
     try:
-        value = _DECODER.decode(line)
+        value = DECODER.decode(line)
     except json.JSONDecodeError as error:
         reason = f"{broken_json(error)}; each line must be an object"
         raise SourceFormatError(name, reason, number) from error
@@ -302,9 +300,7 @@ class VectorWriter:
         dimension = self._dimension(arrivals)
         vectors = self._gather(origins, arrivals, dimension)
         save_tensors(files.tensors, {"numbers": numbers, "vectors": vectors}, {})
-        index, built = self._index(numbers, vectors, arrivals)
-        is_new = built == len(numbers) and index.recall is not None
-        recall = index.recall if is_new else measured_recall(index, vectors, numbers)
+        built, index = self._write_index(files.index, numbers, vectors, arrivals)
         previous = self._previous
         following = 0 if previous is None else previous.following
         return {
@@ -314,7 +310,7 @@ class VectorWriter:
             "dimension": dimension,
             "following": following if arrivals is None else arrivals.following,
             "built": built,
-            "index": save_index(index, self._settings, files.index, recall),
+            "index": index,
         }
 
     def _merge(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
@@ -357,18 +353,19 @@ class VectorWriter:
             block[~new] = self._previous.vectors[-1 - origins[~new]]
         return block
 
-    def _index(
-        self, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
-    ) -> tuple[VectorIndex, int]:
-        """Index the vectors; return the index, and how many it was last built for."""
+    def _write_index(
+        self, path: Path, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
+    ) -> tuple[int, dict[str, Any]]:
+        """Index the vectors; return for how many it was last built, and what is said of it."""
         previous = self._previous
         if previous is not None and self._can_grow(previous, len(numbers)):
             index = VectorIndex.load(previous.files.index, mapped=False)
             index.delete(np.setdiff1d(index.ids, numbers))
             _apply(index, numbers, vectors, arrivals)
-            return index, previous.built
-        index = self._settings.build(vectors, self._progress, self._metric, numbers)
-        return index, len(numbers)
+            recall = measured_recall(index, vectors, numbers)
+            return previous.built, save_index(index, self._settings, path, recall)
+        facts = build_index(vectors, self._settings, path, self._progress, self._metric, numbers)
+        return len(numbers), facts
 
     def _can_grow(self, previous: StoredVectors, count: int) -> bool:
         same = self._settings == previous.settings and self._metric is previous.metric

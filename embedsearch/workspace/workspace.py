@@ -578,33 +578,10 @@ class Workspace:
             WorkspaceReadOnlyError: Opened for reading.
             StorageError: There is too little room for the new before the old goes.
         """
-        from embedsearch.workspace.disk_space import size_on_disk
-        from embedsearch.workspace.maintenance import compact as compacting
-        from embedsearch.workspace.publishing import remove_unused
+        from embedsearch.workspace.maintenance.compact import compact
 
-        session = self._session
-        session.check_writable()
-        listener, report = progress or SilentProgress(), compacting.CompactReport(str(self.path))
-        compacting.check_room(session.layout)
-        report.before = size_on_disk(session.layout)
-        if session.artifacts:
-            behind = self.index(progress=listener)
-            report.done += [f"the vectors of {behind:,} changes were stored"] if behind else []
-        if session.generation is not None:
-            session.search(listener)
-            analyzer = session.generation.search_model.analyzer
-            # Nothing may hold what is replaced.
-            session.close_search()
-            if compacting.compact_lexical(session.layout, session.store, analyzer, listener):
-                report.done.append("the lexical index was written again")
-        forgotten = compacting.forget_deletions(session.layout, session.store, session.artifacts)
-        report.done += [f"old deletions were forgotten: {forgotten:,}"] if forgotten else []
-        with listener.task("compacting documents", None, "steps") as task:
-            session.store.compact()
-            task.advance(1)
-        remove_unused(session.layout, session.state)
-        report.after = size_on_disk(session.layout)
-        return report
+        self._session.check_writable()
+        return compact(self._session, progress or SilentProgress())
 
     def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
         """Compare every part with what was written, and with the others.

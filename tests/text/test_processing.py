@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from nltk.stem.snowball import SnowballStemmer
 
 from embedsearch._errors import ParameterError, SourceFormatError, SourceNotFoundError
@@ -45,6 +45,16 @@ def test_a_text_is_its_tokens_normalised(text: str, settings: TokenizerSettings)
     assert processor.process(text) == [token for token in normalized if token is not None]
 
 
+# Only the lower case of J with a caron is one character; a high digit behind either is a number.
+@example("J\u030c\u00b9", TokenizerSettings())
+@example("J\u030c\u00b9", TokenizerSettings(lowercase=False, accents="strip"))
+# What is behind the mark of a footnote may come to be behind the word.
+@example("word\u00b9\u0301\u00b2", TokenizerSettings())
+# The lower case of the first has a dot, too.
+@example("\u0130\u0307", TokenizerSettings())
+# A dot comes to stand behind an i.
+@example("\ufb01\u0345\u0307", TokenizerSettings())
+@example("word\u0131j\u00b2\u0307", TokenizerSettings())
 @given(TEXT, SETTINGS.filter(lambda settings: settings.stem is None))
 def test_normalising_twice_changes_nothing_more(text: str, settings: TokenizerSettings) -> None:
     processor = TextProcessor(settings)

@@ -16,7 +16,7 @@ def test_interrupted_at_any_time_nothing_is_left_of_it(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert {result["status"] for result in results} <= {0, 130}
+    assert {result["status"] for result in results} <= {0, 130}, done.stderr
     assert sum(result["status"] == 130 for result in results) >= len(results) // 4
     for result in results:
         added = result["held"] - 150 if result["what"].startswith("add") else 0

@@ -42,8 +42,7 @@ print("sound" if sound else "damaged")
 @pytest.fixture(autouse=True)
 def _a_stranger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let nothing be known from other tests."""
-    monkeypatch.setattr(trust, "_known", set())
-    monkeypatch.setattr(index_files, "_written", set())
+    index_files.forget_trusted()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
@@ -164,7 +163,7 @@ def forge_index(example: Path, index: Any, name: str = "words.faiss") -> None:
     digest = index_files.write_index_file(
         folder / name, lambda path: faiss.write_index(index, str(path)), description, {}
     )
-    index_files._written.clear()
+    index_files.forget_trusted()
     word_index = {**json.loads((folder / "manifest.json").read_text())["word_index"]}
     relist(folder, word_index={**word_index, "digest": digest})
 
@@ -242,7 +241,7 @@ def test_scrambled_indexes_end_no_process(example: Path, seed: int) -> None:
     digest = index_files.write_index_file(
         folder / "words.faiss", lambda path: path.write_bytes(body) and None, old.description, {}
     )
-    index_files._written.clear()
+    index_files.forget_trusted()
     manifest = json.loads((folder / "manifest.json").read_text())
     relist(folder, word_index={**manifest["word_index"], "digest": digest})
     assert asked(example)[-1] in ("sound", "damaged")
@@ -261,8 +260,7 @@ def test_what_is_known_is_not_read_apart_again(
     monkeypatch.setattr(apart, "fault_of", counting)
 
     def use(path: Path) -> list[str]:
-        monkeypatch.setattr(trust, "_known", set())
-        monkeypatch.setattr(index_files, "_written", set())
+        index_files.forget_trusted()
         read.clear()
         with es.open(path) as ws:
             ws.search("galaxy")
@@ -289,7 +287,7 @@ def test_what_is_known_is_not_read_apart_again(
     # Readers of several generations do not undo what the others note; the oldest go.
     for number in range(20):
         trust.mark_trusted(Layout(copy), "words", f"generation {number}")
-    monkeypatch.setattr(trust, "_known", set())
+    index_files.forget_trusted()
     known = [
         trust.is_trusted(Layout(copy), "words", f"generation {number}") for number in range(20)
     ]

@@ -43,7 +43,7 @@ from embedsearch.workspace.contents import (
     may_be_in_backup,
 )
 from embedsearch.workspace.disk_space import check_space, store_bytes
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.layout import MANIFEST, Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
 from embedsearch.workspace.schemas import BACKUP, fault_of
@@ -168,7 +168,7 @@ def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> I
     for each in published:
         folder = each.folder
         place = folder.relative_to(layout.root).as_posix()
-        yield _Part.of(folder / "manifest.json", f"{place}/manifest.json")
+        yield _Part.of(folder / MANIFEST, f"{place}/{MANIFEST}")
         # With the hashes that they were published with: damage is noticed while they are copied.
         for name, facts in sorted(each.manifest["files"].items()):
             yield _Part(f"{place}/{name}", folder / name, facts["size"], facts["sha256"])

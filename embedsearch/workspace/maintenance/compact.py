@@ -9,10 +9,13 @@ from embedsearch._errors import WorkspaceError
 from embedsearch._io import flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
-from embedsearch.workspace.disk_space import bytes_of, check_space, store_bytes
+from embedsearch.workspace.disk_space import bytes_of, check_space, size_on_disk, store_bytes
+from embedsearch.workspace.layout import MANIFEST
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
-from embedsearch.workspace.publishing import clear_temporary, undone_on_failure
+from embedsearch.workspace.publishing import clear_temporary, remove_unused, undone_on_failure
+from embedsearch.workspace.requests import IndexRequest
+from embedsearch.workspace.train import index
 from embedsearch.workspace.trust import mark_lexical
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.generation import ArtifactFolder
     from embedsearch.workspace.layout import Layout
+    from embedsearch.workspace.session import Session
 
 # tantivy merges by itself when there are eight of about the same size.
 _MANY_SEGMENTS = 8
@@ -47,14 +51,39 @@ class CompactReport:
         return asdict(self)
 
 
-def check_room(layout: Layout) -> None:
+def compact(session: Session, progress: Progress) -> CompactReport:
+    """Give back what deletions and changes have left; see `Workspace.compact`."""
+    layout, store = session.layout, session.store
+    _check_room(layout)
+    report = CompactReport(str(session.path), before=size_on_disk(layout))
+    # Deletions that the vectors have not seen yet could not be forgotten.
+    if session.artifacts and (behind := index(session, IndexRequest(), progress)):
+        report.done.append(f"the vectors of {behind:,} changes were stored")
+    if session.generation is not None:
+        session.search(progress)
+        analyzer = session.generation.search_model.analyzer
+        # Nothing may hold what is replaced.
+        session.close_search()
+        if _compact_lexical(layout, store, analyzer, progress):
+            report.done.append("the lexical index was written again")
+    if forgotten := _forget_deletions(layout, store, session.artifacts):
+        report.done.append(f"old deletions were forgotten: {forgotten:,}")
+    with progress.task("compacting documents", None, "steps") as task:
+        store.compact()
+        task.advance(1)
+    remove_unused(layout, session.state)
+    report.after = size_on_disk(layout)
+    return report
+
+
+def _check_room(layout: Layout) -> None:
     """Raise `StorageError` unless there is room for the new before the old goes."""
     # VACUUM writes the documents to a temporary file, then to the log, then taken over.
     needed = 2 * store_bytes(layout) + bytes_of([layout.lexical])
     check_space(layout.root, needed, layout.root, "compacting")
 
 
-def compact_lexical(
+def _compact_lexical(
     layout: Layout, store: DocumentStore, analyzer: LexicalAnalyzer, progress: Progress
 ) -> bool:
     """Make the lexical index again if it holds deleted documents; return whether it was made.
@@ -72,8 +101,8 @@ def compact_lexical(
     with storage_errors(layout.root), undone_on_failure(layout):
         clear_temporary(layout)
         layout.temporary.mkdir()
-        with LexicalIndex.create(new, analyzer) as index:
-            index.apply(store.changed_since(0), change=store.change, progress=progress)
+        with LexicalIndex.create(new, analyzer) as lexical:
+            lexical.apply(store.changed_since(0), change=store.change, progress=progress)
         flush_folder(new)
         # If the process dies between the two, the next opening makes the index again.
         layout.lexical.rename(old)
@@ -84,7 +113,7 @@ def compact_lexical(
     return True
 
 
-def forget_deletions(layout: Layout, store: DocumentStore, published: list[ArtifactFolder]) -> int:
+def _forget_deletions(layout: Layout, store: DocumentStore, published: list[ArtifactFolder]) -> int:
     """Forget deletions that nothing asks for any more; return how many.
 
     A reader of an older lexical index may still ask for them: then nothing is forgotten.
@@ -93,15 +122,15 @@ def forget_deletions(layout: Layout, store: DocumentStore, published: list[Artif
     named = {each.folder for each in published}
     for parent in (layout.generations, layout.vectors):
         for folder in parent.iterdir() if parent.is_dir() else ():
-            if folder not in named and is_held(folder / "manifest.json"):
+            if folder not in named and is_held(folder / MANIFEST):
                 return 0
     if any(each.held_by_others() for each in published):
         return 0
     reached = [store.change, *(int(each.manifest["change"]) for each in published)]
     if layout.lexical.exists():
         try:
-            with open_checked(layout) as index:
-                reached.append(index.change)
+            with open_checked(layout) as lexical:
+                reached.append(lexical.change)
         except (WorkspaceError, OSError):
             return 0
     return store.forget_deletions(min(reached))

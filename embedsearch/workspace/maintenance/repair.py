@@ -25,10 +25,10 @@ from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.salvage import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.checksums import MANIFEST, folder_faults, manifest_faults
+from embedsearch.workspace.checksums import folder_faults, manifest_faults
 from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.layout import MANIFEST, WORDS, Layout
 from embedsearch.workspace.lexical_sync import open_checked, open_lexical
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.maintenance.file_recovery import read_facts

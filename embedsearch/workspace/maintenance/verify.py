@@ -21,10 +21,10 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
-from embedsearch.workspace.checksums import MANIFEST, folder_faults
+from embedsearch.workspace.checksums import folder_faults
 from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import WORDS, Layout
+from embedsearch.workspace.layout import MANIFEST, WORDS, Layout
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import State, state_of_file
@@ -319,8 +319,8 @@ def _leftovers(layout: Layout) -> Iterator[str]:
     for path in sorted(layout.root.iterdir()):
         if path == layout.temporary or path.name.endswith(".new"):
             yield f"{path.name} is left from work that was interrupted; the next writer clears it"
-        elif path.name.startswith("damaged-"):
-            yield f"{path.name} was put aside by a repair; remove it when you like"
+        elif path.name.startswith(("damaged-", "kept-")):
+            yield f"{path.name} was put aside by a repair or a migration; remove it when you like"
 
 
 def _shown(layout: Layout, path: Path) -> str:
