@@ -111,10 +111,9 @@ def _tell_losses(report: RepairReport) -> None:
 @workspace_option
 @quiet_option
 def migrate(workspace: str, quiet: bool) -> None:
-    """Bring a workspace of an older version up to date.
+    """Bring a workspace to the present format.
 
-    Older workspaces open as they are; this adds what later versions have. What is replaced is
-    kept in a folder kept-DATE in the workspace.
+    There is only one format at present, so this changes nothing.
     """
     from embedsearch import workspace as facade
 
