@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: install demo test test-extras faults docs bench clean
 
-# The package alone, what tests need, and what needs torch: each adds to the one before.
+# The package alone, and what tests, torch and benchmarks need: each adds to what is installed.
 install: $(VENV)/.installed-base
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml constraints/ci.txt
@@ -29,6 +29,12 @@ test-extras: $(VENV)/.installed-test-extras
 # in about 40 minutes. The slowest are listed, and how long each takes.
 faults: $(VENV)/.installed-test
 	FAULTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/faults --durations=40 --durations-min=1
+
+# The layout of the code, and short benchmarks on generated data.
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.layout
+	$(BIN)/python -m benchmarks.index --generated 20000 64 --queries 200 --rounds 1 --seconds 0.1
+	$(BIN)/python -m benchmarks.durability --documents 2000 --trained 500 --rounds 1 --seconds 0.1
 
 docs: install
 	$(BIN)/python -m embedsearch.cli.reference > docs/cli.md

@@ -152,7 +152,7 @@ def _built(result: dict[str, Any], size: int) -> dict[str, str]:
         "what": result["spec"],
         "building, wall": f"{result['build_seconds']:,.1f} s",
         "building, CPU": f"{result['build_cpu_seconds']:,.1f} s",
-        "kept": f"{result['kept_bytes'] / 2**20:,.0f} MB",
+        "memory": f"{result['kept_bytes'] / 2**20:,.0f} MB",
         "of the vectors": f"{result['kept_bytes'] / size:.2f}",
         "peak while building": f"{result['peak_bytes'] / 2**20:,.0f} MB",
     }

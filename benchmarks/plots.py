@@ -1,27 +1,33 @@
 """Draw reports of `benchmarks.index --json` as SVG.
 
-`python -m benchmarks.plots words=glove.json ... --out docs/images` draws, for each report, recall
-against queries a second, as ann-benchmarks does: `recall-words.svg`. `--sizes A.json B.json ...`
-draws how the speed at recall 0.95 falls with the number of vectors: `sizes.svg`.
+`python -m benchmarks.plots words=glove.json ... --out docs/images` draws recall against queries
+per second, as ann-benchmarks does: `recall-words.svg`, one file for each report.
+`--sizes A.json B.json ...` draws how the speed at recall 0.95 falls with the number of vectors:
+`sizes.svg`.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
 from benchmarks.index import ENOUGH
-from benchmarks.svg import Axis, Curve, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     Point = tuple[float, float]
 
-# Okabe and Ito's colours, told apart by the colour-blind too.
+# Okabe and Ito's colours: the colour-blind can tell them apart.
 COLOURS = {
     "embedsearch auto": "#000000",
     "embedsearch flat": "#999999",
@@ -38,6 +44,10 @@ COLOURS = {
     "gensim": "#8c6bb1",
 }
 _OTHER = "#777777"
+_RECALLS = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0]
+_SPEED = "queries per second of one thread"
+# Text stays text, and the ids within the file are the same on every run.
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "embedsearch", "font.family": "sans-serif"}
 
 
 def arguments() -> argparse.Namespace:
@@ -46,39 +56,38 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("reports", nargs="*", help="NAME=FILE")
     parser.add_argument("--sizes", nargs="*", type=Path, default=[], metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    parser.add_argument("--way", default="single", help="single, or batch, or as in the report")
+    parser.add_argument("--way", default="single", help="single, batch, or another of the report")
     return parser.parse_args()
 
 
 def recall_plot(report: dict[str, Any], way: str) -> str:
-    """Draw recall against queries a second of one thread, each rival's best points alone."""
-    curves = [
-        _curve(result["engine"], best_points(_points(result, way))) for result in report["results"]
-    ]
-    title = f"{report['count']:,} vectors of {report['dimension']} dimensions"
-    return draw(
-        title,
-        Axis("recall@10", 0.5, 1.0, [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0], _stretched),
-        _logarithmic("queries a second of one thread", [y for c in curves for _, y in c.points]),
-        [curve for curve in curves if curve.points],
-    )
+    """Draw recall against queries per second of one thread, only the best points of each rival."""
+    curves = {
+        result["engine"]: [
+            point for point in best_points(_points(result, way)) if point[0] >= _RECALLS[0]
+        ]
+        for result in report["results"]
+    }
+    figure, axes = _axes(f"{report['count']:,} vectors of {report['dimension']} dimensions")
+    axes.set(xlabel="recall@10", xlim=(_RECALLS[0], _RECALLS[-1]))
+    axes.set_xscale("function", functions=(_stretched, _unstretched))
+    axes.set_xticks(_RECALLS, [f"{recall:g}" for recall in _RECALLS])
+    _draw(axes, curves)
+    return _as_svg(figure)
 
 
 def sizes_plot(reports: Sequence[dict[str, Any]], way: str) -> str:
-    """Draw the queries a second at recall 0.95 against the number of vectors."""
+    """Draw the queries per second at recall 0.95 against the number of vectors."""
     curves: dict[str, list[Point]] = {}
     for report in sorted(reports, key=lambda report: report["count"]):
         for result in report["results"]:
             enough = [y for x, y in _points(result, way) if x >= ENOUGH]
             if enough:
                 curves.setdefault(result["engine"], []).append((report["count"], max(enough)))
-    drawn = [_curve(name, points) for name, points in curves.items() if len(points) > 1]
-    return draw(
-        f"at recall {ENOUGH}",
-        _logarithmic("vectors", [x for curve in drawn for x, _ in curve.points]),
-        _logarithmic("queries a second of one thread", [y for c in drawn for _, y in c.points]),
-        drawn,
-    )
+    figure, axes = _axes(f"at recall {ENOUGH}")
+    axes.set(xlabel="vectors", xscale="log")
+    _draw(axes, {name: points for name, points in curves.items() if len(points) > 1})
+    return _as_svg(figure)
 
 
 def best_points(points: Sequence[Point]) -> list[Point]:
@@ -94,24 +103,49 @@ def _points(result: dict[str, Any], way: str) -> list[Point]:
     return [(point["recall"], point[way]["per_cpu_second"]) for point in result["points"]]
 
 
-def _curve(name: str, points: list[Point]) -> Curve:
-    return Curve(name, points, COLOURS.get(name, _OTHER), name.startswith(("faiss", "usearch bf")))
+def _axes(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
+    axes = figure.add_subplot(title=title, yscale="log", ylabel=_SPEED)
+    axes.grid(color="#dddddd")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    return figure, axes
 
 
-def _stretched(recall: float) -> float:
+def _draw(axes: Axes, curves: Mapping[str, Sequence[Point]]) -> None:
+    for name, points in curves.items():
+        if not points:
+            continue
+        # Rivals that share a colour differ in their lines: ours are solid.
+        is_dashed = name.startswith(("faiss", "usearch bf"))
+        axes.plot(
+            *zip(*points, strict=True),
+            label=name,
+            color=COLOURS.get(name, _OTHER),
+            linestyle="--" if is_dashed else "-",
+            marker="o",
+            markersize=5,
+            markerfacecolor="white" if is_dashed else None,
+            # Exact search lies on the border.
+            clip_on=False,
+        )
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def _as_svg(figure: Figure) -> str:
+    file = io.StringIO()
+    with rc_context(_STYLE):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def _stretched(recall: Any) -> Any:
     """Give the last percent of recall as much room as the halves of what is missing before it."""
-    return -math.log(1.01 - recall)
+    # Recalls outside the axis are asked for as well, while it is laid out.
+    return -np.log(np.maximum(1.01 - recall, 1e-9))
 
 
-def _logarithmic(label: str, values: Sequence[float]) -> Axis:
-    """Return an axis that goes from one 1, 2 or 5 of a power of ten to another."""
-    least, most = min(values, default=1), max(values, default=10)
-    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1)
-    steps = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-    first = max(step for step in steps if step < least)
-    last = min(step for step in (*steps, 10 * steps[-1]) if step > most)
-    ticks = [step for step in steps if first <= step <= last]
-    return Axis(label, first, last, ticks, math.log)
+def _unstretched(place: Any) -> Any:
+    return 1.01 - np.exp(-place)
 
 
 def main() -> None:

@@ -111,9 +111,9 @@ def _write_losses(report: RepairReport) -> None:
 @workspace_option
 @quiet_option
 def migrate(workspace: str, quiet: bool) -> None:
-    """Bring a workspace of an older version up to date.
+    """Bring a workspace to the present format.
 
-    There is nothing to do yet: no released version had another format.
+    There is only one format at present, so this changes nothing.
     """
     from embedsearch import workspace as facade
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-import math
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import pytest
+import numpy as np
 
-from benchmarks.plots import best_points, recall_plot, sizes_plot
-from benchmarks.svg import Axis
+from benchmarks.plots import _stretched, _unstretched, best_points, recall_plot, sizes_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
+# Okabe and Ito's colours of these rivals.
+GRAPH, EXACT = "#d55e00", "#999999"
 
 
 def report(count: int) -> dict[str, Any]:
@@ -21,10 +22,20 @@ def report(count: int) -> dict[str, Any]:
         "count": count,
         "dimension": 8,
         "results": [
-            {"engine": "graph & co", "points": graph},
-            {"engine": "exact", "points": [point(1.0, 1e7 / count)]},
+            {"engine": "embedsearch hnsw", "points": graph},
+            {"engine": "embedsearch flat", "points": [point(1.0, 1e7 / count)]},
         ],
     }
+
+
+def curve(root: ET.Element, colour: str) -> list[tuple[float, float]]:
+    """Return the places of the markers of one colour, without the one in the legend."""
+    places = [
+        (float(marker.attrib["x"]), float(marker.attrib["y"]))
+        for marker in root.iter(f"{SVG}use")
+        if re.search(rf"fill: {colour}", marker.attrib["style"])
+    ]
+    return places[:-1]
 
 
 def test_points_that_another_beats_are_left_out() -> None:
@@ -35,22 +46,22 @@ def test_a_plot_has_a_curve_for_each_rival() -> None:
     drawn = recall_plot(report(1000), "single")
     assert drawn == recall_plot(report(1000), "single")
     root = ET.fromstring(drawn)  # noqa: S314 - our own
-    first, second = (line.attrib["points"].split() for line in root.iter(f"{SVG}polyline"))
-    assert (len(first), len(second)) == (2, 1)
-    places = [tuple(map(float, place.split(","))) for place in (*first, *second)]
+    graph, exact = curve(root, GRAPH), curve(root, EXACT)
+    assert (len(graph), len(exact)) == (2, 1)
+    places = [*graph, *exact]
     # Further right with recall, further down with slowness.
     assert places[0][0] < places[1][0] < places[2][0]
     assert places[2][1] < places[0][1] < places[1][1]
-    assert "graph & co" in {text.text for text in root.iter(f"{SVG}text")}
+    assert "embedsearch hnsw" in {text.text for text in root.iter(f"{SVG}text")}
 
 
 def test_sizes_are_drawn_from_several_reports() -> None:
     root = ET.fromstring(sizes_plot([report(100_000), report(1000)], "single"))  # noqa: S314
-    lines = [line.attrib["points"].split() for line in root.iter(f"{SVG}polyline")]
-    assert [len(points) for points in lines] == [2, 2]
-    assert all(float(a.split(",")[0]) < float(b.split(",")[0]) for a, b in lines)
+    for colour in (GRAPH, EXACT):
+        smaller, larger = curve(root, colour)
+        assert smaller[0] < larger[0]
 
 
-def test_equal_ratios_are_equal_steps() -> None:
-    axis = Axis("", 1, 10_000, [], math.log)
-    assert [axis.share(value) for value in (1, 10, 100, 10_000)] == pytest.approx([0, 0.25, 0.5, 1])
+def test_the_axis_of_recall_is_stretched_and_back() -> None:
+    recalls = np.array([0.5, 0.9, 0.99, 1.0])
+    np.testing.assert_allclose(_unstretched(_stretched(recalls)), recalls)
