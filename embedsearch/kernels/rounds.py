@@ -31,11 +31,7 @@ _AHEAD = 8
 
 
 class RoundWorker:
-    """A worker that trains on rows of its own.
-
-    Args:
-        model: Its matrices are read while training, and changed by `merge_rounds` alone.
-    """
+    """A worker that trains on rows of its own; only `merge_rounds` changes those of the model."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._x, self._y = model, _Copies(model.x), _Copies(model.y)
@@ -45,10 +41,7 @@ class RoundWorker:
         """Train on a piece; the changes wait for `merge_rounds`.
 
         The piece is drawn at once, so choose pieces of some thousand tokens: memory grows with
-        them, and so does what the workers do not know of each other.
-
-        Returns:
-            Over how many terms; see `word2vec.walk`.
+        them, and so does what the workers do not know of each other. Returns the number of terms.
         """
         start, stop, key = piece
         n_out = len(step.n_out)
@@ -88,11 +81,6 @@ def merge_rounds(workers: Sequence[RoundWorker], part: int, parts: int) -> None:
     """Add the changes of all workers, in their order, to the rows of one part.
 
     Parts share no row, so that different threads may do different parts at once.
-
-    Args:
-        workers: Those that trained in this round.
-        part: From 0 to parts - 1; a round is done when all have been called.
-        parts: Into how many parts the rows are divided.
     """
     for worker in workers:
         worker.merge(part, parts)

@@ -82,15 +82,10 @@ _PACKING_ERRORS = (*ZIP_ERRORS, tarfile.TarError, IndexError, RecursionError)
 
 
 class Member(NamedTuple):
-    """A file of an archive.
-
-    Attributes:
-        name: Its path in the archive.
-        stream: Its bytes; to be read before the next member is asked for.
-    """
+    """A file of an archive."""
 
     name: str
-    stream: ByteStream
+    stream: ByteStream  # to be read before the next member is asked for
 
 
 def members(source: SourceStream, kind: str, limit: int = UNPACKED_LIMIT) -> Iterator[Member]:

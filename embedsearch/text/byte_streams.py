@@ -29,12 +29,7 @@ class ByteStream(Protocol):
 class PeekableStream:
     """A stream whose next bytes can be looked at; counts what it takes from the stream below.
 
-    Args:
-        stream: The bytes.
-        on_read: Called with the number of bytes that each read took.
-
-    Attributes:
-        taken: Bytes taken so far.
+    `on_read` is called with the number of bytes that each read took.
     """
 
     def __init__(self, stream: ByteStream, on_read: Callable[[int], None] | None = None) -> None:
@@ -82,11 +77,7 @@ class _Pulled(io.RawIOBase):
 
 
 def buffered(pull: Callable[[int], bytes]) -> io.BufferedReader:
-    """Return a buffered stream.
-
-    Args:
-        pull: Called with the number of bytes wanted; returns that many or fewer, none at the end.
-    """
+    """Return a stream of what `pull(size)` returns: that many bytes or fewer, none at the end."""
     return io.BufferedReader(_Pulled(pull), _BLOCK)
 
 
@@ -182,14 +173,7 @@ class _Unpacker(Protocol):
 
 
 class _Frames:
-    """Frames one after another; the end of the data within a frame is an error.
-
-    Args:
-        stream: The packed bytes.
-        new: Begins a frame.
-        step: Packed bytes that are unpacked at a time.
-        padding: Bytes that may stand between frames.
-    """
+    """Frames, perhaps with padding between them; an end of the data within a frame is an error."""
 
     def __init__(
         self, stream: IO[bytes], new: Callable[[], _Unpacker], step: int, padding: bytes = b""

@@ -32,16 +32,8 @@ class TextProcessor:
 
     Stems are PyStemmer's, which loads in milliseconds where NLTK takes seconds. It follows newer
     Snowball rules: of the words of the Lee corpus 0.2 % have another stem in NLTK
-    (`international` is `internat`, not `intern`; `added` is `add`, not `ad`).
-
-    Args:
-        settings: What to do.
-        phrases: Pairs of tokens that become one, after all other steps.
-        cached_types: Distinct tokens whose form is remembered at a time.
-
-    Raises:
-        ParameterError: There is no Snowball stemmer of this name. What is wrong with a
-            tokenizer shows on the first text.
+    (`international` is `internat`, not `intern`; `added` is `add`, not `ad`). What is wrong with a
+    tokenizer shows on the first text.
     """
 
     def __init__(

@@ -78,11 +78,7 @@ class LeftOut:
 
 
 class Notices:
-    """Passes notes to a `Progress`, those of one kind a few times only; the rest is counted.
-
-    Attributes:
-        left_out: What could not be read.
-    """
+    """Passes notes to a `Progress`, those of one kind a few times only; the rest is counted."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -139,19 +135,8 @@ def _more(left_out: list[LeftOut]) -> str:
 class SourceStream:
     """A source that is being read, once, from its start to its end.
 
-    Args:
-        name: What messages call it; its suffix tells the compression.
-        stream: Its bytes as they are stored.
-        path: Where it is, if it is a file that can be opened again.
-        notices: Receives the choices that were made.
-        on_read: Called with the number of stored bytes that each read took.
-
-    Attributes:
-        sample: The first bytes, without compression (`SAMPLE`, or all there are).
-        is_complete: Whether `sample` is all of it.
-
-    Raises:
-        SourceFormatError: Its compression is damaged, or is not what the name says.
+    `path` is where it is, if it is a file that can be opened again; `on_read` is called with the
+    number of stored bytes that each read took.
     """
 
     def __init__(
@@ -167,6 +152,7 @@ class SourceStream:
         kind = compression_of(name, self._stored.peek(HEAD))
         if kind:
             self._plain = PeekableStream(decompressed(kind, self._stored, name))
+        # The first bytes, without compression (`SAMPLE`, or all there are).
         self.sample = self._plain.peek(SAMPLE)
         self.is_complete = len(self.sample) < SAMPLE
         self._path = None if kind else path
@@ -187,8 +173,8 @@ class SourceStream:
             self._detect(self.sample, self.is_complete)
         return wanted or self._encoding or "utf-8"
 
-    def _detect(self, sample: bytes, whole: bool) -> None:
-        self._encoding = detect_encoding(sample, whole, self.name)
+    def _detect(self, sample: bytes, complete: bool) -> None:
+        self._encoding = detect_encoding(sample, complete, self.name)
         if not self._encoding.startswith("utf-8"):
             self.report_encoding(self._encoding)
 
@@ -226,7 +212,7 @@ class SourceStream:
             yield text
         if others:
             others += islice(blocks, 1)
-            self._detect(b"".join(others), whole=len(others) == 1)
+            self._detect(b"".join(others), complete=len(others) == 1)
             yield from decoded(
                 chain(others, blocks), self.encoding(None), self.name, self.repairs(line), line
             )
@@ -295,12 +281,12 @@ def _ascii_blocks(blocks: Iterator[bytes], others: list[bytes]) -> Iterator[byte
     """
     end = b""
     for block in blocks:
-        whole = end + block
-        if not whole.isascii():
-            others.append(whole)
+        text = end + block
+        if not text.isascii():
+            others.append(text)
             return
-        end = b"\r" if whole.endswith(b"\r") else b""
-        yield whole.removesuffix(b"\r")
+        end = b"\r" if text.endswith(b"\r") else b""
+        yield text.removesuffix(b"\r")
     yield end
 
 
@@ -331,29 +317,18 @@ def too_long(name: str, limit: int, unit: str, line: int | None = None) -> Sourc
 
 
 class ReadDocument(NamedTuple):
-    """A document as a reader yields it, and where it was.
+    """A document as a reader yields it, and where it was."""
 
-    Attributes:
-        document: The document; its `id` is empty if the file gives none.
-        unit: What the file was cut into ("line", "paragraph", "row", "page", "item"); empty
-            if the file is one document.
-        number: Which of these units it is, counted from 1; 0 if the file is one document.
-        member: The path of the file inside this one, if it holds several, as an archive does.
-    """
-
-    document: Document
+    document: Document  # its id is empty if the file gives none
+    # What the file was cut into ("line", "row", "page"), and which of these it is, counted from 1;
+    # empty and 0 if the file is one document.
     unit: str = ""
     number: int = 0
-    member: str = ""
+    member: str = ""  # the path of the file inside an archive
 
 
 class Reader(Protocol):
     """Streams the documents of one file of one format."""
 
     def __call__(self, source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-        """Yield documents in the order of the file.
-
-        Raises:
-            SourceError: What the file holds cannot be read; names the line if one is known.
-            MissingExtraError: The format needs a package that is not installed.
-        """
+        """Yield documents in the order of the file."""

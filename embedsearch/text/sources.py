@@ -63,18 +63,10 @@ class SourceReader:
     fault are kept. A file that was named by itself must be readable. A file that is named twice
     is read once.
 
-    Args:
-        sources: Files, folders, or `-` for standard input.
-        settings: How sources become documents.
-        progress: Receives the bytes read, choices made and files left out.
-        stdin: Standard input; None takes that of the process.
-
     Raises:
-        ParameterError: There are no sources, or the encoding has no such name.
         SourceError: A source is missing, empty, damaged or changes while it is read; its
             attribute `left_out` lists the files, if they are several.
         CorpusTooSmallError: No source has any text; it has `left_out`, too.
-        MissingExtraError: A format needs a package that is not installed.
     """
 
     def __init__(

@@ -39,11 +39,7 @@ _ROWS = 4_096
 
 
 class Auto:
-    """Skip-gram with the settings of `fit_auto`; what was given is kept.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
-    """
+    """Skip-gram with the settings of `fit_auto`, as far as the user set none."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         check_supported(settings)

@@ -12,7 +12,7 @@ import numpy as np
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.warm_start import start_from
-from embedsearch.vectors.formats.gensim import copied, from_keyed, own_side, to_keyed, whole_table
+from embedsearch.vectors.formats.gensim import copied, from_keyed, full_table, own_side, to_keyed
 from embedsearch.vectors.subwords import in_use
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -114,7 +114,7 @@ def _to_fasttext(model: TrainedModel, subwords: Subwords, parameters: dict[str, 
     rows = _fill(theirs, model)
     theirs.wv.vectors[rows] = model.vectors.vectors
     theirs.wv.vectors_vocab[rows] = own
-    theirs.wv.vectors_ngrams = whole_table(subwords)
+    theirs.wv.vectors_ngrams = full_table(subwords)
     return theirs
 
 
@@ -150,22 +150,17 @@ class GensimTrainer:
     Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
     Compositionality"; Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information";
     implementation by gensim.
-
-    Attributes:
-        losses: Always empty: gensim has no held-out text.
     """
 
     def __init__(self, settings: TrainingSettings, *, ngrams: bool = False) -> None:
         self.settings, self._ngrams = settings, ngrams
+        # Always empty: gensim has no held-out text.
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
         """Train; the seed with one worker gives the same vectors on every run.
 
         Callbacks and checkpoints are those of our own trainers; gensim has none in this mode.
-
-        Raises:
-            ParameterError: There are callbacks, or settings that gensim does not have.
         """
         self._check(hooks)
         model = self._train(corpus, progress, hooks)

@@ -48,12 +48,6 @@ class Plan:
 
     Every epoch has the same pieces in the same order; the draws of a piece depend on the seed,
     the epoch and the place alone, so that they do not depend on who trains it.
-
-    Attributes:
-        starts: (p,) where each piece of an epoch begins.
-        stops: (p,) where it ends.
-        held_out: (h, 2) ranges that are never trained: about 1 % of the corpus, 20,000 words
-            at most, and none if that would be less than 200: too few for a steady loss.
     """
 
     def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:
@@ -61,6 +55,7 @@ class Plan:
         self._seed, self.epochs = settings.seed, settings.epochs or 1
         share = total // ((settings.workers or 1) * _PIECES_PER_WORKER)
         size = piece or min(_LARGEST_PIECE, max(_SMALLEST_PIECE, share))
+        # (h, 2) ranges that are never trained.
         self.held_out = _held_out(total)
         bounds = np.concatenate(([0], self.held_out.ravel(), [total])).reshape(-1, 2)
         starts = [np.arange(first, last, size) for first, last in bounds]
@@ -70,6 +65,7 @@ class Plan:
             if len(cut)
         ]
         self.starts = np.concatenate(starts).astype(np.int64)
+        # (p,) where each piece of an epoch begins and ends.
         self.stops = np.concatenate(stops).astype(np.int64) if stops else self.starts
         self._before = np.concatenate(([0], np.cumsum(self.stops - self.starts)))
 
@@ -105,7 +101,10 @@ class Plan:
 
 
 def _held_out(total: int) -> IntVector:
-    """Return evenly spaced ranges as (h, 2)."""
+    """Return evenly spaced ranges as (h, 2): about 1 % of the corpus, 20,000 words at most.
+
+    There are none if that would be less than 200 words: too few for a steady loss.
+    """
     size = min(_MOST_HELD_OUT, total // 100)
     if size < _LEAST_HELD_OUT:
         return np.empty((0, 2), np.int64)
@@ -120,13 +119,9 @@ TrainPiece = Callable[[int, int, float, int], object]
 
 
 class Crew(Protocol):
-    """Threads that train pieces; between two calls of `run` nothing is being trained.
+    """Threads that train pieces; between two calls of `run` nothing is being trained."""
 
-    Attributes:
-        position: The first piece that is not trained yet.
-    """
-
-    position: int
+    position: int  # the first piece that is not trained yet
 
     def run(self, first: int, last: int) -> None:
         """Train the pieces from `first` up to `last`."""
@@ -180,13 +175,9 @@ class Hogwild:
 class Rounds:
     """Each worker trains a piece against the same state; the changes are added in order.
 
-    The result depends on the number of workers, but is the same on every run.
-
-    Args:
-        train: For each worker, a function that trains a piece on rows of its own.
-        merge: Adds the changes of the first n workers, in their order; called with (part,
-            parts, n) by as many threads as there are parts.
-        plan: The pieces.
+    The result depends on the number of workers, but is the same on every run. `train` has a
+    function for each worker; `merge(part, parts, n)` adds the changes of the first n workers in
+    their order, and is called for each part by a thread.
     """
 
     def __init__(

@@ -64,22 +64,15 @@ _ITERATIONS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PpmiSettings:
-    """How counts become vectors.
-
-    Attributes:
-        vector_size: Dimensions of a vector.
-        window: The largest distance between two words, within a document.
-        seed: Of the factorisation.
-        smoothing: The power of a context's count.
-        shift: What the ratio of probabilities must exceed to count: the k of Levy and Goldberg.
-        most_pairs: The largest number of pairs factorised, 8 bytes each; see `shifted_ppmi`.
-    """
+    """How counts become vectors."""
 
     vector_size: int
     window: int
     seed: int
-    smoothing: float = 0.75
+    smoothing: float = 0.75  # the power of a context's count
+    # What the ratio of probabilities must exceed to count: the k of Levy and Goldberg.
     shift: float = 1.0
+    # Pairs that are factorised at most, 8 bytes each; see `shifted_ppmi`.
     most_pairs: int = _MOST_PAIRS
 
     def __post_init__(self) -> None:
@@ -94,21 +87,15 @@ class Ppmi:
     Of the settings it knows `vector_size`, `window`, `min_count`, `max_final_vocab`,
     `ns_exponent` (the smoothing of contexts) and `seed`. The result is the same on every run,
     with any number of workers.
-
-    Attributes:
-        losses: Always empty: there are no epochs.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
+        # Always empty: there are no epochs.
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Count, weigh and factorise.
-
-        Raises:
-            ParameterError: There are callbacks, or a model to go on from.
-        """
+        """Count, weigh and factorise."""
         if hooks.start is not None:
             raise ParameterError("update", "used with a trainer that has epochs", "ppmi")
         if hooks.callbacks:
@@ -134,19 +121,8 @@ def ppmi_vectors(
     """Factorise the shifted positive mutual information of words that occur near each other.
 
     One thread does it, so the result does not depend on the number of workers. Besides the two
-    results it takes at most about 300 MB: 8 bytes for each of `most_pairs`, and buffers.
-
-    Args:
-        corpus: Its `ids` may be a memory map.
-        settings: How.
-        folder: For temporary files of 8 bytes a pair; they are deleted in the end.
-
-    Returns:
-        Words and contexts, (V, vector_size) float32 each.
-
-    Raises:
-        ParameterError: A word is not in the vocabulary.
-        OSError: The folder cannot be written to.
+    results, (V, vector_size) float32 each, it takes at most about 300 MB: 8 bytes for each of
+    `most_pairs`, and buffers. The folder holds 8 bytes a pair meanwhile.
     """
     runs = CountRuns(folder, len(corpus.counts), settings.window)
     try:
@@ -162,11 +138,6 @@ class CountRuns:
 
     A pair of words that occurs in several chunks is in several runs: `blocks` reads the same
     words of all runs together. A pair takes 8 bytes of disk in each run that has it.
-
-    Attributes:
-        words: V, the size of the vocabulary.
-        totals: (V,) the weight of all pairs of each word.
-        pairs: (V,) how many pairs of each word all runs have.
     """
 
     def __init__(
@@ -183,7 +154,9 @@ class CountRuns:
         heaviest = chunk_tokens * window * (window + 1)
         self._type: type[Any] = np.uint32 if heaviest < 2**32 else np.uint64
         self._files = {name: folder / f"pairs.{name}" for name in ("columns", "counts", "sizes")}
+        # (V,) the weight of all pairs of each word.
         self.totals = np.zeros(words, np.int64)
+        # (V,) how many pairs of each word all runs have.
         self.pairs = np.zeros(words, np.int64)
         self._run_sizes: list[int] = []
         # A process that was killed leaves its files.
@@ -327,19 +300,9 @@ def factorise(
 ) -> tuple[FloatMatrix, FloatMatrix]:
     """Return U S^power and V S^(1 - power) of M = U S V^T, cut to the `size` largest of S.
 
-    The same seed gives the same bytes, on any number of cores. Two (V, size) matrices are all
-    the memory it takes.
-
-    Args:
-        m: The matrix, V rows and columns.
-        size: Columns of the results; those beyond the rank of M are zero.
-        seed: Of the random start.
-        power: How the singular values are shared out: 1 gives them to the words, 0 to the
-            contexts, 0.5 to both alike.
-        iterations: Of the subspace.
-
-    Returns:
-        Words and contexts, (V, size) float32 each.
+    The same seed gives the same bytes, on any number of cores. Two (V, size) float32 matrices are
+    all the memory it takes; columns beyond the rank of M are zero. `power` shares the singular
+    values out: 1 gives them to the words, 0 to the contexts.
     """
     n = m.starts.size - 1
     k = min(size + _EXTRA, n)

@@ -32,9 +32,6 @@ class Word2Vec:
 
     With one worker a seed gives the same bytes on every run; with `deterministic=1` also with
     several, at about a third of their speed.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
@@ -54,11 +51,7 @@ class Word2Vec:
 
 
 class FastText:
-    """Skip-gram whose words are the means of their own row and the rows of their n-grams.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
-    """
+    """Skip-gram whose words are the means of their own row and the rows of their n-grams."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         check_supported(settings)
@@ -68,11 +61,7 @@ class FastText:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from a checkpoint.
-
-        Raises:
-            ParameterError: There is a model to go on from: its n-grams are not kept.
-        """
+        """Train on the corpus, or go on from a checkpoint."""
         if hooks.start is not None:
             raise ParameterError("update", "used with a trainer without n-grams", "fasttext")
         settings, words = self.settings, corpus.vocabulary.words
@@ -89,11 +78,7 @@ class FastText:
 
 
 def check_supported(settings: TrainingSettings) -> None:
-    """Refuse what only gensim's trainers can do.
-
-    Raises:
-        ParameterError: Hierarchical softmax, or more noise words than the kernels take.
-    """
+    """Refuse what only gensim's trainers can do."""
     if settings.hs:
         raise ParameterError("hs", '0, or used with trainer="gensim"', settings.hs)
     if (settings.negative or 0) > MOST_NEGATIVE:

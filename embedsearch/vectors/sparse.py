@@ -34,10 +34,7 @@ def saturated(frequency: Any, norm: Any) -> Any:
 def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) -> Any:
     """Count the terms of documents: a `scipy.sparse.csr_matrix`, `(n, V)` float32.
 
-    Args:
-        terms: The terms of all documents, one document after the other.
-        bounds: `(n + 1,)` where each document begins and ends in `terms`.
-        size: How many terms there are, V.
+    `bounds` `(n + 1,)` cut `terms` into documents.
     """
     from scipy.sparse import csr_matrix
 
@@ -54,10 +51,6 @@ class TermStatistics:
 
     Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
     k1 = 1.2 and b = 0.75, and idf = ln(1 + (n - df + ½) / (df + ½)).
-
-    Attributes:
-        idf: `(V,)` float32.
-        mean_length: Terms in a document, on average.
     """
 
     idf: FloatVector

@@ -131,9 +131,6 @@ def own_rows(vectors: FloatMatrix, words: Sequence[bytes], subwords: Subwords) -
 
     The composed vectors agree to about 1e-7 of the largest number that is summed: float32 has no
     closer one.
-
-    Raises:
-        VectorError: An own row would need a number beyond float32.
     """
     sums, sizes = ngram_sums(words, subwords)
     rows = vectors * (sizes[:, np.newaxis] + 1.0) - sums

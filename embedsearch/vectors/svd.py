@@ -57,18 +57,12 @@ class SparseOperator:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruncatedSVD:
-    """The largest singular values of a matrix `(n, m)`, and their vectors where asked for.
+    """The largest singular values of a matrix `(n, m)`, and their vectors where asked for."""
 
-    Attributes:
-        values: `(k,)` float64, largest first.
-        basis: `(n, w)` orthonormal columns; the left vectors are within their span.
-        image: `(m, w)`, the transposed matrix times `basis`.
-        rotation: `(w, k)` float64, from the columns of `basis` to the left vectors.
-    """
-
-    values: NDArray[np.float64]
-    basis: FloatMatrix
-    image: FloatMatrix
+    values: NDArray[np.float64]  # `(k,)` float64, largest first
+    basis: FloatMatrix  # `(n, w)` orthonormal columns; the left vectors are within their span
+    image: FloatMatrix  # `(m, w)`, the transposed matrix times `basis`
+    # `(w, k)` float64, from the columns of `basis` to the left vectors.
     rotation: NDArray[np.float64]
 
     @property
@@ -88,12 +82,8 @@ def truncated_svd(
 ) -> TruncatedSVD:
     """Find the largest singular values and their vectors, nearly.
 
-    Args:
-        X: The matrix, `(n, m)`.
-        rank: How many, k, at most; no more than the rank of the matrix, in single precision.
-        seed: Of the random projection.
-        oversampling: Columns of the projection beyond `rank`.
-        iterations: Of the power method. Slowly falling singular values need more.
+    There are `rank` of them at most, and no more than the rank of X in single precision. Singular
+    values that fall slowly need more iterations.
     """
     n, m = X.shape
     rank, width = min(rank, n, m), min(rank + oversampling, n, m)
@@ -130,12 +120,7 @@ def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
 
 
 def gram(X: FloatMatrix, origin: FloatVector | float = 0.0) -> NDArray[np.float64]:
-    """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision.
-
-    Args:
-        X: `(n, d)`; may be mapped.
-        origin: `(d,)`, subtracted from each row.
-    """
+    """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision."""
     total = np.zeros((X.shape[1], X.shape[1]))
     for start in range(0, len(X), _BLOCK):
         block = (X[start : start + _BLOCK] - origin).astype(np.float64)

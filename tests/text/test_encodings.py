@@ -145,10 +145,10 @@ def test_a_character_that_is_cut_becomes_a_mark(
     assert all("not UTF-8: 0x" in note for note in progress.notes)
 
 
-def test_utf_8_that_goes_on_in_another_encoding_is_an_error(put: Put, read: Read) -> None:
+def test_utf_8_that_continues_in_another_encoding_is_an_error(put: Put, read: Read) -> None:
     words = TEXTS["greek"] + TEXTS["russian"] * 40_000
     put("a.txt", words.encode() + b"\n" + TEXTS["russian"].encode("cp1251") * 3)
-    with pytest.raises(SourceFormatError, match="goes on in another encoding") as caught:
+    with pytest.raises(SourceFormatError, match="continues in another encoding") as caught:
         read("a.txt")
     assert caught.value.line == 40_004
 
@@ -175,7 +175,7 @@ def test_a_few_letters_of_latin_1_are_read(word: str, put: Put, read: Read) -> N
 
 
 def test_a_sample_may_end_within_a_character() -> None:
-    assert detect_encoding("aé".encode()[:-1], whole=False, name="a") == "utf-8"
+    assert detect_encoding("aé".encode()[:-1], complete=False, name="a") == "utf-8"
 
 
 @given(

@@ -62,12 +62,7 @@ Path = tuple[str, ...]
 
 
 class Placed(NamedTuple):
-    """An element that has ended.
-
-    Attributes:
-        element: The element; tags and names of attributes are without their namespaces.
-        path: Where it is.
-    """
+    """An element that has ended; tags and names of attributes are without their namespaces."""
 
     element: Element
     path: Path
@@ -90,12 +85,8 @@ def elements(
 ) -> Iterator[Placed]:
     """Yield each wanted element when it ends, with all that is in it; forget the others.
 
-    Args:
-        name: What messages call the file.
-        chunks: Its text, cut anywhere.
-        wanted: Whether the element at a path is wanted; not asked within one that is.
-        inner: Whether an element within a wanted one is kept; None keeps all.
-        declarations: How many entities and attributes the file may declare.
+    `wanted` is not asked within an element that is; there `inner` decides what stays, None keeps
+    all. The file may declare `declarations` entities and attributes.
     """
     parser = _Parser(name, wanted, inner, declarations)
     for chunk in _well_formed(chunks):
@@ -261,24 +252,17 @@ def _local(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flattening:
-    """How a tree becomes text.
+    """How a tree becomes text."""
 
-    Attributes:
-        blocks: Elements that begin and end a line; None, for vocabularies that are not known,
-            takes all that are not within a line of text.
-        cells: Elements that are followed by a space.
-        unseen: Elements that are left out with all that is in them.
-        signs: Elements that stand for a piece of text.
-        texts: Elements whose own text counts; None counts that of all, and what is between.
-        attributes: Attributes that are text, too; in lower case.
-    """
-
+    # Elements that begin and end a line; None, for vocabularies that are not known, takes all that
+    # are not within a line of text.
     blocks: frozenset[str] | None = None
-    cells: frozenset[str] = frozenset()
-    unseen: frozenset[str] = frozenset()
+    cells: frozenset[str] = frozenset()  # a space follows them
+    unseen: frozenset[str] = frozenset()  # left out with all that is in them
     signs: Mapping[str, str] = dataclass_field(default_factory=dict)
+    # Elements whose own text counts; None counts that of all, and what is between.
     texts: frozenset[str] | None = None
-    attributes: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()  # attributes that are text, too; in lower case
 
 
 INLINE = frozenset({
@@ -398,7 +382,7 @@ def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocum
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
     if records is None:
-        return _whole(source, chunks)
+        return _whole_file(source, chunks)
     found = enumerate(_each(source, chunks, records), 1)
     if not records.are_rows:
         return _documents(source, settings, found)
@@ -420,7 +404,7 @@ def _each(source: SourceStream, chunks: Iterable[str], records: _Records) -> Ite
         source.notices.few(kind, source.name, f"left out what is between its records: {names}")
 
 
-def _whole(source: SourceStream, chunks: Iterable[str]) -> Iterator[ReadDocument]:
+def _whole_file(source: SourceStream, chunks: Iterable[str]) -> Iterator[ReadDocument]:
     for element, _ in elements(source.name, chunks, lambda _: True):
         title, rules = _take(element, _TITLES), _RULES.get(element.tag, _ANY)
         if (text := flat_text(element, rules)) or title:

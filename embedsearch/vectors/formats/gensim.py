@@ -38,19 +38,9 @@ _BLOCK = 4096
 
 
 def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, FloatMatrix | None]:
-    """Copy gensim's word vectors, with counts and n-grams.
+    """Copy gensim's word vectors, with counts and n-grams, and the words' own rows if it has any.
 
-    Args:
-        keyed: `KeyedVectors` or `FastTextKeyedVectors`, or a model whose `wv` is one of them.
-        all_ngrams: Keep the whole table of n-grams, as gensim does for unknown words. Without
-            it only the rows that a word of the vocabulary has: no other was trained.
-
-    Returns:
-        The word vectors; and the words' own rows `(V, d)` if they are composed with n-grams.
-
-    Raises:
-        ParameterError: It is something else.
-        VectorError: Arrays that do not fit each other, NaN or infinity, a word that is no text.
+    Without `all_ngrams` only the rows are taken that a word of the vocabulary has.
     """
     keyed = getattr(keyed, "wv", keyed)
     if not hasattr(keyed, "index_to_key") or not hasattr(keyed, "expandos"):
@@ -71,12 +61,7 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
 def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
     """Make gensim's `KeyedVectors`, or with n-grams its `FastTextKeyedVectors`.
 
-    Args:
-        vectors: Ours; copied.
-        inputs: `(V, d)` the words' own rows; without them they are found from the vectors.
-
-    Raises:
-        VectorError: A word that has no UTF-8, if there are n-grams.
+    Without `inputs` the words' own rows are found from the vectors.
     """
     from gensim.models import KeyedVectors
 
@@ -91,7 +76,7 @@ def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
         keyed.expandos["count"][:] = vectors.counts
     if subwords is not None:
         keyed.vectors_vocab = own_side(vectors, inputs)
-        keyed.vectors_ngrams = whole_table(subwords)
+        keyed.vectors_ngrams = full_table(subwords)
         keyed.recalc_char_ngram_buckets()
     return keyed
 
@@ -110,7 +95,7 @@ def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
     return own
 
 
-def whole_table(subwords: Subwords) -> FloatMatrix:
+def full_table(subwords: Subwords) -> FloatMatrix:
     """Spread n-gram vectors over all rows of the hash table, `(bucket, d)`; others are zeros."""
     table = np.zeros((subwords.bucket, subwords.vectors.shape[1]), np.float32)
     table[subwords.ids] = subwords.vectors

@@ -41,12 +41,7 @@ _SHARED_WORDS = ("vocab.txt", "words.txt")
 
 
 def map_array(path: Path) -> NDArray[Any]:
-    """Map a matrix of real numbers.
-
-    Raises:
-        SourceFormatError: The file is damaged, cut short, or holds something else.
-        OSError: It cannot be opened.
-    """
+    """Map a matrix of real numbers."""
     try:
         with warnings.catch_warnings():
             # Files of Python 2, and sizes that overflow.

@@ -92,13 +92,7 @@ def _recognises(_path: Path, head: bytes) -> bool:
 
 
 def check_row_groups(path: Path, metadata: Any, always_fine: int = _ALWAYS_FINE) -> None:
-    """Refuse row groups that claim more bytes than the file could hold.
-
-    Args:
-        path: The file.
-        metadata: That of pyarrow.
-        always_fine: Bytes that any file may claim.
-    """
+    """Refuse row groups that claim more bytes than the file could hold."""
     most = max(always_fine, _RATIO * path.stat().st_size)
     for group in range(metadata.num_row_groups):
         # Its columns are not looked at: making the objects for them aborts the process if some
@@ -154,8 +148,8 @@ def _counts(path: Path, column: Any) -> IntVector:
     counts = column.to_numpy(zero_copy_only=False)
     if column.null_count or counts.dtype.kind not in "iu" or (counts < 0).any():
         raise SourceFormatError(path, "the column 'count' must hold whole numbers from 0")
-    whole: IntVector = counts.astype(np.int64)
-    return whole
+    integers: IntVector = counts.astype(np.int64)
+    return integers
 
 
 def _check_columns(path: Path, names: list[str]) -> None:

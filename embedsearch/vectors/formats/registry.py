@@ -30,11 +30,7 @@ VECTOR_FORMATS = tuple(sorted(_FORMATS))
 
 
 def vector_format(name: str) -> VectorFormat:
-    """Return a format by its name; its module is imported.
-
-    Raises:
-        ParameterError: There is no such format.
-    """
+    """Return a format by its name; its module is imported."""
     if name not in _FORMATS:
         raise ParameterError("format", f"'auto' or one of {', '.join(VECTOR_FORMATS)}", name)
     module, _, attribute = _FORMATS[name].partition(":")
@@ -48,10 +44,6 @@ def detect(path: Path) -> VectorFormat:
 
     Its first bytes decide, as far as they can: magic strings, then text with or without a first
     line of two whole numbers (word2vec or GloVe). Otherwise the ending of its name does.
-
-    Raises:
-        SourceError: It cannot be read.
-        SourceFormatError: It is of none of the formats.
     """
     # The command line needs the names alone, at every start.
     from embedsearch.text.byte_streams import without_suffix

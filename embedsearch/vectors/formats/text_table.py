@@ -51,17 +51,7 @@ _DECIMAL_COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 def read_text(
     path: Path, vector_size: int, count: int | None, limit: int | None
 ) -> Iterator[Block]:
-    """Yield the rows of a text.
-
-    Args:
-        path: The file.
-        vector_size: How many numbers follow each word.
-        count: How many rows the first line promises; None if it is a row itself.
-        limit: Read only so many rows; None reads all.
-
-    Raises:
-        SourceFormatError: A line is not what it must be, or the rows are not as many.
-    """
+    """Yield the rows of a text; `count` is what its first line promises, None if that is a row."""
     start = 1 if count is None else 2
     done = 0
     with open_plain(path) as plain:
@@ -101,11 +91,7 @@ def write_text(
 def line_blocks(
     stream: io.BufferedReader, path: Path, start: int = 1, longest: int = LONGEST_LINE
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield `(number of the first line, lines)`, a megabyte at a time, from line `start` on.
-
-    Raises:
-        SourceFormatError: A line has more than `longest` bytes.
-    """
+    """Yield `(number of the first line, lines)`, a megabyte at a time, from line `start` on."""
     number = 1
     for lines in _raw_lines(stream, path, longest):
         wanted = lines[max(0, start - number) :]
@@ -187,17 +173,7 @@ def is_like_number(field: bytes) -> bool:
 
 
 def parse_numbers(path: Path, rows: list[bytes], vector_size: int, first: int) -> FloatMatrix:
-    """Parse rows of numbers with single spaces between them, all at once.
-
-    Args:
-        path: The file, for messages.
-        rows: Each with `vector_size - 1` spaces.
-        vector_size: Numbers in a row, d.
-        first: The line of the first.
-
-    Raises:
-        SourceFormatError: Some field is no number.
-    """
+    """Parse rows of numbers with single spaces between them, all at once; `first` is a line."""
     text = b" ".join(rows)
     # With nothing but single spaces between, each row has as many fields as it has to.
     if b"  " in text or not (text[:1].strip() and text[-1:].strip()):

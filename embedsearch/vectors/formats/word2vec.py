@@ -55,17 +55,11 @@ _LONGEST_WORD = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says.
-
-    Attributes:
-        count: Words, V.
-        vector_size: Dimensions, d.
-        length: Bytes of the line, with its end.
-    """
+    """What the first line says."""
 
     count: int
     vector_size: int
-    length: int
+    length: int  # bytes of the line, with its end
 
 
 def text_header(head: bytes) -> Header | None:
@@ -83,16 +77,10 @@ def _parse_header(head: bytes) -> Header | None:
 
 
 def _read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, int | None]:
-    """Read the first line and compare it with the size of the file.
+    """Read the first line, and compare it with the size of the file.
 
-    Args:
-        path: The file.
-        row_bytes: The fewest bytes of a row, besides its numbers.
-        number_bytes: The fewest bytes of a number.
-
-    Returns:
-        The header, and how many rows there are, if that is certain: compressed files do not say
-        their size.
+    Returns the number of rows too, if that is certain: compressed files do not say their size. A
+    row has at least `row_bytes`, and `number_bytes` for each number.
     """
     with open_plain(path) as plain:
         head, size = plain.stream.read(_LONGEST_HEADER), plain.size
