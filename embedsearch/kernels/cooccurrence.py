@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from embedsearch.kernels.matrices import Floats, Ids, Offsets
 
+# Between two documents, which no window crosses.
 GAP = -1
 
 

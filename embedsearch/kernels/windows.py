@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedsearch.kernels.matrices import Floats, Ids, Keep, Offsets, Table
 
 BLOCK = 2048
+# With this in its key, the negatives have a stream of draws apart from that of the windows.
 TARGET_STREAM = np.uint64(0xD1B54A32D192ED03)
 
 

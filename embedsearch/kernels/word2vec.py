@@ -83,6 +83,7 @@ class Step(NamedTuple):
     n_out: tuple[int, ...]  # `unroll(negative)`, for one negative or more
 
 
+# Floats of the widest vector, AVX-512: code for vectors writes all of one.
 _VECTOR = 16
 # 1 - p is at least 0.0025, so a product of so many is far above the smallest float64.
 _FACTORS = 64

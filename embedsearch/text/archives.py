@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.byte_streams import buffered
+from embedsearch.text.byte_streams import buffered_reader
 from embedsearch.text.source_files import printable
 from embedsearch.text.source_stream import LeftOut, SourceStream
 
@@ -196,7 +196,7 @@ def _guarded(
         on_read(len(data))
         return data
 
-    return buffered(pull)
+    return buffered_reader(pull)
 
 
 class _Forward:

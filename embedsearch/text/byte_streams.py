@@ -76,7 +76,7 @@ class _Pulled(io.RawIOBase):
         return len(data)
 
 
-def buffered(pull: Callable[[int], bytes]) -> io.BufferedReader:
+def buffered_reader(pull: Callable[[int], bytes]) -> io.BufferedReader:
     """Return a stream of what `pull(size)` returns: that many bytes or fewer, none at the end."""
     return io.BufferedReader(_Pulled(pull), _BLOCK)
 
@@ -130,14 +130,14 @@ def compression_of(name: str, head: bytes) -> str | None:
     return found
 
 
-def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
+def decompress(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
     """Return the plain bytes of a compressed stream.
 
     However much a few bytes stand for, only a bounded part of it is in memory at a time. Damage
     is a `SourceFormatError` while reading.
     """
     # zstd is unpacked in steps of 512 bytes, so a file is better read in larger blocks.
-    packed = stream if isinstance(stream, io.BufferedReader) else buffered(stream.read)
+    packed = stream if isinstance(stream, io.BufferedReader) else buffered_reader(stream.read)
     plain = _OPENERS[kind](packed)
 
     def pull(size: int) -> bytes:
@@ -150,7 +150,7 @@ def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
             reason = f"the {kind} data are damaged or cut short ({error}); fetch the file again"
             raise SourceFormatError(name, reason) from error
 
-    return buffered(pull)
+    return buffered_reader(pull)
 
 
 class _Unpacker(Protocol):

@@ -198,7 +198,7 @@ def encoding_title(encoding: str) -> str:
     return name.replace("cp125", "windows-125") if name.startswith("cp125") else name
 
 
-def decoded(
+def decode_blocks(
     blocks: Iterable[bytes],
     encoding: str,
     name: str,

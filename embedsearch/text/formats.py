@@ -64,6 +64,7 @@ _SUFFIXES = {
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 
+# Read as bytes: these are not decoded, and may look like anything.
 _BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
 _ZIPPED = frozenset({"docx", "odt", "epub"})

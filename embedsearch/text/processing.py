@@ -181,13 +181,10 @@ def resolve_stop_words(spec: str | Iterable[str] | None) -> tuple[str, ...]:
     """
     if spec is None:
         return ()
-    words = _named(spec) if isinstance(spec, str) else spec
-    folded = (fold(word).strip().lower() for word in words)
+    if isinstance(spec, str):
+        spec = _from_file(Path(spec[1:])) if spec.startswith("@") else _of_language(spec)
+    folded = (fold(word).strip().lower() for word in spec)
     return tuple(sorted({word for word in folded if word}))
-
-
-def _named(spec: str) -> list[str]:
-    return _from_file(Path(spec[1:])) if spec.startswith("@") else _of_language(spec)
 
 
 def _from_file(path: Path) -> list[str]:

@@ -166,7 +166,7 @@ def _listed(
         listing.left_out.append(LeftOut(error.source, error.short_reason))
         return []
     if source != STREAM:
-        listing.named.append(known_path(source))
+        listing.named.append(stored_path(source))
     return found
 
 
@@ -179,7 +179,7 @@ def unreadable(name: str, error: OSError) -> SourceError:
     return SourceError(name, f"cannot be read: {error.strerror or error}")
 
 
-def known_path(path: str | Path) -> str | bytes:
+def stored_path(path: str | Path) -> str | bytes:
     """Return the real path by which a file is remembered; bytes where it is not UTF-8."""
     return _storable(os.path.realpath(path))
 
@@ -264,7 +264,7 @@ def _walk(folder: Path, listing: Listing) -> Iterator[Path]:
         if error.filename == str(folder):
             raise unreadable(str(folder), error) from error
         closed = str(error.filename)
-        listing.closed.append(known_path(closed))
+        listing.closed.append(stored_path(closed))
         listing.left_out.append(LeftOut(closed, unreadable(closed, error).short_reason))
 
     for parent, folders, names in os.walk(folder, onerror=refuse):

@@ -17,10 +17,10 @@ from embedsearch.text.byte_streams import (
     ByteStream,
     PeekableStream,
     compression_of,
-    decompressed,
+    decompress,
     read_up_to,
 )
-from embedsearch.text.encodings import Repairs, decoded, detect_encoding, encoding_title
+from embedsearch.text.encodings import Repairs, decode_blocks, detect_encoding, encoding_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class Notices:
             self._progress.note(f"left out {more}")
 
 
-def listed(left_out: list[LeftOut]) -> str:
+def summarize_left_out(left_out: list[LeftOut]) -> str:
     """Return the first few files that were left out, with reasons, and how many more."""
     more = _more(left_out)
     return "; ".join(map(str, left_out[:FEW])) + (f"; and {more}" if more else "")
@@ -151,7 +151,7 @@ class SourceStream:
         self._stored = self._plain = PeekableStream(stream, on_read)
         kind = compression_of(name, self._stored.peek(HEAD))
         if kind:
-            self._plain = PeekableStream(decompressed(kind, self._stored, name))
+            self._plain = PeekableStream(decompress(kind, self._stored, name))
         # The first bytes, without compression (`SAMPLE`, or all there are).
         self.sample = self._plain.peek(SAMPLE)
         self.is_complete = len(self.sample) < SAMPLE
@@ -195,10 +195,10 @@ class SourceStream:
     def chunks(self, encoding: str | None = None) -> Iterator[str]:
         r"""Yield the text in pieces of about a megabyte; every line end is `\n`."""
         if encoding is not None:
-            return decoded(self.blocks(), encoding, self.name)
+            return decode_blocks(self.blocks(), encoding, self.name)
         if self.encoding(None) == "utf-8" and self.sample.isascii() and not self.is_complete:
             return self._chunks_after_ascii()
-        return decoded(self.blocks(), self.encoding(None), self.name, self.repairs())
+        return decode_blocks(self.blocks(), self.encoding(None), self.name, self.repairs())
 
     def _chunks_after_ascii(self) -> Iterator[str]:
         """Yield the text of a file whose sample is ASCII: what comes later shows its encoding.
@@ -207,13 +207,13 @@ class SourceStream:
         """
         blocks, others = self.blocks(), list[bytes]()
         line = 1
-        for text in decoded(_ascii_blocks(blocks, others), "utf-8", self.name):
+        for text in decode_blocks(_ascii_blocks(blocks, others), "utf-8", self.name):
             line += text.count("\n")
             yield text
         if others:
             others += islice(blocks, 1)
             self._detect(b"".join(others), complete=len(others) == 1)
-            yield from decoded(
+            yield from decode_blocks(
                 chain(others, blocks), self.encoding(None), self.name, self.repairs(line), line
             )
 

@@ -29,7 +29,7 @@ from embedsearch.text.source_files import (
     is_file,
     unreadable,
 )
-from embedsearch.text.source_stream import LeftOut, Notices, SourceStream, listed
+from embedsearch.text.source_stream import LeftOut, Notices, SourceStream, summarize_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -281,7 +281,7 @@ def _not_all_read(left_out: list[LeftOut]) -> SourceError:
 def _no_text(files: list[SourceFile], left_out: list[LeftOut]) -> CorpusTooSmallError:
     error = CorpusTooSmallError(
         f"there is no text to read in the {counted(len(files), 'file')} that "
-        f"{'was' if len(files) == 1 else 'were'} found: {listed(left_out)}"
+        f"{'was' if len(files) == 1 else 'were'} found: {summarize_left_out(left_out)}"
     )
     error.left_out = tuple(left_out)
     return error

@@ -43,6 +43,7 @@ PIECE = 1 << 18
 _LEFT_AFTER_PRUNING = 0.75
 # 38 MB of memory.
 _CHUNKS = 1 << 20
+# Tokens that are read and written again at a time: 4 MB.
 _REWRITTEN = 1 << 20
 
 
@@ -326,7 +327,7 @@ class _StreamWriter(Generic[T]):
 
     def __init__(self, path: Path, encoder: TokenEncoder[T], block: int = PIECE) -> None:
         self._path, self._encoder, self._block, self._total = path, encoder, block, 0
-        # For each document its id in the store, and where its tokens end.
+        # For each document its internal key in the store, and where its tokens end.
         self._documents = array("q")
         self._waiting: list[T] = []
         self._last_pieces: list[tuple[int, int]] = []

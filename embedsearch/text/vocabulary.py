@@ -74,12 +74,12 @@ def select(
     return Vocabulary([tokens[i] for i in kept], counts[kept]), rows
 
 
-def _too_small(tokens: Sequence[str], counts: IntVector, min_count: int, kept: int) -> str:
+def _too_small(tokens: Sequence[str], counts: IntVector, min_count: int, words: int) -> str:
     if len(tokens) == 0:
         return "the corpus has no words: nothing was read, or the tokenizer kept nothing"
     if len(tokens) == 1:
         return f"the corpus has one distinct word, {tokens[0]!r}; vectors need at least two"
-    left = "no word" if kept == 0 else "a single word"
+    left = "no word" if words == 0 else "a single word"
     return (
         f"min_count={min_count} leaves {left} of {len(tokens):,}; the most frequent occurs "
         f"{int(counts.max()):,} times: lower min_count or add text"

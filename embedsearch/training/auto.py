@@ -47,7 +47,7 @@ class Auto:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from `hooks.start` or a checkpoint."""
+        """Train on the corpus, or continue from `hooks.start` or a checkpoint."""
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from embedsearch._errors import ParameterError
-from embedsearch.kernels.rounds import merge_rounds
 from embedsearch.kernels.sampling import stream_key
 from embedsearch.text.stream import release
 from embedsearch.training.base import EpochReport
@@ -228,7 +227,7 @@ def train_network(
 ) -> list[float]:
     """Train a network; return the held-out loss after each epoch.
 
-    An interrupted training writes a checkpoint, and goes on from it the next time.
+    An interrupted training writes a checkpoint, and continues from it the next time.
     """
     loop = _Loop(net, words, settings, hooks)
     loop.run(progress)
@@ -327,7 +326,7 @@ class _Loop:
         x[:], y[:] = saved.x, saved.y
         self.losses = saved.losses
         share = saved.position / max(self._plan.pieces, 1)
-        progress.note(f"going on from a checkpoint: {share:.0%} of the training was done")
+        progress.note(f"continuing from a checkpoint: {share:.0%} of the training was done")
         return saved.position
 
     def _save(self, position: int) -> None:
@@ -338,7 +337,8 @@ def _rounds(net: Network, plan: Plan, count: int) -> Rounds:
     workers = [net.round_worker() for _ in range(count)]
 
     def merge(part: int, parts: int, active: int) -> None:
-        merge_rounds(workers[:active], part, parts)
+        for worker in workers[:active]:
+            worker.merge(part, parts)
 
     return Rounds([partial(net.train_apart, worker) for worker in workers], merge, plan)
 

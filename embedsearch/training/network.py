@@ -42,7 +42,8 @@ class NgramRows:
 
 def ngram_rows(words: Sequence[str], settings: TrainingSettings) -> NgramRows:
     """Hash the n-grams of all words."""
-    hashes, sizes = hashed_ngrams(words, settings.min_n, settings.max_n)
+    pieces = [f"<{word}>".encode() for word in words]
+    hashes, sizes = hashed_ngrams(pieces, settings.min_n, settings.max_n)
     flat = hashes.astype(np.int64) % (settings.bucket or 1)
     first = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes + 1)))
     used, index = np.unique(flat, return_inverse=True)

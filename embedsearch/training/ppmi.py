@@ -56,6 +56,7 @@ _CHUNK_TOKENS = 8_000_000
 # 8 bytes each: with two float32 matrices of the vocabulary below what a training may take.
 _BUFFER_PAIRS = 4_000_000
 _MOST_PAIRS = 20_000_000
+# Heavier pairs share the last bin of a histogram, which takes half a megabyte.
 _HEAVIEST = 2**16
 # More columns and iterations than the usual 10 and 2, as the singular values of PPMI fall slowly.
 _EXTRA = 28
@@ -91,7 +92,7 @@ class Ppmi:
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
-        # Always empty: there are no epochs.
+        # Stays empty: there are no epochs.
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:

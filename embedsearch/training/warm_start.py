@@ -51,11 +51,11 @@ def start_from(
     """Copy the rows of the words that the model knows into both sides of a network."""
     size = model.start.shape[1]
     if size != x.shape[1]:
-        raise ParameterError("vector_size", f"{size}, as in the model gone on from", x.shape[1])
+        raise ParameterError("vector_size", f"{size}, as in the model to continue from", x.shape[1])
     known = model.vectors.key_to_index
     rows = np.fromiter((known.get(word, -1) for word in words), np.int64, len(words))
     here = np.flatnonzero(rows >= 0)
     x[here] = model.start[rows[here]]
     if model.context is not None:
         y[here] = model.context[rows[here]]
-    progress.note(f"going on from {counted(len(here), 'word')}, {len(words) - len(here):,} new")
+    progress.note(f"continuing from {counted(len(here), 'word')}, {len(words) - len(here):,} new")

@@ -40,7 +40,7 @@ class Word2Vec:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from `hooks.start` or a checkpoint."""
+        """Train on the corpus, or continue from `hooks.start` or a checkpoint."""
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:
@@ -61,7 +61,7 @@ class FastText:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from a checkpoint."""
+        """Train on the corpus, or continue from a checkpoint."""
         if hooks.start is not None:
             raise ParameterError("update", "used with a trainer without n-grams", "fasttext")
         settings, words = self.settings, corpus.vocabulary.words

@@ -79,17 +79,13 @@ class TermStatistics:
         """Return the statistics of documents that are cut into so many parts, on average."""
         return TermStatistics(self.idf, self.mean_length / max(parts, 1.0))
 
-    def saturated(self, counts: Any) -> Any:
-        """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
+    def bm25(self, counts: Any) -> Any:
+        """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()
         norms = length_norm(lengths, self.mean_length).astype(np.float32)
         weights = counts.copy()
         weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
-        return weights
-
-    def bm25(self, counts: Any) -> Any:
-        """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
-        return scaled_columns(self.saturated(counts), self.idf)
+        return scaled_columns(weights, self.idf)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the statistics for a file."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
+# Little-endian on every machine, as the format has it.
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),

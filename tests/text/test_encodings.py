@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
-from embedsearch.text.encodings import Repairs, decoded, detect_encoding
+from embedsearch.text.encodings import Repairs, decode_blocks, detect_encoding
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -185,7 +185,7 @@ def test_decoding_is_the_same_however_the_bytes_are_cut(text: str, step: int, co
     data = text.encode(codec)
     blocks = [data[i : i + step] for i in range(0, len(data), step)]
     expected = text.replace("\r\n", "\n").replace("\r", "\n")
-    assert "".join(decoded(blocks, codec, "a")) == expected
+    assert "".join(decode_blocks(blocks, codec, "a")) == expected
 
 
 @given(st.binary(max_size=40), st.integers(1, 5))
@@ -195,9 +195,9 @@ def test_the_place_of_a_bad_byte_is_that_which_python_finds(data: bytes, step: i
         data.decode()
     except UnicodeDecodeError as error:
         with pytest.raises(SourceFormatError, match=f", {error.start} bytes into the text"):
-            list(decoded(blocks, "utf-8", "a"))
+            list(decode_blocks(blocks, "utf-8", "a"))
     else:
-        assert "".join(decoded(blocks, "utf-8", "a")).replace("\n", "") == (
+        assert "".join(decode_blocks(blocks, "utf-8", "a")).replace("\n", "") == (
             data.decode().replace("\r", "").replace("\n", "")
         )
 
@@ -206,7 +206,7 @@ def test_the_place_of_a_bad_byte_is_that_which_python_finds(data: bytes, step: i
 def test_repairs_are_the_same_however_the_bytes_are_cut(data: bytes, step: int) -> None:
     def repaired(blocks: list[bytes]) -> tuple[str, list[str]]:
         notes: list[str] = []
-        return "".join(decoded(blocks, "utf-8", "a", Repairs("a", notes.append))), notes
+        return "".join(decode_blocks(blocks, "utf-8", "a", Repairs("a", notes.append))), notes
 
     cut = repaired([data[i : i + step] for i in range(0, len(data), step)])
     assert cut == repaired([data])

@@ -90,7 +90,7 @@ def _read(
     _report(source, layout, usual)
     names = _unique(cells)
     # A spreadsheet's empty columns at the end are columns only if there is something in them.
-    shown = names[: max(len(trimmed(cells)), min(layout.width, len(names)))]
+    shown = names[: max(len(trim(cells)), min(layout.width, len(names)))]
     records = enumerate(_records(source, names, len(shown), rows), 1)
     kind = RecordKind("row", cell_value, shown)
     yield from read_records(source, records, kind, settings)
@@ -176,7 +176,7 @@ def _broken(
     at_end = "unexpected end" in error
     before = lines if at_end else lines[:-1]
     for cells in dialect.rows(before, strict=False):
-        # The last cell goes on to the last of these lines.
+        # The last cell continues to the last of these lines.
         line += len(before) - cells[-1].count("\n") if before else 0
     if at_end:
         error = "a quotation mark opens a cell here and is never closed"
@@ -187,16 +187,16 @@ def _broken(
 
 
 def _records(
-    source: SourceStream, names: tuple[str, ...], shown: int, rows: Iterator[tuple[int, list[str]]]
+    source: SourceStream, names: tuple[str, ...], width: int, rows: Iterator[tuple[int, list[str]]]
 ) -> Iterator[Record]:
     for line, row in rows:
-        cells = trimmed(row)
+        cells = trim(row)
         if len(cells) > len(names):
             columns = counted(len(names), "column")
             reason = f"the row has {len(cells)} cells, but the header has {columns}"
             advice = "quote cells that hold the delimiter, or name another delimiter"
             raise SourceFormatError(source.name, f"{reason}; {advice}", line)
-        cells += [""] * (shown - len(cells))
+        cells += [""] * (width - len(cells))
         yield dict(zip(names, cells, strict=False))
 
 
@@ -282,11 +282,11 @@ def detect_layout(
     best = _best_trial(sample, header_rank, known, complete)
     dialect, rows = best.dialect, best.rows
     header = _commented_header(dialect, comments, rows, header_rank)
-    width = max((len(trimmed(row)) for row in rows), default=0)
+    width = max((len(trim(row)) for row in rows), default=0)
     return Layout(dialect, skipped, len(comments) - (header is not None), header, width)
 
 
-def trimmed(cells: list[str]) -> list[str]:
+def trim(cells: list[str]) -> list[str]:
     """Return cells without the empty ones at their end, as spreadsheets leave them there."""
     end = len(cells)
     while end and not cells[end - 1].strip():
@@ -421,7 +421,7 @@ def _sample_rows(
 
 
 def _fit(row: list[str], width: int) -> float:
-    if len(row) == width or len(trimmed(row)) <= width < len(row):
+    if len(row) == width or len(trim(row)) <= width < len(row):
         return 1.0
     if len(row) > width:
         return -1.0

@@ -27,7 +27,7 @@ from embedsearch.vectors.formats.base import (
     row_slices,
 )
 from embedsearch.vectors.formats.source_file import check_file, reading_errors
-from embedsearch.vectors.subwords import END_OF_LINE, Subwords, composed, in_use, own_rows
+from embedsearch.vectors.subwords import END_OF_LINE, Subwords, active_ngrams, compose, own_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -276,7 +276,7 @@ def _blocks(
         _check_table(file, subwords.vectors)
     for part in word_slices(words):
         rows = np.array(own[part], np.float32)
-        vectors = rows if subwords is None else composed(rows, words[part], subwords)
+        vectors = rows if subwords is None else compose(rows, words[part], subwords)
         yield Block(words[part], vectors, part.start + 1)
 
 
@@ -301,7 +301,7 @@ def _check_table(file: MappedFile, table: FloatMatrix) -> None:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None
 ) -> None:
     """Write a model of version 12, described as skip-gram with negative sampling.
 
@@ -316,7 +316,7 @@ def _write(
     """
     if inputs is not None and inputs.shape != vectors.vectors.shape:
         raise VectorError(f"own rows {inputs.shape} do not fit vectors {vectors.vectors.shape}")
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     header = _header(vectors, subwords).to_bytes()
     dictionary = _dictionary_bytes(vectors)
     rows, size = vectors.vectors.shape
@@ -399,16 +399,12 @@ def _write_rows(file: BinaryIO, task: Task, count: int, rows: Rows) -> None:
         task.advance(stop - start)
 
 
-def _recognises(_path: Path, head: bytes) -> bool:
-    return head.startswith(_MAGIC)
-
-
 FORMAT = VectorFormat(
     "fasttext",
     "fastText model",
     (".bin",),
     _read,
     _write,
-    _recognises,
+    lambda _path, head: head.startswith(_MAGIC),
     keeps=frozenset({"counts", "subwords", "inputs"}),
 )

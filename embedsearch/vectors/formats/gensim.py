@@ -15,7 +15,7 @@ from embedsearch._errors import InputError, ParameterError, SourceFormatError, V
 from embedsearch.vectors.arrays import as_matrix
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat, matrix_blocks
 from embedsearch.vectors.formats.source_file import check_file, reading_errors
-from embedsearch.vectors.subwords import Subwords, in_use, own_rows
+from embedsearch.vectors.subwords import Subwords, active_ngrams, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _REFUSED = (
     "allow it with allow_pickle"
 )
 _RAN = "code in the file was run, as allow_pickle said; save the vectors in a format without code"
+# Words whose n-grams are summed at a time, which takes memory for all of these.
 _BLOCK = 4096
 
 
@@ -50,9 +51,9 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
     for row, word in enumerate(words):
         if not isinstance(word, str):
             raise VectorError(f"a word must be a str, got {word!r} at row {row}")
-    vectors = copied(keyed.vectors, "vectors")
+    vectors = copy_matrix(keyed.vectors, "vectors")
     subwords = _subwords(keyed, all_ngrams=all_ngrams)
-    inputs = None if subwords is None else copied(keyed.vectors_vocab, "vectors_vocab")
+    inputs = None if subwords is None else copy_matrix(keyed.vectors_vocab, "vectors_vocab")
     if inputs is not None and inputs.shape != vectors.shape:
         raise VectorError(f"own rows {inputs.shape} do not fit vectors {vectors.shape}")
     return WordVectors(vectors, words, _counts(keyed), subwords), inputs
@@ -65,7 +66,7 @@ def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
     """
     from gensim.models import KeyedVectors
 
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     size = vectors.vector_size
     keyed = KeyedVectors(size) if subwords is None else _empty_fasttext(subwords, size)
     keyed.index_to_key = list(vectors.index_to_key)
@@ -86,7 +87,7 @@ def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
     if inputs is not None:
         return np.array(inputs, np.float32)
     own = np.array(vectors.vectors)
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     if subwords is not None:
         for start in range(0, len(own), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -102,7 +103,7 @@ def full_table(subwords: Subwords) -> FloatMatrix:
     return table
 
 
-def copied(X: Any, name: str) -> FloatMatrix:
+def copy_matrix(X: Any, name: str) -> FloatMatrix:
     """Check and copy a matrix of gensim's, which training changes in place."""
     matrix = as_matrix(X, name)
     return matrix.copy() if np.may_share_memory(matrix, X) else matrix
@@ -127,7 +128,7 @@ def _subwords(keyed: Any, *, all_ngrams: bool) -> Subwords | None:
         raise VectorError(f"{len(table):,} n-gram vectors do not fit a bucket of {bucket:,}")
     if all_ngrams:
         ids: IntVector = np.arange(bucket)
-        rows = copied(table, "vectors_ngrams")
+        rows = copy_matrix(table, "vectors_ngrams")
     else:
         used = [np.empty(0, np.int64), *keyed.buckets_word]
         ids = np.unique(np.concatenate(used).astype(np.int64))

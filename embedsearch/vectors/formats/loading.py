@@ -127,7 +127,7 @@ def _collect(
 ) -> list[str]:
     """Give `add` the vectors of the rows that are kept, cut `reading.rest` to them: the words."""
     progress = progress or SilentProgress()
-    rows = _KeptRows(path, options.encoding_errors, by_line=reading.by_line)
+    rows = _RowCollector(path, options.encoding_errors, by_line=reading.by_line)
     with progress.task("reading vectors", reading.count, "words") as task:
         for block in reading.blocks:
             add(rows.take(block))
@@ -136,9 +136,9 @@ def _collect(
         raise SourceFormatError(path, "holds no words that can be kept")
     rest = reading.rest
     if rest.counts is not None:
-        rest.counts = rows.of(rest.counts)
+        rest.counts = rows.select(rest.counts)
     if rest.inputs is not None:
-        rest.inputs = rows.of(rest.inputs)
+        rest.inputs = rows.select(rest.inputs)
     rest.notes += rows.notes()
     for note in rest.notes:
         progress.note(note)
@@ -157,7 +157,7 @@ def _joined(blocks: list[FloatMatrix]) -> FloatMatrix:
     return joined
 
 
-class _KeptRows:
+class _RowCollector:
     """Checks the rows of a file, decodes their words, and keeps each usable word once."""
 
     def __init__(self, path: Path, encoding_errors: str, *, by_line: bool) -> None:
@@ -184,10 +184,10 @@ class _KeptRows:
             if is_new and are_usable(decoded):
                 self.words.update(new)
                 return block.vectors
-        kept = [n for n, text in enumerate(texts) if self._keeps(text, start + n)]
+        kept = [n for n, text in enumerate(texts) if self._add(text, start + n)]
         return block.vectors[np.array(kept, dtype=np.int64)]
 
-    def of(self, array: NDArray[Number]) -> NDArray[Number]:
+    def select(self, array: NDArray[Number]) -> NDArray[Number]:
         """Return those rows of an array with a row for each of the file that are kept."""
         seen = array[: self._seen]
         return np.delete(seen, self._dropped, axis=0) if self._dropped else seen
@@ -201,7 +201,7 @@ class _KeptRows:
             *_note(len(self._unusable), _UNUSABLE, self._unusable),
         ]
 
-    def _keeps(self, word: str | None, row: int) -> bool:
+    def _add(self, word: str | None, row: int) -> bool:
         if word is None:
             self._skipped += 1
         elif word in self.words:

@@ -65,7 +65,7 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     check_writable(vectors.index_to_key, spaces=True)
     pa, pq = _arrow("writing Parquet")
@@ -85,10 +85,6 @@ def _write(
             ]
             writer.write_table(pa.table(columns, schema=schema))
             written.advance(len(numbers))
-
-
-def _recognises(_path: Path, head: bytes) -> bool:
-    return head.startswith(_MAGIC)
 
 
 def check_row_groups(path: Path, metadata: Any, always_fine: int = _ALWAYS_FINE) -> None:
@@ -194,6 +190,6 @@ FORMAT = VectorFormat(
     (".parquet",),
     _read,
     _write,
-    _recognises,
+    lambda _path, head: head.startswith(_MAGIC),
     keeps=frozenset({"counts"}),
 )

@@ -23,7 +23,7 @@ _FORMATS = {
     "word2vec": "word2vec:TEXT",
     "word2vec-binary": "word2vec:BINARY",
     "projector": "projector:FORMAT",
-    "glove": "glove:FORMAT",
+    "glove": "word2vec:GLOVE",
 }
 VECTOR_FORMATS = tuple(sorted(_FORMATS))
 """The names of all formats."""

@@ -9,7 +9,7 @@ from embedsearch._errors import SourceError, SourceFormatError, SourceNotFoundEr
 from embedsearch.text.byte_streams import (
     HEAD as COMPRESSION_HEAD,
     compression_of,
-    decompressed,
+    decompress,
     read_up_to,
 )
 from embedsearch.text.source_files import unreadable
@@ -50,7 +50,7 @@ def open_plain(path: Path) -> Iterator[PlainBytes]:
         with path.open("rb") as raw:
             kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
             if kind:
-                yield PlainBytes(decompressed(kind, raw, str(path)), None)
+                yield PlainBytes(decompress(kind, raw, str(path)), None)
             else:
                 yield PlainBytes(raw, path.stat().st_size)
 

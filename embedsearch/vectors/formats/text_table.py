@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = 2**26
 """Bytes that a line may have: 64 MB."""
 
-# A list of more words would fill the memory.
+# A list of more words would fill the memory: each is a Python object.
 _MOST_WORDS = 10**8
 _BLOCK = 2**20
 # Numbers become Python objects while they are written: some megabytes at a time.
@@ -72,7 +72,7 @@ def write_text(
     path: Path,
     vectors: WordVectors,
     progress: Progress,
-    _inputs: FloatMatrix | None = None,
+    _inputs: FloatMatrix | None,
     *,
     header: bool,
 ) -> None:
@@ -218,6 +218,16 @@ def read_lines(path: Path) -> list[bytes]:
     return words
 
 
+def write_words(
+    path: Path, words: Sequence[str], counts: IntVector | None, header: str = ""
+) -> None:
+    """Write a word on each line, and its count behind a tab if it is known."""
+    ends = [""] * len(words) if counts is None else [f"\t{count}" for count in counts.tolist()]
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(header)
+        file.writelines(f"{word}{end}\n" for word, end in zip(words, ends, strict=True))
+
+
 def split_counts(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVector | None]:
     """Split `word<TAB>count` lines; if the first has no tab, lines are words."""
     if not lines or b"\t" not in lines[0]:
@@ -294,6 +304,6 @@ def _raw_lines(stream: io.BufferedReader, path: Path, longest: int) -> Iterator[
         yield [last]
 
 
-def _wrong_count(path: Path, found: str, count: int) -> SourceFormatError:
-    reason = f"the first line promises {count:,} words, and there are {found}"
+def _wrong_count(path: Path, actual: str, count: int) -> SourceFormatError:
+    reason = f"the first line promises {count:,} words, and there are {actual}"
     return SourceFormatError(path, f"{reason}; fetch the file again, or correct its first line")
