@@ -55,7 +55,7 @@ class Scratch(NamedTuple):
 
 
 class Logs(NamedTuple):
-    """`(V,)` each, such that log(count) - words[w] - contexts[c] is the shifted information."""
+    """`(V,)` each, such that log(count) - words[w] - contexts[c] is the information."""
 
     words: npt.NDArray[np.float64]
     contexts: npt.NDArray[np.float64]

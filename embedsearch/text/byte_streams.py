@@ -60,7 +60,7 @@ class PeekableStream:
         return data
 
 
-class _Pulled(io.RawIOBase):
+class _CallbackReader(io.RawIOBase):
     """A raw stream whose bytes come from a function, so that the io module can wrap it."""
 
     def __init__(self, pull: Callable[[int], bytes]) -> None:
@@ -78,7 +78,7 @@ class _Pulled(io.RawIOBase):
 
 def buffered_reader(pull: Callable[[int], bytes]) -> io.BufferedReader:
     """Return a stream of what `pull(size)` returns: that many bytes or fewer, none at the end."""
-    return io.BufferedReader(_Pulled(pull), _BLOCK)
+    return io.BufferedReader(_CallbackReader(pull), _BLOCK)
 
 
 def read_up_to(stream: ByteStream, size: int) -> bytes:
@@ -154,22 +154,18 @@ def decompress(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
 
 
 class _Unpacker(Protocol):
-    """The state of one frame, as `lzma.LZMADecompressor` has it."""
+    """The state of one frame: that of `lzma.LZMADecompressor`."""
 
     @property
-    def eof(self) -> bool:
-        """Whether all of the frame was returned."""
+    def eof(self) -> bool: ...
 
     @property
-    def needs_input(self) -> bool:
-        """Whether nothing is left to return without more data."""
+    def needs_input(self) -> bool: ...
 
     @property
-    def unused_data(self) -> bytes:
-        """What was given, and is behind the end of the frame."""
+    def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return up to `max_length` of what `data`, and what was given before, unpack to."""
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Frames:

@@ -181,17 +181,6 @@ class PlantedCorpus:
             for (a, b), (c, d) in permutations(pairs, 2):
                 yield a, b, c, d
 
-    def analogy_file(self) -> str:
-        """Return the analogies in the layout of Google's `questions-words.txt`.
-
-        A line `: capitals` opens a section; each line after it has the four words.
-        """
-        lines: list[str] = []
-        for name, pairs in self.relations().items():
-            lines.append(f": {name}")
-            lines.extend(" ".join(first + second) for first, second in permutations(pairs, 2))
-        return "\n".join(lines) + "\n"
-
     def queries(self) -> list[tuple[str, str]]:
         """Return texts to search for, each with the topic whose documents are relevant.
 

@@ -46,7 +46,7 @@ class TextProcessor:
         self.settings, self.phrases = settings, phrases
         self._stop_words = frozenset(self._spelling(word).lower() for word in settings.stop_words)
         self._stem = _stemmer(settings.stem) if settings.stem else None
-        self._types = _Types(self.normalize, cached_types)
+        self._forms = _FormCache(self.normalize, cached_types)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -80,7 +80,7 @@ class TextProcessor:
         """Do what `normalize` does, faster, for a word of ASCII letters and digits."""
         if self.settings.lowercase:
             word = word.lower()
-        return self._types[word] if self._does_more else word
+        return self._forms[word] if self._does_more else word
 
     def _process(self, text: str) -> list[str]:
         if self.settings.tokenizer != "unicode":
@@ -118,7 +118,7 @@ class TextProcessor:
         return not left_alone or bool(settings.stop_words or settings.stem)
 
     def _normalized(self, tokens: list[str]) -> list[str]:
-        return list(filter(None, map(self._types.__getitem__, tokens)))
+        return list(filter(None, map(self._forms.__getitem__, tokens)))
 
     def _spelling(self, word: str) -> str:
         if word.isascii() and word.isalnum():
@@ -129,7 +129,7 @@ class TextProcessor:
         return strip_accents(word) if self.settings.accents == "strip" else word
 
 
-class _Types(dict[str, "str | None"]):
+class _FormCache(dict[str, "str | None"]):
     """Remembers the form of each token; forgets all when it is full."""
 
     def __init__(self, normalize: Callable[[str], str | None], limit: int) -> None:

@@ -103,10 +103,6 @@ class Notices:
         """Count a file, row or line that has no text and was skipped."""
         self._empty[unit] += 1
 
-    def leave_out(self, left_out: LeftOut) -> None:
-        """Add a file, or the member of one, that cannot be read."""
-        self.left_out.append(left_out)
-
     def close(self) -> None:
         """Pass on what was only counted so far, and what was left out."""
         for kind, count in self._kinds.items():

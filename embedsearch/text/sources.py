@@ -140,7 +140,7 @@ class SourceReader:
         except (SourceError, MissingExtraError) as error:
             if file.explicit and not self._settings.skip_errors:
                 raise
-            self._notices.leave_out(_left_out(name, error, kept))
+            self._notices.left_out.append(_left_out(name, error, kept))
         else:
             if len(self.left_out) > before:
                 return
@@ -149,7 +149,7 @@ class SourceReader:
                 reason = "it has no text"
                 self._read.add(file.source.path)
             if not kept:
-                self._notices.leave_out(LeftOut(name, reason))
+                self._notices.left_out.append(LeftOut(name, reason))
 
     def _check_accepted(self, name: str) -> None:
         if self._refusal is not None:
@@ -181,7 +181,7 @@ class SourceReader:
                     yield found._replace(member=name)
                     kept += 1
             except (SourceError, MissingExtraError) as error:
-                self._notices.leave_out(_left_out(place, error, kept))
+                self._notices.left_out.append(_left_out(place, error, kept))
 
     def _documents(self, source: SourceStream, *, explicit: bool) -> Iterator[ReadDocument]:
         wanted = self._settings.format

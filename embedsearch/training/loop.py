@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -117,20 +117,8 @@ TrainPiece = Callable[[int, int, float, int], object]
 """Trains start .. stop at a rate, with a key for the draws; lets go of the GIL."""
 
 
-class Crew(Protocol):
-    """Threads that train pieces; between two calls of `run` nothing is being trained."""
-
-    position: int  # the first piece that is not trained yet
-
-    def run(self, first: int, last: int) -> None:
-        """Train the pieces from `first` up to `last`."""
-
-    def close(self) -> None:
-        """End the threads."""
-
-
 class Hogwild:
-    """Threads write to the same matrices without locks.
+    """Threads write to the same matrices without locks; between two runs nothing is trained.
 
     Source: Recht et al. 2011, "Hogwild!: A Lock-Free Approach to Parallelizing Stochastic
     Gradient Descent". With one thread the result is the same on every run.
@@ -139,7 +127,9 @@ class Hogwild:
     def __init__(self, train: TrainPiece, plan: Plan, workers: int) -> None:
         self._train, self._plan, self._workers = train, plan, workers
         self._pool = _threads(workers)
-        self._lock, self.position, self._last = Lock(), 0, 0
+        # The first piece that is not trained yet, and the end of the run.
+        self.position, self._last = 0, 0
+        self._lock = Lock()
 
     def run(self, first: int, last: int) -> None:
         """Train the pieces; an interrupt waits for those that are being trained."""
@@ -243,7 +233,7 @@ class _Loop:
         workers = settings.workers or 1
         apart = bool(settings.deterministic) and workers > 1
         self._plan = Plan(len(net.corpus.ids), settings, _ROUND_PIECE if apart else None)
-        self._crew: Crew = (
+        self._crew: Hogwild | Rounds = (
             _rounds(net, self._plan, workers) if apart else Hogwild(net.train, self._plan, workers)
         )
         facts = {**hooks.facts, "text": _digest(words, net.corpus)}

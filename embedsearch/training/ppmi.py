@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import COUNT, Interval, check_fields
+from embedsearch._checks import COUNT, check_fields
 from embedsearch._errors import ParameterError
 from embedsearch.kernels.cooccurrence import (
     Logs,
@@ -71,15 +70,11 @@ class PpmiSettings:
     window: int
     seed: int
     smoothing: float = 0.75  # the power of a context's count
-    # What the ratio of probabilities must exceed to count: the k of Levy and Goldberg.
-    shift: float = 1.0
-    # Pairs that are factorised at most, 8 bytes each; see `shifted_ppmi`.
+    # Pairs that are factorised at most, 8 bytes each; see `ppmi_matrix`.
     most_pairs: int = _MOST_PAIRS
 
     def __post_init__(self) -> None:
-        shift = Interval(0, open_least=True)
-        sizes = dict.fromkeys(("vector_size", "window", "most_pairs"), COUNT)
-        check_fields(self, {**sizes, "shift": shift})
+        check_fields(self, dict.fromkeys(("vector_size", "window", "most_pairs"), COUNT))
 
 
 class Ppmi:
@@ -119,7 +114,7 @@ class Ppmi:
 def ppmi_vectors(
     corpus: EncodedCorpus, settings: PpmiSettings, folder: Path
 ) -> tuple[FloatMatrix, FloatMatrix]:
-    """Factorise the shifted positive mutual information of words that occur near each other.
+    """Factorise the positive mutual information of words that occur near each other.
 
     One thread does it, so the result does not depend on the number of workers. Besides the two
     results, (V, vector_size) float32 each, it takes at most about 300 MB: 8 bytes for each of
@@ -128,7 +123,7 @@ def ppmi_vectors(
     runs = CountRuns(folder, len(corpus.counts), settings.window)
     try:
         runs.count(corpus)
-        matrix = shifted_ppmi(runs, settings.shift, settings.smoothing, settings.most_pairs)
+        matrix = ppmi_matrix(runs, settings.smoothing, settings.most_pairs)
     finally:
         runs.remove()
     return factorise(matrix, settings.vector_size, settings.seed)
@@ -257,16 +252,14 @@ class CountRuns:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def shifted_ppmi(
-    runs: CountRuns, shift: float = 1.0, smoothing: float = 0.75, most_pairs: int = _MOST_PAIRS
-) -> Sparse:
-    """Return max(0, log(P(w, c) / (P(w) P'(c))) - log shift) for all pairs of words.
+def ppmi_matrix(runs: CountRuns, smoothing: float = 0.75, most_pairs: int = _MOST_PAIRS) -> Sparse:
+    """Return max(0, log(P(w, c) / (P(w) P'(c)))) for all pairs of words.
 
     P'(c) is the count of c to the power `smoothing`, divided by the sum of these. If more than
     `most_pairs` (8 bytes each) are above zero, the pairs of the least weight are left out, all
     of one weight together: in large corpora these are chance meetings.
     """
-    logs = _logs(runs, shift, smoothing)
+    logs = _logs(runs, smoothing)
     least, room = 1, int(runs.pairs.sum())
     if room > most_pairs:
         least, room = _least_weight(runs, logs, most_pairs)
@@ -278,11 +271,11 @@ def shifted_ppmi(
     return Sparse(np.cumsum(starts), matrix.columns[:end], matrix.values[:end])
 
 
-def _logs(runs: CountRuns, shift: float, smoothing: float) -> Logs:
+def _logs(runs: CountRuns, smoothing: float) -> Logs:
     totals = np.maximum(runs.totals, 1).astype(np.float64)
     smooth = np.where(runs.totals > 0, totals**smoothing, 0.0)
     contexts = smoothing * np.log(totals) - np.log(max(smooth.sum(), 1.0))
-    return Logs(np.log(totals) + log(shift), contexts)
+    return Logs(np.log(totals), contexts)
 
 
 def _least_weight(runs: CountRuns, logs: Logs, most_pairs: int) -> tuple[int, int]:
@@ -297,13 +290,12 @@ def _least_weight(runs: CountRuns, logs: Logs, most_pairs: int) -> tuple[int, in
 
 
 def factorise(
-    m: Sparse, size: int, seed: int, power: float = 0.5, iterations: int = _ITERATIONS
+    m: Sparse, size: int, seed: int, iterations: int = _ITERATIONS
 ) -> tuple[FloatMatrix, FloatMatrix]:
-    """Return U S^power and V S^(1 - power) of M = U S V^T, cut to the `size` largest of S.
+    """Return U S^½ and V S^½ of M = U S V^T, cut to the `size` largest of S.
 
     The same seed gives the same bytes, on any number of cores. Two (V, size) float32 matrices are
-    all the memory it takes; columns beyond the rank of M are zero. `power` shares the singular
-    values out: 1 gives them to the words, 0 to the contexts.
+    all the memory it takes; columns beyond the rank of M are zero.
     """
     n = m.starts.size - 1
     k = min(size + _EXTRA, n)
@@ -322,8 +314,8 @@ def factorise(
     s = np.sqrt(squares[:size])
     # Beyond the rank of M there is only noise of float32.
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > s.max(initial=0.0) * 1e-6)
-    words = multiply(y, w[:, :size] * s**power, size)
-    contexts = multiply(z, w[:, :size] * (inverse * s ** (1 - power)), size)
+    words = multiply(y, w[:, :size] * s**0.5, size)
+    contexts = multiply(z, w[:, :size] * (inverse * s**0.5), size)
     return words, contexts
 
 

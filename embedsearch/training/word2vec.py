@@ -1,9 +1,6 @@
 """Our own word2vec and fastText: negative sampling in compiled loops.
 
-Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
-Compositionality"; Ji et al. 2016, "Parallelizing Word2Vec in Shared and Distributed Memory"
-(the noise words of a centre are shared by its context); Bojanowski et al. 2017, "Enriching Word
-Vectors with Subword Information".
+The sources are named in `embedsearch.kernels.word2vec`.
 """
 
 from __future__ import annotations

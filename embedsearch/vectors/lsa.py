@@ -19,7 +19,7 @@ from embedsearch.vectors.sparse import (
     scaled_columns,
     unit_sparse,
 )
-from embedsearch.vectors.svd import SparseOperator, gram, truncated_svd
+from embedsearch.vectors.svd import gram, truncated_svd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ def fit_lsa(
     then has fewer dimensions. `ranks` rise; `statistics` are those of all documents.
     """
     weights = unit_sparse(statistics.bm25(counts))
-    vectors = truncated_svd(SparseOperator(weights), ranks[-1], seed).right
+    _, vectors = truncated_svd(weights, ranks[-1], seed)
     found = vectors.shape[1]
     # Lower ranks are the first columns of the highest.
     encoders = list[LinearEncoder]()

@@ -120,7 +120,7 @@ def _split(source: SourceStream) -> Iterator[tuple[int, bytes]]:
             data += line
         elif before <= MAIL_LIMIT:
             reason = f"has more than {MAIL_LIMIT:,} bytes; what is beyond was not read"
-            source.notices.leave_out(LeftOut(f"{source.name}, mail {number}", reason))
+            source.notices.left_out.append(LeftOut(f"{source.name}, mail {number}", reason))
     yield number, _QUOTED_FROM.sub(rb"\1", data)
 
 
