@@ -39,7 +39,7 @@ _NJIT: Any = numba.njit
 
 _NAME = re.compile(r"kernels-[0-9a-f]{32}")
 _DIGEST_BYTES = hashlib.sha256().digest_size
-# Of another version, or of sources that were edited since.
+# A folder that no process used for a month is of another version, or of sources edited since.
 _UNUSED_SECONDS = 30 * 24 * 3600
 
 
@@ -47,11 +47,9 @@ def jit(*, fastmath: bool = False, allocates: bool = False) -> Callable[[Callabl
     """Compile a function when it is first called, keep it on disk, run it without the GIL.
 
     Division by zero gives infinity, since a check for it stops LLVM from vectorising a loop.
-
-    Args:
-        fastmath: Let LLVM reorder sums, and assume that there is no NaN.
-        allocates: Whether the function makes arrays. If not, numba need not count references to
-            those that are passed, which takes longer than many a small function.
+    `fastmath` lets LLVM reorder sums, and assume that there is no NaN. `allocates` says that the
+    function makes arrays; otherwise numba need not count references to those that are passed,
+    which takes longer than many a small function.
     """
 
     def wrap(function: Callable[..., Any]) -> Any:
@@ -80,11 +78,11 @@ class KernelCache(NullCache):
         """Return the compiled function of these types for this processor, or None."""
         try:
             target.refresh()
-            whole = self._path(signature, target.codegen()).read_bytes()
-            body, checksum = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
+            data = self._path(signature, target.codegen()).read_bytes()
+            body, checksum = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
             if hashlib.sha256(body).digest() != checksum:
                 return None
-            _note_use(kernel_folder())
+            _touch(kernel_folder())
             return _RESULT._rebuild(target, *_SERIALIZE.loads(body))  # noqa: SLF001 - numba's cache does the same
         except Exception:  # noqa: BLE001 - unpickling can raise anything; compiling always works
             return None
@@ -106,11 +104,7 @@ class KernelCache(NullCache):
 
 
 def cache_folder() -> Path:
-    """Return where compiled code is, for all versions; the folder need not exist.
-
-    Raises:
-        RuntimeError: No folder is named and the user has no home.
-    """
+    """Return the parent of `kernel_folder`, which need not exist; RuntimeError without a home."""
     chosen = _SETTINGS.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) / "embedsearch"
 
@@ -126,11 +120,7 @@ def _own_digest() -> str:
 
 
 def digest_of(sources: Iterable[Path]) -> str:
-    """Digest all that compiled code depends on but the processor, in 32 hexadecimal digits.
-
-    Raises:
-        FileNotFoundError: The sources are not on disk, so nothing is known about them.
-    """
+    """Digest all that compiled code depends on but the processor, in 32 hexadecimal digits."""
     parts = [path.read_bytes() for path in sorted(sources)]
     if not parts:
         raise FileNotFoundError(__file__)
@@ -157,7 +147,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @functools.cache
-def _note_use(folder: Path) -> None:
+def _touch(folder: Path) -> None:
     with suppress(OSError):  # it may be read-only
         os.utime(folder)
 

@@ -46,15 +46,12 @@ _NONE = ir.Constant(VECTOR, ir.Undefined)
 
 
 class Matrix:
-    """Address arithmetic on a numba array inside an intrinsic.
-
-    Attributes:
-        width: The length of its last axis, an i64.
-    """
+    """Address arithmetic on a numba array inside an intrinsic."""
 
     def __init__(self, context: Any, builder: Any, array_type: Any, value: Any) -> None:
         array = context.make_array(array_type)(context, builder, value)
         self._builder, self._data = builder, array.data
+        # The length of the last axis, an i64.
         self.width = builder.extract_value(array.shape, array_type.ndim - 1)
 
     def row(self, index: Any) -> Any:

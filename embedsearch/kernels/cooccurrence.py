@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from embedsearch.kernels.matrices import Floats, Ids, Offsets
 
+# Between two documents, which no window crosses.
 GAP = -1
 
 
@@ -30,31 +31,18 @@ class Places(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Room for counted pairs.
+    """Room for counted pairs."""
 
-    Attributes:
-        columns: The other word of each pair, row after row.
-        counts: Its weight, in units of 1/window.
-        sizes: `(V,)` the pairs of each word.
-    """
-
-    columns: Ids
-    counts: npt.NDArray[Any]
-    sizes: Offsets
+    columns: Ids  # the other word of each pair, row after row
+    counts: npt.NDArray[Any]  # its weight, in units of 1/window
+    sizes: Offsets  # `(V,)` the pairs of each word
 
 
 class PairBlock(NamedTuple):
-    """The pairs of a few words in all runs.
+    """The pairs of a few words in all runs, in units of 1/window as in `Pairs`."""
 
-    Attributes:
-        first: The first of the words.
-        starts: `(runs, words + 1)` where the pairs of a word begin in the two arrays.
-        columns: The other word of a pair.
-        counts: Its weight, in units of 1/window.
-    """
-
-    first: int
-    starts: Offsets
+    first: int  # the first word
+    starts: Offsets  # `(runs, words + 1)` where the pairs of a word begin in the two arrays
     columns: Ids
     counts: npt.NDArray[Any]
 
@@ -67,24 +55,18 @@ class Scratch(NamedTuple):
 
 
 class Logs(NamedTuple):
-    """`(V,)` each, such that log(count) - words[w] - contexts[c] is the shifted information."""
+    """`(V,)` each, such that log(count) - words[w] - contexts[c] is the information."""
 
     words: npt.NDArray[np.float64]
     contexts: npt.NDArray[np.float64]
 
 
 class Sparse(NamedTuple):
-    """A square matrix by rows.
+    """A square matrix by rows."""
 
-    Attributes:
-        starts: `(V + 1,)` int64, where the row of a word begins.
-        columns: `(nnz,)` int32.
-        values: `(nnz,)` float32.
-    """
-
-    starts: Offsets
-    columns: Ids
-    values: Floats
+    starts: Offsets  # `(V + 1,)` int64, where the row of a word begins
+    columns: Ids  # `(nnz,)` int32
+    values: Floats  # `(nnz,)` float32
 
 
 def scratch_for(words: int) -> Scratch:
@@ -112,8 +94,7 @@ def lay_out(
 ) -> tuple[int, int]:
     """Copy tokens `first` to `last` and their windows to `text`, with a gap between documents.
 
-    Returns:
-        Where in `text` the tokens `first` to `last` begin and end.
+    Returns where in `text` the tokens `first` to `last` begin and end.
     """
     begin, end = max(0, first - window), min(ids.size, last + window)
     document = np.searchsorted(offsets, begin, side="right") - 1
@@ -162,8 +143,7 @@ def count_rows(
 ) -> tuple[int, int]:
     """Count the neighbours of the words from `row` on, until a row might not fit.
 
-    Returns:
-        The first word that was not counted, and how many pairs were written.
+    Returns the first word that was not counted, and how many pairs were written.
     """
     sums, seen = scratch
     written, words = 0, sums.size

@@ -16,11 +16,10 @@ _CHUNK = 1 << 22
 
 
 def aligned(rows: int, width: int) -> Floats:
-    """Return zeros whose rows start on cache lines.
+    """Return float32 zeros, `(rows, width)`, whose rows start on cache lines.
 
-    Returns:
-        `(rows, width rounded up to a multiple of PAD)` float32, C-contiguous. The columns that
-        pad a row stay zero in training, as nothing but zeros ever meets them.
+    The width is rounded up to a multiple of PAD. The columns that pad a row stay zero in training,
+    as nothing but zeros ever meets them.
     """
     width = -(-width // PAD) * PAD
     flat = np.zeros(rows * width + PAD, np.float32)
@@ -33,9 +32,6 @@ def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
 
     Uniform in ±1 / (2 vector_size), as in word2vec. The same seed gives the same vectors, and
     the first rows of a larger matrix are those of a smaller one.
-
-    Returns:
-        `(rows, vector_size rounded up to a multiple of PAD)` float32.
     """
     x = aligned(rows, vector_size)
     rng = np.random.default_rng(seed)
@@ -48,11 +44,7 @@ def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
 
 
 def compacted(x: Floats, vector_size: int) -> Floats:
-    """Take the padding out of a matrix of `aligned`, in its own memory, which is used up.
-
-    Returns:
-        `(rows, vector_size)` float32, C-contiguous; `x` no longer holds anything of use.
-    """
+    """Take the padding out of a matrix of `aligned`, in its own memory; `x` is of no use then."""
     flat = x.reshape(-1)
     step = max(1, _CHUNK // (4 * vector_size))
     for start in range(0, len(x), step):

@@ -54,12 +54,14 @@ def hash_all(text: Any, ends: Any, min_n: int, max_n: int, out: Any, sizes: Any)
 
 
 def hashed_ngrams(
-    words: Sequence[str], min_n: int, max_n: int
+    pieces: Sequence[bytes], min_n: int, max_n: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the hashes of all n-grams, word after word, and how many each word has."""
-    pieces = [f"<{word}>".encode() for word in words]
+    """Return the hashes of all n-grams, word after word, and how many each has.
+
+    Pieces are words between `<` and `>`, in UTF-8; an empty one has none.
+    """
     text = np.frombuffer(b"".join(pieces), np.uint8)
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    out = np.empty(len(text) * (max_n - min_n + 1), np.uint32)
-    sizes = np.empty(len(words), np.int64)
+    out = np.empty(len(text) * max(0, max_n - min_n + 1), np.uint32)
+    sizes = np.empty(len(pieces), np.int64)
     return out[: hash_all(text, ends, min_n, max_n, out, sizes)].copy(), sizes

@@ -20,8 +20,6 @@ from embedsearch.kernels.windows import draw, room
 from embedsearch.kernels.word2vec import SubwordSkipGram, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedsearch.kernels.matrices import Floats, Ids, Offsets
     from embedsearch.kernels.windows import Piece, Text
     from embedsearch.kernels.word2vec import Model, Step
@@ -31,24 +29,17 @@ _AHEAD = 8
 
 
 class RoundWorker:
-    """A worker that trains on rows of its own.
-
-    Args:
-        model: Its matrices are read while training, and changed by `merge_rounds` alone.
-    """
+    """A worker that trains on rows of its own; only `merge` changes those of the model."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._x, self._y = model, _Copies(model.x), _Copies(model.y)
         self._words = _Numbering(len(model.y))
 
     def train(self, text: Text, piece: Piece, step: Step) -> int:
-        """Train on a piece; the changes wait for `merge_rounds`.
+        """Train on a piece; the changes wait for `merge`.
 
         The piece is drawn at once, so choose pieces of some thousand tokens: memory grows with
-        them, and so does what the workers do not know of each other.
-
-        Returns:
-            Over how many terms; see `word2vec.walk`.
+        them, and so does what the workers do not know of each other. Returns the number of terms.
         """
         start, stop, key = piece
         n_out = len(step.n_out)
@@ -64,7 +55,10 @@ class RoundWorker:
         return terms
 
     def merge(self, part: int, parts: int) -> None:
-        """Add the changes of the last piece to the rows of one part of the model."""
+        """Add the changes of the last piece to the rows of one part of the model.
+
+        Parts are numbered from 0, and share no row, so that threads may do different ones at once.
+        """
         self._x.merge(part, parts)
         self._y.merge(part, parts)
 
@@ -82,20 +76,6 @@ class RoundWorker:
         _copy_lists(seen, first, rows, local_first, local_rows)
         self._x.borrow(local_rows)
         return self._model._replace(x=self._x.rows, first=local_first, rows=local_rows)
-
-
-def merge_rounds(workers: Sequence[RoundWorker], part: int, parts: int) -> None:
-    """Add the changes of all workers, in their order, to the rows of one part.
-
-    Parts share no row, so that different threads may do different parts at once.
-
-    Args:
-        workers: Those that trained in this round.
-        part: From 0 to parts - 1; a round is done when all have been called.
-        parts: Into how many parts the rows are divided.
-    """
-    for worker in workers:
-        worker.merge(part, parts)
 
 
 class _Numbering:

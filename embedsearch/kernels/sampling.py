@@ -61,14 +61,8 @@ _MOST = 2**32 - 1
 def keep_table(counts: Offsets, sample: float) -> Keep:
     """Return how likely a token is to survive the thinning out of frequent words.
 
-    gensim's formula: `min(1, sqrt(r) + r)` where r is `sample * tokens / count`.
-
-    Args:
-        counts: Occurrences of each word, `(V,)` int64; those of 0 are kept.
-        sample: gensim's parameter; 0 keeps all.
-
-    Returns:
-        `(V,)` uint32: a token is kept if a 32-bit draw does not exceed this.
+    gensim's formula: `min(1, sqrt(r) + r)`, r being `sample * tokens / count`; a sample of 0 keeps
+    all. `(V,)` uint32: a token is kept if a 32-bit draw does not exceed this.
     """
     if sample <= 0:
         return np.full(counts.size, _MOST, np.uint32)
@@ -81,10 +75,7 @@ def keep_table(counts: Offsets, sample: float) -> Keep:
 def noise_table(counts: Offsets, ns_exponent: float = 0.75) -> Table:
     """Return the alias table of `counts ** ns_exponent` (Mikolov et al. 2013), `(V,)` uint64.
 
-    Args:
-        counts: Occurrences of each word, `(V,)` int64, not all 0. Words of 0 are never drawn:
-            they came with imported vectors, and are not in the corpus.
-        ns_exponent: gensim's parameter; 0 draws all words alike.
+    Words of count 0 are never drawn: they came with imported vectors, and are not in the corpus.
     """
     # Relative to the largest, so that no power overflows.
     powers = (np.maximum(counts, 1) / counts.max()) ** ns_exponent
@@ -94,14 +85,9 @@ def noise_table(counts: Offsets, ns_exponent: float = 0.75) -> Table:
 def alias_table(weights: npt.NDArray[Any]) -> Table:
     """Return a table to draw from any distribution with one lookup, by Walker's method.
 
+    `(V,)` uint64, `alias << 32 | threshold`; `pick` draws from it. Weights need not sum to 1.
     Source: Vose 1991, "A Linear Algorithm for Generating Random Numbers With a Given
     Distribution".
-
-    Args:
-        weights: In proportion to the probabilities, `(V,)`, finite, not negative, not all 0.
-
-    Returns:
-        `(V,)` uint64: `alias << 32 | threshold`; `pick` draws from it.
     """
     p = np.asarray(weights, np.float64)
     share = (p * (p.size / p.sum())).tolist()

@@ -81,18 +81,18 @@ def tally(members: Any, table: Any) -> None:
 
 
 @jit()
-def prune(members: Any, starts: Any, needs: Any, table: Any, kept: Any) -> int:
-    """Keep members that were counted twice, and sets that have enough of them.
+def prune(members: Any, starts: Any, needs: Any, table: Any, left: Any) -> int:
+    """Remove members that were counted once, and sets that have too few others.
 
     Args:
-        members: Of all sets; those that are kept move to the front.
+        members: Of all sets; those that are left move to the front.
         starts: (n + 1,) where sets begin, before and after.
-        needs: (n,) how many members a set must keep, 1 or more.
+        needs: (n,) how many members must be left of a set, 1 or more.
         table: What `tally` filled.
-        kept: (n,) filled with the rows of the sets that are kept.
+        left: (n,) filled with the rows of the sets that are left.
 
     Returns:
-        How many sets are kept.
+        How many sets are left.
     """
     mask = np.uint64(len(table) - 1)
     rows, size, first = 0, 0, starts[0]
@@ -105,7 +105,7 @@ def prune(members: Any, starts: Any, needs: Any, table: Any, kept: Any) -> int:
                 end += 1
         first = last
         if end - size >= needs[row]:
-            kept[rows], size, rows = row, end, rows + 1
+            left[rows], size, rows = row, end, rows + 1
             starts[rows] = size
     return rows
 
@@ -137,11 +137,8 @@ def overlap(members: Any, i: int, i_end: int, j: int, j_end: int, need: int) -> 
 def candidates(x: int, sets: Any, postings: Any, threshold: float, scratch: Any) -> int:
     """Find the smaller sets that share a member of their prefix with that of row x.
 
-    Arguments as for `join`.
-
-    Returns:
-        How many rows were written to `touched`; `shared` is above 0 for those that may be
-        similar enough.
+    Arguments as for `join`. Returns how many rows were written to `touched`; `shared` is above 0
+    for those that may be similar enough.
     """
     members, starts, sizes = sets
     heads, rows, places = postings

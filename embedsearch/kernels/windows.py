@@ -17,55 +17,39 @@ if TYPE_CHECKING:
     from embedsearch.kernels.matrices import Floats, Ids, Keep, Offsets, Table
 
 BLOCK = 2048
+# With this in its key, the negatives have a stream of draws apart from that of the windows.
 TARGET_STREAM = np.uint64(0xD1B54A32D192ED03)
 
 
 class Text(NamedTuple):
-    """What is trained on.
+    """What is trained on."""
 
-    Attributes:
-        ids: Words as rows of the matrices, `(n,)` int32; may be a read-only memory map.
-        offsets: Where documents begin, and the end: `(documents + 1,)` int64, 0 to n.
-        keep: Of `keep_table`, `(V,)` uint32.
-        noise: Of `noise_table`, `(V,)` uint64.
-    """
-
-    ids: Ids
-    offsets: Offsets
-    keep: Keep
-    noise: Table
+    ids: Ids  # words as rows of the matrices, `(n,)` int32; may be a read-only memory map
+    offsets: Offsets  # where documents begin, and the end: `(documents + 1,)` int64, 0 to n
+    keep: Keep  # of `keep_table`, `(V,)` uint32
+    noise: Table  # of `noise_table`, `(V,)` uint64
 
 
 class Piece(NamedTuple):
-    """A stretch of a text, and the random numbers for it.
+    """A stretch of a text, and the random numbers for it."""
 
-    Attributes:
-        start: The first token that is a centre.
-        stop: The first behind them that is not. If these cut a document in two, context is
-            taken from the other side of the cut as well.
-        key: Of the random numbers, uint64: see `stream_key`. Each piece needs its own.
-    """
-
+    # Tokens from `start` to before `stop` are centres. If these cut a document in two, context is
+    # taken from the other side of the cut as well.
     start: int
     stop: int
+    # Of the random numbers: see `stream_key`. Each piece needs its own.
     key: np.uint64
 
 
 class Windows(NamedTuple):
-    """Room for the windows of up to `size` tokens that are kept, the centres.
+    """Room for the windows of up to `size` tokens that are kept, the centres."""
 
-    Attributes:
-        words: `(size + 2 * window,)` int32. Centre i is word `window + i`; before the first and
-            behind the last are up to `window` words of context.
-        low: Where the window of centre i begins in words, `(size,)` int32.
-        high: Where it ends, exclusive, `(size,)` int32.
-        targets: `(size * n_out,)` int32: for each centre itself, then its negatives.
-    """
-
+    # `(size + 2 * window,)` int32. Centre i is word `window + i`; before the first and behind the
+    # last are up to `window` words of context.
     words: Ids
-    low: Ids
-    high: Ids
-    targets: Ids
+    low: Ids  # where the window of centre i begins in words, `(size,)` int32
+    high: Ids  # where it ends, exclusive, `(size,)` int32
+    targets: Ids  # `(size * n_out,)` int32: for each centre itself, then its negatives
 
 
 class Extent(NamedTuple):

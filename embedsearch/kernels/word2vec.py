@@ -46,67 +46,44 @@ LIFE = 16
 
 
 class SkipGram(NamedTuple):
-    """Each word of a window predicts the centre.
+    """Each word of a window predicts the centre."""
 
-    Attributes:
-        x: Input matrix, of `fresh_vectors`: `(V, width)` float32.
-        y: Output matrix, of `aligned`: `(V, width)` float32.
-    """
-
-    x: Floats
-    y: Floats
+    x: Floats  # input matrix, of `fresh_vectors`: `(V, width)` float32
+    y: Floats  # output matrix, of `aligned`: `(V, width)` float32
 
 
 class Cbow(NamedTuple):
-    """The words of a window together predict the centre; gradients are gensim's and word2vec's.
-
-    Attributes:
-        x: Input matrix.
-        y: Output matrix.
-        mean: gensim's `cbow_mean`: True averages the vectors of the context and gives the whole
-            gradient of the average to each of them; False sums them, and gives each its share.
-    """
+    """The words of a window together predict the centre; gradients are gensim's and word2vec's."""
 
     x: Floats
     y: Floats
+    # gensim's `cbow_mean`: True averages the vectors of the context and gives the whole gradient of
+    # the average to each of them; False sums them, and gives each its share.
     mean: bool
 
 
 class SubwordSkipGram(NamedTuple):
-    """Skip-gram whose input vector is the mean of a word's row and the rows of its n-grams.
+    """Skip-gram whose input vector is the mean of a word's row and the rows of its n-grams."""
 
-    Attributes:
-        x: Input matrix, of words and n-grams: `(V + n-grams, width)` float32.
-        y: Output matrix, of words: `(V, width)` float32.
-        first: Where the rows of each word begin in `rows`, and the end: `(V + 1,)` int64.
-        rows: Rows of x, `(first[V],)` int32: for each word its own, then those of its n-grams.
-    """
-
-    x: Floats
-    y: Floats
-    first: Offsets
-    rows: Ids
+    x: Floats  # input matrix, of words and n-grams: `(V + n-grams, width)` float32
+    y: Floats  # output matrix, of words: `(V, width)` float32
+    first: Offsets  # where the rows of each word begin in `rows`, and the end: `(V + 1,)` int64
+    rows: Ids  # rows of x, `(first[V],)` int32: for each word its own, then those of its n-grams
 
 
 Model = SkipGram | Cbow | SubwordSkipGram
 
 
 class Step(NamedTuple):
-    """How a model is trained.
-
-    Attributes:
-        window: The largest distance between a word and its context, 1 or more.
-        alpha: The learning rate, float32.
-        loss: Whether to sum the loss, measured while training; see `loss` for one that compares.
-        n_out: `unroll(negative)`, for one negative or more.
-    """
+    """How a model is trained."""
 
     window: int
     alpha: np.float32
-    loss: bool
-    n_out: tuple[int, ...]
+    loss: bool  # whether to sum the loss, measured while training; see `loss` for one that compares
+    n_out: tuple[int, ...]  # `unroll(negative)`, for one negative or more
 
 
+# Floats of the widest vector, AVX-512: code for vectors writes all of one.
 _VECTOR = 16
 # 1 - p is at least 0.0025, so a product of so many is far above the smallest float64.
 _FACTORS = 64
@@ -141,10 +118,7 @@ def sigmoid(f: Floats, n: int) -> None:
 def pair_loss(p: Floats, n_rows: int, n_out: int) -> float:
     """Sum -log of the probability of the truth, in nats: p of positives, 1 - p of negatives.
 
-    Args:
-        p: Probabilities, `(at least n_rows * n_out,)`, the positive of a row first.
-        n_rows: Context words.
-        n_out: Targets of each: one positive, and the negatives.
+    `p` has `n_out` probabilities for each context word, the positive one first.
     """
     total = 0.0
     for c in range(n_rows):
@@ -173,19 +147,8 @@ def train_words(
 ) -> float:
     """Train context words at once: all gradients from the vectors as they were, then the updates.
 
-    Args:
-        x: Input matrix.
-        y: Output matrix.
-        rows: Rows of x, the context.
-        begin: Where those to train begin.
-        n: How many they are.
-        targets: Rows of y: from `at` the centre, then its negatives.
-        at: See targets.
-        f: Room for `n * len(step.n_out)` scores.
-        step: How.
-
-    Returns:
-        Their summed loss, or 0.
+    The words are `rows[begin : begin + n]`, rows of x; their targets, rows of y, begin at `at`
+    with the centre. `f` is room for n * len(step.n_out) scores. Returns the summed loss, or 0.
     """
     alpha, k_out = step.alpha, np.int64(len(step.n_out))
     for c in range(n):
@@ -355,25 +318,20 @@ _TRAIN: dict[type[Model], Any] = {model: _compiled(walk) for model, walk in _WAL
 
 
 def walk(model: Model, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
-    """Train the windows that were drawn, in place.
+    """Train the windows that were drawn, in place; return the summed loss or 0, and its terms.
 
-    Returns:
-        Summed loss or 0, and over how many terms: pairs of context word and centre, or with
-        CBOW windows that have a context.
+    Terms are pairs of context word and centre, or with CBOW windows that have a context.
     """
     trained: tuple[float, int] = _WALKS[type(model)](model, drawn, extent, step)
     return trained
 
 
 def train(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
-    """Train on a piece of text, in place.
+    """Train on a piece of text, in place; the result is that of `walk`.
 
     Nothing is checked: an id of a word that has no row is an access outside the matrix. Several
     threads may train different pieces of one text at once (Hogwild); one alone gives the same
     bytes every time.
-
-    Returns:
-        Summed loss in nats, or 0 without `step.loss`, and over how many terms (see `walk`).
     """
     trained: tuple[float, int] = _TRAIN[type(model)](model, text, piece, step)
     return trained
@@ -385,10 +343,7 @@ def loss(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int
     It is the loss that training itself sums, with a learning rate of zero: one code, one meaning.
     The same key gives the same windows and negatives, so that two models, or two moments of one,
     are compared on the same sample. Vectors do not change, but they are written, so nobody else
-    may train at the time.
-
-    Returns:
-        Summed loss in nats, and over how many terms; 0 if subsampling left none.
+    may train at the time. Without a term (subsampling left none) there is no loss.
     """
     still = step._replace(alpha=np.float32(0.0), loss=True)
     measured: tuple[float, int] = train(model, text, piece, still)

@@ -27,12 +27,7 @@ _PARAMETERS = ("tokenizer", "vector_size", "window", "min_count", "epochs")
 
 
 def as_texts(X: Iterable[str]) -> list[str]:
-    """Return the texts of X: an iterable of them, or a table of one column.
-
-    Raises:
-        ParameterError: X is one text, or has several columns.
-        InputError: Something in X is no text; the message says where.
-    """
+    """Return the texts of X: an iterable of them, or a table of one column."""
     texts = _as_column(X)
     for position, text in enumerate(texts):
         if not isinstance(text, str):
@@ -44,12 +39,7 @@ def as_texts(X: Iterable[str]) -> list[str]:
 
 
 def as_words(X: Iterable[str | None]) -> list[str | None]:
-    """Return the words of X: an iterable of them, or a table of one column; None if missing.
-
-    Raises:
-        ParameterError: X is one word, or has several columns.
-        InputError: Something in X is neither a word nor missing; the message says where.
-    """
+    """Return the words of X: an iterable of them, or a table of one column; None if missing."""
     words: list[str | None] = []
     for position, word in enumerate(_as_column(X)):
         if not isinstance(word, str) and not _is_missing(word):
@@ -82,13 +72,7 @@ def _is_missing(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordModel:
-    """Word vectors, and how text is cut into their words.
-
-    Attributes:
-        vectors: The vocabulary and its vectors.
-        tokenizer: How text is cut.
-        phrases: The words that are joined.
-    """
+    """Word vectors, and how text is cut into their words."""
 
     vectors: WordVectors
     tokenizer: TokenizerSettings

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedsearch.vectors.word_vectors import WordVectors
 
 
+# Texts that are cut before their vectors are summed: all tokens at once would fill the memory.
 _BLOCK = 1_000
 _UNKNOWN = Choice(("error", "zero", "infer"))
 

@@ -7,10 +7,10 @@ import tarfile
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.text.byte_streams import buffered
+from embedsearch.text.byte_streams import buffered_reader
 from embedsearch.text.source_files import printable
 from embedsearch.text.source_stream import LeftOut, SourceStream
 
@@ -81,21 +81,12 @@ def _count(file: IO[bytes]) -> int:
 _PACKING_ERRORS = (*ZIP_ERRORS, tarfile.TarError, IndexError, RecursionError)
 
 
-class Member(NamedTuple):
-    """A file of an archive.
+def members(
+    source: SourceStream, kind: str, limit: int = UNPACKED_LIMIT
+) -> Iterator[tuple[str, ByteStream]]:
+    """Yield the name and the bytes of each file of an archive; read them before the next.
 
-    Attributes:
-        name: Its path in the archive.
-        stream: Its bytes; to be read before the next member is asked for.
-    """
-
-    name: str
-    stream: ByteStream
-
-
-def members(source: SourceStream, kind: str, limit: int = UNPACKED_LIMIT) -> Iterator[Member]:
-    """Yield the files of an archive in order; what cannot be read is left out with its reason.
-
+    What cannot be read is left out with its reason.
     Names are only names: nothing is written, and those with `..` are read like the others.
     Hidden files are skipped, as in folders.
     """
@@ -110,14 +101,14 @@ def members(source: SourceStream, kind: str, limit: int = UNPACKED_LIMIT) -> Ite
             _leave_out(source, name, "the archive has a file of this name before it")
             continue
         seen.add(name)
-        yield Member(name, stream)
+        yield (name, stream)
 
 
 def _leave_out(source: SourceStream, name: str, reason: str) -> None:
-    source.notices.leave_out(LeftOut(f"{source.name}/{name}", reason))
+    source.notices.left_out.append(LeftOut(f"{source.name}/{name}", reason))
 
 
-def _zip_members(source: SourceStream, limit: int) -> Iterator[Member]:
+def _zip_members(source: SourceStream, limit: int) -> Iterator[tuple[str, ByteStream]]:
     with source.seekable() as file:
         size = file.seek(0, 2)
         budget = _Budget(source.name, lambda: max(limit, RATIO_LIMIT * size))
@@ -138,12 +129,12 @@ def _zip_members(source: SourceStream, limit: int) -> Iterator[Member]:
                 _leave_out(source, name, f"is damaged ({error})")
                 continue
             with opened:
-                yield Member(name, budget.metered(opened, f"{source.name}/{name}"))
+                yield (name, budget.metered(opened, f"{source.name}/{name}"))
             # Whoever read the member has got this error, too, and may have gone on.
             budget.check()
 
 
-def _tar_members(source: SourceStream, limit: int) -> Iterator[Member]:
+def _tar_members(source: SourceStream, limit: int) -> Iterator[tuple[str, ByteStream]]:
     budget = _Budget(source.name, lambda: max(limit, RATIO_LIMIT * source.taken))
     stream = _Forward(budget.metered(source, source.name))
     try:
@@ -154,7 +145,7 @@ def _tar_members(source: SourceStream, limit: int) -> Iterator[Member]:
                 name = printable(info.name)
                 opened = archive.extractfile(info) if info.isreg() else None
                 if opened is not None:
-                    yield Member(name, _guarded(opened, f"{source.name}/{name}"))
+                    yield (name, _guarded(opened, f"{source.name}/{name}"))
                 elif not info.isdir():
                     _leave_out(source, name, "is a link or a device, not a file")
     except SourceFormatError:
@@ -201,7 +192,7 @@ def _guarded(
         on_read(len(data))
         return data
 
-    return buffered(pull)
+    return buffered_reader(pull)
 
 
 class _Forward:

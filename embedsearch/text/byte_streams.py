@@ -29,12 +29,7 @@ class ByteStream(Protocol):
 class PeekableStream:
     """A stream whose next bytes can be looked at; counts what it takes from the stream below.
 
-    Args:
-        stream: The bytes.
-        on_read: Called with the number of bytes that each read took.
-
-    Attributes:
-        taken: Bytes taken so far.
+    `on_read` is called with the number of bytes that each read took.
     """
 
     def __init__(self, stream: ByteStream, on_read: Callable[[int], None] | None = None) -> None:
@@ -65,7 +60,7 @@ class PeekableStream:
         return data
 
 
-class _Pulled(io.RawIOBase):
+class _CallbackReader(io.RawIOBase):
     """A raw stream whose bytes come from a function, so that the io module can wrap it."""
 
     def __init__(self, pull: Callable[[int], bytes]) -> None:
@@ -81,13 +76,9 @@ class _Pulled(io.RawIOBase):
         return len(data)
 
 
-def buffered(pull: Callable[[int], bytes]) -> io.BufferedReader:
-    """Return a buffered stream.
-
-    Args:
-        pull: Called with the number of bytes wanted; returns that many or fewer, none at the end.
-    """
-    return io.BufferedReader(_Pulled(pull), _BLOCK)
+def buffered_reader(pull: Callable[[int], bytes]) -> io.BufferedReader:
+    """Return a stream of what `pull(size)` returns: that many bytes or fewer, none at the end."""
+    return io.BufferedReader(_CallbackReader(pull), _BLOCK)
 
 
 def read_up_to(stream: ByteStream, size: int) -> bytes:
@@ -139,14 +130,14 @@ def compression_of(name: str, head: bytes) -> str | None:
     return found
 
 
-def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
+def decompress(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
     """Return the plain bytes of a compressed stream.
 
     However much a few bytes stand for, only a bounded part of it is in memory at a time. Damage
     is a `SourceFormatError` while reading.
     """
     # zstd is unpacked in steps of 512 bytes, so a file is better read in larger blocks.
-    packed = stream if isinstance(stream, io.BufferedReader) else buffered(stream.read)
+    packed = stream if isinstance(stream, io.BufferedReader) else buffered_reader(stream.read)
     plain = _OPENERS[kind](packed)
 
     def pull(size: int) -> bytes:
@@ -159,37 +150,26 @@ def decompressed(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
             reason = f"the {kind} data are damaged or cut short ({error}); fetch the file again"
             raise SourceFormatError(name, reason) from error
 
-    return buffered(pull)
+    return buffered_reader(pull)
 
 
 class _Unpacker(Protocol):
-    """The state of one frame, as `lzma.LZMADecompressor` has it."""
+    """The state of one frame: that of `lzma.LZMADecompressor`."""
 
     @property
-    def eof(self) -> bool:
-        """Whether all of the frame was returned."""
+    def eof(self) -> bool: ...
 
     @property
-    def needs_input(self) -> bool:
-        """Whether nothing is left to return without more data."""
+    def needs_input(self) -> bool: ...
 
     @property
-    def unused_data(self) -> bytes:
-        """What was given, and is behind the end of the frame."""
+    def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return up to `max_length` of what `data`, and what was given before, unpack to."""
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Frames:
-    """Frames one after another; the end of the data within a frame is an error.
-
-    Args:
-        stream: The packed bytes.
-        new: Begins a frame.
-        step: Packed bytes that are unpacked at a time.
-        padding: Bytes that may stand between frames.
-    """
+    """Frames, perhaps with padding between them; an end of the data within a frame is an error."""
 
     def __init__(
         self, stream: IO[bytes], new: Callable[[], _Unpacker], step: int, padding: bytes = b""

@@ -39,18 +39,13 @@ TOPIC_SENTENCES, TOPIC_WORDS, RELATION_SENTENCES = 3, 5, 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a corpus is looked for.
+    """Where a corpus is looked for."""
 
-    Attributes:
-        kind: "files" (in the folder of the catalogue), "gensim" (in gensim's test data), "nltk"
-            (among NLTK's data), "download" (in the folder that `EMBEDSEARCH_CORPORA` names, or
-            `~/embedsearch-corpora`) or "planted" (nowhere: it is generated).
-        files: The names of the files; for "nltk" the name of the corpus.
-        url: Where to download it from.
-    """
-
+    # "files" (in the folder of the catalogue), "gensim" (in gensim's test data), "nltk" (among
+    # NLTK's data), "download" (in $EMBEDSEARCH_CORPORA or ~/embedsearch-corpora) or "planted"
+    # (nowhere: it is generated).
     kind: str
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # for "nltk" the name of the corpus
     url: str = ""
 
 
@@ -62,11 +57,7 @@ def data_folder() -> Path:
 
 
 def locate(place: Place) -> list[Path]:
-    """Return the files of a corpus, or for NLTK its folder.
-
-    Raises:
-        SourceNotFoundError: They are not here; the message says how to get them.
-    """
+    """Return the files of a corpus, or for NLTK its folder; the error says how to get them."""
     return _KINDS[place.kind](place)
 
 
@@ -189,17 +180,6 @@ class PlantedCorpus:
         for pairs in self.relations().values():
             for (a, b), (c, d) in permutations(pairs, 2):
                 yield a, b, c, d
-
-    def analogy_file(self) -> str:
-        """Return the analogies in the layout of Google's `questions-words.txt`.
-
-        A line `: capitals` opens a section; each line after it has the four words.
-        """
-        lines: list[str] = []
-        for name, pairs in self.relations().items():
-            lines.append(f": {name}")
-            lines.extend(" ".join(first + second) for first, second in permutations(pairs, 2))
-        return "\n".join(lines) + "\n"
 
     def queries(self) -> list[tuple[str, str]]:
         """Return texts to search for, each with the topic whose documents are relevant.

@@ -126,9 +126,9 @@ def wide_encoding(sample: bytes) -> str | None:
 
 def _ascii_of_wide(start: bytes, encoding: str) -> int:
     """Count the ASCII characters of a text; 0 if it is no text in this encoding."""
-    whole = len(start) < _WIDE_SAMPLE
+    complete = len(start) < _WIDE_SAMPLE
     try:
-        text = codecs.getincrementaldecoder(encoding)("strict").decode(start, final=whole)
+        text = codecs.getincrementaldecoder(encoding)("strict").decode(start, final=complete)
     except UnicodeDecodeError:
         return 0
     unusual = {c for c in text if unicodedata.category(c) in _NOT_IN_TEXT}
@@ -137,19 +137,16 @@ def _ascii_of_wide(start: bytes, encoding: str) -> int:
     return count if len(text) >= _LEAST and spaced and unusual <= set("\t\n\f\r") else 0
 
 
-def detect_encoding(sample: bytes, whole: bool, name: str) -> str:
+def detect_encoding(sample: bytes, complete: bool, name: str) -> str:
     """Return the encoding of a text: by its byte order mark, else UTF-8, else a guess.
 
-    Args:
-        sample: The first bytes of the text.
-        whole: Whether these are all its bytes, so that none is the first half of a character.
-        name: The file, for the error.
+    If `complete`, the sample does not end with the first half of a character.
     """
     known = bom_encoding(sample) or wide_encoding(sample)
-    return known or ("utf-8" if _is_utf8(sample, whole) else _guess(sample, name))
+    return known or ("utf-8" if _is_utf8(sample, complete) else _guess(sample, name))
 
 
-def _is_utf8(sample: bytes, whole: bool) -> bool:
+def _is_utf8(sample: bytes, complete: bool) -> bool:
     """Return whether this is UTF-8, even if damaged.
 
     Reading damaged UTF-8 as anything else would spoil every good character. In encodings of one
@@ -159,7 +156,7 @@ def _is_utf8(sample: bytes, whole: bool) -> bool:
     are, single bad ones are letters of windows-1252 that somebody added.
     """
     try:
-        codecs.getincrementaldecoder("utf-8")("strict").decode(sample, final=whole)
+        codecs.getincrementaldecoder("utf-8")("strict").decode(sample, final=complete)
     except UnicodeDecodeError as error:
         weight = sum(2 * len(found[0]) - 3 for found in _SEQUENCES.finditer(sample))
         if weight and error.reason == "unexpected end of data":
@@ -201,21 +198,17 @@ def encoding_title(encoding: str) -> str:
     return name.replace("cp125", "windows-125") if name.startswith("cp125") else name
 
 
-def decoded(
+def decode_blocks(
     blocks: Iterable[bytes],
     encoding: str,
     name: str,
     repairs: Repairs | None = None,
     first_line: int = 1,
 ) -> Iterator[str]:
-    r"""Decode a stream of bytes; every line end becomes `\n`.
+    r"""Decode a stream of bytes, cut anywhere; every line end becomes `\n`.
 
-    Args:
-        blocks: The bytes, cut anywhere.
-        encoding: A codec of Python's.
-        name: The file, for the error.
-        repairs: Repairs bytes that are not UTF-8, if that is the encoding; None allows none.
-        first_line: The line on which the bytes begin.
+    With `repairs` bytes that are not UTF-8 are repaired, if that is the encoding. `name` and
+    `first_line` are for errors.
     """
     if repairs is not None and encoding.startswith("utf-8"):
         return _repaired(blocks, encoding, repairs)
@@ -258,12 +251,8 @@ class Repairs:
     """Repairs single bytes that are not UTF-8, in a text that otherwise is.
 
     Such a byte is most often a character of windows-1252 that was pasted: a dash, a quote, or a
-    letter between Latin ones. What remains of a damaged character becomes U+FFFD.
-
-    Args:
-        name: The file, for the error.
-        report: Called at the end with what was repaired, if anything was.
-        line: The line on which the text begins.
+    letter between Latin ones. What remains of a damaged character becomes U+FFFD. At the end
+    `report` is called with what was repaired, if anything was.
     """
 
     def __init__(self, name: str, report: Callable[[str], None], line: int = 1) -> None:
@@ -317,7 +306,7 @@ class Repairs:
         self._words += 1
         if self._words > _MOST_WORDS:
             reason = (
-                f"begins as UTF-8, and goes on in another encoding (byte 0x{data[0]:02x}); name "
+                f"begins as UTF-8, and continues in another encoding (byte 0x{data[0]:02x}); name "
                 "one with the encoding option, or repair the file"
             )
             raise SourceFormatError(self._name, reason, self._line)

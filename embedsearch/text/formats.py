@@ -64,6 +64,7 @@ _SUFFIXES = {
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 
+# Read as bytes: these are not decoded, and may look like anything.
 _BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
 
 _ZIPPED = frozenset({"docx", "odt", "epub"})
@@ -120,9 +121,7 @@ def format_of(source: SourceStream) -> str:
 def archive_of(source: SourceStream, wanted: str) -> str | None:
     """Return "zip" or "tar" for an archive of files; None for all else.
 
-    Args:
-        source: The source.
-        wanted: The format to read the files as; some formats are ZIP files themselves.
+    Some formats are ZIP files themselves: those are no archives if one of them is `wanted`.
     """
     sample, name = source.sample, without_suffix(source.name).lower()
     if sample.startswith(_BACKUP) and b'"embedsearch backup"' in sample[:1024]:

@@ -38,17 +38,11 @@ _LEAST_SLOTS = 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Tokens that become one.
+    """Tokens that become one."""
 
-    Attributes:
-        words: The first, up to two connectors, and the last.
-        count: How often they follow each other in the corpus.
-        score: See `PhraseSettings`.
-    """
-
-    words: tuple[str, ...]
+    words: tuple[str, ...]  # the first, up to two connectors, and the last
     count: int
-    score: float
+    score: float  # by `PhraseSettings.scoring`
 
     @property
     def joined(self) -> str:
@@ -91,11 +85,7 @@ class PhraseTable:
 
     @classmethod
     def load(cls, path: Path) -> PhraseTable:
-        """Read what `save` wrote.
-
-        Raises:
-            VectorError: A line is not a phrase.
-        """
+        """Read what `save` wrote."""
         header, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
         if header != _HEADER:
             raise VectorError(f"{path}, line 1: not the heading of a table of phrases")
@@ -170,17 +160,8 @@ def find_phrases(
     """Find the collocations of a corpus.
 
     Pairs are counted exactly. If there are more than the table of counts can hold, they are
-    counted in parts, each in a reading of the stream of its own.
-
-    Args:
-        stream: The corpus; no phrase crosses the end of a document.
-        settings: What makes a phrase.
-        progress: Receives a note of how many were found.
-        slots: Places in the table of counts, at most; a power of 2.
-        stretch: Tokens that are looked at together.
-
-    Returns:
-        The phrases of each pass, the most frequent first; passes without any are left out.
+    counted in parts, each in a reading of the stream of its own. The phrases of a pass are in the
+    order of their counts; passes without any are left out.
     """
     table = PhraseTable()
     for _ in range(settings.passes):
@@ -232,11 +213,7 @@ def rewrite(
 
 
 class _StreamJoiner:
-    """Joins the phrases of a table in a stream, stretch by stretch, with ids in place of words.
-
-    Attributes:
-        types: Those of the stream, and the phrases behind them.
-    """
+    """Joins the phrases of a table in a stream, stretch by stretch, with ids in place of words."""
 
     def __init__(self, table: PhraseTable, stream: TokenStream, stretch: int) -> None:
         self._stream, self._stretch = stream, stretch
@@ -246,6 +223,7 @@ class _StreamJoiner:
             if phrase.joined not in ids:
                 ids[phrase.joined] = len(types)
                 types.append(phrase.joined)
+        # The phrases come behind the types of the stream.
         self.types: Sequence[str] = types
         self._is_known = np.fromiter(map(bool, types), bool, len(types))
         self._passes = [_IdJoiner(phrases, ids, len(types)) for phrases in table.passes]

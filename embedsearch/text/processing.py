@@ -32,16 +32,8 @@ class TextProcessor:
 
     Stems are PyStemmer's, which loads in milliseconds where NLTK takes seconds. It follows newer
     Snowball rules: of the words of the Lee corpus 0.2 % have another stem in NLTK
-    (`international` is `internat`, not `intern`; `added` is `add`, not `ad`).
-
-    Args:
-        settings: What to do.
-        phrases: Pairs of tokens that become one, after all other steps.
-        cached_types: Distinct tokens whose form is remembered at a time.
-
-    Raises:
-        ParameterError: There is no Snowball stemmer of this name. What is wrong with a
-            tokenizer shows on the first text.
+    (`international` is `internat`, not `intern`; `added` is `add`, not `ad`). What is wrong with a
+    tokenizer shows on the first text.
     """
 
     def __init__(
@@ -54,7 +46,7 @@ class TextProcessor:
         self.settings, self.phrases = settings, phrases
         self._stop_words = frozenset(self._spelling(word).lower() for word in settings.stop_words)
         self._stem = _stemmer(settings.stem) if settings.stem else None
-        self._types = _Types(self.normalize, cached_types)
+        self._forms = _FormCache(self.normalize, cached_types)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -88,7 +80,7 @@ class TextProcessor:
         """Do what `normalize` does, faster, for a word of ASCII letters and digits."""
         if self.settings.lowercase:
             word = word.lower()
-        return self._types[word] if self._does_more else word
+        return self._forms[word] if self._does_more else word
 
     def _process(self, text: str) -> list[str]:
         if self.settings.tokenizer != "unicode":
@@ -126,7 +118,7 @@ class TextProcessor:
         return not left_alone or bool(settings.stop_words or settings.stem)
 
     def _normalized(self, tokens: list[str]) -> list[str]:
-        return list(filter(None, map(self._types.__getitem__, tokens)))
+        return list(filter(None, map(self._forms.__getitem__, tokens)))
 
     def _spelling(self, word: str) -> str:
         if word.isascii() and word.isalnum():
@@ -137,7 +129,7 @@ class TextProcessor:
         return strip_accents(word) if self.settings.accents == "strip" else word
 
 
-class _Types(dict[str, "str | None"]):
+class _FormCache(dict[str, "str | None"]):
     """Remembers the form of each token; forgets all when it is full."""
 
     def __init__(self, normalize: Callable[[str], str | None], limit: int) -> None:
@@ -189,13 +181,10 @@ def resolve_stop_words(spec: str | Iterable[str] | None) -> tuple[str, ...]:
     """
     if spec is None:
         return ()
-    words = _named(spec) if isinstance(spec, str) else spec
-    folded = (fold(word).strip().lower() for word in words)
+    if isinstance(spec, str):
+        spec = _from_file(Path(spec[1:])) if spec.startswith("@") else _of_language(spec)
+    folded = (fold(word).strip().lower() for word in spec)
     return tuple(sorted({word for word in folded if word}))
-
-
-def _named(spec: str) -> list[str]:
-    return _from_file(Path(spec[1:])) if spec.startswith("@") else _of_language(spec)
 
 
 def _from_file(path: Path) -> list[str]:

@@ -146,19 +146,12 @@ def flatten_metadata(record: Mapping[str, object]) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one source.
-
-    Attributes:
-        text: Holds the text.
-        id: Holds the id, or None if ids are made.
-        title: Holds the title, or None.
-        metadata: Kept as metadata; None keeps all others.
-    """
+    """The columns of one source."""
 
     text: str
-    id: str | None = None
+    id: str | None = None  # None if ids are made
     title: str | None = None
-    metadata: tuple[str, ...] | None = None
+    metadata: tuple[str, ...] | None = None  # None takes all others
 
     def __str__(self) -> str:
         """Return which columns were chosen, as in `text from 'body', title from 'headline'`."""
@@ -185,15 +178,8 @@ def choose_columns(
 ) -> Columns:
     """Choose columns: those that the settings name, else well-known names, else long text.
 
-    Args:
-        source: The file, for the error.
-        names: All columns in their order.
-        sample: The first records; if no name is known, the text is the column that has the
-            longest values in them on average.
-        settings: What the user named.
-
-    Raises:
-        SourceFormatError: A column that was asked for is missing; names those that exist.
+    The text is then the column whose values are the longest in the sample, on average. A column
+    that is missing is a `SourceFormatError`, which names those that exist.
     """
     wanted = (settings.id_column, settings.title_column, settings.text_column)
     for name in (*wanted, *(settings.metadata_columns or ())):
@@ -246,19 +232,13 @@ def _length(value: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """What records are in their format.
+    """What records are in their format."""
 
-    Attributes:
-        unit: What one is called: "line", "row", "item".
-        value: Turns a value into metadata.
-        names: The columns, if the format names them before its first record.
-        numbers_are_lines: Whether the number of a record is its line.
-    """
-
-    unit: str
-    value: Callable[[object], MetadataValue] = plain_value
+    unit: str  # "line", "row", "item"
+    value: Callable[[object], MetadataValue] = plain_value  # turns a value into metadata
+    # The columns, if the format names them before its first record.
     names: tuple[str, ...] | None = None
-    numbers_are_lines: bool = False
+    numbers_are_lines: bool = False  # whether the number of a record is its line
 
 
 def read_records(

@@ -291,10 +291,7 @@ def apply_options(
 ) -> tuple[TokenizerSettings, dict[str, Any]]:
     """Return settings with the options that belong to them applied, and the other options.
 
-    Args:
-        settings: What to change; the name of a tokenizer alone changes `default`.
-        options: By name; None counts as not given.
-        default: See `settings`.
+    The name of a tokenizer alone changes `default`. An option of None is not applied.
     """
     own, rest = _split(TokenizerSettings, options)
     if isinstance(settings, str):

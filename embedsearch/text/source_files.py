@@ -33,21 +33,15 @@ _LONGEST_GLOB = 4_096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A file, standard input or a corpus.
+    """A file, standard input or a corpus."""
 
-    Attributes:
-        path: What it is known by: the real path of a file (bytes if it is not UTF-8), `-`, or
-            `corpus:NAME`.
-        name: What messages call it.
-        base: The shortest id that it has as one document: for a file of a folder the folder's
-            name and the path below it, for one that was named by itself its name.
-        above: The folders above that, from the root.
-    """
-
+    # The real path of a file (bytes if it is not UTF-8), `-`, or `corpus:NAME`.
     path: str | bytes
-    name: str
+    name: str  # in messages
+    # The shortest id that it has as one document: for a file of a folder the folder's name and the
+    # path below it, for one that was named by itself its name.
     base: str
-    above: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()  # the folders above that, from the root
 
     @property
     def is_stream(self) -> bool:
@@ -64,12 +58,7 @@ class Source:
 
 
 class SourcedDocument(NamedTuple):
-    """A document that was read, and where.
-
-    Attributes:
-        found: The document; its id is empty if the source gives none.
-        source: Where it was read.
-    """
+    """A document that was read, and where."""
 
     found: ReadDocument
     source: Source
@@ -102,8 +91,7 @@ class SourcedDocument(NamedTuple):
     def ids(self, repeated: str = "") -> Iterator[str]:
         """Yield the ids that it may have, the preferred one first.
 
-        Args:
-            repeated: Added to all of them, if its source has the same key more than once.
+        `repeated` is added to all of them, if its source has the same key more than once.
         """
         given, ending = self.found.document.id, self._ending() + repeated
         own = [given] if given and not repeated else []
@@ -134,47 +122,27 @@ def printable(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file to read.
+    """One file to read."""
 
-    Attributes:
-        path: Where it is; None is standard input.
-        source: What it is known by, and the ids that it gives.
-        size: Bytes, or None for pipes and standard input.
-        explicit: Whether it was named by itself, so that it must be readable.
-    """
-
-    path: Path | None
+    path: Path | None  # None is standard input
     source: Source
-    size: int | None
-    explicit: bool
+    size: int | None  # None for pipes and standard input
+    explicit: bool  # named by itself, so that it must be readable
 
 
 @dataclass(slots=True)
 class Listing:
-    """What will be read.
-
-    Attributes:
-        files: The files in order, each once.
-        named: The real paths of the files and folders that were named.
-        left_out: What was found and will not be read.
-        closed: The real paths of folders that could not be listed.
-    """
+    """The files that will be read, and what will not."""
 
     files: list[SourceFile] = field(default_factory=list)
+    # Real paths of the files and folders that were named, and of folders that cannot be listed.
     named: list[str | bytes] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     closed: list[str | bytes] = field(default_factory=list)
 
 
 def find_files(sources: Sequence[str | Path], glob: str, *, skip_errors: bool = False) -> Listing:
-    """List the files of all sources in order, each once.
-
-    Args:
-        sources: Files, folders, or `-` for standard input.
-        glob: Which files of folders to take; a pattern without `/` is matched against the name
-            of a file at any depth, one with `/` against its path below the folder.
-        skip_errors: Leave out sources that cannot be listed.
-    """
+    """List the files of all sources in order, each once."""
     if not sources:
         raise ParameterError("sources", "one file or folder or more, or - for standard input", [])
     listing, files = Listing(), dict[str, SourceFile]()
@@ -198,7 +166,7 @@ def _listed(
         listing.left_out.append(LeftOut(error.source, error.short_reason))
         return []
     if source != STREAM:
-        listing.named.append(known_path(source))
+        listing.named.append(stored_path(source))
     return found
 
 
@@ -211,7 +179,7 @@ def unreadable(name: str, error: OSError) -> SourceError:
     return SourceError(name, f"cannot be read: {error.strerror or error}")
 
 
-def known_path(path: str | Path) -> str | bytes:
+def stored_path(path: str | Path) -> str | bytes:
     """Return the real path by which a file is remembered; bytes where it is not UTF-8."""
     return _storable(os.path.realpath(path))
 
@@ -296,7 +264,7 @@ def _walk(folder: Path, listing: Listing) -> Iterator[Path]:
         if error.filename == str(folder):
             raise unreadable(str(folder), error) from error
         closed = str(error.filename)
-        listing.closed.append(known_path(closed))
+        listing.closed.append(stored_path(closed))
         listing.left_out.append(LeftOut(closed, unreadable(closed, error).short_reason))
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
@@ -333,10 +301,8 @@ class Glob:
     """A pattern of paths: `*` and `?` stay within a name, `**/` is any number of folders.
 
     A regular expression would try the places of each `*` with those of all others. Here all ways
-    through the pattern are followed at once: each bit of a number is a place in it.
-
-    Args:
-        glob: The pattern; without a `/` it is one of names, in any folder.
+    through the pattern are followed at once: each bit of a number is a place in it. A pattern
+    without a `/` is one of names, in any folder.
     """
 
     def __init__(self, glob: str) -> None:
@@ -395,7 +361,7 @@ class Glob:
 
 
 def _single(glob: str, at: int) -> tuple[Callable[[str], object], int]:
-    """Return the test of one character, and where the pattern goes on."""
+    """Return the test of one character, and the place in the pattern behind it."""
     if glob[at] == "?":
         return "/".__ne__, at + 1
     first = at + 1 + glob.startswith("[!", at)

@@ -17,10 +17,10 @@ from embedsearch.text.byte_streams import (
     ByteStream,
     PeekableStream,
     compression_of,
-    decompressed,
+    decompress,
     read_up_to,
 )
-from embedsearch.text.encodings import Repairs, decoded, detect_encoding, encoding_title
+from embedsearch.text.encodings import Repairs, decode_blocks, detect_encoding, encoding_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,11 +78,7 @@ class LeftOut:
 
 
 class Notices:
-    """Passes notes to a `Progress`, those of one kind a few times only; the rest is counted.
-
-    Attributes:
-        left_out: What could not be read.
-    """
+    """Passes notes to a `Progress`, those of one kind a few times only; the rest is counted."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -107,10 +103,6 @@ class Notices:
         """Count a file, row or line that has no text and was skipped."""
         self._empty[unit] += 1
 
-    def leave_out(self, left_out: LeftOut) -> None:
-        """Add a file, or the member of one, that cannot be read."""
-        self.left_out.append(left_out)
-
     def close(self) -> None:
         """Pass on what was only counted so far, and what was left out."""
         for kind, count in self._kinds.items():
@@ -124,7 +116,7 @@ class Notices:
             self._progress.note(f"left out {more}")
 
 
-def listed(left_out: list[LeftOut]) -> str:
+def summarize_left_out(left_out: list[LeftOut]) -> str:
     """Return the first few files that were left out, with reasons, and how many more."""
     more = _more(left_out)
     return "; ".join(map(str, left_out[:FEW])) + (f"; and {more}" if more else "")
@@ -139,19 +131,8 @@ def _more(left_out: list[LeftOut]) -> str:
 class SourceStream:
     """A source that is being read, once, from its start to its end.
 
-    Args:
-        name: What messages call it; its suffix tells the compression.
-        stream: Its bytes as they are stored.
-        path: Where it is, if it is a file that can be opened again.
-        notices: Receives the choices that were made.
-        on_read: Called with the number of stored bytes that each read took.
-
-    Attributes:
-        sample: The first bytes, without compression (`SAMPLE`, or all there are).
-        is_complete: Whether `sample` is all of it.
-
-    Raises:
-        SourceFormatError: Its compression is damaged, or is not what the name says.
+    `path` is where it is, if it is a file that can be opened again; `on_read` is called with the
+    number of stored bytes that each read took.
     """
 
     def __init__(
@@ -166,7 +147,8 @@ class SourceStream:
         self._stored = self._plain = PeekableStream(stream, on_read)
         kind = compression_of(name, self._stored.peek(HEAD))
         if kind:
-            self._plain = PeekableStream(decompressed(kind, self._stored, name))
+            self._plain = PeekableStream(decompress(kind, self._stored, name))
+        # The first bytes, without compression (`SAMPLE`, or all there are).
         self.sample = self._plain.peek(SAMPLE)
         self.is_complete = len(self.sample) < SAMPLE
         self._path = None if kind else path
@@ -187,8 +169,8 @@ class SourceStream:
             self._detect(self.sample, self.is_complete)
         return wanted or self._encoding or "utf-8"
 
-    def _detect(self, sample: bytes, whole: bool) -> None:
-        self._encoding = detect_encoding(sample, whole, self.name)
+    def _detect(self, sample: bytes, complete: bool) -> None:
+        self._encoding = detect_encoding(sample, complete, self.name)
         if not self._encoding.startswith("utf-8"):
             self.report_encoding(self._encoding)
 
@@ -209,10 +191,10 @@ class SourceStream:
     def chunks(self, encoding: str | None = None) -> Iterator[str]:
         r"""Yield the text in pieces of about a megabyte; every line end is `\n`."""
         if encoding is not None:
-            return decoded(self.blocks(), encoding, self.name)
+            return decode_blocks(self.blocks(), encoding, self.name)
         if self.encoding(None) == "utf-8" and self.sample.isascii() and not self.is_complete:
             return self._chunks_after_ascii()
-        return decoded(self.blocks(), self.encoding(None), self.name, self.repairs())
+        return decode_blocks(self.blocks(), self.encoding(None), self.name, self.repairs())
 
     def _chunks_after_ascii(self) -> Iterator[str]:
         """Yield the text of a file whose sample is ASCII: what comes later shows its encoding.
@@ -221,13 +203,13 @@ class SourceStream:
         """
         blocks, others = self.blocks(), list[bytes]()
         line = 1
-        for text in decoded(_ascii_blocks(blocks, others), "utf-8", self.name):
+        for text in decode_blocks(_ascii_blocks(blocks, others), "utf-8", self.name):
             line += text.count("\n")
             yield text
         if others:
             others += islice(blocks, 1)
-            self._detect(b"".join(others), whole=len(others) == 1)
-            yield from decoded(
+            self._detect(b"".join(others), complete=len(others) == 1)
+            yield from decode_blocks(
                 chain(others, blocks), self.encoding(None), self.name, self.repairs(line), line
             )
 
@@ -295,12 +277,12 @@ def _ascii_blocks(blocks: Iterator[bytes], others: list[bytes]) -> Iterator[byte
     """
     end = b""
     for block in blocks:
-        whole = end + block
-        if not whole.isascii():
-            others.append(whole)
+        text = end + block
+        if not text.isascii():
+            others.append(text)
             return
-        end = b"\r" if whole.endswith(b"\r") else b""
-        yield whole.removesuffix(b"\r")
+        end = b"\r" if text.endswith(b"\r") else b""
+        yield text.removesuffix(b"\r")
     yield end
 
 
@@ -331,29 +313,18 @@ def too_long(name: str, limit: int, unit: str, line: int | None = None) -> Sourc
 
 
 class ReadDocument(NamedTuple):
-    """A document as a reader yields it, and where it was.
+    """A document as a reader yields it, and where it was."""
 
-    Attributes:
-        document: The document; its `id` is empty if the file gives none.
-        unit: What the file was cut into ("line", "paragraph", "row", "page", "item"); empty
-            if the file is one document.
-        number: Which of these units it is, counted from 1; 0 if the file is one document.
-        member: The path of the file inside this one, if it holds several, as an archive does.
-    """
-
-    document: Document
+    document: Document  # its id is empty if the file gives none
+    # What the file was cut into ("line", "row", "page"), and which of these it is, counted from 1;
+    # empty and 0 if the file is one document.
     unit: str = ""
     number: int = 0
-    member: str = ""
+    member: str = ""  # the path of the file inside an archive
 
 
 class Reader(Protocol):
     """Streams the documents of one file of one format."""
 
     def __call__(self, source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-        """Yield documents in the order of the file.
-
-        Raises:
-            SourceError: What the file holds cannot be read; names the line if one is known.
-            MissingExtraError: The format needs a package that is not installed.
-        """
+        """Yield documents in the order of the file."""

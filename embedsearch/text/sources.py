@@ -29,7 +29,7 @@ from embedsearch.text.source_files import (
     is_file,
     unreadable,
 )
-from embedsearch.text.source_stream import LeftOut, Notices, SourceStream, listed
+from embedsearch.text.source_stream import LeftOut, Notices, SourceStream, summarize_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,18 +63,10 @@ class SourceReader:
     fault are kept. A file that was named by itself must be readable. A file that is named twice
     is read once.
 
-    Args:
-        sources: Files, folders, or `-` for standard input.
-        settings: How sources become documents.
-        progress: Receives the bytes read, choices made and files left out.
-        stdin: Standard input; None takes that of the process.
-
     Raises:
-        ParameterError: There are no sources, or the encoding has no such name.
         SourceError: A source is missing, empty, damaged or changes while it is read; its
             attribute `left_out` lists the files, if they are several.
         CorpusTooSmallError: No source has any text; it has `left_out`, too.
-        MissingExtraError: A format needs a package that is not installed.
     """
 
     def __init__(
@@ -148,7 +140,7 @@ class SourceReader:
         except (SourceError, MissingExtraError) as error:
             if file.explicit and not self._settings.skip_errors:
                 raise
-            self._notices.leave_out(_left_out(name, error, kept))
+            self._notices.left_out.append(_left_out(name, error, kept))
         else:
             if len(self.left_out) > before:
                 return
@@ -157,7 +149,7 @@ class SourceReader:
                 reason = "it has no text"
                 self._read.add(file.source.path)
             if not kept:
-                self._notices.leave_out(LeftOut(name, reason))
+                self._notices.left_out.append(LeftOut(name, reason))
 
     def _check_accepted(self, name: str) -> None:
         if self._refusal is not None:
@@ -189,7 +181,7 @@ class SourceReader:
                     yield found._replace(member=name)
                     kept += 1
             except (SourceError, MissingExtraError) as error:
-                self._notices.leave_out(_left_out(place, error, kept))
+                self._notices.left_out.append(_left_out(place, error, kept))
 
     def _documents(self, source: SourceStream, *, explicit: bool) -> Iterator[ReadDocument]:
         wanted = self._settings.format
@@ -289,7 +281,7 @@ def _not_all_read(left_out: list[LeftOut]) -> SourceError:
 def _no_text(files: list[SourceFile], left_out: list[LeftOut]) -> CorpusTooSmallError:
     error = CorpusTooSmallError(
         f"there is no text to read in the {counted(len(files), 'file')} that "
-        f"{'was' if len(files) == 1 else 'were'} found: {listed(left_out)}"
+        f"{'was' if len(files) == 1 else 'were'} found: {summarize_left_out(left_out)}"
     )
     error.left_out = tuple(left_out)
     return error

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from embedsearch._types import IntVector
 
 TokenArray = NDArray[np.int32]
+# Tokens: a megabyte of them.
 _BLOCK = 1 << 18
 
 
@@ -29,7 +30,7 @@ class TokenStream:
         types: Distinct tokens in the order of their first appearance; an empty string, of
             count 0, is the type of tokens that were too rare to be remembered.
         counts: (len(types),) how often each occurs.
-        numbers: (n,) the id of each document inside the store.
+        numbers: (n,) the internal key of each document in the store.
         ends: (n,) where the tokens of each document end.
         tokens: (total,) int32 indexes into `types`, mapped from disk.
     """
@@ -55,7 +56,7 @@ class TokenStream:
         return self.tokens[start : self.ends[place]]
 
     def blocks(self, size: int = _BLOCK) -> Iterator[tuple[slice, TokenArray, IntVector]]:
-        """Yield runs of whole documents of about `size` tokens.
+        """Yield runs of complete documents, of about `size` tokens.
 
         Yields:
             The places of the documents, their tokens, and the (m + 1,) bounds of each

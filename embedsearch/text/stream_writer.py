@@ -43,6 +43,7 @@ PIECE = 1 << 18
 _LEFT_AFTER_PRUNING = 0.75
 # 38 MB of memory.
 _CHUNKS = 1 << 20
+# Tokens that are read and written again at a time: 4 MB.
 _REWRITTEN = 1 << 20
 
 
@@ -59,15 +60,7 @@ def write_texts(
 
     Memory does not grow with the length of the text: distinct tokens are forgotten if there
     are too many (`TokenIds`), and their places in the stream then have a type that is an empty
-    string.
-
-    Args:
-        folder: Where the stream is written.
-        documents: Read once. A long one is taken in pieces if the tokenizer allows it.
-        processor: How text becomes tokens.
-        progress: Receives a note if tokens were forgotten.
-        max_types: Distinct tokens that are remembered at a time.
-        block: Characters that are tokenized at a time.
+    string. A long document is taken in pieces of `block` characters if the tokenizer allows it.
     """
     ids, edges = TokenIds(max_types), processor.edges
     if edges is None:
@@ -120,22 +113,15 @@ class TokenIds(dict[str, int]):
     As in word2vec.c (`ReduceVocab`), all tokens go that were seen no more often than a
     threshold; here it is the lowest that leaves three quarters of the limit. An id that has
     become free is used again.
-
-    Args:
-        limit: Distinct tokens that are remembered.
-
-    Attributes:
-        counts: Occurrences by id; only the first `size` are in use.
-        size: Ids in use so far.
-        threshold: The highest count of a token that was forgotten; 0 if none was.
-        since: (size,) the place in the stream from which on an id has its present meaning, or
-            None as long as nothing was forgotten.
     """
 
     def __init__(self, limit: int = MAX_TYPES) -> None:
         super().__init__()
+        # The highest count of a token that was forgotten, and how many ids are in use.
         self.limit, self.threshold, self.size = limit, 0, 0
+        # By id; only the first `size` are in use.
         self.counts: IntVector = np.zeros(1 << 12, np.int64)
+        # The place in the stream from which on an id has its present meaning.
         self.since: IntVector | None = None
         self._free: list[int] = []
 
@@ -166,13 +152,9 @@ class TokenIds(dict[str, int]):
         self.counts[: len(found)] += found
 
     def prune(self, place: int) -> bool:
-        """Forget the rarest tokens if there are more than the limit.
+        """Forget the rarest tokens if they are more than the limit; `place` is in the stream.
 
-        Args:
-            place: Tokens in the stream so far.
-
-        Returns:
-            Whether any was forgotten; ids that were looked up before are then invalid.
+        Returns whether any was forgotten; ids that were looked up before are then invalid.
         """
         if len(self) <= self.limit:
             return False
@@ -203,12 +185,7 @@ class TokenIds(dict[str, int]):
 
 
 class TokenEncoder(Generic[T]):
-    """Turns texts into token ids one token after the other: exact for every tokenizer.
-
-    Args:
-        process: Returns the tokens of a text.
-        ids: The ids of the tokens.
-    """
+    """Turns texts into token ids one token after the other: exact for every tokenizer."""
 
     def __init__(self, process: Callable[[T], list[str]], ids: TokenIds) -> None:
         self.process, self.ids = process, ids
@@ -216,9 +193,8 @@ class TokenEncoder(Generic[T]):
     def encode(self, texts: Sequence[T]) -> tuple[TokenArray, IntVector]:
         """Look up and count the tokens of `texts`.
 
-        Returns:
-            The ids of all tokens, and (len(texts),) where those of each text end. Both are
-            valid until the next call.
+        Returns the ids of all tokens, and where those of each text end. Both are valid until the
+        next call.
         """
         found, ends, ids = array("i"), list[int](), self.ids
         for text in texts:
@@ -235,12 +211,7 @@ class TokenEncoder(Generic[T]):
 class ChunkEncoder(TokenEncoder[str]):
     """Turns texts into token ids by way of chunks.
 
-    Args:
-        processor: Returns the tokens of a chunk.
-        edges: Those of the processor.
-        ids: The ids of the tokens.
-        max_chunks: Distinct chunks that are remembered, a power of 2; 36 bytes each. If there
-            are more, all are forgotten.
+    It remembers `max_chunks` of them, a power of 2; if they are more, it forgets all.
     """
 
     def __init__(
@@ -349,13 +320,13 @@ class _StreamWriter(Generic[T]):
 
     def __init__(self, path: Path, encoder: TokenEncoder[T], block: int = PIECE) -> None:
         self._path, self._encoder, self._block, self._total = path, encoder, block, 0
-        # For each document its id in the store, and where its tokens end.
+        # For each document its internal key in the store, and where its tokens end.
         self._documents = array("q")
         self._waiting: list[T] = []
         self._last_pieces: list[tuple[int, int]] = []
 
     def write(self, documents: Iterable[tuple[int, Iterable[T]]]) -> None:
-        """Write documents, each its id and its pieces, of which it has at least one."""
+        """Write documents, each its id and its pieces, one or more."""
         size = 0
         with self._path.open("wb") as file:
             for number, pieces in documents:

@@ -46,17 +46,11 @@ _BEYOND = re.compile("[\u2600-\u27bf\U00010000-\U0001ffff]")
 
 
 class Edges(NamedTuple):
-    """ASCII characters at which a text may be cut without changing its tokens.
+    """ASCII characters at which a text may be cut without changing its tokens."""
 
-    Attributes:
-        separators: These separate tokens whatever stands next to them.
-        leading: At the start of a text, or behind a separator, these are in no token.
-        trailing: The same at the end, or before a separator; all of them are leading too.
-    """
-
-    separators: str
-    leading: str
-    trailing: str
+    separators: str  # these separate tokens whatever stands next to them
+    leading: str  # at the start of a text, or behind a separator, these are in no token
+    trailing: str  # the same at the end, or before a separator; all of them are leading too
 
 
 # Left out are < = > (a stroke that follows makes one sign of them), and ^ and `, over which
@@ -190,13 +184,7 @@ _SENTENCE_END = re.compile(r"(?<=\w\w[.!?])\s+|\n+")
 
 
 class NltkTokenizer:
-    """One of NLTK's tokenizers that work without downloaded data.
-
-    Args:
-        cut: NLTK's function.
-        too_slow: Makes the error for a text that takes longer than NLTK's time limit.
-        split: Cuts a text into what the function expects.
-    """
+    """One of NLTK's tokenizers that work without downloaded data; `split` cuts what it can take."""
 
     def __init__(
         self,

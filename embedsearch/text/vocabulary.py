@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """Words in the order of their rows: most frequent first, ties by first appearance.
-
-    Attributes:
-        words: The words; the place in the list is the row.
-        counts: (V,) how often each occurs in the corpus.
-    """
+    """Words in the order of their rows: most frequent first, ties by first appearance."""
 
     words: Sequence[str]
     counts: IntVector
@@ -45,11 +40,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
-        """Read what `save` wrote.
-
-        Raises:
-            VectorError: A line is not a word and a count.
-        """
+        """Read what `save` wrote."""
         # Not read as text, which would take a carriage return in a word for the end of a line.
         text = path.read_bytes().decode("utf-8")
         cells = text.replace("\n", "\t").split("\t")
@@ -73,20 +64,7 @@ def _bad_line(text: str) -> int:
 def select(
     tokens: Sequence[str], counts: IntVector, min_count: int, max_final_vocab: int | None = None
 ) -> tuple[Vocabulary, IntVector]:
-    """Keep the frequent words, and return which row each token has.
-
-    Args:
-        tokens: Distinct tokens in the order of their first appearance.
-        counts: (len(tokens),) their occurrences.
-        min_count: Rarer words are left out.
-        max_final_vocab: The most words that are kept, the most frequent ones.
-
-    Returns:
-        The vocabulary, and for each token its row in it, or -1.
-
-    Raises:
-        CorpusTooSmallError: No word, or a single one, is left.
-    """
+    """Return the frequent words as a vocabulary, and for each token its row in it, or -1."""
     order = np.argsort(-counts, kind="stable")
     kept = order[counts[order] >= min_count][:max_final_vocab]
     if len(kept) < 2:
@@ -96,12 +74,12 @@ def select(
     return Vocabulary([tokens[i] for i in kept], counts[kept]), rows
 
 
-def _too_small(tokens: Sequence[str], counts: IntVector, min_count: int, kept: int) -> str:
+def _too_small(tokens: Sequence[str], counts: IntVector, min_count: int, words: int) -> str:
     if len(tokens) == 0:
         return "the corpus has no words: nothing was read, or the tokenizer kept nothing"
     if len(tokens) == 1:
         return f"the corpus has one distinct word, {tokens[0]!r}; vectors need at least two"
-    left = "no word" if kept == 0 else "a single word"
+    left = "no word" if words == 0 else "a single word"
     return (
         f"min_count={min_count} leaves {left} of {len(tokens):,}; the most frequent occurs "
         f"{int(counts.max()):,} times: lower min_count or add text"

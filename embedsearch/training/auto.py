@@ -39,11 +39,7 @@ _ROWS = 4_096
 
 
 class Auto:
-    """Skip-gram with the settings of `fit_auto`; what was given is kept.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
-    """
+    """Skip-gram with the settings of `fit_auto`, as far as the user set none."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         check_supported(settings)
@@ -51,7 +47,7 @@ class Auto:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from `hooks.start` or a checkpoint."""
+        """Train on the corpus, or continue from `hooks.start` or a checkpoint."""
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """Word vectors, and what is needed to go on training them.
+    """Word vectors, and what is needed to continue their training.
 
     Attributes:
         vectors: What queries use.
@@ -68,31 +68,22 @@ Callback = Callable[[EpochReport], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What a training may start from, and what it calls.
-
-    Attributes:
-        callbacks: Called after every epoch.
-        start: A model to go on from; words it does not have start at random.
-        checkpoint: The file that an interrupted training goes on from.
-        seconds: The file is written at most so often.
-        facts: What else must be the same for a checkpoint to fit; stored in it.
-    """
+    """What a training may start from, and what it calls."""
 
     callbacks: Sequence[Callback] = ()
+    # A model to continue from; words that it does not have start at random.
     start: TrainedModel | None = None
+    # The file that an interrupted training continues from, and how often it is written at most.
     checkpoint: Path | None = None
     seconds: float = 60.0
+    # What else must be the same for a checkpoint to fit; stored in it as JSON.
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Trainer(Protocol):
-    """Turns tokens into word vectors. Settings go to the constructor, the corpus to `fit`.
+    """Turns tokens into word vectors. Settings go to the constructor, the corpus to `fit`."""
 
-    Attributes:
-        losses: The held-out loss after each epoch, if one was measured.
-    """
-
-    losses: list[float]
+    losses: list[float]  # the held-out loss after each epoch, if one was measured
 
     def __init__(self, settings: TrainingSettings) -> None: ...
 

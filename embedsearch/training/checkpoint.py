@@ -36,13 +36,7 @@ class Saved:
 
 
 class Checkpoint:
-    """A file that an interrupted training goes on from; without a path it does nothing.
-
-    Args:
-        path: The file.
-        facts: What must be the same for it to fit, as plain JSON values.
-        seconds: It is written at most so often.
-    """
+    """A file that an interrupted training continues from; without a path it does nothing."""
 
     def __init__(self, path: Path | None, facts: dict[str, Any], seconds: float = 60.0) -> None:
         self._path, self._facts, self._seconds = path, facts, seconds
@@ -68,7 +62,7 @@ class Checkpoint:
         if self._path is None or not self._path.exists():
             return None
         try:
-            # Damaged or of another training, it must not keep anybody from starting again.
+            # A damaged checkpoint must not keep anybody from starting again.
             state = read_state(self._path)
             tensors = open_tensors(self._path)
             x, y = tensors["x"], tensors["y"]
@@ -87,12 +81,7 @@ class Checkpoint:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Return the position, losses and facts of a checkpoint.
-
-    Raises:
-        VectorError: The file is damaged.
-        KeyError, ValueError: It is not a checkpoint.
-    """
+    """Return the position, losses and facts of a checkpoint; ValueError if it is none."""
     state = json.loads(read_metadata(path)["state"])
     if not isinstance(state, dict) or not {"position", "losses", "facts"} <= set(state):
         raise ValueError(f"{path.name} is not a checkpoint")

@@ -19,34 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """What a trainer reads: the stream, and the words of it that get a vector.
-
-    Attributes:
-        stream: The tokens of all documents.
-        vocabulary: The words that are trained.
-        rows: (types,) for each distinct token of the stream its row in the vocabulary, or -1.
-        folder: For temporary files of the trainer.
-    """
+    """What a trainer reads: the stream, and the words of it that get a vector."""
 
     stream: TokenStream
     vocabulary: Vocabulary
-    rows: IntVector
-    folder: Path
+    rows: IntVector  # (types,) the row of each distinct token in the vocabulary, or -1
+    folder: Path  # for temporary files of the trainer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedCorpus:
-    """Words of the vocabulary, in order; other tokens are gone.
+    """Words of the vocabulary, in order; other tokens are gone."""
 
-    Attributes:
-        ids: (n,) int32 rows of the vocabulary, mapped from disk.
-        offsets: (documents + 1,) int64, where each document begins; the last is n.
-        counts: (V,) int64 occurrences.
-    """
-
-    ids: NDArray[np.int32]
-    offsets: IntVector
-    counts: IntVector
+    ids: NDArray[np.int32]  # (n,) int32 rows of the vocabulary, mapped from disk
+    offsets: IntVector  # (documents + 1,) int64, where each document begins; the last is n
+    counts: IntVector  # (V,) int64 occurrences
 
 
 def encode(corpus: Corpus) -> EncodedCorpus:

@@ -12,8 +12,14 @@ import numpy as np
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.training.base import TrainedModel
 from embedsearch.training.warm_start import start_from
-from embedsearch.vectors.formats.gensim import copied, from_keyed, own_side, to_keyed, whole_table
-from embedsearch.vectors.subwords import in_use
+from embedsearch.vectors.formats.gensim import (
+    copy_matrix,
+    from_keyed,
+    full_table,
+    own_side,
+    to_keyed,
+)
+from embedsearch.vectors.subwords import active_ngrams
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -53,7 +59,7 @@ def from_gensim(model: Any, *, all_ngrams: bool = True) -> TrainedModel:
 
     Args:
         model: A `Word2Vec` or `FastText`; or `KeyedVectors` or `FastTextKeyedVectors`, which
-            have no output side to go on from.
+            have no output side to continue from.
         all_ngrams: Keep fastText's whole table of n-grams, so that unknown words get the
             vectors that gensim gives them. Without it only the rows that a word of the
             vocabulary has: the others were never trained.
@@ -67,7 +73,7 @@ def from_gensim(model: Any, *, all_ngrams: bool = True) -> TrainedModel:
 
 
 def to_gensim(model: TrainedModel | WordVectors, **parameters: Any) -> Any:
-    """Make a model of gensim that can go on training, or from word vectors alone `KeyedVectors`.
+    """Make a model of gensim that can train further, or from word vectors alone `KeyedVectors`.
 
     A `TrainedModel` becomes a `Word2Vec`, and with n-grams a `FastText`; `WordVectors` become
     `KeyedVectors`, and with n-grams `FastTextKeyedVectors`. The words keep their order. Rows of
@@ -90,7 +96,7 @@ def to_gensim(model: TrainedModel | WordVectors, **parameters: Any) -> Any:
         raise ParameterError("model", "a TrainedModel or WordVectors", type(model))
     for name in _FIXED.intersection(parameters):
         raise ParameterError(name, "left out, as the model has it", parameters[name])
-    subwords = in_use(model.vectors.subwords)
+    subwords = active_ngrams(model.vectors.subwords)
     if subwords is None:
         return _to_word2vec(model, parameters)
     return _to_fasttext(model, subwords, parameters)
@@ -114,7 +120,7 @@ def _to_fasttext(model: TrainedModel, subwords: Subwords, parameters: dict[str, 
     rows = _fill(theirs, model)
     theirs.wv.vectors[rows] = model.vectors.vectors
     theirs.wv.vectors_vocab[rows] = own
-    theirs.wv.vectors_ngrams = whole_table(subwords)
+    theirs.wv.vectors_ngrams = full_table(subwords)
     return theirs
 
 
@@ -138,7 +144,7 @@ def _context(model: Any, vectors: WordVectors) -> FloatMatrix | None:
     found = getattr(model, "syn1neg", None)
     if found is None:
         return None
-    context = copied(found, "syn1neg")
+    context = copy_matrix(found, "syn1neg")
     if context.shape != vectors.vectors.shape:
         raise VectorError(f"syn1neg {context.shape} does not fit {vectors.vectors.shape} vectors")
     return context
@@ -150,22 +156,17 @@ class GensimTrainer:
     Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
     Compositionality"; Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information";
     implementation by gensim.
-
-    Attributes:
-        losses: Always empty: gensim has no held-out text.
     """
 
     def __init__(self, settings: TrainingSettings, *, ngrams: bool = False) -> None:
         self.settings, self._ngrams = settings, ngrams
+        # Stays empty: gensim has no held-out text.
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
         """Train; the seed with one worker gives the same vectors on every run.
 
         Callbacks and checkpoints are those of our own trainers; gensim has none in this mode.
-
-        Raises:
-            ParameterError: There are callbacks, or settings that gensim does not have.
         """
         self._check(hooks)
         model = self._train(corpus, progress, hooks)

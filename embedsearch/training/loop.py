@@ -9,12 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedsearch._errors import ParameterError
-from embedsearch.kernels.rounds import merge_rounds
 from embedsearch.kernels.sampling import stream_key
 from embedsearch.text.stream import release
 from embedsearch.training.base import EpochReport
@@ -48,12 +47,6 @@ class Plan:
 
     Every epoch has the same pieces in the same order; the draws of a piece depend on the seed,
     the epoch and the place alone, so that they do not depend on who trains it.
-
-    Attributes:
-        starts: (p,) where each piece of an epoch begins.
-        stops: (p,) where it ends.
-        held_out: (h, 2) ranges that are never trained: about 1 % of the corpus, 20,000 words
-            at most, and none if that would be less than 200: too few for a steady loss.
     """
 
     def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:
@@ -61,6 +54,7 @@ class Plan:
         self._seed, self.epochs = settings.seed, settings.epochs or 1
         share = total // ((settings.workers or 1) * _PIECES_PER_WORKER)
         size = piece or min(_LARGEST_PIECE, max(_SMALLEST_PIECE, share))
+        # (h, 2) ranges that are never trained.
         self.held_out = _held_out(total)
         bounds = np.concatenate(([0], self.held_out.ravel(), [total])).reshape(-1, 2)
         starts = [np.arange(first, last, size) for first, last in bounds]
@@ -70,6 +64,7 @@ class Plan:
             if len(cut)
         ]
         self.starts = np.concatenate(starts).astype(np.int64)
+        # (p,) where each piece of an epoch begins and ends.
         self.stops = np.concatenate(stops).astype(np.int64) if stops else self.starts
         self._before = np.concatenate(([0], np.cumsum(self.stops - self.starts)))
 
@@ -105,7 +100,10 @@ class Plan:
 
 
 def _held_out(total: int) -> IntVector:
-    """Return evenly spaced ranges as (h, 2)."""
+    """Return evenly spaced ranges as (h, 2): about 1 % of the corpus, 20,000 words at most.
+
+    There are none if that would be less than 200 words: too few for a steady loss.
+    """
     size = min(_MOST_HELD_OUT, total // 100)
     if size < _LEAST_HELD_OUT:
         return np.empty((0, 2), np.int64)
@@ -119,24 +117,8 @@ TrainPiece = Callable[[int, int, float, int], object]
 """Trains start .. stop at a rate, with a key for the draws; lets go of the GIL."""
 
 
-class Crew(Protocol):
-    """Threads that train pieces; between two calls of `run` nothing is being trained.
-
-    Attributes:
-        position: The first piece that is not trained yet.
-    """
-
-    position: int
-
-    def run(self, first: int, last: int) -> None:
-        """Train the pieces from `first` up to `last`."""
-
-    def close(self) -> None:
-        """End the threads."""
-
-
 class Hogwild:
-    """Threads write to the same matrices without locks.
+    """Threads write to the same matrices without locks; between two runs nothing is trained.
 
     Source: Recht et al. 2011, "Hogwild!: A Lock-Free Approach to Parallelizing Stochastic
     Gradient Descent". With one thread the result is the same on every run.
@@ -145,7 +127,9 @@ class Hogwild:
     def __init__(self, train: TrainPiece, plan: Plan, workers: int) -> None:
         self._train, self._plan, self._workers = train, plan, workers
         self._pool = _threads(workers)
-        self._lock, self.position, self._last = Lock(), 0, 0
+        # The first piece that is not trained yet, and the end of the run.
+        self.position, self._last = 0, 0
+        self._lock = Lock()
 
     def run(self, first: int, last: int) -> None:
         """Train the pieces; an interrupt waits for those that are being trained."""
@@ -180,13 +164,9 @@ class Hogwild:
 class Rounds:
     """Each worker trains a piece against the same state; the changes are added in order.
 
-    The result depends on the number of workers, but is the same on every run.
-
-    Args:
-        train: For each worker, a function that trains a piece on rows of its own.
-        merge: Adds the changes of the first n workers, in their order; called with (part,
-            parts, n) by as many threads as there are parts.
-        plan: The pieces.
+    The result depends on the number of workers, but is the same on every run. `train` has a
+    function for each worker; `merge(part, parts, n)` adds the changes of the first n workers in
+    their order, and is called for each part by a thread.
     """
 
     def __init__(
@@ -237,7 +217,7 @@ def train_network(
 ) -> list[float]:
     """Train a network; return the held-out loss after each epoch.
 
-    An interrupted training writes a checkpoint, and goes on from it the next time.
+    An interrupted training writes a checkpoint, and continues from it the next time.
     """
     loop = _Loop(net, words, settings, hooks)
     loop.run(progress)
@@ -253,7 +233,7 @@ class _Loop:
         workers = settings.workers or 1
         apart = bool(settings.deterministic) and workers > 1
         self._plan = Plan(len(net.corpus.ids), settings, _ROUND_PIECE if apart else None)
-        self._crew: Crew = (
+        self._crew: Hogwild | Rounds = (
             _rounds(net, self._plan, workers) if apart else Hogwild(net.train, self._plan, workers)
         )
         facts = {**hooks.facts, "text": _digest(words, net.corpus)}
@@ -336,7 +316,7 @@ class _Loop:
         x[:], y[:] = saved.x, saved.y
         self.losses = saved.losses
         share = saved.position / max(self._plan.pieces, 1)
-        progress.note(f"going on from a checkpoint: {share:.0%} of the training was done")
+        progress.note(f"continuing from a checkpoint: {share:.0%} of the training was done")
         return saved.position
 
     def _save(self, position: int) -> None:
@@ -347,7 +327,8 @@ def _rounds(net: Network, plan: Plan, count: int) -> Rounds:
     workers = [net.round_worker() for _ in range(count)]
 
     def merge(part: int, parts: int, active: int) -> None:
-        merge_rounds(workers[:active], part, parts)
+        for worker in workers[:active]:
+            worker.merge(part, parts)
 
     return Rounds([partial(net.train_apart, worker) for worker in workers], merge, plan)
 

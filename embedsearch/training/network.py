@@ -32,22 +32,18 @@ class NgramRows:
     """Which rows the words of a vocabulary and their n-grams have, as in fastText.
 
     Buckets that no word of the vocabulary has are never trained, and get no row.
-
-    Attributes:
-        first: (V + 1,) rows[first[w] : first[w + 1]] are those of word w: its own, then its
-            n-grams'.
-        rows: int32; row V + i belongs to bucket `used[i]`.
-        used: the buckets, ascending.
     """
 
+    # (V + 1,) rows[first[w] : first[w + 1]] are those of word w: its own, then its n-grams'.
     first: IntVector
-    rows: NDArray[np.int32]
-    used: IntVector
+    rows: NDArray[np.int32]  # int32; row V + i belongs to bucket `used[i]`
+    used: IntVector  # the buckets, ascending
 
 
 def ngram_rows(words: Sequence[str], settings: TrainingSettings) -> NgramRows:
     """Hash the n-grams of all words."""
-    hashes, sizes = hashed_ngrams(words, settings.min_n, settings.max_n)
+    pieces = [f"<{word}>".encode() for word in words]
+    hashes, sizes = hashed_ngrams(pieces, settings.min_n, settings.max_n)
     flat = hashes.astype(np.int64) % (settings.bucket or 1)
     first = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes + 1)))
     used, index = np.unique(flat, return_inverse=True)
@@ -60,22 +56,13 @@ def ngram_rows(words: Sequence[str], settings: TrainingSettings) -> NgramRows:
 
 
 class Network:
-    """A model in training; several threads may train it at once.
-
-    Args:
-        corpus: What it is trained on.
-        settings: Complete ones.
-        ngrams: Makes it fastText's.
-
-    Attributes:
-        corpus: The same.
-        model: Its matrices, whose rows are padded.
-    """
+    """A model in training; several threads may train it at once. With n-grams it is fastText."""
 
     def __init__(
         self, corpus: EncodedCorpus, settings: TrainingSettings, ngrams: NgramRows | None = None
     ) -> None:
         self.corpus = corpus
+        # Its rows are padded to whole cache lines.
         self.model = _untrained(len(corpus.counts), settings, ngrams)
         self._size = settings.vector_size or 1
         keep = keep_table(corpus.counts, settings.sample or 0.0)

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import COUNT, Interval, check_fields
+from embedsearch._checks import COUNT, check_fields
 from embedsearch._errors import ParameterError
 from embedsearch.kernels.cooccurrence import (
     Logs,
@@ -56,6 +55,7 @@ _CHUNK_TOKENS = 8_000_000
 # 8 bytes each: with two float32 matrices of the vocabulary below what a training may take.
 _BUFFER_PAIRS = 4_000_000
 _MOST_PAIRS = 20_000_000
+# Heavier pairs share the last bin of a histogram, which takes half a megabyte.
 _HEAVIEST = 2**16
 # More columns and iterations than the usual 10 and 2, as the singular values of PPMI fall slowly.
 _EXTRA = 28
@@ -64,28 +64,17 @@ _ITERATIONS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PpmiSettings:
-    """How counts become vectors.
-
-    Attributes:
-        vector_size: Dimensions of a vector.
-        window: The largest distance between two words, within a document.
-        seed: Of the factorisation.
-        smoothing: The power of a context's count.
-        shift: What the ratio of probabilities must exceed to count: the k of Levy and Goldberg.
-        most_pairs: The largest number of pairs factorised, 8 bytes each; see `shifted_ppmi`.
-    """
+    """How counts become vectors."""
 
     vector_size: int
     window: int
     seed: int
-    smoothing: float = 0.75
-    shift: float = 1.0
+    smoothing: float = 0.75  # the power of a context's count
+    # Pairs that are factorised at most, 8 bytes each; see `ppmi_matrix`.
     most_pairs: int = _MOST_PAIRS
 
     def __post_init__(self) -> None:
-        shift = Interval(0, open_least=True)
-        sizes = dict.fromkeys(("vector_size", "window", "most_pairs"), COUNT)
-        check_fields(self, {**sizes, "shift": shift})
+        check_fields(self, dict.fromkeys(("vector_size", "window", "most_pairs"), COUNT))
 
 
 class Ppmi:
@@ -94,21 +83,15 @@ class Ppmi:
     Of the settings it knows `vector_size`, `window`, `min_count`, `max_final_vocab`,
     `ns_exponent` (the smoothing of contexts) and `seed`. The result is the same on every run,
     with any number of workers.
-
-    Attributes:
-        losses: Always empty: there are no epochs.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
+        # Stays empty: there are no epochs.
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Count, weigh and factorise.
-
-        Raises:
-            ParameterError: There are callbacks, or a model to go on from.
-        """
+        """Count, weigh and factorise."""
         if hooks.start is not None:
             raise ParameterError("update", "used with a trainer that has epochs", "ppmi")
         if hooks.callbacks:
@@ -131,27 +114,16 @@ class Ppmi:
 def ppmi_vectors(
     corpus: EncodedCorpus, settings: PpmiSettings, folder: Path
 ) -> tuple[FloatMatrix, FloatMatrix]:
-    """Factorise the shifted positive mutual information of words that occur near each other.
+    """Factorise the positive mutual information of words that occur near each other.
 
     One thread does it, so the result does not depend on the number of workers. Besides the two
-    results it takes at most about 300 MB: 8 bytes for each of `most_pairs`, and buffers.
-
-    Args:
-        corpus: Its `ids` may be a memory map.
-        settings: How.
-        folder: For temporary files of 8 bytes a pair; they are deleted in the end.
-
-    Returns:
-        Words and contexts, (V, vector_size) float32 each.
-
-    Raises:
-        ParameterError: A word is not in the vocabulary.
-        OSError: The folder cannot be written to.
+    results, (V, vector_size) float32 each, it takes at most about 300 MB: 8 bytes for each of
+    `most_pairs`, and buffers. The folder holds 8 bytes a pair meanwhile.
     """
     runs = CountRuns(folder, len(corpus.counts), settings.window)
     try:
         runs.count(corpus)
-        matrix = shifted_ppmi(runs, settings.shift, settings.smoothing, settings.most_pairs)
+        matrix = ppmi_matrix(runs, settings.smoothing, settings.most_pairs)
     finally:
         runs.remove()
     return factorise(matrix, settings.vector_size, settings.seed)
@@ -162,11 +134,6 @@ class CountRuns:
 
     A pair of words that occurs in several chunks is in several runs: `blocks` reads the same
     words of all runs together. A pair takes 8 bytes of disk in each run that has it.
-
-    Attributes:
-        words: V, the size of the vocabulary.
-        totals: (V,) the weight of all pairs of each word.
-        pairs: (V,) how many pairs of each word all runs have.
     """
 
     def __init__(
@@ -183,7 +150,9 @@ class CountRuns:
         heaviest = chunk_tokens * window * (window + 1)
         self._type: type[Any] = np.uint32 if heaviest < 2**32 else np.uint64
         self._files = {name: folder / f"pairs.{name}" for name in ("columns", "counts", "sizes")}
+        # (V,) the weight of all pairs of each word.
         self.totals = np.zeros(words, np.int64)
+        # (V,) how many pairs of each word all runs have.
         self.pairs = np.zeros(words, np.int64)
         self._run_sizes: list[int] = []
         # A process that was killed leaves its files.
@@ -283,16 +252,14 @@ class CountRuns:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def shifted_ppmi(
-    runs: CountRuns, shift: float = 1.0, smoothing: float = 0.75, most_pairs: int = _MOST_PAIRS
-) -> Sparse:
-    """Return max(0, log(P(w, c) / (P(w) P'(c))) - log shift) for all pairs of words.
+def ppmi_matrix(runs: CountRuns, smoothing: float = 0.75, most_pairs: int = _MOST_PAIRS) -> Sparse:
+    """Return max(0, log(P(w, c) / (P(w) P'(c)))) for all pairs of words.
 
     P'(c) is the count of c to the power `smoothing`, divided by the sum of these. If more than
     `most_pairs` (8 bytes each) are above zero, the pairs of the least weight are left out, all
     of one weight together: in large corpora these are chance meetings.
     """
-    logs = _logs(runs, shift, smoothing)
+    logs = _logs(runs, smoothing)
     least, room = 1, int(runs.pairs.sum())
     if room > most_pairs:
         least, room = _least_weight(runs, logs, most_pairs)
@@ -304,11 +271,11 @@ def shifted_ppmi(
     return Sparse(np.cumsum(starts), matrix.columns[:end], matrix.values[:end])
 
 
-def _logs(runs: CountRuns, shift: float, smoothing: float) -> Logs:
+def _logs(runs: CountRuns, smoothing: float) -> Logs:
     totals = np.maximum(runs.totals, 1).astype(np.float64)
     smooth = np.where(runs.totals > 0, totals**smoothing, 0.0)
     contexts = smoothing * np.log(totals) - np.log(max(smooth.sum(), 1.0))
-    return Logs(np.log(totals) + log(shift), contexts)
+    return Logs(np.log(totals), contexts)
 
 
 def _least_weight(runs: CountRuns, logs: Logs, most_pairs: int) -> tuple[int, int]:
@@ -323,23 +290,12 @@ def _least_weight(runs: CountRuns, logs: Logs, most_pairs: int) -> tuple[int, in
 
 
 def factorise(
-    m: Sparse, size: int, seed: int, power: float = 0.5, iterations: int = _ITERATIONS
+    m: Sparse, size: int, seed: int, iterations: int = _ITERATIONS
 ) -> tuple[FloatMatrix, FloatMatrix]:
-    """Return U S^power and V S^(1 - power) of M = U S V^T, cut to the `size` largest of S.
+    """Return U S^½ and V S^½ of M = U S V^T, cut to the `size` largest of S.
 
-    The same seed gives the same bytes, on any number of cores. Two (V, size) matrices are all
-    the memory it takes.
-
-    Args:
-        m: The matrix, V rows and columns.
-        size: Columns of the results; those beyond the rank of M are zero.
-        seed: Of the random start.
-        power: How the singular values are shared out: 1 gives them to the words, 0 to the
-            contexts, 0.5 to both alike.
-        iterations: Of the subspace.
-
-    Returns:
-        Words and contexts, (V, size) float32 each.
+    The same seed gives the same bytes, on any number of cores. Two (V, size) float32 matrices are
+    all the memory it takes; columns beyond the rank of M are zero.
     """
     n = m.starts.size - 1
     k = min(size + _EXTRA, n)
@@ -358,8 +314,8 @@ def factorise(
     s = np.sqrt(squares[:size])
     # Beyond the rank of M there is only noise of float32.
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > s.max(initial=0.0) * 1e-6)
-    words = multiply(y, w[:, :size] * s**power, size)
-    contexts = multiply(z, w[:, :size] * (inverse * s ** (1 - power)), size)
+    words = multiply(y, w[:, :size] * s**0.5, size)
+    contexts = multiply(z, w[:, :size] * (inverse * s**0.5), size)
     return words, contexts
 
 

@@ -118,11 +118,7 @@ _NAMES = tuple(field.name for field in fields(TrainingSettings))
 
 
 def training_settings(**parameters: Any) -> TrainingSettings:
-    """Make settings of keyword parameters; a bool stands for 0 or 1, None for the default.
-
-    Raises:
-        ParameterError: A name is not known, or a value is out of its range.
-    """
+    """Make settings of keyword parameters; a bool stands for 0 or 1, None for the default."""
     for name in parameters:
         check("a training parameter", name, Choice(_NAMES))
     given = {name: _plain(value) for name, value in parameters.items() if value is not None}
@@ -150,10 +146,8 @@ def fit_to_corpus(
 
     Small corpora need many epochs: 453,000 tokens of Wikipedia gave a Spearman correlation of
     0.18 with WordSim-353 after 5 epochs and 0.53 after 60. The epochs fall with the square
-    root of the corpus, from 100 below 160,000 tokens to gensim's 5 above 60 million.
-
-    Returns:
-        Complete settings, and the names of those that were fitted to the corpus here.
+    root of the corpus, from 100 below 160,000 tokens to gensim's 5 above 60 million. Returns the
+    names of what was chosen, too.
     """
     tokens = int(counts.sum())
     settings, chosen = _fill(
@@ -184,10 +178,7 @@ def fit_auto(
     word2vec, but frequent words thinned out tenfold and twice the rate, which beat gensim's
     defaults on analogies and similarities alike, in less time. If there are few words, each of
     them is frequent and occurs near all others: then no word is thinned out that is rarer than
-    the mean, and windows stay narrow.
-
-    Returns:
-        The settings, and the names of those that were chosen.
+    the mean, and windows stay narrow. Returns the names of what was chosen, too.
     """
     tokens = int(counts.sum())
     little = tokens < LITTLE_TEXT

@@ -39,7 +39,7 @@ def train_texts(
         tokenizer: How text becomes tokens: settings, or the name of a tokenizer.
         progress: A listener.
         callbacks: Called with an `EpochReport` after every epoch.
-        start: A model to go on from, such as that of `from_gensim`.
+        start: A model to continue from, such as that of `from_gensim`.
         **parameters: gensim's, see `TrainingSettings`, and those of `TokenizerSettings`.
 
     Raises:

@@ -50,11 +50,7 @@ def _trainer(name: str, settings: TrainingSettings) -> Trainer:
 
 
 def resolve_trainer(name: str) -> str:
-    """Return the trainer that `name` stands for.
-
-    Raises:
-        ParameterError: There is no such trainer.
-    """
+    """Return the trainer that `name` stands for."""
     check("trainer", name, Choice(TRAINERS))
     return name
 
@@ -68,20 +64,7 @@ def train_word_vectors(
     folder: Path,
     hooks: Hooks | None = None,
 ) -> tuple[TrainedModel, TrainingReport]:
-    """Train word vectors on a stream.
-
-    Args:
-        stream: The tokens.
-        trainer: One of `TRAINERS`.
-        settings: Those that are None are fitted to the corpus.
-        progress: A listener.
-        folder: For temporary files.
-        hooks: Callbacks, a model to go on from, a checkpoint.
-
-    Raises:
-        CorpusTooSmallError: Fewer than two words are frequent enough.
-        ParameterError: There is no such trainer, or it cannot do what the settings say.
-    """
+    """Train word vectors on a stream; `folder` is for temporary files."""
     name, hooks = resolve_trainer(trainer), hooks or Hooks()
     settings, chosen = _complete(name, settings, stream)
     fitted = _trainer(name, settings)

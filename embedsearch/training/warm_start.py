@@ -1,4 +1,4 @@
-"""Warm starts: training that goes on from a model, perhaps with more words."""
+"""Warm starts: training that continues a model, perhaps with more words."""
 
 from __future__ import annotations
 
@@ -22,20 +22,10 @@ if TYPE_CHECKING:
 def extend_vocabulary(
     vectors: WordVectors, types: Sequence[str], counts: IntVector, min_count: int
 ) -> tuple[Vocabulary, IntVector]:
-    """Add the words of more text to a vocabulary.
+    """Add the words of more text, at least `min_count` times in it, to a vocabulary.
 
-    Args:
-        vectors: The words that there are, which all stay.
-        types: Distinct tokens of the new text.
-        counts: (types,) their occurrences.
-        min_count: A new word that is rarer in the new text gets no vector.
-
-    Returns:
-        The vocabulary, with the counts of old and new text together, and for each type its
-        row, or -1.
-
-    Raises:
-        CorpusTooSmallError: The new text has no word of the vocabulary, old or new.
+    All old words stay. Returns the vocabulary with the counts of old and new text together, and
+    for each type its row, or -1.
     """
     old = vectors.key_to_index
     new = [t for t, count in zip(types, counts, strict=True) if count >= min_count and t not in old]
@@ -58,18 +48,14 @@ def extend_vocabulary(
 def start_from(
     model: TrainedModel, words: Sequence[str], x: FloatMatrix, y: FloatMatrix, progress: Progress
 ) -> None:
-    """Copy the rows of the words that the model knows into both sides of a network.
-
-    Raises:
-        ParameterError: The model has vectors of another size.
-    """
+    """Copy the rows of the words that the model knows into both sides of a network."""
     size = model.start.shape[1]
     if size != x.shape[1]:
-        raise ParameterError("vector_size", f"{size}, as in the model gone on from", x.shape[1])
+        raise ParameterError("vector_size", f"{size}, as in the model to continue from", x.shape[1])
     known = model.vectors.key_to_index
     rows = np.fromiter((known.get(word, -1) for word in words), np.int64, len(words))
     here = np.flatnonzero(rows >= 0)
     x[here] = model.start[rows[here]]
     if model.context is not None:
         y[here] = model.context[rows[here]]
-    progress.note(f"going on from {counted(len(here), 'word')}, {len(words) - len(here):,} new")
+    progress.note(f"continuing from {counted(len(here), 'word')}, {len(words) - len(here):,} new")

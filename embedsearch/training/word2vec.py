@@ -1,9 +1,6 @@
 """Our own word2vec and fastText: negative sampling in compiled loops.
 
-Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
-Compositionality"; Ji et al. 2016, "Parallelizing Word2Vec in Shared and Distributed Memory"
-(the noise words of a centre are shared by its context); Bojanowski et al. 2017, "Enriching Word
-Vectors with Subword Information".
+The sources are named in `embedsearch.kernels.word2vec`.
 """
 
 from __future__ import annotations
@@ -32,9 +29,6 @@ class Word2Vec:
 
     With one worker a seed gives the same bytes on every run; with `deterministic=1` also with
     several, at about a third of their speed.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
@@ -43,7 +37,7 @@ class Word2Vec:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from `hooks.start` or a checkpoint."""
+        """Train on the corpus, or continue from `hooks.start` or a checkpoint."""
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:
@@ -54,11 +48,7 @@ class Word2Vec:
 
 
 class FastText:
-    """Skip-gram whose words are the means of their own row and the rows of their n-grams.
-
-    Attributes:
-        losses: The held-out loss after each epoch.
-    """
+    """Skip-gram whose words are the means of their own row and the rows of their n-grams."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         check_supported(settings)
@@ -68,11 +58,7 @@ class FastText:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train on the corpus, or go on from a checkpoint.
-
-        Raises:
-            ParameterError: There is a model to go on from: its n-grams are not kept.
-        """
+        """Train on the corpus, or continue from a checkpoint."""
         if hooks.start is not None:
             raise ParameterError("update", "used with a trainer without n-grams", "fasttext")
         settings, words = self.settings, corpus.vocabulary.words
@@ -89,11 +75,7 @@ class FastText:
 
 
 def check_supported(settings: TrainingSettings) -> None:
-    """Refuse what only gensim's trainers can do.
-
-    Raises:
-        ParameterError: Hierarchical softmax, or more noise words than the kernels take.
-    """
+    """Refuse what only gensim's trainers can do."""
     if settings.hs:
         raise ParameterError("hs", '0, or used with trainer="gensim"', settings.hs)
     if (settings.negative or 0) > MOST_NEGATIVE:

@@ -24,17 +24,8 @@ def as_measured_matrix(
 ) -> tuple[FloatMatrix, NDArray[np.float64]]:
     """Return numbers as a checked matrix and its row lengths; a matrix that fits is not copied.
 
-    Args:
-        X: Vectors `(n, d)`, or one vector `(d,)`, of any real type and memory layout.
-        name: What error messages call it.
-        dimension: The `d` that it must have; None allows any.
-
-    Returns:
-        The matrix, C-contiguous float32 `(n, d)`, and the length of each row, `(n,)`.
-
-    Raises:
-        VectorError: Not real numbers, a wrong shape or dimension, NaN or infinity, or a value
-            that float32 cannot hold.
+    Takes vectors `(n, d)`, or one `(d,)`, of any real type and layout; returns C-contiguous
+    float32 `(n, d)` and `(n,)`. NaN, infinity and what float32 cannot hold are a `VectorError`.
     """
     array = _as_real(X, name)
     if array.ndim == 1:
@@ -70,13 +61,10 @@ def row_norms(X: FloatMatrix) -> NDArray[np.float64]:
 def unit_rows(
     X: ArrayLike, norms: NDArray[np.float64] | None = None, least: float = 0.0
 ) -> FloatMatrix:
-    """Scale each row of `X` to length 1.
+    """Scale each row of `X` `(n, d)`, or one vector `(d,)`, to length 1.
 
-    Args:
-        X: float32, `(n, d)`, or one vector `(d,)`.
-        norms: The length of each row, if `row_norms` was called already.
-        least: Rows that are not longer become zeros: what is left of a vector after a
-            subtraction may be nothing but rounding errors. By default only zeros stay zeros.
+    Rows not longer than `least` become zeros: what is left of a vector after a subtraction may be
+    nothing but rounding errors. By default only zeros stay zeros.
     """
     X = np.asarray(X, np.float32)
     norms = row_norms(X) if norms is None else norms

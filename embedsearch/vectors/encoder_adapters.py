@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 class Model2VecEncoder:
     """A static model of model2vec: a text is the mean of the vectors of its tokens.
 
-    Documents and queries are encoded alike. Texts are cut where the model says, after 512 tokens
-    unless it says otherwise.
-
-    Args:
-        model: A folder, as model2vec saves it, or a name on the Hugging Face Hub, which is
-            downloaded unless it was before.
-
-    Raises:
-        MissingExtraError: model2vec is not installed.
-        ParameterError: There is no such model, or it cannot be loaded.
+    `model` is a folder, as model2vec saves it, or a name on the Hugging Face Hub. Texts are cut
+    where the model says, after 512 tokens unless it says otherwise.
     """
 
     batch_size = 1024
@@ -54,17 +46,8 @@ class SentenceTransformersEncoder:
     """A model of sentence-transformers, with the prompts that it has for either side.
 
     Code that a model brings along is never run: such a model cannot be loaded. Texts longer
-    than the model reads are cut by it.
-
-    Args:
-        model: A folder, as sentence-transformers saves it, or a name on the Hugging Face Hub,
-            which is downloaded unless it was before.
-        device: Where it runs: "cpu", "cuda", "cuda:1", "mps".
-        model_batch_size: Texts that go through the network together.
-
-    Raises:
-        MissingExtraError: sentence-transformers is not installed, or older than 5.0.
-        ParameterError: There is no such model, or it cannot be loaded.
+    than the model reads are cut by it. `model` is a folder or a name on the Hugging Face Hub;
+    `device` is one of torch ("cpu", "cuda:1", "mps").
     """
 
     # It sorts what it is given by length, so that short texts need not wait for long ones.

@@ -87,16 +87,8 @@ class Encoder(Protocol):
 class CheckedEncoder:
     """Gives texts to an encoder in batches; checks what comes back and scales it to length 1.
 
-    It is an `Encoder` itself.
-
-    Args:
-        encoder: The encoder.
-        name: What errors call it.
-        batch_size: The most texts given to it at once; None takes its own `batch_size`, or 256.
-        vector_size: The dimensions that it must have; None takes those that it has.
-
-    Raises:
-        ParameterError: It lacks a method, or the batch size is no whole number of 1 or more.
+    It is an `Encoder` itself. `batch_size` and `vector_size` are those of the encoder if they are
+    not given.
     """
 
     def __init__(
@@ -127,18 +119,11 @@ class CheckedEncoder:
         return self._vector_size or 0
 
     def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
-        """Encode texts that are searched.
-
-        Args:
-            texts: n of them.
-
-        Returns:
-            (n, d) float32, each row of length 1, or zeros where the encoder returned zeros.
+        """Encode texts that are searched: (n, d) float32, unit rows, or zeros where it gave zeros.
 
         Raises:
             VectorError: The encoder failed, or returned another number of vectors, other
                 dimensions than before, or no finite numbers; the message names it.
-            ParameterError: `texts` is one text, or holds something else.
         """
         return self._encode(self.encoder.encode_documents, texts)
 
@@ -178,10 +163,6 @@ class PlaceholderEncoder:
     """Stands in for an encoder that cannot be loaded: documents get zeros, a query raises.
 
     What needs no encoder still works: questions about words, and lexical search.
-
-    Args:
-        vector_size: The dimensions of the encoder that is missing.
-        error: What a query raises.
     """
 
     def __init__(self, vector_size: int, error: EmbedSearchError) -> None:
@@ -214,16 +195,7 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
-    """Make the encoder that `spec` names; its errors will call it `spec`.
-
-    Args:
-        spec: `NAME` or `NAME:ARGUMENT`, such as `sentence-transformers:models/minilm`.
-        vector_size: The dimensions that it must have; None takes those that it has.
-
-    Raises:
-        ParameterError: No such encoder is installed, it cannot be loaded, or it is none.
-        MissingExtraError: It is one of our adapters, and what it adapts is not installed.
-    """
+    """Make the encoder that `spec` names; its errors will call it `spec`."""
     name, colon, argument = spec.partition(":")
     point = next((point for point in _entry_points() if point.name == name), None)
     if point is None:

@@ -19,7 +19,7 @@ from embedsearch.vectors.sparse import (
     scaled_columns,
     unit_sparse,
 )
-from embedsearch.vectors.svd import SparseOperator, gram, truncated_svd
+from embedsearch.vectors.svd import gram, truncated_svd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,18 +39,12 @@ _SHORTEST = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearEncoder:
-    """Term vectors, and how terms weigh.
+    """Term vectors, and how terms weigh."""
 
-    Attributes:
-        name: What it is called in explanations: "lsa-100", "words".
-        projection: `(V, d)` float32, the vector of each term.
-        kind: "lsa" weighs the terms of a document by BM25; "words" by 1 + ln(count), times idf.
-        removed: `(r, d)` orthonormal directions that are removed from every text.
-    """
-
-    name: str
-    projection: FloatMatrix
-    kind: str
+    name: str  # in explanations: "lsa-100", "words"
+    projection: FloatMatrix  # `(V, d)` float32, the vector of each term
+    kind: str  # "lsa" weighs the terms of a document by BM25; "words" by 1 + ln(count), times idf
+    # `(r, d)`: orthonormal directions that are taken out of every text.
     removed: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     @property
@@ -130,16 +124,10 @@ def fit_lsa(
 
     Deerwester et al. 1990, "Indexing by Latent Semantic Analysis", on BM25 weights in rows of
     length 1. Ranks that the collection is too small for are left out, except the lowest, which
-    then has fewer dimensions.
-
-    Args:
-        counts: `(n, V)` of the documents to learn from.
-        statistics: Of all documents.
-        ranks: Rising.
-        seed: Of the decomposition.
+    then has fewer dimensions. `ranks` rise; `statistics` are those of all documents.
     """
     weights = unit_sparse(statistics.bm25(counts))
-    vectors = truncated_svd(SparseOperator(weights), ranks[-1], seed).right
+    _, vectors = truncated_svd(weights, ranks[-1], seed)
     found = vectors.shape[1]
     # Lower ranks are the first columns of the highest.
     encoders = list[LinearEncoder]()
@@ -156,12 +144,7 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
     A term without a vector gets the mean of the documents that hold it, as rare words matter
     most in queries (after Khodak et al. 2018, "A La Carte Embedding", without their transform).
     The first singular direction of all documents is removed (Arora, Liang and Ma 2017), unless
-    there are fewer than ten.
-
-    Args:
-        counts: `(n, V)` of the documents to learn from; n may be 0.
-        statistics: Of all documents.
-        term_vectors: `(V, d)`; zeros for a term without one.
+    there are fewer than ten. Rows of zeros in `term_vectors` are terms without a vector.
     """
     vectors = unit_rows(term_vectors)
     missing = ~vectors.any(axis=1)

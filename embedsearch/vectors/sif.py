@@ -29,19 +29,7 @@ _SHORTEST = 1e-9
 
 
 class SifEncoder:
-    """Turns rows of the vocabulary into unit vectors of documents.
-
-    Args:
-        vectors: (V, d) word vectors.
-        counts: (V,) occurrences of the words in the corpus.
-        a: Weighs rare words against frequent ones; the smaller, the more the rare ones count.
-        n_components: How many common directions are removed.
-
-    Attributes:
-        weights_: (V,) float32, the weight of each word.
-        components_: (r, d) float32 orthonormal directions removed, r ≤ n_components; learned by
-            `fit_transform`.
-    """
+    """Turns rows of the vocabulary into unit vectors of documents."""
 
     def __init__(
         self, vectors: FloatMatrix, counts: IntVector, a: float = 1e-3, n_components: int = 1
@@ -49,6 +37,7 @@ class SifEncoder:
         self.vectors, self.a, self.n_components = vectors, a, n_components
         share = counts / max(int(counts.sum()), 1)
         self.weights_: FloatVector = (a / (a + share)).astype(np.float32)
+        # Orthonormal directions to remove, `n_components` or fewer; `fit_transform` learns them.
         self.components_: FloatMatrix = np.zeros((0, vectors.shape[1]), np.float32)
 
     def fit_transform(self, documents: Iterable[RowBlock]) -> FloatMatrix:

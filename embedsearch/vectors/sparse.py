@@ -34,10 +34,7 @@ def saturated(frequency: Any, norm: Any) -> Any:
 def count_matrix(terms: NDArray[np.integer[Any]], bounds: IntVector, size: int) -> Any:
     """Count the terms of documents: a `scipy.sparse.csr_matrix`, `(n, V)` float32.
 
-    Args:
-        terms: The terms of all documents, one document after the other.
-        bounds: `(n + 1,)` where each document begins and ends in `terms`.
-        size: How many terms there are, V.
+    `bounds` `(n + 1,)` cut `terms` into documents.
     """
     from scipy.sparse import csr_matrix
 
@@ -54,10 +51,6 @@ class TermStatistics:
 
     Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
     k1 = 1.2 and b = 0.75, and idf = ln(1 + (n - df + ½) / (df + ½)).
-
-    Attributes:
-        idf: `(V,)` float32.
-        mean_length: Terms in a document, on average.
     """
 
     idf: FloatVector
@@ -86,17 +79,13 @@ class TermStatistics:
         """Return the statistics of documents that are cut into so many parts, on average."""
         return TermStatistics(self.idf, self.mean_length / max(parts, 1.0))
 
-    def saturated(self, counts: Any) -> Any:
-        """Weigh counts `(n, V)` by BM25 without idf: sparse, `(n, V)` float32."""
+    def bm25(self, counts: Any) -> Any:
+        """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()
         norms = length_norm(lengths, self.mean_length).astype(np.float32)
         weights = counts.copy()
         weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
-        return weights
-
-    def bm25(self, counts: Any) -> Any:
-        """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
-        return scaled_columns(self.saturated(counts), self.idf)
+        return scaled_columns(weights, self.idf)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the statistics for a file."""

@@ -29,9 +29,7 @@ END_OF_LINE = b"</s>"
 _FNV_OFFSET = 2166136261
 _FNV_PRIME = 16777619
 _MASK = 0xFFFFFFFF
-# A byte as fastText hashes it: cast through int8_t, so that from 128 on all upper bits are set.
-_SIGNED = np.arange(256, dtype=np.uint8).astype(np.int8).astype(np.int32).astype(np.uint32)
-_CONTINUATION = 0x80
+# Of float64 rows of n-grams that are gathered at a time.
 _CHUNK_BYTES = 1 << 26
 
 
@@ -97,26 +95,23 @@ class Subwords:
         return mean
 
 
-def ngram_hash(ngram: bytes) -> int:
-    """Hash UTF-8 bytes as fastText does: FNV-1a of 32 bits, bytes taken as signed numbers."""
-    return _fnv1a(ngram, _FNV_OFFSET)
-
-
 def _fnv1a(text: bytes, value: int) -> int:
+    """Continue fastText's hash of UTF-8 bytes: FNV-1a of 32 bits, bytes taken as signed numbers."""
     for byte in text:
-        signed = byte | 0xFFFFFF00 if byte >= 128 else byte  # as in `_SIGNED`, but faster
+        # Cast through int8_t: from 128 on all upper bits are set.
+        signed = byte | 0xFFFFFF00 if byte >= 128 else byte
         value = ((value ^ signed) * _FNV_PRIME) & _MASK
     return value
 
 
-def in_use(subwords: Subwords | None) -> Subwords | None:
+def active_ngrams(subwords: Subwords | None) -> Subwords | None:
     """Return the n-grams, or None if the settings are such that no word has any."""
     if subwords is None or not subwords.bucket or subwords.max_n < subwords.min_n:
         return None
     return subwords
 
 
-def composed(own: FloatMatrix, words: Sequence[bytes], subwords: Subwords) -> FloatMatrix:
+def compose(own: FloatMatrix, words: Sequence[bytes], subwords: Subwords) -> FloatMatrix:
     """Compose vectors `(n, d)` of words from their own rows `(n, d)` and their n-grams."""
     sums, sizes = ngram_sums(words, subwords)
     # NaN and infinity of a damaged file are passed on, and reported with the word.
@@ -127,13 +122,10 @@ def composed(own: FloatMatrix, words: Sequence[bytes], subwords: Subwords) -> Fl
 
 
 def own_rows(vectors: FloatMatrix, words: Sequence[bytes], subwords: Subwords) -> FloatMatrix:
-    """Find the own rows `(n, d)` with which words get these vectors `(n, d)`; reverses `composed`.
+    """Find the own rows `(n, d)` with which words get these vectors `(n, d)`; reverses `compose`.
 
     The composed vectors agree to about 1e-7 of the largest number that is summed: float32 has no
     closer one.
-
-    Raises:
-        VectorError: An own row would need a number beyond float32.
     """
     sums, sizes = ngram_sums(words, subwords)
     rows = vectors * (sizes[:, np.newaxis] + 1.0) - sums
@@ -171,60 +163,9 @@ def ngram_ids(
     words: Sequence[bytes], min_n: int, max_n: int, bucket: int
 ) -> tuple[IntVector, IntVector]:
     """Return the word, ascending, and the row of each n-gram of all words, in UTF-8, at once."""
+    # Who has no such vectors, or asks for a single word, does not wait for numba.
+    from embedsearch.kernels.ngrams import hashed_ngrams
+
     pieces = [b"" if word == END_OF_LINE else b"<%b>" % word for word in words]
-    sizes = np.array([len(piece) for piece in pieces], np.int64)
-    # A last byte that begins a character, so that looking ahead is safe.
-    text = np.frombuffer(b"".join(pieces) + b"\0", np.uint8)
-    continues = (text & 0xC0) == _CONTINUATION
-    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    ngrams = _GrowingNgrams(np.flatnonzero(~continues[:-1]), first, sizes, bucket)
-    for length in range(1, max_n + 1):
-        ngrams.lengthen(text, continues)
-        if not len(ngrams.ends):
-            break
-        if length >= min_n:
-            ngrams.collect(with_bounds=length > 1)
-    return ngrams.sorted()
-
-
-class _GrowingNgrams:
-    """The n-grams that begin at each character, while they grow by one character at a time."""
-
-    def __init__(self, starts: IntVector, first: IntVector, sizes: IntVector, bucket: int) -> None:
-        owners = np.repeat(np.arange(len(sizes)), sizes)
-        self.owners = owners[starts]
-        self.stops = first[starts] + sizes[self.owners]
-        self.at_start = starts == first[starts]
-        self.ends = starts.copy()
-        self.values = np.full(len(starts), ngram_hash(b""), np.uint32)
-        self._bucket = bucket
-        self._collected: list[tuple[IntVector, IntVector]] = []
-
-    def lengthen(self, text: NDArray[np.uint8], continues: NDArray[np.bool_]) -> None:
-        self._keep(self.ends < self.stops)
-        growing: IntVector = np.arange(len(self.ends))
-        while len(growing):
-            values, ends = self.values[growing], self.ends[growing]
-            self.values[growing] = (values ^ _SIGNED[text[ends]]) * np.uint32(_FNV_PRIME)
-            self.ends[growing] = ends + 1
-            growing = growing[continues[ends + 1] & (ends + 1 < self.stops[growing])]
-
-    def collect(self, *, with_bounds: bool) -> None:
-        owners, values = self.owners, self.values
-        if not with_bounds:
-            inside = ~self.at_start & (self.ends < self.stops)
-            owners, values = owners[inside], values[inside]
-        self._collected.append((owners, values.astype(np.int64) % self._bucket))
-
-    def sorted(self) -> tuple[IntVector, IntVector]:
-        if not self._collected:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        owners, ids = (np.concatenate(part) for part in zip(*self._collected, strict=True))
-        order = np.argsort(owners, kind="stable")
-        return owners[order], ids[order]
-
-    def _keep(self, alive: NDArray[np.bool_]) -> None:
-        if not alive.all():
-            self.owners, self.stops = self.owners[alive], self.stops[alive]
-            self.at_start, self.ends = self.at_start[alive], self.ends[alive]
-            self.values = self.values[alive]
+    hashes, sizes = hashed_ngrams(pieces, min_n, max_n)
+    return np.repeat(np.arange(len(words)), sizes), hashes.astype(np.int64) % bucket

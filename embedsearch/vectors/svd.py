@@ -6,8 +6,7 @@ Source: Halko, Martinsson and Tropp 2011, "Finding Structure with Randomness", a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,95 +23,31 @@ _TINY = 1e-12
 _BLOCK = 4_096
 
 
-class Operator(Protocol):
-    """A matrix `(n, m)` that is only multiplied, such as scipy's `LinearOperator`."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-
-    def matmat(self, Q: FloatMatrix, /) -> FloatMatrix:
-        """Multiply the matrix by `Q` `(m, k)`: `(n, k)`."""
-
-    def rmatmat(self, Q: FloatMatrix, /) -> FloatMatrix:
-        """Multiply the transposed matrix by `Q` `(n, k)`: `(m, k)`."""
-
-
-class SparseOperator:
-    """A sparse matrix of scipy, `(n, m)`."""
-
-    def __init__(self, X: Any) -> None:
-        self._X, self.shape = X, X.shape
-
-    def matmat(self, Q: FloatMatrix, /) -> FloatMatrix:
-        """Multiply by `Q`."""
-        product: FloatMatrix = self._X @ Q
-        return product
-
-    def rmatmat(self, Q: FloatMatrix, /) -> FloatMatrix:
-        """Multiply the transposed matrix by `Q`."""
-        product: FloatMatrix = self._X.T @ Q
-        return product
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TruncatedSVD:
-    """The largest singular values of a matrix `(n, m)`, and their vectors where asked for.
-
-    Attributes:
-        values: `(k,)` float64, largest first.
-        basis: `(n, w)` orthonormal columns; the left vectors are within their span.
-        image: `(m, w)`, the transposed matrix times `basis`.
-        rotation: `(w, k)` float64, from the columns of `basis` to the left vectors.
-    """
-
-    values: NDArray[np.float64]
-    basis: FloatMatrix
-    image: FloatMatrix
-    rotation: NDArray[np.float64]
-
-    @property
-    def left(self) -> FloatMatrix:
-        """The left singular vectors, `(n, k)` float32."""
-        return np.ascontiguousarray(self.basis @ self.rotation.astype(np.float32))
-
-    @property
-    def right(self) -> FloatMatrix:
-        """The right singular vectors, `(m, k)` float32."""
-        scaled = (self.rotation / self.values).astype(np.float32)
-        return np.ascontiguousarray(self.image @ scaled)
-
-
 def truncated_svd(
-    X: Operator, rank: int, seed: int = 0, *, oversampling: int = 20, iterations: int = 2
-) -> TruncatedSVD:
-    """Find the largest singular values and their vectors, nearly.
+    X: Any, rank: int, seed: int = 0, *, oversampling: int = 20, iterations: int = 2
+) -> tuple[NDArray[np.float64], FloatMatrix]:
+    """Return the largest singular values of a sparse matrix, nearly, and their right vectors.
 
-    Args:
-        X: The matrix, `(n, m)`.
-        rank: How many, k, at most; no more than the rank of the matrix, in single precision.
-        seed: Of the random projection.
-        oversampling: Columns of the projection beyond `rank`.
-        iterations: Of the power method. Slowly falling singular values need more.
+    They are `(k,)`, largest first, and `(m, k)` float32; k is `rank` at most, and no more than the
+    rank of X `(n, m)` in single precision. Singular
+    values that fall slowly need more iterations.
     """
     n, m = X.shape
     rank, width = min(rank, n, m), min(rank + oversampling, n, m)
     random = np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
-    basis = X.matmat(random)
+    basis = X @ random
     if rank == 0 or not basis.any():
-        basis, image = (np.zeros((size, 0), np.float32) for size in (n, m))
-        return TruncatedSVD(np.zeros(0), basis, image, np.zeros((0, 0)))
+        return np.zeros(0), np.zeros((m, 0), np.float32)
     # Orthonormal at each half step: powers of float32 would lose all but the largest values.
     for _ in range(iterations):
-        basis = X.matmat(_orthonormal(X.rmatmat(_orthonormal(basis))))
-    basis = _orthonormal(basis)
-    image = X.rmatmat(basis)
+        basis = X @ _orthonormal(X.T @ _orthonormal(basis))
+    image = X.T @ _orthonormal(basis)
     # Of a small matrix, as its left singular vectors are wanted alone; values rise.
     squares, W = np.linalg.eigh(gram(image))
     values = np.sqrt(np.maximum(squares[::-1][:rank], 0))
     values = values[values > _LEAST * values.max(initial=0)]
     rotation = W[:, ::-1][:, : len(values)]
-    return TruncatedSVD(values, basis, image, rotation)
+    return values, np.ascontiguousarray(image @ (rotation / values).astype(np.float32))
 
 
 def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
@@ -130,12 +65,7 @@ def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
 
 
 def gram(X: FloatMatrix, origin: FloatVector | float = 0.0) -> NDArray[np.float64]:
-    """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision.
-
-    Args:
-        X: `(n, d)`; may be mapped.
-        origin: `(d,)`, subtracted from each row.
-    """
+    """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision."""
     total = np.zeros((X.shape[1], X.shape[1]))
     for start in range(0, len(X), _BLOCK):
         block = (X[start : start + _BLOCK] - origin).astype(np.float64)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
+# Little-endian on every machine, as the format has it.
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -67,17 +68,11 @@ class _Header:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
-    """An array that is made while it is written, a block of rows at a time.
-
-    Attributes:
-        dtype: Of its numbers.
-        shape: Of all of it.
-        rows: Its blocks in turn, iterated once.
-    """
+    """An array that is made while it is written, a block of rows at a time."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    rows: Iterable[NDArray[Any]]
+    rows: Iterable[NDArray[Any]]  # iterated once
 
     @property
     def nbytes(self) -> int:
@@ -93,16 +88,6 @@ def save_tensors(
     """Write arrays to a file; the same arrays always give the same bytes.
 
     The file is written in place and neither flushed to the disk nor renamed: the caller does so.
-
-    Args:
-        path: The file; replaced if it exists.
-        tensors: Arrays by name: float16/32/64, signed or unsigned integers, or bool; whole, or
-            in `Blocks`.
-        metadata: Short texts kept in the header.
-
-    Raises:
-        VectorError: A dtype or a name that the format does not have.
-        OSError: The file cannot be written.
     """
     ordered = _ordered(tensors)
     header = _header_bytes(ordered, metadata)
@@ -116,17 +101,10 @@ def save_tensors(
 
 
 def open_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Map the arrays of a file into memory, read-only; pages are read when they are used.
-
-    Args:
-        path: A file of `save_tensors` or of any other safetensors writer.
-
-    Returns:
-        The arrays by name, in the order of their place in the file.
+    """Map the arrays of a file, read-only, in their order there; pages are read when they are used.
 
     Raises:
         VectorError: The file is damaged or holds a dtype that NumPy does not have.
-        OSError: The file cannot be opened.
     """
     header = _read_header(path)
     data: NDArray[np.uint8] = np.empty(0, np.uint8)
@@ -143,24 +121,14 @@ def open_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Return the metadata that `save_tensors` was given.
-
-    Raises:
-        VectorError: The file is damaged.
-        OSError: The file cannot be opened.
-    """
+    """Return the metadata that `save_tensors` was given; VectorError if the file is damaged."""
     return _read_header(path).metadata
 
 
 def restore_header(path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> bool:
     """Write the header that `save_tensors` wrote again, if arrays of these shapes fill the file.
 
-    Args:
-        path: A file whose header is damaged.
-        shapes: The dtype and shape of each array.
-
-    Returns:
-        Whether they fill it; if not, it is left as it is.
+    Returns whether they do; if not, the file is left as it is.
     """
     empty = {n: np.broadcast_to(np.zeros((), dtype), shape) for n, (dtype, shape) in shapes.items()}
     header = _header_bytes(_ordered(empty), {})

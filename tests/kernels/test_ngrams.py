@@ -16,6 +16,6 @@ def test_all_words_together_hash_as_each_alone(min_n: int, max_n: int) -> None:
     bucket = 2_000_000
     alone = Subwords(min_n, max_n, bucket, np.empty(0, np.int64), np.empty((0, 0), np.float32))
     expected = [alone.ngram_ids(word) for word in WORDS]
-    hashes, sizes = hashed_ngrams(WORDS, min_n, max_n)
+    hashes, sizes = hashed_ngrams([f"<{word}>".encode() for word in WORDS], min_n, max_n)
     assert sizes.tolist() == [len(ids) for ids in expected]
     assert (hashes.astype(np.int64) % bucket).tolist() == [i for ids in expected for i in ids]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from embedsearch.kernels._simd import unroll
 from embedsearch.kernels.matrices import Floats
-from embedsearch.kernels.rounds import RoundWorker, merge_rounds
+from embedsearch.kernels.rounds import RoundWorker
 from embedsearch.kernels.sampling import stream_key
 from embedsearch.kernels.windows import Piece
 from embedsearch.kernels.word2vec import Cbow, Model, SkipGram, Step, SubwordSkipGram, train
@@ -24,6 +25,11 @@ PIECES = [
 Make = Callable[[Floats, Floats], Model]
 
 
+def merge(workers: Sequence[RoundWorker], part: int, parts: int) -> None:
+    for worker in workers:
+        worker.merge(part, parts)
+
+
 def train_rounds(model: Model, text: Any, n: int, threads: int) -> None:
     workers = [RoundWorker(model) for _ in range(n)]
     with ThreadPoolExecutor(threads) as pool:
@@ -31,7 +37,7 @@ def train_rounds(model: Model, text: Any, n: int, threads: int) -> None:
             active = workers[: len(PIECES) - first]
             jobs = zip(active, PIECES[first : first + n], strict=False)
             list(pool.map(lambda job: job[0].train(text, job[1], STEP), jobs))
-            list(pool.map(merge_rounds, [active] * 3, range(3), [3] * 3))
+            list(pool.map(partial(merge, active, parts=3), range(3)))
 
 
 @pytest.fixture(params=["skipgram", "cbow", "subword"])
@@ -76,7 +82,7 @@ def test_a_round_adds_the_changes_of_its_workers(text: Any, matrices: Any, make:
         wanted_y += alone_y - y
     workers = [RoundWorker(make(x, y)) for _ in todo]
     pairs = [w.train(text, piece, STEP) for w, piece in zip(workers, todo, strict=True)]
-    merge_rounds(workers, 0, 1)
+    merge(workers, 0, 1)
     assert min(pairs) > 300
     np.testing.assert_allclose(x, wanted_x, atol=1e-5)
     np.testing.assert_allclose(y, wanted_y, atol=1e-5)
@@ -88,5 +94,5 @@ def test_a_piece_without_a_word_changes_nothing(text: Any, matrices: Any, make: 
     worker = RoundWorker(make(x, y))
     nothing = text._replace(keep=np.zeros_like(text.keep))
     assert worker.train(nothing, PIECES[0], STEP) == 0
-    merge_rounds([worker], 0, 1)
+    worker.merge(0, 1)
     assert x.tobytes() + y.tobytes() == before

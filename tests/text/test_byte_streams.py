@@ -13,7 +13,7 @@ import zstandard
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.byte_streams import SUFFIXES, decompressed
+from embedsearch.text.byte_streams import SUFFIXES, decompress
 from embedsearch.text.source_stream import SourceStream
 
 Read = Callable[..., list[Document]]
@@ -104,7 +104,7 @@ def test_a_few_bytes_never_unpack_to_much_at_once(suffix: str) -> None:
     assert len(packed) < 200_000
     tracemalloc.start()
     try:
-        stream = decompressed(kind, io.BytesIO(packed), "a")
+        stream = decompress(kind, io.BytesIO(packed), "a")
         size = sum(map(len, iter(lambda: stream.read(2**20), b"")))
         assert size == zeros
         assert tracemalloc.get_traced_memory()[1] < 40_000_000

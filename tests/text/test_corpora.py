@@ -214,16 +214,6 @@ def test_relations_are_many_and_include_the_capitals() -> None:
     assert ("france", "paris", "italy", "rome") in set(PlantedCorpus().analogies())
 
 
-def test_the_analogy_file_has_googles_layout() -> None:
-    corpus = PlantedCorpus()
-    lines = corpus.analogy_file().splitlines()
-    sections = [line[2:] for line in lines if line.startswith(": ")]
-    questions = [tuple(line.split(" ")) for line in lines if not line.startswith(":")]
-    assert lines[0] == ": capitals"
-    assert sections == list(corpus.relations())
-    assert questions == list(corpus.analogies())
-
-
 def test_topics_are_even_and_speak_of_their_words() -> None:
     corpus = PlantedCorpus(documents=200)
     assert set(Counter(d.metadata["topic"] for d in corpus).values()) == {20}

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import Document
-from embedsearch.text.encodings import Repairs, decoded, detect_encoding
+from embedsearch.text.encodings import Repairs, decode_blocks, detect_encoding
 
 Read = Callable[..., list[Document]]
 Put = Callable[[str, str | bytes], Path]
@@ -145,10 +145,10 @@ def test_a_character_that_is_cut_becomes_a_mark(
     assert all("not UTF-8: 0x" in note for note in progress.notes)
 
 
-def test_utf_8_that_goes_on_in_another_encoding_is_an_error(put: Put, read: Read) -> None:
+def test_utf_8_that_continues_in_another_encoding_is_an_error(put: Put, read: Read) -> None:
     words = TEXTS["greek"] + TEXTS["russian"] * 40_000
     put("a.txt", words.encode() + b"\n" + TEXTS["russian"].encode("cp1251") * 3)
-    with pytest.raises(SourceFormatError, match="goes on in another encoding") as caught:
+    with pytest.raises(SourceFormatError, match="continues in another encoding") as caught:
         read("a.txt")
     assert caught.value.line == 40_004
 
@@ -175,7 +175,7 @@ def test_a_few_letters_of_latin_1_are_read(word: str, put: Put, read: Read) -> N
 
 
 def test_a_sample_may_end_within_a_character() -> None:
-    assert detect_encoding("aé".encode()[:-1], whole=False, name="a") == "utf-8"
+    assert detect_encoding("aé".encode()[:-1], complete=False, name="a") == "utf-8"
 
 
 @given(
@@ -185,7 +185,7 @@ def test_decoding_is_the_same_however_the_bytes_are_cut(text: str, step: int, co
     data = text.encode(codec)
     blocks = [data[i : i + step] for i in range(0, len(data), step)]
     expected = text.replace("\r\n", "\n").replace("\r", "\n")
-    assert "".join(decoded(blocks, codec, "a")) == expected
+    assert "".join(decode_blocks(blocks, codec, "a")) == expected
 
 
 @given(st.binary(max_size=40), st.integers(1, 5))
@@ -195,9 +195,9 @@ def test_the_place_of_a_bad_byte_is_that_which_python_finds(data: bytes, step: i
         data.decode()
     except UnicodeDecodeError as error:
         with pytest.raises(SourceFormatError, match=f", {error.start} bytes into the text"):
-            list(decoded(blocks, "utf-8", "a"))
+            list(decode_blocks(blocks, "utf-8", "a"))
     else:
-        assert "".join(decoded(blocks, "utf-8", "a")).replace("\n", "") == (
+        assert "".join(decode_blocks(blocks, "utf-8", "a")).replace("\n", "") == (
             data.decode().replace("\r", "").replace("\n", "")
         )
 
@@ -206,7 +206,7 @@ def test_the_place_of_a_bad_byte_is_that_which_python_finds(data: bytes, step: i
 def test_repairs_are_the_same_however_the_bytes_are_cut(data: bytes, step: int) -> None:
     def repaired(blocks: list[bytes]) -> tuple[str, list[str]]:
         notes: list[str] = []
-        return "".join(decoded(blocks, "utf-8", "a", Repairs("a", notes.append))), notes
+        return "".join(decode_blocks(blocks, "utf-8", "a", Repairs("a", notes.append))), notes
 
     cut = repaired([data[i : i + step] for i in range(0, len(data), step)])
     assert cut == repaired([data])

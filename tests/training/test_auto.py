@@ -43,7 +43,7 @@ def test_little_text_begins_from_counts_and_the_line_says_so(train: Train) -> No
     again = SilentProgress()
     train("auto", Hooks(start=model), again, epochs=1)
     assert again.notes[0].startswith("training word2vec (skip-gram) on ")
-    assert again.notes[1].startswith("going on from ")
+    assert again.notes[1].startswith("continuing from ")
 
 
 def test_what_is_given_is_kept(train: Train) -> None:

@@ -40,7 +40,7 @@ def test_rows_of_known_words_are_copied_to_both_sides() -> None:
     start_from(TrainedModel(OLD, context), ["new", "b"], x, y, progress)
     np.testing.assert_array_equal(x, [[7, 7, 7, 7], OLD.vectors[1]])
     np.testing.assert_array_equal(y, [[0, 0, 0, 0], context[1]])
-    assert progress.notes == ["going on from 1 word, 1 new"]
+    assert progress.notes == ["continuing from 1 word, 1 new"]
 
 
 @pytest.mark.parametrize("size", [3, 5])

@@ -1,4 +1,4 @@
-"""Our own word2vec: it learns what the text says, comes out the same, stops and goes on."""
+"""Our own word2vec: it learns what the text says, comes out the same, stops and continues."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
         train(epochs=5, hooks=Hooks(checkpoint=checkpoint, callbacks=[interrupt]))
     progress = SilentProgress()
     model, report = train(epochs=5, hooks=Hooks(checkpoint=checkpoint), progress=progress)
-    assert "going on from a checkpoint: 40% of the training was done" in progress.notes
+    assert "continuing from a checkpoint: 40% of the training was done" in progress.notes
     assert model.vectors.vectors.tobytes() == whole.vectors.vectors.tobytes()
     assert report.losses == expected.losses
     assert not checkpoint.exists()
@@ -136,7 +136,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> N
     progress = SilentProgress()
     with es.open(path, "w") as ws:
         report = ws.train(progress=progress)
-    assert any(note.startswith("going on from a checkpoint: ") for note in progress.notes)
+    assert any(note.startswith("continuing from a checkpoint: ") for note in progress.notes)
     assert (report.parameters["epochs"], report.parameters["vector_size"]) == (6, 16)
     assert not (path / "checkpoint.safetensors").exists()
 

@@ -13,9 +13,8 @@ from hypothesis import given, strategies as st
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.vectors.subwords import (
     Subwords,
-    composed,
-    in_use,
-    ngram_hash,
+    active_ngrams,
+    compose,
     ngram_ids,
     ngram_sums,
     own_rows,
@@ -34,11 +33,6 @@ def model() -> FastText:
     return FastText(
         sentences, vector_size=8, min_count=1, bucket=50, min_n=2, max_n=4, epochs=3, workers=1
     )
-
-
-@given(st.binary(max_size=30))
-def test_the_hash_is_that_of_fasttext(ngram: bytes) -> None:
-    assert ngram_hash(ngram) == ft_hash_bytes(ngram)
 
 
 @given(st.text(letters, max_size=12), st.integers(1, 4), st.integers(1, 6))
@@ -135,7 +129,7 @@ def test_own_rows_give_back_the_vectors_that_they_were_found_from() -> None:
     subwords, words = table(list(range(50))), [b"king", b"queen", b"x", b"</s>"]
     vectors = np.random.default_rng(1).normal(size=(4, 5)).astype(np.float32)
     own = own_rows(vectors, words, subwords)
-    np.testing.assert_allclose(composed(own, words, subwords), vectors, atol=1e-6)
+    np.testing.assert_allclose(compose(own, words, subwords), vectors, atol=1e-6)
     np.testing.assert_array_equal(own[3], vectors[3])
 
 
@@ -146,7 +140,7 @@ def test_own_rows_beyond_float32_are_refused() -> None:
 
 
 def test_settings_without_any_ngram_mean_no_ngrams() -> None:
-    assert in_use(table([], bucket=0)) is None
-    assert in_use(table([1], min_n=3, max_n=2)) is None
-    assert in_use(table([1])) is not None
-    assert in_use(None) is None
+    assert active_ngrams(table([], bucket=0)) is None
+    assert active_ngrams(table([1], min_n=3, max_n=2)) is None
+    assert active_ngrams(table([1])) is not None
+    assert active_ngrams(None) is None

@@ -90,7 +90,7 @@ def _read(
     _report(source, layout, usual)
     names = _unique(cells)
     # A spreadsheet's empty columns at the end are columns only if there is something in them.
-    shown = names[: max(len(trimmed(cells)), min(layout.width, len(names)))]
+    shown = names[: max(len(trim(cells)), min(layout.width, len(names)))]
     records = enumerate(_records(source, names, len(shown), rows), 1)
     kind = RecordKind("row", cell_value, shown)
     yield from read_records(source, records, kind, settings)
@@ -99,15 +99,15 @@ def _read(
 def _layout(source: SourceStream, settings: ReadSettings, default: str | None) -> Layout:
     head = source.head(settings.encoding).lstrip("\ufeff")
     lines = re.split("\r\n?|\n", head[:_SAMPLE])
-    whole = source.is_complete and len(head) <= _SAMPLE
-    if not whole and len(lines) > 1:
+    complete = source.is_complete and len(head) <= _SAMPLE
+    if not complete and len(lines) > 1:
         lines.pop()
     return detect_layout(
         lines,
         lambda cells: _header_rank(cells, settings),
         settings.delimiter,
         default,
-        whole=whole,
+        complete=complete,
     )
 
 
@@ -176,7 +176,7 @@ def _broken(
     at_end = "unexpected end" in error
     before = lines if at_end else lines[:-1]
     for cells in dialect.rows(before, strict=False):
-        # The last cell goes on to the last of these lines.
+        # The last cell continues to the last of these lines.
         line += len(before) - cells[-1].count("\n") if before else 0
     if at_end:
         error = "a quotation mark opens a cell here and is never closed"
@@ -187,16 +187,16 @@ def _broken(
 
 
 def _records(
-    source: SourceStream, names: tuple[str, ...], shown: int, rows: Iterator[tuple[int, list[str]]]
+    source: SourceStream, names: tuple[str, ...], width: int, rows: Iterator[tuple[int, list[str]]]
 ) -> Iterator[Record]:
     for line, row in rows:
-        cells = trimmed(row)
+        cells = trim(row)
         if len(cells) > len(names):
             columns = counted(len(names), "column")
             reason = f"the row has {len(cells)} cells, but the header has {columns}"
             advice = "quote cells that hold the delimiter, or name another delimiter"
             raise SourceFormatError(source.name, f"{reason}; {advice}", line)
-        cells += [""] * (shown - len(cells))
+        cells += [""] * (width - len(cells))
         yield dict(zip(names, cells, strict=False))
 
 
@@ -225,20 +225,14 @@ def _unique(cells: list[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    r"""How the rows of a table are written.
+    r"""How the rows of a table are written."""
 
-    Attributes:
-        delimiter: Stands between cells; `_NO_DELIMITER` if each row is one cell.
-        quote: Stands around cells that hold delimiters or line ends; None if such marks are part
-            of the text.
-        backslash: Whether `\"` is a quotation mark inside a cell, as `""` is.
-        padded: Whether spaces may stand around the quotation marks of a cell.
-    """
-
-    delimiter: str
+    delimiter: str  # stands between cells; `_NO_DELIMITER` if each row is one cell
+    # Stands around cells that hold delimiters or line ends; None if such marks are part of the
+    # text.
     quote: str | None = '"'
-    backslash: bool = False
-    padded: bool = False
+    backslash: bool = False  # whether `\"` is a quotation mark inside a cell, as `""` is
+    padded: bool = False  # whether spaces may stand around the quotation marks of a cell
 
     def rows(self, lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
         """Yield the cells of each row, none for a blank line; may raise `csv.Error`."""
@@ -261,21 +255,13 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The parts of a table.
-
-    Attributes:
-        dialect: How its rows are written.
-        skipped: Lines before the first row: a line `sep=;`, blank ones and comments.
-        comments: How many of them are comments.
-        header: The header, if it is the last of the comments (`#id,text`).
-        width: Cells in the longest row of the sample, without empty ones at its end.
-    """
+    """The parts of a table."""
 
     dialect: Dialect
-    skipped: int = 0
-    comments: int = 0
-    header: list[str] | None = None
-    width: int = 0
+    skipped: int = 0  # lines before the first row: a line `sep=;`, blank ones and comments
+    comments: int = 0  # how many of them are comments
+    header: list[str] | None = None  # the header, if it is the last of the comments (`#id,text`)
+    width: int = 0  # cells in the longest row of the sample, without empty ones at its end
 
 
 def detect_layout(
@@ -284,27 +270,23 @@ def detect_layout(
     delimiter: str | None = None,
     usual: str | None = None,
     *,
-    whole: bool = True,
+    complete: bool = True,
 ) -> Layout:
-    """Return how a table is written.
+    """Return how a table is written, from its first lines.
 
-    Args:
-        lines: The first lines, without line ends.
-        header_rank: How much cells look like the names of columns.
-        delimiter: The delimiter, if it is known.
-        usual: What it is unless the table itself says otherwise; None tries all.
-        whole: Whether these are all lines; if not, the last row may be cut.
+    `delimiter` is known, `usual` is what it is unless the table itself says otherwise. Unless the
+    lines are all (`complete`), the last row may be cut.
     """
     stated, skipped, comments = _before_the_header(lines)
     sample, known = lines[skipped:], delimiter or stated or usual
-    best = _best_trial(sample, header_rank, known, whole)
+    best = _best_trial(sample, header_rank, known, complete)
     dialect, rows = best.dialect, best.rows
     header = _commented_header(dialect, comments, rows, header_rank)
-    width = max((len(trimmed(row)) for row in rows), default=0)
+    width = max((len(trim(row)) for row in rows), default=0)
     return Layout(dialect, skipped, len(comments) - (header is not None), header, width)
 
 
-def trimmed(cells: list[str]) -> list[str]:
+def trim(cells: list[str]) -> list[str]:
     """Return cells without the empty ones at their end, as spreadsheets leave them there."""
     end = len(cells)
     while end and not cells[end - 1].strip():
@@ -348,23 +330,23 @@ def _best_trial(
     lines: Sequence[str],
     header_rank: Callable[[list[str]], int],
     delimiter: str | None,
-    whole: bool,
+    complete: bool,
 ) -> _Trial:
     text = "\n".join(lines)
     delimiters = [delimiter] if delimiter else [mark for mark in _DELIMITERS if mark in text]
-    trials = _trials(delimiters, lines, text, whole)
+    trials = _trials(delimiters, lines, text, complete)
     split = [trial for trial in trials if delimiter or len(trial.header) > 1]
     if not split:
         # A lone word above a table is a title, not the name of one column of lines.
         split = [trial for trial in trials if trial.is_titled_table(header_rank)]
     # The first of equals: the more usual delimiter, the more usual quotation marks.
-    split = split or _trials([_NO_DELIMITER], lines, text, whole)
+    split = split or _trials([_NO_DELIMITER], lines, text, complete)
     return max(split, key=lambda trial: (trial.fit(), header_rank(trial.header), trial.form()))
 
 
-def _trials(delimiters: list[str], lines: Sequence[str], text: str, whole: bool) -> list[_Trial]:
+def _trials(delimiters: list[str], lines: Sequence[str], text: str, complete: bool) -> list[_Trial]:
     ways = (dialect for delimiter in delimiters for dialect in _ways(delimiter, text))
-    trials = [_Trial(dialect, lines, whole) for dialect in ways]
+    trials = [_Trial(dialect, lines, complete) for dialect in ways]
     return [trial for trial in trials if not trial.cuts_quotes]
 
 
@@ -385,9 +367,9 @@ def _ways(delimiter: str, text: str) -> list[Dialect]:
 class _Trial:
     """A sample read in some dialect."""
 
-    def __init__(self, dialect: Dialect, lines: Sequence[str], whole: bool) -> None:
+    def __init__(self, dialect: Dialect, lines: Sequence[str], complete: bool) -> None:
         self.dialect = dialect
-        self.rows, self._broken = _sample_rows(dialect, lines, whole)
+        self.rows, self._broken = _sample_rows(dialect, lines, complete)
         self.header = self.rows[0] if self.rows else []
 
     @property
@@ -425,7 +407,7 @@ class _Trial:
 
 
 def _sample_rows(
-    dialect: Dialect, lines: Sequence[str], whole: bool
+    dialect: Dialect, lines: Sequence[str], complete: bool
 ) -> tuple[list[list[str]], bool]:
     """Return the first rows, and whether quotation marks among them do not match."""
     rows: list[list[str]] = []
@@ -434,12 +416,12 @@ def _sample_rows(
         rows += (row for row in islice(dialect.rows(left), _SAMPLE_ROWS) if row)
     except csv.Error:
         # A cell may be open at the end of a sample that is only the beginning.
-        return rows, whole or next(left, None) is not None
+        return rows, complete or next(left, None) is not None
     return rows, False
 
 
 def _fit(row: list[str], width: int) -> float:
-    if len(row) == width or len(trimmed(row)) <= width < len(row):
+    if len(row) == width or len(trim(row)) <= width < len(row):
         return 1.0
     if len(row) > width:
         return -1.0

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.readers.html import decode_html, title_and_text
-from embedsearch.text.readers.zip_parts import zip_parts
+from embedsearch.text.readers.xml import zip_parts
 from embedsearch.text.records import select_metadata
 from embedsearch.text.source_stream import LeftOut, ReadDocument
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from embedsearch._types import MetadataValue
-    from embedsearch.text.readers.zip_parts import ZipParts
+    from embedsearch.text.readers.xml import ZipParts
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import SourceStream
 
@@ -49,7 +49,7 @@ def read_epub(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
                 page = decode_html(parts.data(part))
             except SourceFormatError as error:
                 left_out = LeftOut(f"{source.name}, chapter {number}", error.short_reason)
-                source.notices.leave_out(left_out)
+                source.notices.left_out.append(left_out)
                 continue
             title, text = title_and_text(page)
             if text:

@@ -11,7 +11,7 @@ from embedsearch.text.encodings import (
     bom_encoding,
     browsers_codec,
     declared_xml_encoding,
-    decoded,
+    decode_blocks,
     known_codec,
 )
 from embedsearch.text.source_stream import ReadDocument
@@ -106,7 +106,7 @@ def _decode(source: SourceStream, wanted: str | None) -> str:
         text = data.decode(declared)
     except UnicodeDecodeError:
         encoding = source.encoding(None)
-        return "".join(decoded([data], encoding, source.name, source.repairs()))
+        return "".join(decode_blocks([data], encoding, source.name, source.repairs()))
     if not declared.startswith("utf-8"):
         source.report_encoding(declared)
     return text
@@ -221,7 +221,7 @@ def _parent(node: LexborNode) -> LexborNode:
     return node.parent
 
 
-def unescaped(text: str) -> str:
+def unescape_references(text: str) -> str:
     """Return text with its character references replaced by the characters."""
     return unescape(_LONG_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
@@ -310,13 +310,13 @@ class _FlatPage:
         quote = _VALUE.search(self._page, tag.end(), max(end, tag.end()))
         while quote and end >= 0:
             closed = self._page.find(quote[1], quote.end(), end + _LONGEST_VALUE)
-            if closed > end:  # the value goes on behind a `>`
+            if closed > end:  # the value continues behind a `>`
                 end = self._page.find(">", closed)
             quote = _VALUE.search(self._page, closed + 1, end) if closed >= 0 else None
         return end + 1
 
     def _open(self, name: str, end: int) -> int:
-        """Begin an element; return where reading goes on."""
+        """Begin an element; return where to read on."""
         if self._hidden == "head" and name not in _IN_HEAD:
             self._hidden = ""
         if name in _RAW:
@@ -338,7 +338,7 @@ class _FlatPage:
         closing = re.compile(rf"</{name}(?![\w-])[^>]*>?", re.I).search(self._page, start)
         end = closing.start() if closing else len(self._page)
         if name == "title" and self._title is None and self._hidden in ("", "head"):
-            self._title = unescaped(self._page[start:end])
+            self._title = unescape_references(self._page[start:end])
         elif name in ("textarea", "xmp"):
             self._add(self._page[start:end])
         return closing.end() if closing else end
@@ -356,4 +356,4 @@ class _FlatPage:
     def _add(self, text: str) -> None:
         if text and not self._hidden:
             text = text if self._pre else text.replace("\n", " ").replace("\r", " ")
-            self._pieces.append(unescaped(text))
+            self._pieces.append(unescape_references(text))

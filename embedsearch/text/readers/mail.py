@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.byte_streams import buffered
+from embedsearch.text.byte_streams import buffered_reader
 from embedsearch.text.encodings import browsers_codec, known_codec
 from embedsearch.text.readers.html import html_text
 from embedsearch.text.records import given_id, replace_surrogates, select_metadata
@@ -40,7 +40,7 @@ _HEADER_LIMIT = 4_000
 _LINES_LIMIT = 4_000_000
 _HTML, _FORWARDED = "text/html", "message/rfc822"
 # The store would refuse more of a header, an id or a list, and with it the rest of a mailbox.
-_KEPT, _LONGEST_ID, _ATTACHMENTS = 50_000, 1_000, 1_000
+_LONGEST_HEADER, _LONGEST_ID, _ATTACHMENTS = 50_000, 1_000, 1_000
 _ADDRESSES = ("from", "to", "cc")
 # Each line is compared with the boundaries of all parts that it is within.
 _BOUNDARIES_LIMIT = 100
@@ -104,7 +104,7 @@ def _split(source: SourceStream) -> Iterator[tuple[int, bytes]]:
     One begins with a line `From ` after an empty line (RFC 4155). Within a mail such lines have a
     `>` before them; as not all programs write it, the line has to look like one that separates.
     """
-    stream = buffered(source.read)
+    stream = buffered_reader(source.read)
     if not stream.readline(MAIL_LIMIT).startswith(b"From "):
         reason = 'is not a mailbox: its first line does not begin with "From "'
         raise SourceFormatError(source.name, reason)
@@ -120,7 +120,7 @@ def _split(source: SourceStream) -> Iterator[tuple[int, bytes]]:
             data += line
         elif before <= MAIL_LIMIT:
             reason = f"has more than {MAIL_LIMIT:,} bytes; what is beyond was not read"
-            source.notices.leave_out(LeftOut(f"{source.name}, mail {number}", reason))
+            source.notices.left_out.append(LeftOut(f"{source.name}, mail {number}", reason))
     yield number, _QUOTED_FROM.sub(rb"\1", data)
 
 
@@ -157,7 +157,7 @@ def _header(message: Message, name: str) -> str:
     """Return a header as text, its encoded words decoded (RFC 2047)."""
     value = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
     if "=?" not in value:
-        return replace_surrogates(" ".join(_unescaped(value[:_KEPT]).split()))
+        return replace_surrogates(" ".join(_unescaped(value[:_LONGEST_HEADER]).split()))
     value = value[:_HEADER_LIMIT]
     try:
         parts = decode_header(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
-from embedsearch.text.readers.html import unescaped
+from embedsearch.text.readers.html import unescape_references
 from embedsearch.text.readers.xml import elements, xml_chunks
 from embedsearch.text.records import given_id
 from embedsearch.text.source_stream import ReadDocument
@@ -119,7 +119,7 @@ def plain_text(wikitext: str) -> str:
     text = _replace_balanced(text, "[[", "]]", _link)
     text = _replace_balanced(text, "{|", "|}", _table)
     text = _OUTSIDE_LINK.sub(r"\1", _TAG.sub("", text))
-    return _polished(unescaped(text))
+    return _polished(unescape_references(text))
 
 
 def _without_elements(text: str) -> str:

@@ -7,8 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
-from embedsearch.text.readers.xml import Flattening, flat_text
-from embedsearch.text.readers.zip_parts import ZipParts, zip_parts
+from embedsearch.text.readers.xml import Flattening, ZipParts, flat_text, zip_parts
 from embedsearch.text.records import select_metadata
 from embedsearch.text.source_stream import ReadDocument
 

@@ -35,17 +35,14 @@ def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadD
             names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
             # As text each row of a batch would have its own copy of what the file has once.
             table = pq.ParquetFile(file, read_dictionary=names)
-            yield from _read(source, settings, table)
+            kind = RecordKind("row", names=tuple(table.schema_arrow.names))
+            rows = enumerate(_rows(source.name, table), 1)
+            yield from read_records(source, rows, kind, settings)
         except SourceError:
             raise
         except (pa.ArrowException, *_PARSER_ERRORS) as error:
             reason = f"the Parquet file is damaged or not supported ({error}); write it again"
             raise SourceFormatError(source.name, reason) from error
-
-
-def _read(source: SourceStream, settings: ReadSettings, table: Any) -> Iterator[ReadDocument]:
-    kind = RecordKind("row", names=tuple(table.schema_arrow.names))
-    yield from read_records(source, enumerate(_rows(source.name, table), 1), kind, settings)
 
 
 def _rows(name: str, table: Any) -> Iterator[Record]:

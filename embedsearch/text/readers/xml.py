@@ -1,23 +1,26 @@
 """XML of any vocabulary: a document for each repeated element, or for the whole file.
 
-It is parsed within bounds: no entities that grow, nothing fetched, no depth without end.
+It is parsed within bounds: no entities that grow, nothing fetched, no depth without end. Office
+documents and e-books are such files in a ZIP (`ZipParts`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field as dataclass_field, replace
 from html import escape, unescape
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._messages import quoted
 from embedsearch._types import Document
+from embedsearch.text.archives import open_zip, zip_errors
+from embedsearch.text.byte_streams import read_up_to
 from embedsearch.text.encodings import bom_encoding, declared_xml_encoding
 from embedsearch.text.readers.html import html_text, tidy
 from embedsearch.text.records import (
@@ -62,12 +65,7 @@ Path = tuple[str, ...]
 
 
 class Placed(NamedTuple):
-    """An element that has ended.
-
-    Attributes:
-        element: The element; tags and names of attributes are without their namespaces.
-        path: Where it is.
-    """
+    """An element that has ended; tags and names of attributes are without their namespaces."""
 
     element: Element
     path: Path
@@ -90,12 +88,8 @@ def elements(
 ) -> Iterator[Placed]:
     """Yield each wanted element when it ends, with all that is in it; forget the others.
 
-    Args:
-        name: What messages call the file.
-        chunks: Its text, cut anywhere.
-        wanted: Whether the element at a path is wanted; not asked within one that is.
-        inner: Whether an element within a wanted one is kept; None keeps all.
-        declarations: How many entities and attributes the file may declare.
+    `wanted` is not asked within an element that is; there `inner` decides what stays, None keeps
+    all. The file may declare `declarations` entities and attributes.
     """
     parser = _Parser(name, wanted, inner, declarations)
     for chunk in _well_formed(chunks):
@@ -109,6 +103,42 @@ def xml_tree(name: str, data: bytes) -> Element:
     for placed in elements(name, [data.decode(encoding, "replace")], lambda _: True):
         return placed.element
     raise SourceFormatError(name, "is empty; the file is damaged, write it again")
+
+
+class ZipParts:
+    """The parts of a ZIP file, by their names."""
+
+    def __init__(self, name: str, file: IO[bytes]) -> None:
+        self._name = name
+        self._zip = open_zip(name, file)
+        self._left = 4 * TREE_LIMIT
+
+    def __contains__(self, part: str) -> bool:
+        return part in self._zip.NameToInfo
+
+    def data(self, part: str) -> bytes:
+        """Return a part, without compression."""
+        if part not in self:
+            reason = f"{part} is missing in it; the file is damaged, write it again"
+            raise SourceFormatError(self._name, reason)
+        most = min(TREE_LIMIT, self._left)
+        with zip_errors(self._name), self._zip.open(part) as opened:
+            data = read_up_to(opened, most + 1)
+        if len(data) > most:
+            raise too_long(self._name, TREE_LIMIT, "bytes")
+        self._left -= len(data)
+        return data
+
+    def tree(self, part: str) -> Element:
+        """Return the root of a part that is XML."""
+        return xml_tree(f"{self._name}, {part}", self.data(part))
+
+
+@contextmanager
+def zip_parts(source: SourceStream) -> Iterator[ZipParts]:
+    """Open a source as a ZIP file."""
+    with source.seekable() as file:
+        yield ZipParts(source.name, file)
 
 
 def _well_formed(chunks: Iterable[str]) -> Iterator[str]:
@@ -261,24 +291,17 @@ def _local(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flattening:
-    """How a tree becomes text.
+    """How a tree becomes text."""
 
-    Attributes:
-        blocks: Elements that begin and end a line; None, for vocabularies that are not known,
-            takes all that are not within a line of text.
-        cells: Elements that are followed by a space.
-        unseen: Elements that are left out with all that is in them.
-        signs: Elements that stand for a piece of text.
-        texts: Elements whose own text counts; None counts that of all, and what is between.
-        attributes: Attributes that are text, too; in lower case.
-    """
-
+    # Elements that begin and end a line; None, for vocabularies that are not known, takes all that
+    # are not within a line of text.
     blocks: frozenset[str] | None = None
-    cells: frozenset[str] = frozenset()
-    unseen: frozenset[str] = frozenset()
+    cells: frozenset[str] = frozenset()  # a space follows them
+    unseen: frozenset[str] = frozenset()  # left out with all that is in them
     signs: Mapping[str, str] = dataclass_field(default_factory=dict)
+    # Elements whose own text counts; None counts that of all, and what is between.
     texts: frozenset[str] | None = None
-    attributes: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()  # attributes that are text, too; in lower case
 
 
 INLINE = frozenset({
@@ -398,7 +421,7 @@ def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocum
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
     if records is None:
-        return _whole(source, chunks)
+        return _whole_file(source, chunks)
     found = enumerate(_each(source, chunks, records), 1)
     if not records.are_rows:
         return _documents(source, settings, found)
@@ -420,7 +443,7 @@ def _each(source: SourceStream, chunks: Iterable[str], records: _Records) -> Ite
         source.notices.few(kind, source.name, f"left out what is between its records: {names}")
 
 
-def _whole(source: SourceStream, chunks: Iterable[str]) -> Iterator[ReadDocument]:
+def _whole_file(source: SourceStream, chunks: Iterable[str]) -> Iterator[ReadDocument]:
     for element, _ in elements(source.name, chunks, lambda _: True):
         title, rules = _take(element, _TITLES), _RULES.get(element.tag, _ANY)
         if (text := flat_text(element, rules)) or title:

@@ -42,71 +42,48 @@ _NUMBERS_IN_BLOCK = 2**19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How a file of vectors is read.
+    """How a file of vectors is read."""
 
-    Attributes:
-        limit: Read only the first so many words; None reads all.
-        encoding_errors: What to do with a word that is not UTF-8: "strict" raises, "replace"
-            puts U+FFFD in place of what is wrong, "skip" leaves the word out.
-        allow_pickle: Read formats that run code from the file. Only for files that you made.
-    """
-
-    limit: int | None = None
+    limit: int | None = None  # read only so many rows
+    # What to do with a word that is not UTF-8: "strict" raises, "replace" puts U+FFFD in place of
+    # what is wrong, "skip" leaves the word out.
     encoding_errors: str = "strict"
-    allow_pickle: bool = False
+    allow_pickle: bool = False  # read formats that run code from the file
 
     def __post_init__(self) -> None:
         check_fields(self, _CONSTRAINTS)
 
 
 class Block(NamedTuple):
-    """Some rows of a file, in its order, as they are there.
+    """Some rows of a file, in its order, as they are there."""
 
-    Attributes:
-        words: Their words, as bytes that should be UTF-8.
-        vectors: `(len(words), d)` float32, not yet checked; the receiver may keep it.
-        first: The number of the first row, or with `Reading.by_line` of its line.
-    """
-
-    words: list[bytes]
-    vectors: FloatMatrix
-    first: int
+    words: list[bytes]  # their words, as bytes that should be UTF-8
+    vectors: FloatMatrix  # `(len(words), d)` float32, not yet checked; the receiver may keep it
+    first: int  # the number of the first row, or with `Reading.by_line` of its line
 
 
 @dataclass(slots=True)
 class Rest:
-    """What a file holds besides words and vectors; complete when all blocks were read.
+    """What a file holds besides words and vectors; complete when all blocks were read."""
 
-    Attributes:
-        counts: `(V,)` int64, how often each word was seen, in the order of the blocks.
-        subwords: The n-gram vectors of a subword model.
-        inputs: `(V, d)` float32, the words' own rows if `vectors` are composed with n-grams.
-        notes: Lines that the user should read: what was left out, what was assumed.
-    """
-
+    # `(V,)` int64, how often each word was seen, in the order of the blocks.
     counts: IntVector | None = None
-    subwords: Subwords | None = None
+    subwords: Subwords | None = None  # the n-gram vectors of a subword model
+    # `(V, d)` float32, the words' own rows if `vectors` are composed with n-grams.
     inputs: FloatMatrix | None = None
+    # Lines that the user should read: what was left out, what was assumed.
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file of vectors, opened: its head was read and checked, its rows come in blocks.
-
-    Attributes:
-        vector_size: The number of dimensions, d.
-        count: How many rows it has, if the head says so and fits the size of the file.
-        blocks: The rows; to be read once, and to the end.
-        rest: What else it holds.
-        by_line: Rows are lines of text, and errors name the line.
-    """
+    """A file of vectors, opened: its head was read and checked, its rows come in blocks."""
 
     vector_size: int
-    count: int | None
-    blocks: Iterator[Block]
+    count: int | None  # how many rows it has, if the head says so and fits the size of the file
+    blocks: Iterator[Block]  # to be read once, and to the end
     rest: Rest
-    by_line: bool = False
+    by_line: bool = False  # rows are lines of text, and errors name the line
 
 
 Reader = Callable[[Path, LoadOptions], Reading]
@@ -115,29 +92,22 @@ Writer = Callable[[Path, "WordVectors", "Progress", "FloatMatrix | None"], None]
 
 @dataclass(frozen=True, slots=True)
 class VectorFormat:
-    """A file format.
-
-    Attributes:
-        name: What users choose it by.
-        title: What it is, for people.
-        suffixes: Endings of file names that stand for it.
-        read: Opens a file. Raises `SourceFormatError`, naming the place, for whatever is wrong
-            with it, at once or while its blocks are read.
-        write: Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to
-            a new file; None if the format can only be read.
-        recognises: Whether a file is of this format, by its path and its first bytes; they are
-            without compression, and empty for a folder.
-        compressed: Whether `read` undoes gzip, bzip2, xz and zstd.
-        keeps: Which of "counts", "subwords" and "inputs" a written file holds.
-    """
+    """A file format."""
 
     name: str
     title: str
     suffixes: tuple[str, ...]
+    # Opens a file. Raises `SourceFormatError`, naming the place, for whatever is wrong with it, at
+    # once or while its blocks are read.
     read: Reader
+    # Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to a new file;
+    # None if the format can only be read.
     write: Writer | None = None
+    # Whether a file is of this format, by its path and its first bytes; they are without
+    # compression, and empty for a folder.
     recognises: Callable[[Path, bytes], bool] = lambda _path, _head: False
-    compressed: bool = False
+    compressed: bool = False  # whether `read` undoes gzip, bzip2, xz and zstd
+    # Which of "counts", "subwords" and "inputs" a written file holds.
     keeps: frozenset[str] = frozenset()
 
 
@@ -152,15 +122,7 @@ def are_usable(words: Sequence[str]) -> bool:
 
 
 def check_writable(words: Sequence[str], *, spaces: bool) -> None:
-    """Make sure that a file can hold the words, before anything is written.
-
-    Args:
-        words: The words.
-        spaces: Whether it can hold words with spaces.
-
-    Raises:
-        VectorError: There are no words, or one cannot be written.
-    """
+    """Make sure that a file can hold the words, before anything is written."""
     if not words:
         raise VectorError("there are no words to save")
     for row, word in enumerate(words):

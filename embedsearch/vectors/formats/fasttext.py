@@ -27,7 +27,7 @@ from embedsearch.vectors.formats.base import (
     row_slices,
 )
 from embedsearch.vectors.formats.source_file import check_file, reading_errors
-from embedsearch.vectors.subwords import END_OF_LINE, Subwords, composed, in_use, own_rows
+from embedsearch.vectors.subwords import END_OF_LINE, Subwords, active_ngrams, compose, own_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,14 +65,6 @@ class MappedFile:
     """A mapped file, read from its beginning to its end; nothing is copied.
 
     What the file claims is compared with its size before it is believed.
-
-    Attributes:
-        path: The file.
-        data: Its bytes.
-        position: Where the next part begins.
-
-    Raises:
-        SourceError: It is missing, empty, no file, or cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,36 +130,21 @@ class Header(NamedTuple):
     They follow a magic number and the version. The layout is that of `Args::save` in Facebook's
     fastText: int32 but for `t`. Version 12 differs from 11 only in that classifiers may have
     character n-grams.
-
-    Attributes:
-        dim: Dimensions, d.
-        ws: Words on each side that are context.
-        epoch: Passes over the text.
-        min_count: Rarer words were left out.
-        neg: Noise words for each pair.
-        word_ngrams: The longest run of words that a classifier takes as one.
-        loss: 1 hierarchical softmax, 2 negative sampling, 3 softmax, 4 one against all.
-        model: 1 CBOW, 2 skip-gram, 3 a classifier.
-        bucket: Rows of the table of n-grams.
-        minn: The shortest n-gram, in characters.
-        maxn: The longest; 0 for none.
-        lr_update_rate: Words between two changes of the learning rate.
-        t: The threshold above which frequent words are subsampled.
     """
 
     dim: int
-    ws: int = 5
+    ws: int = 5  # words on each side that are context
     epoch: int = 5
     min_count: int = 1
     neg: int = 5
-    word_ngrams: int = 1
-    loss: int = 2
-    model: int = 2
-    bucket: int = 0
-    minn: int = 0
-    maxn: int = 0
-    lr_update_rate: int = 100
-    t: float = 1e-4
+    word_ngrams: int = 1  # the longest run of words that a classifier takes as one
+    loss: int = 2  # 1 hierarchical softmax, 2 negative sampling, 3 softmax, 4 one against all
+    model: int = 2  # 1 CBOW, 2 skip-gram, 3 a classifier
+    bucket: int = 0  # rows of the table of n-grams
+    minn: int = 0  # the shortest n-gram, in characters
+    maxn: int = 0  # the longest; 0 for none
+    lr_update_rate: int = 100  # words between two changes of the learning rate
+    t: float = 1e-4  # the threshold above which frequent words are subsampled
 
     @property
     def is_classifier(self) -> bool:
@@ -180,11 +157,7 @@ class Header(NamedTuple):
         return self.bucket > 0 and self.maxn >= max(self.minn, 1)
 
     def to_bytes(self) -> bytes:
-        """Return what a file begins with.
-
-        Raises:
-            VectorError: A number is too large for the format.
-        """
+        """Return what a file begins with."""
         try:
             return _MAGIC + struct.pack(f"<i{_SETTINGS}", _VERSION, *self)
         except struct.error as error:
@@ -192,23 +165,17 @@ class Header(NamedTuple):
 
 
 class Dictionary(NamedTuple):
-    """The words that are wanted, from the first row on.
+    """The words that are wanted, from the first row on, as bytes that should be UTF-8.
 
     The layout is that of `Dictionary::save` in Facebook's fastText: the number of entries, of
     words and of labels (int32); of tokens, and of pruned n-grams or -1 (int64); then for each
     entry its text, a NUL, its count (int64) and its kind (int8: 0 a word, 1 a label). Words come
     first.
-
-    Attributes:
-        words: The words, as bytes that should be UTF-8.
-        counts: How often each was seen.
-        total: How many words the file has; the rows of the n-grams begin after them.
-        labels: How many labels it has.
     """
 
     words: list[bytes]
     counts: IntVector
-    total: int
+    total: int  # words of the file; the rows of the n-grams begin after them
     labels: int
 
 
@@ -309,7 +276,7 @@ def _blocks(
         _check_table(file, subwords.vectors)
     for part in word_slices(words):
         rows = np.array(own[part], np.float32)
-        vectors = rows if subwords is None else composed(rows, words[part], subwords)
+        vectors = rows if subwords is None else compose(rows, words[part], subwords)
         yield Block(words[part], vectors, part.start + 1)
 
 
@@ -334,7 +301,7 @@ def _check_table(file: MappedFile, table: FloatMatrix) -> None:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None
 ) -> None:
     """Write a model of version 12, described as skip-gram with negative sampling.
 
@@ -349,7 +316,7 @@ def _write(
     """
     if inputs is not None and inputs.shape != vectors.vectors.shape:
         raise VectorError(f"own rows {inputs.shape} do not fit vectors {vectors.vectors.shape}")
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     header = _header(vectors, subwords).to_bytes()
     dictionary = _dictionary_bytes(vectors)
     rows, size = vectors.vectors.shape
@@ -432,16 +399,12 @@ def _write_rows(file: BinaryIO, task: Task, count: int, rows: Rows) -> None:
         task.advance(stop - start)
 
 
-def _recognises(_path: Path, head: bytes) -> bool:
-    return head.startswith(_MAGIC)
-
-
 FORMAT = VectorFormat(
     "fasttext",
     "fastText model",
     (".bin",),
     _read,
     _write,
-    _recognises,
+    lambda _path, head: head.startswith(_MAGIC),
     keeps=frozenset({"counts", "subwords", "inputs"}),
 )

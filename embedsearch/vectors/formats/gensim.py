@@ -15,7 +15,7 @@ from embedsearch._errors import InputError, ParameterError, SourceFormatError, V
 from embedsearch.vectors.arrays import as_matrix
 from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat, matrix_blocks
 from embedsearch.vectors.formats.source_file import check_file, reading_errors
-from embedsearch.vectors.subwords import Subwords, in_use, own_rows
+from embedsearch.vectors.subwords import Subwords, active_ngrams, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -34,23 +34,14 @@ _REFUSED = (
     "allow it with allow_pickle"
 )
 _RAN = "code in the file was run, as allow_pickle said; save the vectors in a format without code"
+# Words whose n-grams are summed at a time, which takes memory for all of these.
 _BLOCK = 4096
 
 
 def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, FloatMatrix | None]:
-    """Copy gensim's word vectors, with counts and n-grams.
+    """Copy gensim's word vectors, with counts and n-grams, and the words' own rows if it has any.
 
-    Args:
-        keyed: `KeyedVectors` or `FastTextKeyedVectors`, or a model whose `wv` is one of them.
-        all_ngrams: Keep the whole table of n-grams, as gensim does for unknown words. Without
-            it only the rows that a word of the vocabulary has: no other was trained.
-
-    Returns:
-        The word vectors; and the words' own rows `(V, d)` if they are composed with n-grams.
-
-    Raises:
-        ParameterError: It is something else.
-        VectorError: Arrays that do not fit each other, NaN or infinity, a word that is no text.
+    Without `all_ngrams` only the rows are taken that a word of the vocabulary has.
     """
     keyed = getattr(keyed, "wv", keyed)
     if not hasattr(keyed, "index_to_key") or not hasattr(keyed, "expandos"):
@@ -60,9 +51,9 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
     for row, word in enumerate(words):
         if not isinstance(word, str):
             raise VectorError(f"a word must be a str, got {word!r} at row {row}")
-    vectors = copied(keyed.vectors, "vectors")
+    vectors = copy_matrix(keyed.vectors, "vectors")
     subwords = _subwords(keyed, all_ngrams=all_ngrams)
-    inputs = None if subwords is None else copied(keyed.vectors_vocab, "vectors_vocab")
+    inputs = None if subwords is None else copy_matrix(keyed.vectors_vocab, "vectors_vocab")
     if inputs is not None and inputs.shape != vectors.shape:
         raise VectorError(f"own rows {inputs.shape} do not fit vectors {vectors.shape}")
     return WordVectors(vectors, words, _counts(keyed), subwords), inputs
@@ -71,16 +62,11 @@ def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, Flo
 def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
     """Make gensim's `KeyedVectors`, or with n-grams its `FastTextKeyedVectors`.
 
-    Args:
-        vectors: Ours; copied.
-        inputs: `(V, d)` the words' own rows; without them they are found from the vectors.
-
-    Raises:
-        VectorError: A word that has no UTF-8, if there are n-grams.
+    Without `inputs` the words' own rows are found from the vectors.
     """
     from gensim.models import KeyedVectors
 
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     size = vectors.vector_size
     keyed = KeyedVectors(size) if subwords is None else _empty_fasttext(subwords, size)
     keyed.index_to_key = list(vectors.index_to_key)
@@ -91,7 +77,7 @@ def to_keyed(vectors: WordVectors, inputs: FloatMatrix | None = None) -> Any:
         keyed.expandos["count"][:] = vectors.counts
     if subwords is not None:
         keyed.vectors_vocab = own_side(vectors, inputs)
-        keyed.vectors_ngrams = whole_table(subwords)
+        keyed.vectors_ngrams = full_table(subwords)
         keyed.recalc_char_ngram_buckets()
     return keyed
 
@@ -101,7 +87,7 @@ def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
     if inputs is not None:
         return np.array(inputs, np.float32)
     own = np.array(vectors.vectors)
-    subwords = in_use(vectors.subwords)
+    subwords = active_ngrams(vectors.subwords)
     if subwords is not None:
         for start in range(0, len(own), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -110,14 +96,14 @@ def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
     return own
 
 
-def whole_table(subwords: Subwords) -> FloatMatrix:
+def full_table(subwords: Subwords) -> FloatMatrix:
     """Spread n-gram vectors over all rows of the hash table, `(bucket, d)`; others are zeros."""
     table = np.zeros((subwords.bucket, subwords.vectors.shape[1]), np.float32)
     table[subwords.ids] = subwords.vectors
     return table
 
 
-def copied(X: Any, name: str) -> FloatMatrix:
+def copy_matrix(X: Any, name: str) -> FloatMatrix:
     """Check and copy a matrix of gensim's, which training changes in place."""
     matrix = as_matrix(X, name)
     return matrix.copy() if np.may_share_memory(matrix, X) else matrix
@@ -142,7 +128,7 @@ def _subwords(keyed: Any, *, all_ngrams: bool) -> Subwords | None:
         raise VectorError(f"{len(table):,} n-gram vectors do not fit a bucket of {bucket:,}")
     if all_ngrams:
         ids: IntVector = np.arange(bucket)
-        rows = copied(table, "vectors_ngrams")
+        rows = copy_matrix(table, "vectors_ngrams")
     else:
         used = [np.empty(0, np.int64), *keyed.buckets_word]
         ids = np.unique(np.concatenate(used).astype(np.int64))

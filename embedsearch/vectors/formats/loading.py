@@ -31,19 +31,12 @@ _UNUSABLE = "left out: empty, or with a tab or a line break"
 
 
 class Imported(NamedTuple):
-    """What `read_into` read.
-
-    Attributes:
-        format: The name of the format.
-        words: The words, each once.
-        vectors: `(V, d)` float32, mapped from a file in the folder.
-        rest: What else the file holds, row for row with the words.
-    """
+    """What `read_into` read."""
 
     format: str
     words: list[str]
-    vectors: FloatMatrix
-    rest: Rest
+    vectors: FloatMatrix  # `(V, d)` float32, mapped from a file in the folder
+    rest: Rest  # row for row with the words
 
 
 def load_vectors(
@@ -96,10 +89,6 @@ def read_into(
 
     Memory is bounded by the words and a few megabytes, whatever the vectors take; n-gram vectors
     and `Rest.inputs` come as their format has them. The file is the caller's to remove.
-
-    Raises:
-        EmbedSearchError: As `load_vectors` does.
-        OSError: The folder cannot be written to.
     """
     options = options or LoadOptions()
     found, reading = _open(path, format, options)
@@ -138,7 +127,7 @@ def _collect(
 ) -> list[str]:
     """Give `add` the vectors of the rows that are kept, cut `reading.rest` to them: the words."""
     progress = progress or SilentProgress()
-    rows = _KeptRows(path, options.encoding_errors, by_line=reading.by_line)
+    rows = _RowCollector(path, options.encoding_errors, by_line=reading.by_line)
     with progress.task("reading vectors", reading.count, "words") as task:
         for block in reading.blocks:
             add(rows.take(block))
@@ -147,9 +136,9 @@ def _collect(
         raise SourceFormatError(path, "holds no words that can be kept")
     rest = reading.rest
     if rest.counts is not None:
-        rest.counts = rows.of(rest.counts)
+        rest.counts = rows.select(rest.counts)
     if rest.inputs is not None:
-        rest.inputs = rows.of(rest.inputs)
+        rest.inputs = rows.select(rest.inputs)
     rest.notes += rows.notes()
     for note in rest.notes:
         progress.note(note)
@@ -159,21 +148,17 @@ def _collect(
 def _joined(blocks: list[FloatMatrix]) -> FloatMatrix:
     """Concatenate blocks, and empty the list."""
     rows = sum(map(len, blocks))
-    whole = np.empty((rows, blocks[0].shape[1]), dtype=np.float32)
+    joined = np.empty((rows, blocks[0].shape[1]), dtype=np.float32)
     while blocks:
         # Each block goes as its copy comes, so that there never are two of everything.
         block = blocks.pop()
-        whole[rows - len(block) : rows] = block
+        joined[rows - len(block) : rows] = block
         rows -= len(block)
-    return whole
+    return joined
 
 
-class _KeptRows:
-    """Checks the rows of a file, decodes their words, and keeps each usable word once.
-
-    Attributes:
-        words: Those that are kept.
-    """
+class _RowCollector:
+    """Checks the rows of a file, decodes their words, and keeps each usable word once."""
 
     def __init__(self, path: Path, encoding_errors: str, *, by_line: bool) -> None:
         self._path, self._errors, self._by_line = path, encoding_errors, by_line
@@ -184,11 +169,7 @@ class _KeptRows:
         self._unusable: list[str] = []
 
     def take(self, block: Block) -> FloatMatrix:
-        """Return the vectors that are kept.
-
-        Raises:
-            SourceFormatError: NaN, infinity, or, by the options, a word that is not UTF-8.
-        """
+        """Return the vectors that are kept."""
         self._check_numbers(block)
         start, self._seen = self._seen, self._seen + len(block.words)
         texts: Sequence[str | None]
@@ -203,10 +184,10 @@ class _KeptRows:
             if is_new and are_usable(decoded):
                 self.words.update(new)
                 return block.vectors
-        kept = [n for n, text in enumerate(texts) if self._keeps(text, start + n)]
+        kept = [n for n, text in enumerate(texts) if self._add(text, start + n)]
         return block.vectors[np.array(kept, dtype=np.int64)]
 
-    def of(self, array: NDArray[Number]) -> NDArray[Number]:
+    def select(self, array: NDArray[Number]) -> NDArray[Number]:
         """Return those rows of an array with a row for each of the file that are kept."""
         seen = array[: self._seen]
         return np.delete(seen, self._dropped, axis=0) if self._dropped else seen
@@ -220,7 +201,7 @@ class _KeptRows:
             *_note(len(self._unusable), _UNUSABLE, self._unusable),
         ]
 
-    def _keeps(self, word: str | None, row: int) -> bool:
+    def _add(self, word: str | None, row: int) -> bool:
         if word is None:
             self._skipped += 1
         elif word in self.words:

@@ -56,21 +56,13 @@ _LONE_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 class Tokens(NamedTuple):
-    """The tokens that are words or parts of words.
-
-    Attributes:
-        words: Their spelling, UTF-8.
-        ids: Their ids, ascending.
-        special: How many special tokens were left out.
-        fragments: How many tokens without a whole character were left out.
-        size: One more than the highest id of any token.
-    """
+    """The tokens that are words or parts of words."""
 
     words: list[bytes]
-    ids: list[int]
-    special: int
-    fragments: int
-    size: int
+    ids: list[int]  # ascending
+    special: int  # special tokens, which were left out
+    fragments: int  # tokens without a complete character, which were left out
+    size: int  # one more than the highest id of any token
 
 
 def _read_tokens(path: Path) -> Tokens:

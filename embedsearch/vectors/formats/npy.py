@@ -24,7 +24,7 @@ from embedsearch.vectors.formats.base import (
     matrix_blocks,
 )
 from embedsearch.vectors.formats.source_file import check_file, reading_errors
-from embedsearch.vectors.formats.text_table import read_lines, split_counts
+from embedsearch.vectors.formats.text_table import read_lines, split_counts, write_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,12 +41,7 @@ _SHARED_WORDS = ("vocab.txt", "words.txt")
 
 
 def map_array(path: Path) -> NDArray[Any]:
-    """Map a matrix of real numbers.
-
-    Raises:
-        SourceFormatError: The file is damaged, cut short, or holds something else.
-        OSError: It cannot be opened.
-    """
+    """Map a matrix of real numbers."""
     try:
         with warnings.catch_warnings():
             # Files of Python 2, and sizes that overflow.
@@ -80,26 +75,15 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     words = vectors.index_to_key
     check_writable(words, spaces=True)
-    counts = vectors.counts
     with progress.task("writing vectors", len(words), "words") as task:
         with path.open("wb") as file:
             np.save(file, vectors.vectors, allow_pickle=False)
-        if counts is not None:
-            lines = (f"{word}\t{n}\n" for word, n in zip(words, counts.tolist(), strict=True))
-        else:
-            lines = (f"{word}\n" for word in words)
-        words_file = path.with_name(path.stem + _OWN_WORDS[0])
-        with words_file.open("w", encoding="utf-8", newline="\n") as text:
-            text.writelines(lines)
+        write_words(path.with_name(path.stem + _OWN_WORDS[0]), words, vectors.counts)
         task.advance(len(words))
-
-
-def _recognises(_path: Path, head: bytes) -> bool:
-    return head.startswith(b"\x93NUMPY")
 
 
 def _words_file(path: Path) -> Path:
@@ -118,6 +102,6 @@ FORMAT = VectorFormat(
     (".npy",),
     _read,
     _write,
-    _recognises,
+    lambda _path, head: head.startswith(b"\x93NUMPY"),
     keeps=frozenset({"counts"}),
 )

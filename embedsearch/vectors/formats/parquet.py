@@ -65,7 +65,7 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     check_writable(vectors.index_to_key, spaces=True)
     pa, pq = _arrow("writing Parquet")
@@ -87,18 +87,8 @@ def _write(
             written.advance(len(numbers))
 
 
-def _recognises(_path: Path, head: bytes) -> bool:
-    return head.startswith(_MAGIC)
-
-
 def check_row_groups(path: Path, metadata: Any, always_fine: int = _ALWAYS_FINE) -> None:
-    """Refuse row groups that claim more bytes than the file could hold.
-
-    Args:
-        path: The file.
-        metadata: That of pyarrow.
-        always_fine: Bytes that any file may claim.
-    """
+    """Refuse row groups that claim more bytes than the file could hold."""
     most = max(always_fine, _RATIO * path.stat().st_size)
     for group in range(metadata.num_row_groups):
         # Its columns are not looked at: making the objects for them aborts the process if some
@@ -154,8 +144,8 @@ def _counts(path: Path, column: Any) -> IntVector:
     counts = column.to_numpy(zero_copy_only=False)
     if column.null_count or counts.dtype.kind not in "iu" or (counts < 0).any():
         raise SourceFormatError(path, "the column 'count' must hold whole numbers from 0")
-    whole: IntVector = counts.astype(np.int64)
-    return whole
+    integers: IntVector = counts.astype(np.int64)
+    return integers
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
@@ -200,6 +190,6 @@ FORMAT = VectorFormat(
     (".parquet",),
     _read,
     _write,
-    _recognises,
+    lambda _path, head: head.startswith(_MAGIC),
     keeps=frozenset({"counts"}),
 )

@@ -36,6 +36,7 @@ from embedsearch.vectors.formats.text_table import (
     parse_numbers,
     read_lines,
     without_bom,
+    write_words,
 )
 
 if TYPE_CHECKING:
@@ -62,18 +63,12 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     words, counts = vectors.index_to_key, vectors.counts
     check_writable(words, spaces=True)
     metadata = path.with_name(_metadata_names(path.stem)[0])
-    with metadata.open("w", encoding="utf-8", newline="\n") as file:
-        if counts is None:
-            file.writelines(f"{word}\n" for word in words)
-        else:
-            file.write("word\tcount\n")
-            pairs = zip(words, counts.tolist(), strict=True)
-            file.writelines(f"{word}\t{count}\n" for word, count in pairs)
+    write_words(metadata, words, counts, "" if counts is None else "word\tcount\n")
     task = progress.task("writing vectors", len(words), "words")
     with path.open("w", encoding="ascii", newline="\n") as file, task as written:
         for _, rows in format_rows(vectors.vectors, "\t"):

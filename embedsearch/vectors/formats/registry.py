@@ -23,18 +23,14 @@ _FORMATS = {
     "word2vec": "word2vec:TEXT",
     "word2vec-binary": "word2vec:BINARY",
     "projector": "projector:FORMAT",
-    "glove": "glove:FORMAT",
+    "glove": "word2vec:GLOVE",
 }
 VECTOR_FORMATS = tuple(sorted(_FORMATS))
 """The names of all formats."""
 
 
 def vector_format(name: str) -> VectorFormat:
-    """Return a format by its name; its module is imported.
-
-    Raises:
-        ParameterError: There is no such format.
-    """
+    """Return a format by its name; its module is imported."""
     if name not in _FORMATS:
         raise ParameterError("format", f"'auto' or one of {', '.join(VECTOR_FORMATS)}", name)
     module, _, attribute = _FORMATS[name].partition(":")
@@ -48,10 +44,6 @@ def detect(path: Path) -> VectorFormat:
 
     Its first bytes decide, as far as they can: magic strings, then text with or without a first
     line of two whole numbers (word2vec or GloVe). Otherwise the ending of its name does.
-
-    Raises:
-        SourceError: It cannot be read.
-        SourceFormatError: It is of none of the formats.
     """
     # The command line needs the names alone, at every start.
     from embedsearch.text.byte_streams import without_suffix

@@ -72,7 +72,7 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write(
-    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None
 ) -> None:
     check_writable(vectors.index_to_key, spaces=True)
     words = np.frombuffer("\n".join(vectors.index_to_key).encode(), np.uint8)

@@ -75,11 +75,13 @@ def _format_for(path: Path) -> VectorFormat:
     raise ParameterError("format", f"named for a file called {path.name!r}: {names}", "auto")
 
 
-def _writer(found: VectorFormat) -> Writer:
-    if found.write is None:
+def _writer(target: VectorFormat) -> Writer:
+    if target.write is None:
         allowed = (name for name in VECTOR_FORMATS if vector_format(name).write)
-        raise ParameterError("format", f"one that can be written: {', '.join(allowed)}", found.name)
-    return found.write
+        raise ParameterError(
+            "format", f"one that can be written: {', '.join(allowed)}", target.name
+        )
+    return target.write
 
 
 def _check_place(path: Path, *, overwrite: bool) -> None:
@@ -97,15 +99,15 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         raise ParameterError("path", "a file that is not there yet (or overwrite=True)", path)
 
 
-def _note_losses(found: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
+def _note_losses(target: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
     present = {"counts": vectors.counts, "subwords": vectors.subwords}
     lost = [
         _TITLES[name]
         for name, value in present.items()
-        if value is not None and name not in found.keeps
+        if value is not None and name not in target.keeps
     ]
     if lost:
-        reason = f"{found.title} has no place for {' and '.join(lost)}"
+        reason = f"{target.title} has no place for {' and '.join(lost)}"
         progress.note(f"{reason}; 'safetensors' keeps everything")
 
 

@@ -9,7 +9,7 @@ from embedsearch._errors import SourceError, SourceFormatError, SourceNotFoundEr
 from embedsearch.text.byte_streams import (
     HEAD as COMPRESSION_HEAD,
     compression_of,
-    decompressed,
+    decompress,
     read_up_to,
 )
 from embedsearch.text.source_files import unreadable
@@ -24,24 +24,14 @@ HEAD = 2**16
 
 
 class PlainBytes(NamedTuple):
-    """The bytes of a file, without compression.
-
-    Attributes:
-        stream: The bytes.
-        size: How many there are; None for compressed data, which do not say.
-    """
+    """The bytes of a file, without compression."""
 
     stream: io.BufferedReader
-    size: int | None
+    size: int | None  # None for compressed data, which do not say
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no file on a disk, and an empty one.
-
-    Raises:
-        SourceNotFoundError: There is nothing at this path.
-        SourceFormatError: It is a folder, a device or an empty file.
-    """
+    """Refuse what is no file on a disk, and an empty one."""
     if not path.exists():
         raise SourceNotFoundError(path, "there is no such file")
     if path.is_dir():
@@ -54,19 +44,13 @@ def check_file(path: Path) -> None:
 
 @contextmanager
 def open_plain(path: Path) -> Iterator[PlainBytes]:
-    """Open a file; gzip, bzip2, xz and zstd are undone as it is read.
-
-    Raises:
-        SourceNotFoundError: There is nothing at this path.
-        SourceFormatError: It is no file, or its compression is damaged.
-        SourceError: It cannot be read.
-    """
+    """Open a file; gzip, bzip2, xz and zstd are undone as it is read."""
     with reading_errors(path):
         check_file(path)
         with path.open("rb") as raw:
             kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
             if kind:
-                yield PlainBytes(decompressed(kind, raw, str(path)), None)
+                yield PlainBytes(decompress(kind, raw, str(path)), None)
             else:
                 yield PlainBytes(raw, path.stat().st_size)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = 2**26
 """Bytes that a line may have: 64 MB."""
 
-# A list of more words would fill the memory.
+# A list of more words would fill the memory: each is a Python object.
 _MOST_WORDS = 10**8
 _BLOCK = 2**20
 # Numbers become Python objects while they are written: some megabytes at a time.
@@ -51,17 +51,7 @@ _DECIMAL_COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 def read_text(
     path: Path, vector_size: int, count: int | None, limit: int | None
 ) -> Iterator[Block]:
-    """Yield the rows of a text.
-
-    Args:
-        path: The file.
-        vector_size: How many numbers follow each word.
-        count: How many rows the first line promises; None if it is a row itself.
-        limit: Read only so many rows; None reads all.
-
-    Raises:
-        SourceFormatError: A line is not what it must be, or the rows are not as many.
-    """
+    """Yield the rows of a text; `count` is what its first line promises, None if that is a row."""
     start = 1 if count is None else 2
     done = 0
     with open_plain(path) as plain:
@@ -82,7 +72,7 @@ def write_text(
     path: Path,
     vectors: WordVectors,
     progress: Progress,
-    _inputs: FloatMatrix | None = None,
+    _inputs: FloatMatrix | None,
     *,
     header: bool,
 ) -> None:
@@ -101,11 +91,7 @@ def write_text(
 def line_blocks(
     stream: io.BufferedReader, path: Path, start: int = 1, longest: int = LONGEST_LINE
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield `(number of the first line, lines)`, a megabyte at a time, from line `start` on.
-
-    Raises:
-        SourceFormatError: A line has more than `longest` bytes.
-    """
+    """Yield `(number of the first line, lines)`, a megabyte at a time, from line `start` on."""
     number = 1
     for lines in _raw_lines(stream, path, longest):
         wanted = lines[max(0, start - number) :]
@@ -187,17 +173,7 @@ def is_like_number(field: bytes) -> bool:
 
 
 def parse_numbers(path: Path, rows: list[bytes], vector_size: int, first: int) -> FloatMatrix:
-    """Parse rows of numbers with single spaces between them, all at once.
-
-    Args:
-        path: The file, for messages.
-        rows: Each with `vector_size - 1` spaces.
-        vector_size: Numbers in a row, d.
-        first: The line of the first.
-
-    Raises:
-        SourceFormatError: Some field is no number.
-    """
+    """Parse rows of numbers with single spaces between them, all at once; `first` is a line."""
     text = b" ".join(rows)
     # With nothing but single spaces between, each row has as many fields as it has to.
     if b"  " in text or not (text[:1].strip() and text[-1:].strip()):
@@ -240,6 +216,16 @@ def read_lines(path: Path) -> list[bytes]:
             if len(words) > _MOST_WORDS:
                 raise SourceFormatError(path, f"has more than {_MOST_WORDS:,} lines")
     return words
+
+
+def write_words(
+    path: Path, words: Sequence[str], counts: IntVector | None, header: str = ""
+) -> None:
+    """Write a word on each line, and its count behind a tab if it is known."""
+    ends = [""] * len(words) if counts is None else [f"\t{count}" for count in counts.tolist()]
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(header)
+        file.writelines(f"{word}{end}\n" for word, end in zip(words, ends, strict=True))
 
 
 def split_counts(path: Path, lines: list[bytes]) -> tuple[list[bytes], IntVector | None]:
@@ -318,6 +304,6 @@ def _raw_lines(stream: io.BufferedReader, path: Path, longest: int) -> Iterator[
         yield [last]
 
 
-def _wrong_count(path: Path, found: str, count: int) -> SourceFormatError:
-    reason = f"the first line promises {count:,} words, and there are {found}"
+def _wrong_count(path: Path, actual: str, count: int) -> SourceFormatError:
+    reason = f"the first line promises {count:,} words, and there are {actual}"
     return SourceFormatError(path, f"{reason}; fetch the file again, or correct its first line")

@@ -1,9 +1,12 @@
-"""word2vec's text, which fastText's `.vec` is too, and its binary file.
+"""word2vec's text, which fastText's `.vec` is too, its binary file, and GloVe's text.
 
 The first line holds the number of words and of dimensions. In a text each other line holds a word
 and its numbers, with spaces or tabs between; it is UTF-8. In a binary file there follow for each
 word its UTF-8, a space, its float32 numbers (little endian) and, from Mikolov's own tool, a line
 feed. gensim leaves the line feed out; both are read. It is written.
+
+GloVe's text is the same without the first line: the numbers that follow the word of its first row
+give the size of all vectors.
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ from embedsearch.vectors.formats.base import (
     check_writable,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import head_of, open_plain
+from embedsearch.vectors.formats.source_file import HEAD, head_of, open_plain
 from embedsearch.vectors.formats.text_table import (
     check_is_lines,
     fields_of,
+    first_line,
     is_like_number,
     read_text,
+    vector_size_of,
     write_text,
 )
 
@@ -50,25 +55,20 @@ _LONGEST_HEADER = 100
 # Of the control characters only white space is in texts; words are odd, but not so odd.
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1c\x1d\x1e\x1f"))
 _BLOCK = 2**21
+# Without a bound, a damaged file would be searched for a space to its end.
 _LONGEST_WORD = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says.
-
-    Attributes:
-        count: Words, V.
-        vector_size: Dimensions, d.
-        length: Bytes of the line, with its end.
-    """
+    """What the first line says."""
 
     count: int
     vector_size: int
-    length: int
+    length: int  # bytes of the line, with its end
 
 
-def text_header(head: bytes) -> Header | None:
+def _text_header(head: bytes) -> Header | None:
     """Return the header of a text by its first bytes; None if its first line is a row."""
     header = _parse_header(head)
     return None if header is None or _is_row(head, header) else header
@@ -83,16 +83,10 @@ def _parse_header(head: bytes) -> Header | None:
 
 
 def _read_header(path: Path, row_bytes: int, number_bytes: int) -> tuple[Header, int | None]:
-    """Read the first line and compare it with the size of the file.
+    """Read the first line, and compare it with the size of the file.
 
-    Args:
-        path: The file.
-        row_bytes: The fewest bytes of a row, besides its numbers.
-        number_bytes: The fewest bytes of a number.
-
-    Returns:
-        The header, and how many rows there are, if that is certain: compressed files do not say
-        their size.
+    Returns the number of rows too, if that is certain: compressed files do not say their size. A
+    row has at least `row_bytes`, and `number_bytes` for each number.
     """
     with open_plain(path) as plain:
         head, size = plain.stream.read(_LONGEST_HEADER), plain.size
@@ -161,7 +155,7 @@ def _read_text(path: Path, options: LoadOptions) -> Reading:
 
 
 def _recognises_text(_path: Path, head: bytes) -> bool:
-    header = text_header(head)
+    header = _text_header(head)
     return header is not None and _rows_are_text(head, header)
 
 
@@ -176,6 +170,33 @@ TEXT = VectorFormat(
 )
 
 
+def _read_glove(path: Path, options: LoadOptions) -> Reading:
+    vector_size = vector_size_of(first_line(path))
+    if not vector_size:
+        raise SourceFormatError(path, "the first line must hold a word and numbers", 1)
+    blocks = read_text(path, vector_size, None, options.limit)
+    return Reading(vector_size, None, blocks, Rest(), by_line=True)
+
+
+def _recognises_glove(_path: Path, head: bytes) -> bool:
+    """Whether the first line ends with numbers, and is no header."""
+    line, ended, _ = head.partition(b"\n")
+    if not ended and len(head) >= HEAD:
+        line = line.rpartition(b" ")[0]
+    return _text_header(head) is None and b"\0" not in line and vector_size_of(line) > 0
+
+
+GLOVE = VectorFormat(
+    "glove",
+    "GloVe text",
+    (".glove",),
+    _read_glove,
+    partial(write_text, header=False),
+    _recognises_glove,
+    compressed=True,
+)
+
+
 def _read_binary(path: Path, options: LoadOptions) -> Reading:
     # A row is at least an empty word and its space.
     header, count = _read_header(path, row_bytes=1, number_bytes=4)
@@ -185,7 +206,7 @@ def _read_binary(path: Path, options: LoadOptions) -> Reading:
 
 
 def _write_binary(
-    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None = None
+    path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     check_writable(vectors.index_to_key, spaces=False)
     task = progress.task("writing vectors", len(vectors), "words")

@@ -27,7 +27,7 @@ from embedsearch.vectors.formats.base import LoadOptions, Rest
 from embedsearch.vectors.formats.fasttext import FORMAT, word_slices
 from embedsearch.vectors.formats.loading import load_vectors, read_into
 from embedsearch.vectors.formats.registry import detect
-from embedsearch.vectors.subwords import Subwords, composed
+from embedsearch.vectors.subwords import Subwords, compose
 from embedsearch.vectors.word_vectors import WordVectors
 
 MAGIC = 793712314
@@ -180,7 +180,7 @@ def test_words_of_several_blocks_keep_their_vectors(tmp_path: Path) -> None:
     words = [f"w{row:040}" for row in range(5000)]
     subwords = Subwords(3, 3, 2, np.arange(2), np.array([[10, 0], [0, 100]], np.float32))
     inputs = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
-    expected = composed(inputs, [word.encode() for word in words], subwords)
+    expected = compose(inputs, [word.encode() for word in words], subwords)
     write(tmp_path / "a.bin", WordVectors(expected, words, None, subwords), inputs)
     assert len(list(FORMAT.read(tmp_path / "a.bin", LoadOptions()).blocks)) > 2
     np.testing.assert_array_equal(read(tmp_path / "a.bin")[0].vectors, expected)

@@ -26,7 +26,7 @@ def test_no_format_is_imported_before_it_is_asked_for() -> None:
         "heavy = 'gensim', 'numba', 'pyarrow', 'scipy', 'model2vec', 'safetensors'\n"
         "print(sorted(set(heavy) & set(sys.modules)))\n"
         "from embedsearch.vectors.formats.registry import VECTOR_FORMATS, vector_format\n"
-        "print([n for n in sys.modules if n.endswith(('.fasttext', '.npy', '.glove'))])\n"
+        "print([n for n in sys.modules if n.endswith(('.fasttext', '.npy', '.word2vec'))])\n"
         "for name in VECTOR_FORMATS: vector_format(name)\n"
         "print(sorted(set(heavy) & set(sys.modules)))\n"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from embedsearch._errors import ParameterError, StorageError, VectorError
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats import glove
+from embedsearch.vectors.formats import word2vec
 from embedsearch.vectors.formats.loading import load_vectors
 from embedsearch.vectors.formats.saving import save_vectors
 from embedsearch.vectors.subwords import Subwords
@@ -101,6 +101,6 @@ def test_lost_ngrams_are_told(tmp_path: Path, progress: SilentProgress) -> None:
 
 
 def test_a_writer_is_given_a_new_place(tmp_path: Path) -> None:
-    assert glove.FORMAT.write is not None
-    glove.FORMAT.write(tmp_path / "a", ONE, SilentProgress(), None)
+    assert word2vec.GLOVE.write is not None
+    word2vec.GLOVE.write(tmp_path / "a", ONE, SilentProgress(), None)
     assert (tmp_path / "a").read_bytes() == b"one 1 2\n"
