@@ -50,10 +50,9 @@ class Interval:
     def __str__(self) -> str:
         name = "a whole number" if self.whole else "a number"
         least = _shown_bound(self.least)
-        # Bounds of what fits into 32 or 64 bits say nothing to a user.
-        if self.most >= 2**31 - 1:
+        if self.most == math.inf:
             if not math.isfinite(self.least):
-                return name
+                return name if self.whole else "a finite number"
             return f"{name} above {least}" if self.open_least else f"{name}, {least} or more"
         start = f"above {least}" if self.open_least else f"from {least}"
         join = "and at most" if self.open_least else "to"
