@@ -116,7 +116,8 @@ def start(tree: Path) -> dict[str, Any]:
 
 def _run(tree: Path, *arguments: str) -> tuple[str, float]:
     """Run Python in a checkout; return what it printed and its CPU seconds."""
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    # Installed packages have their bytecode: so must ours, or its compilation would be measured.
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, stdout=subprocess.PIPE, text=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -247,6 +246,8 @@ class Hits(list[Hit]):
 
 def html_table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """Draw a plain HTML table; every cell is escaped."""
+    from html import escape
+
     head = "".join(f"<th>{escape(str(name))}</th>" for name in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -120,10 +118,12 @@ def terminal(*, err: bool = False) -> TextIO:
 
 def console(*, err: bool = False) -> Console:
     """Return what rich draws with, on standard output or error."""
+    from shutil import get_terminal_size
+
     from rich.console import Console
 
     # rich takes COLUMNS as it is, also where that is 0.
-    size = shutil.get_terminal_size()
+    size = get_terminal_size()
     return Console(file=terminal(err=err), width=size.columns, height=size.lines)
 
 
@@ -219,9 +219,11 @@ def width(text: str) -> int:
 
 
 def _places(character: str) -> int:
-    if unicodedata.combining(character):
+    from unicodedata import combining, east_asian_width
+
+    if combining(character):
         return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return 2 if east_asian_width(character) in "WF" else 1
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from embedsearch.index.vector_index import VectorIndex
+from embedsearch._lazy import public_names
 
-__all__ = ["VectorIndex"]
+__getattr__, __dir__, __all__ = public_names(__name__, __file__)

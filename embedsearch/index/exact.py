@@ -16,7 +16,6 @@ import numpy as np
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import IndexParts, sorted_hits
 from embedsearch.index.faiss_tools import load_faiss
-from embedsearch.index.sources import ArraySource, DiskSource, NormalizedSource
 from embedsearch.vectors.arrays import row_norms
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from embedsearch.index.ids import RowFilter
     from embedsearch.index.preprocessing import SingleQuery
+    from embedsearch.index.sources import ArraySource, DiskSource
     from embedsearch.index.tuning import TuningReport
 
 # How many more than asked for FAISS finds, as its order is not quite the true one.
@@ -168,6 +168,8 @@ def build_exact(
     source: ArraySource | DiskSource, metric: Metric, report: TuningReport | None = None
 ) -> IndexParts:
     """Build an exact index."""
+    from embedsearch.index.sources import NormalizedSource
+
     faiss, vectors = load_faiss(), NormalizedSource.fit(source, metric)
     euclidean = metric is Metric.EUCLIDEAN
     flat = (faiss.IndexFlatL2 if euclidean else faiss.IndexFlatIP)(source.shape[1])

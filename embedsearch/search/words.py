@@ -15,7 +15,6 @@ from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
 from embedsearch.index.preprocessing import as_metric
 from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search.analogy import cosmul_scores, parse_expression
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
 if TYPE_CHECKING:
@@ -284,6 +283,8 @@ class Words:
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
             ParameterError: `topn` or `restrict_vocab` out of range.
         """
+        from embedsearch.search.analogy import cosmul_scores
+
         topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         weights = [weight for _, weight in terms]
@@ -653,6 +654,8 @@ def _inferred(found: list[Found]) -> tuple[str, ...]:
 
 def _expression_terms(expression: str | Sequence[str]) -> list[tuple[str, float]]:
     if isinstance(expression, str):
+        from embedsearch.search.analogy import parse_expression
+
         return [(word, weight) for word, weight in parse_expression(expression)]
     if len(expression) != 3:
         raise QueryError(f"an analogy is an expression or three words, got {len(expression)}")

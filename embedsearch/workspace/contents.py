@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError
-from embedsearch.index.lexical.storage import FILE_NAMES as LEXICAL_FILES
+from embedsearch.index.lexical.file_names import FILE_NAMES as LEXICAL_FILES
 from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ _WORKSPACE = _Folder(
     r"|checkpoint\.(safetensors|new)",
     {
         **_PUBLISHED,
-        "lexical": _Folder(LEXICAL_FILES.pattern),
+        "lexical": _Folder(LEXICAL_FILES),
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
         "tmp": _WORK,
         # Put aside by a repair.

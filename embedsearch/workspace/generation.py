@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
 from embedsearch._io import read_json
-from embedsearch.text.phrases import PhraseTable
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.vocabulary import Vocabulary
-from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.layout import Layout
@@ -41,7 +38,10 @@ if TYPE_CHECKING:
     from embedsearch.search.model import SearchModel
     from embedsearch.search.options import SearchSettings
     from embedsearch.search.words import Words
+    from embedsearch.text.phrases import PhraseTable
+    from embedsearch.text.processing import TextProcessor
     from embedsearch.vectors.encoders import CheckedEncoder
+    from embedsearch.vectors.subwords import Subwords
     from embedsearch.workspace.layout import GenerationLayout
 
 IMPORTED = "import"
@@ -189,11 +189,15 @@ class Generation(ArtifactFolder):
     @cached_property
     def processor(self) -> TextProcessor:
         """Cuts queries as the corpus was cut."""
+        from embedsearch.text.processing import TextProcessor
+
         return TextProcessor(self.tokenizer, self.phrases)
 
     @cached_property
     def phrases(self) -> PhraseTable:
         """The phrases that its corpus was joined by; may be empty."""
+        from embedsearch.text.phrases import PhraseTable
+
         with self._intact(self.files.phrases):
             return PhraseTable.load(self.files.phrases)
 
@@ -219,7 +223,7 @@ class Generation(ArtifactFolder):
         """Word queries."""
         from embedsearch.search.words import Words
 
-        return Words(self.vectors, self._word_index, self.processor.normalize)
+        return Words(self.vectors, self._word_index, self._normalize)
 
     @cached_property
     def encoder(self) -> TextEncoder:
@@ -282,12 +286,18 @@ class Generation(ArtifactFolder):
             check_vectors(Layout(self.workspace), "documents", self.files.document_index)
             return CandidateIndex.load(self.files.document_index)
 
+    def _normalize(self, word: str) -> str | None:
+        # Most words are found as they are, and need nothing that cuts text.
+        return self.processor.normalize(word)
+
     def _word_index(self) -> VectorIndex:
         return self._opened_index("words", self.files.word_index, self.index_facts.get("digest"))
 
     def _subwords(self, tensors: Mapping[str, NDArray[Any]]) -> Subwords | None:
         if "ngram_vectors" not in tensors:
             return None
+        from embedsearch.vectors.subwords import Subwords
+
         parameters = self.training["parameters"]
         min_n, max_n, bucket = (int(parameters[name]) for name in ("min_n", "max_n", "bucket"))
         return Subwords(min_n, max_n, bucket, tensors["ngram_ids"], tensors["ngram_vectors"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 import weakref
 from contextlib import suppress
@@ -145,7 +144,7 @@ def check_wait(wait: float | None) -> None:
 def _write_holder(holder: Path) -> None:
     """Write down who has the lock; it only makes errors clearer, so nothing depends on it."""
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    facts = {"pid": os.getpid(), "host": _host(), "since": since}
     with suppress(OSError):
         holder.write_text(json.dumps(facts), encoding="utf-8")
 
@@ -169,8 +168,15 @@ def _who(holder: Path) -> str:
         known = False
     if not known:
         return ""
-    here = "" if host == socket.gethostname() else f" on {host}"
+    here = "" if host == _host() else f" on {host}"
     return f" (process {pid}{here}, since {since})"
+
+
+def _host() -> str:
+    # Only writers name themselves, and readers should not pay for the import.
+    from socket import gethostname
+
+    return gethostname()
 
 
 def hold(path: Path) -> int:

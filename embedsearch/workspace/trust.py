@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError, WorkspaceDamagedError
 from embedsearch.index import storage as index_files
-from embedsearch.index.lexical import storage as lexical_files
-from embedsearch.workspace.staging import is_unfinished
 
 if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
@@ -32,6 +30,8 @@ def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
 
     `part` is "lexical", "words", "documents" or "vectors".
     """
+    from embedsearch.workspace.staging import is_unfinished
+
     if identity is None:
         return
     index_files.trust(identity)
@@ -66,7 +66,7 @@ def mark_own(layout: Layout, paths: dict[str, Path]) -> None:
     `paths` are files of FAISS by their parts; they need not exist.
     """
     with suppress(EmbedSearchError, OSError):
-        if index_files.is_trusted(found := lexical_files.identity(layout.lexical)):
+        if index_files.is_trusted(found := _lexical_identity(layout)):
             mark_trusted(layout, "lexical", found)
     for part, path in paths.items():
         with suppress(EmbedSearchError, OSError):
@@ -77,7 +77,7 @@ def mark_own(layout: Layout, paths: dict[str, Path]) -> None:
 def mark_lexical(layout: Layout) -> None:
     """Trust the lexical index, which this process has just written."""
     with suppress(EmbedSearchError, OSError):
-        mark_trusted(layout, "lexical", lexical_files.identity(layout.lexical))
+        mark_trusted(layout, "lexical", _lexical_identity(layout))
 
 
 def check_lexical(layout: Layout) -> None:
@@ -85,12 +85,19 @@ def check_lexical(layout: Layout) -> None:
 
     Its files must have been compared with their hashes.
     """
-    _check(layout, "lexical", layout.lexical, lexical_files.identity(layout.lexical))
+    _check(layout, "lexical", layout.lexical, _lexical_identity(layout))
 
 
 def check_vectors(layout: Layout, part: str, path: Path) -> None:
     """Raise if an index of FAISS cannot be read, before this process reads it."""
     _check(layout, part, path, index_files.identity(path))
+
+
+def _lexical_identity(layout: Layout) -> str | None:
+    # A question about words needs nothing of the lexical index.
+    from embedsearch.index.lexical.storage import identity
+
+    return identity(layout.lexical)
 
 
 def _check(layout: Layout, part: str, path: Path, identity: str | None) -> None:

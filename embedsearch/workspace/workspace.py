@@ -13,7 +13,6 @@ from embedsearch._errors import ParameterError
 from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
-from embedsearch.search.options import SearchOptions
 from embedsearch.workspace.session import Session
 
 if TYPE_CHECKING:
@@ -169,6 +168,8 @@ class Workspace:
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet.
         """
+        from embedsearch.search.options import SearchOptions
+
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
         return self._session.search().answer(text, options)
 
@@ -184,6 +185,8 @@ class Workspace:
         feedback: int | None = None,
     ) -> list[Hits]:
         """Answer several texts at once; see `search`."""
+        from embedsearch.search.options import SearchOptions
+
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
         search = self._session.search()
         return [search.answer(text, options) for text in texts]

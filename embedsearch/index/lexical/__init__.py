@@ -1,17 +1,10 @@
-"""Documents by their words: BM25 over an inverted index (tantivy)."""
+"""Documents by their words: BM25 over an inverted index (tantivy).
+
+Names are imported when they are first used: a workspace is opened by the names of files alone.
+"""
 
 from __future__ import annotations
 
-from embedsearch.index.lexical.analysis import LexicalAnalyzer, detect_language
-from embedsearch.index.lexical.index import LexicalIndex
-from embedsearch.index.lexical.query import LexicalQuery
-from embedsearch.index.lexical.scoring import Contribution, LexicalSnapshot
+from embedsearch._lazy import public_names
 
-__all__ = [
-    "Contribution",
-    "LexicalAnalyzer",
-    "LexicalIndex",
-    "LexicalQuery",
-    "LexicalSnapshot",
-    "detect_language",
-]
+__getattr__, __dir__, __all__ = public_names(__name__, __file__)

@@ -37,6 +37,7 @@ from embedsearch._errors import (
 from embedsearch._io import checksum_holds, read_json, read_json_value, replace_file, with_checksum
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE, LexicalAnalyzer
+from embedsearch.index.lexical.file_names import FILE_NAMES, TANTIVY
 from embedsearch.index.storage import full_hash, hash_of_places
 
 if TYPE_CHECKING:
@@ -121,11 +122,8 @@ writing_errors = partial(_errors_as, _unwritable)
 
 STATE, META = "lexical.json", "meta.json"
 _MANAGED = ".managed.json"
-_TANTIVY = r"[0-9a-f]{32}(\.\w+)+|\.tantivy-(writer|meta)\.lock|\.tmp\w{6}"
-# tantivy gives a file that is being replaced a random name.
-FILE_NAMES = re.compile(rf"lexical\.json(\.new)?|meta\.json|\.managed\.json|{_TANTIVY}")
 _SEGMENT = re.compile("[0-9a-f]{32}")
-_SEGMENT_FILE = re.compile(_TANTIVY)
+_SEGMENT_FILE = re.compile(TANTIVY)
 FORMAT = 2
 _ENTRY = Fields({"size": COUNT, "sha256": HASH}, {"places": HASH})
 _SCHEMA = Fields(
@@ -134,7 +132,7 @@ _SCHEMA = Fields(
         "change": COUNT,
         "opstamp": COUNT,
         "analyzer": Fields({"language": Text(), "tokenizer": Named(Anything())}),
-        "files": Named(_ENTRY, FILE_NAMES.pattern),
+        "files": Named(_ENTRY, FILE_NAMES),
     }
 )
 _SUFFIXES = ("fast", "fieldnorm", "idx", "pos", "store", "term")
@@ -423,7 +421,7 @@ def _lists_own_files(folder: Path) -> bool:
     except WorkspaceDamagedError:
         return False
     return isinstance(names, list) and all(
-        isinstance(name, str) and FILE_NAMES.fullmatch(name) for name in names
+        isinstance(name, str) and re.fullmatch(FILE_NAMES, name) for name in names
     )
 
 

@@ -1,0 +1,1 @@
+from embedsearch.index.vector_index import VectorIndex as VectorIndex
