@@ -34,7 +34,7 @@ def test_a_flipped_bit_of_any_block_is_undone(file: Path) -> None:
     file.write_bytes(changed)
     found = recover_file(file, facts, file.with_name("copy"))
     assert found is not None
-    assert found.whole
+    assert found.intact
     assert found.path.read_bytes() == CONTENT
     assert file.read_bytes() == changed
 
@@ -89,7 +89,7 @@ def test_what_a_manifest_cannot_say_is_not_taken_for_damage_nor_believed(file: P
     # With a wrong hash of the whole, the blocks still tell.
     found = recover_file(file, {**facts, "sha256": "0"}, copy)
     assert found is not None
-    assert found.whole
+    assert found.intact
     assert recover_file(file.with_name("none"), None, copy) is None
 
 
