@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from embedsearch._checks import as_count
+from embedsearch._checks import STRING, as_count, check
 from embedsearch._errors import (
     EmbedSearchError,
     QueryError,
@@ -91,12 +91,14 @@ class DocumentSearch:
 
     def answer(self, text: str, options: SearchOptions) -> Hits:
         """Find the documents that answer a text best; see `Workspace.search`."""
+        check("text", text, STRING)
         return self._at_one_change(lambda: self._answer(text, options))
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS
     ) -> Explanation:
         """Explain the score of a document, found or not; see `Workspace.explain`."""
+        check("text", text, STRING)
         options = SearchOptions(1, mode)
 
         def answer() -> tuple[Explanation, Read]:

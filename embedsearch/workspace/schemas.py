@@ -144,7 +144,7 @@ def version_fault(values: Mapping[str, Any]) -> str | None:
         reads = f"this embedsearch reads format {FORMAT_VERSION}"
         return f"has format {version}, {reads}; upgrade embedsearch-engine"
     made = "made by an earlier, unreleased version"
-    return f"has format {version}, {made}; build it again from its sources"
+    return f"has format {version}, {made}; build it again from its sources, at another path"
 
 
 def fault_of(values: Mapping[str, Any], schema: Schema, *, checksum: bool = True) -> str | None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,16 @@ def test_unknown_words_of_a_query_are_reported(ws: es.Workspace) -> None:
 def test_a_query_without_words_is_refused(ws: es.Workspace, query: str) -> None:
     with pytest.raises(es.QueryError, match="the query"):
         ws.search(query)
+
+
+@pytest.mark.parametrize("query", [None, 5, b"paris", ["paris"]])
+def test_a_query_is_a_string(ws: es.Workspace, query: Any) -> None:
+    with pytest.raises(es.ParameterError, match="text must be a string"):
+        ws.search(query)
+    with pytest.raises(es.ParameterError, match="text must be a string"):
+        ws.search_batch(["paris", query])
+    with pytest.raises(es.ParameterError, match="text must be a string"):
+        ws.explain(query, "0")
 
 
 @pytest.mark.parametrize("topn", [0, -1, 2.5, True])

@@ -128,6 +128,10 @@ def verify(
     if foreign:
         # No library may open a file that has these beside it.
         return VerifyReport(str(path), foreign, checked=["contents"])
+    other_version = [problem for problem in _state_problems(layout) if not problem.derived]
+    if other_version:
+        # Nothing is known of its files, and SQLite would write beside a record that it opens.
+        return VerifyReport(str(path), other_version, checked=["contents", "state"])
     if held:
         return verify_parts(layout, quick=quick, progress=progress)
     try:

@@ -37,7 +37,7 @@ def test_what_is_damaged_or_missing_is_not_migrated(example: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("number", "advice"),
-    [(99, "upgrade embedsearch-engine"), (1, "build it again from its sources")],
+    [(99, "upgrade embedsearch-engine"), (1, "build it again from its sources, at another path")],
 )
 def test_another_format_is_named_and_left_as_it_is(example: Path, number: int, advice: str) -> None:
     before = contents(with_format(example, number))
@@ -47,6 +47,6 @@ def test_another_format_is_named_and_left_as_it_is(example: Path, number: int, a
         assert advice in str(caught.value)
     (problem,) = es.verify(example).problems
     assert (problem.part, problem.advice) == ("state", advice)
-    after = contents(example)
-    assert {file: after[file] for file in before} == before
-    assert not list(example.glob("damaged-*"))
+    # Nor does SQLite leave a log beside the documents.
+    (example / "lock").unlink(missing_ok=True)
+    assert contents(example) == before
