@@ -189,11 +189,11 @@ def tables(report: dict[str, Any]) -> str:
 
 
 def _shown_adding(row: dict[str, Any]) -> dict[str, str]:
-    shown = {"durability": row["durability"], "at once": f"{row['batch']:,}"}
+    shown = {"durability": row["durability"], "batch": f"{row['batch']:,}"}
     for name in KEEPERS:
         wall, cpu = (row[f"{name}, per {taken}"] for taken in TAKEN)
-        shown[f"{name}, a second"] = f"{wall:,.0f}"
-        shown[f"{name}, a CPU-second"] = f"{cpu:,.0f}"
+        shown[f"{name}, per second"] = f"{wall:,.0f}"
+        shown[f"{name}, per CPU second"] = f"{cpu:,.0f}"
     shown["time, ratio"] = f"{row['ratio of seconds']:.2f}"
     shown["CPU, ratio"] = f"{row['ratio of cpu_seconds']:.2f}"
     return shown
