@@ -54,6 +54,10 @@ class LexicalIndex:
     An index is made by `create` or `open`, and is a context manager.
 
     Attributes:
+        analyzer: How documents and queries are cut.
+        change: The last change that was applied; 0 in a new index. After a crash within `apply`
+            the index may have the next change already and not say so. Applying it again does no
+            harm.
         snapshot: Answers queries, in the state in which the index was opened until `reload`; a
             writer sees its own changes at once.
         most_checked: Files with more bytes get a hash of samples, by which they are compared when
@@ -65,7 +69,9 @@ class LexicalIndex:
     ) -> None:
         """Wrap an opened tantivy index; use `create` or `open` instead."""
         self.folder, self.writable, self.most_checked = folder, writable, MOST_CHECKED
-        self._title_weight, self._index, self._state = title_weight, index, state
+        self._title_weight, self._index = title_weight, index
+        # Plain attributes, as each query asks for them.
+        self.change, self.analyzer = state.change, state.analyzer
         self.own_folder: TemporaryDirectory[str] | None = None
         self.snapshot = self._last_commit()
 
@@ -126,20 +132,6 @@ class LexicalIndex:
         return opened
 
     @property
-    def change(self) -> int:
-        """The last change that was applied; 0 in a new index.
-
-        After a crash within `apply` the index may have the next change already and not say so.
-        Applying it again does no harm.
-        """
-        return self._state.change
-
-    @property
-    def analyzer(self) -> LexicalAnalyzer:
-        """How documents and queries are cut."""
-        return self._state.analyzer
-
-    @property
     def deleted(self) -> int:
         """How many deleted documents still take space and count in the statistics."""
         return read_commit(self.folder).deleted
@@ -180,8 +172,9 @@ class LexicalIndex:
                 writer.put(number, document)
                 task.advance(1)
         with writing_errors(self.folder):
-            self._state = State(self.analyzer, change, read_commit(self.folder).opstamp)
-            write_state(self.folder, self._state, self.most_checked)
+            state = State(self.analyzer, change, read_commit(self.folder).opstamp)
+            write_state(self.folder, state, self.most_checked)
+        self.change = change
         self.snapshot = self._last_commit()
 
     def reload(self) -> None:
@@ -194,7 +187,7 @@ class LexicalIndex:
         _check_files(self.folder)
         self.snapshot = self._last_commit()
         _check_commit(self.folder, state)
-        self._state = state
+        self.change, self.analyzer = state.change, state.analyzer
 
     def verify(self) -> None:
         """Read every file and compare it with its checksum.
