@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -92,7 +92,7 @@ class DocumentSearch:
     def answer(self, text: str, options: SearchOptions) -> Hits:
         """Find the documents that answer a text best; see `Workspace.search`."""
         check("text", text, STRING)
-        return self._at_one_change(lambda: self._answer(text, options))
+        return self._at_one_change(partial(self._answer, text, options))
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS

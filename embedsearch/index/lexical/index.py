@@ -61,7 +61,10 @@ class LexicalIndex:
         self.folder, self.writable = folder, writable
         # Larger files get a hash of samples, by which they are compared when the index is opened.
         self.most_checked = MOST_CHECKED
-        self._title_weight, self._index, self._state = title_weight, index, state
+        self._title_weight, self._index = title_weight, index
+        # Plain attributes, as each query asks for them. After a crash within `apply` the index may
+        # have a later change than this says; applying that again does no harm.
+        self.change, self.analyzer = state.change, state.analyzer
         self.own_folder: TemporaryDirectory[str] | None = None
         # The state at opening, until `reload`; a writer sees its own changes at once.
         self.snapshot = self._last_commit()
@@ -114,20 +117,6 @@ class LexicalIndex:
         return opened
 
     @property
-    def change(self) -> int:
-        """The last change that was applied; 0 in a new index.
-
-        After a crash within `apply` the index may have the next change already and not say so.
-        Applying it again does no harm.
-        """
-        return self._state.change
-
-    @property
-    def analyzer(self) -> LexicalAnalyzer:
-        """How documents and queries are cut."""
-        return self._state.analyzer
-
-    @property
     def deleted(self) -> int:
         """How many deleted documents still take space and count in the statistics."""
         return read_commit(self.folder).deleted
@@ -159,8 +148,9 @@ class LexicalIndex:
                 task.advance(1)
         # A crash before this leaves an index newer than its state: see `change`.
         with writing_errors(self.folder):
-            self._state = State(self.analyzer, change, read_commit(self.folder).opstamp)
-            write_state(self.folder, self._state, self.most_checked)
+            state = State(self.analyzer, change, read_commit(self.folder).opstamp)
+            write_state(self.folder, state, self.most_checked)
+        self.change = change
         self.snapshot = self._last_commit()
 
     def reload(self) -> None:
@@ -170,7 +160,7 @@ class LexicalIndex:
         _check_files(self.folder)
         self.snapshot = self._last_commit()
         _check_commit(self.folder, state)
-        self._state = state
+        self.change, self.analyzer = state.change, state.analyzer
 
     def verify(self) -> None:
         """Read every file and compare it with its checksum."""
