@@ -68,17 +68,20 @@ def _unit_mean(vectors: FloatMatrix) -> FloatMatrix:
     return unit
 
 
+@pytest.mark.extras
 def test_documents_are_encoded_as_they_are(model: Path, token_vectors: FloatMatrix) -> None:
     made = load_encoder(f"sentence-transformers:{model}").encode_documents(["cat dog dog", "sea"])
     np.testing.assert_allclose(made[0], _unit_mean(token_vectors[[2, 3, 3]]), rtol=1e-5)
     np.testing.assert_allclose(made[1], _unit_mean(token_vectors[[4]]), rtol=1e-5)
 
 
+@pytest.mark.extras
 def test_queries_get_the_prompt_of_the_model(model: Path, token_vectors: FloatMatrix) -> None:
     made = load_encoder(f"sentence-transformers:{model}").encode_queries(["cat dog"])
     np.testing.assert_allclose(made[0], _unit_mean(token_vectors[[1, 2, 3]]), rtol=1e-5)
 
 
+@pytest.mark.extras
 def test_many_texts_stay_in_order(model: Path, token_vectors: FloatMatrix) -> None:
     texts = ["cat " * n + "sea" for n in range(100)]
     made = load_encoder(f"sentence-transformers:{model}").encode_documents(texts)
@@ -86,16 +89,19 @@ def test_many_texts_stay_in_order(model: Path, token_vectors: FloatMatrix) -> No
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.extras
 def test_an_empty_text_is_a_row_of_zeros(model: Path) -> None:
     made = load_encoder(f"sentence-transformers:{model}").encode_documents(["", "sea"])
     assert made.any(axis=1).tolist() == [False, True]
 
 
+@pytest.mark.extras
 def test_a_transformer_that_is_not_there_is_named() -> None:
     with pytest.raises(ParameterError, match=r"model must be a folder or .*got 'no/where'"):
         load_encoder("sentence-transformers:no/where")
 
 
+@pytest.mark.extras
 def test_code_in_a_model_is_not_run(model: Path) -> None:
     (model / "evil.py").write_text("raise SystemExit('run')\n")
     modules = [{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}]
@@ -104,6 +110,7 @@ def test_code_in_a_model_is_not_run(model: Path) -> None:
         load_encoder(f"sentence-transformers:{model}")
 
 
+@pytest.mark.extras
 def test_an_old_version_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from sentence_transformers import SentenceTransformer
 

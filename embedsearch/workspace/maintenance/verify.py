@@ -323,8 +323,8 @@ def _leftovers(layout: Layout) -> Iterator[str]:
     for path in sorted(layout.root.iterdir()):
         if path == layout.temporary or path.name.endswith(".new"):
             yield f"{path.name} is left from work that was interrupted; the next writer clears it"
-        elif path.name.startswith(("damaged-", "kept-")):
-            yield f"{path.name} was put aside by a repair or a migration; remove it when you like"
+        elif path.name.startswith("damaged-"):
+            yield f"{path.name} was put aside by a repair; remove it when you like"
 
 
 def _shown(layout: Layout, path: Path) -> str:
