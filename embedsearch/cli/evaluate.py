@@ -8,7 +8,9 @@ import click
 
 from embedsearch.cli.options import (
     Decorator,
+    count_option,
     given,
+    method_option,
     open_workspace,
     output_options,
     quiet_option,
@@ -23,13 +25,8 @@ if TYPE_CHECKING:
     from embedsearch.workspace import Report
 
 common_options = together(workspace_option, quiet_option, output_options)
-restrict_option: Decorator[Any] = click.option(
-    "--restrict-vocab",
-    type=click.IntRange(min=1),
-    default=300_000,
-    show_default=True,
-    metavar="N",
-    help="Use only the N most frequent words.",
+restrict_option = count_option(
+    "--restrict-vocab", default=300_000, help="Use only the N most frequent words."
 )
 case_option: Decorator[Any] = click.option(
     "--case-insensitive/--case-sensitive",
@@ -37,15 +34,7 @@ case_option: Decorator[Any] = click.option(
     show_default=True,
     help="Treat words that differ only in case as the same.",
 )
-neighbours_option: Decorator[Any] = click.option(
-    "-k",
-    "--topn",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="How many neighbours to compare.",
-)
+neighbours_option = count_option("-k", "--topn", default=10, help="How many neighbours to compare.")
 
 
 @click.group()
@@ -59,13 +48,7 @@ def evaluate() -> None:
 @evaluate.command()
 @click.argument("file", default="google")
 @common_options
-@click.option(
-    "--method",
-    type=click.Choice(["3cosadd", "3cosmul"]),
-    default="3cosadd",
-    show_default=True,
-    help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
-)
+@method_option
 @restrict_option
 @case_option
 def analogies(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
@@ -146,14 +129,7 @@ def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **opti
     help="Metadata field to predict from document vectors, such as metadata.group.",
 )
 @click.option("--test", metavar="SOURCE", help="Other documents with labels, to test on.")
-@click.option(
-    "--folds",
-    type=click.IntRange(min=2),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Folds of the cross-validation, without --test.",
-)
+@count_option("--folds", default=5, help="Folds of the cross-validation, without --test.", least=2)
 def documents(
     workspace: str,
     quiet: bool,
@@ -189,14 +165,7 @@ def documents(
     help="Which index.",
 )
 @neighbours_option
-@click.option(
-    "--queries",
-    type=click.IntRange(min=1),
-    default=1_000,
-    show_default=True,
-    metavar="N",
-    help="How many vectors to search for.",
-)
+@count_option("--queries", default=1_000, help="How many vectors to search for.")
 def index(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Compare an index with exact search: recall and latency."""
     with open_workspace(workspace) as ws:
@@ -205,14 +174,7 @@ def index(workspace: str, quiet: bool, output: str | None, **options: Any) -> No
 
 @evaluate.command()
 @common_options
-@click.option(
-    "--seeds",
-    type=click.IntRange(min=2),
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="How many models to train.",
-)
+@count_option("--seeds", default=3, help="How many models to train.", least=2)
 @neighbours_option
 def stability(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
     """Train again with other seeds, and compare the nearest words."""

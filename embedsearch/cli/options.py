@@ -90,14 +90,23 @@ workspace_option: Decorator[Any] = click.option(
     help="Folder of the workspace.",
 )
 
-topn_option: Decorator[Any] = click.option(
-    "-k",
-    "--topn",
-    type=click.IntRange(min=1),
-    default=10,
+
+def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decorator[Any]:  # noqa: A002 - click's name
+    """Make an option that counts, with a default that its help shows."""
+    kind = click.IntRange(min=least)
+    return click.option(
+        *flags, type=kind, default=default, show_default=True, metavar="N", help=help
+    )
+
+
+topn_option = count_option("-k", "--topn", default=10, help="How many to show.")
+
+method_option: Decorator[Any] = click.option(
+    "--method",
+    type=click.Choice(["3cosadd", "3cosmul"]),
+    default="3cosadd",
     show_default=True,
-    metavar="N",
-    help="How many to show.",
+    help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
 )
 
 output_options: Decorator[Any] = together(

@@ -9,6 +9,7 @@ import click
 from embedsearch.cli import queries
 from embedsearch.cli.options import (
     Decorator,
+    method_option,
     open_workspace,
     output_options,
     together,
@@ -70,13 +71,7 @@ def neighbors(
 @click.argument("expression", nargs=-1, required=True, metavar="EXPRESSION")
 @workspace_option
 @topn_option
-@click.option(
-    "--method",
-    type=click.Choice(["3cosadd", "3cosmul"]),
-    default="3cosadd",
-    show_default=True,
-    help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
-)
+@method_option
 @exact_option
 @output_options
 def analogy(
