@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from embedsearch._checks import Interval
+from embedsearch._messages import cut
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A finite number in a range."""
-
-    least: float = -math.inf
-    most: float = math.inf
-    whole: bool = False
-
-    def __str__(self) -> str:
-        name = "a whole number" if self.whole else "a number"
-        if math.isfinite(self.least):
-            name += f" of at least {self.least:g}"
-        return name + (f" and at most {self.most:g}" if self.most < 2**53 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +71,10 @@ class Anything:
     """Any value."""
 
 
-Schema = Number | Text | Nullable | Listed | Named | Fields | Anything
+Schema = Interval | Text | Nullable | Listed | Named | Fields | Anything
 
-COUNT = Number(0, 2**63 - 1, whole=True)
-POSITIVE = Number(1, 2**63 - 1, whole=True)
+COUNT = Interval(0, 2**63 - 1, whole=True)
+POSITIVE = Interval(1, 2**63 - 1, whole=True)
 HASH = Text("[0-9a-f]{64}", "a SHA-256 in hexadecimal")
 
 
@@ -105,7 +92,7 @@ def fault(value: object, schema: Schema, place: str = "") -> str | None:
         case Listed() if isinstance(value, list):
             faults = (fault(item, schema.of, f"{place}[{i}]") for i, item in enumerate(value))
             return next(filter(None, faults), None)
-        case Number() if _is_number(value, schema):
+        case Interval() if schema.allows(value):
             return None
         case Text() if isinstance(value, str) and re.fullmatch(schema.pattern, value):
             return None
@@ -132,17 +119,10 @@ def _fault_of_names(value: Mapping[str, object], schema: Named, place: str) -> s
     return None
 
 
-def _is_number(value: object, schema: Number) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if schema.whole else int | float):
-        return False
-    # Comparisons with what is no number are false.
-    return schema.least <= value <= schema.most and value not in (math.inf, -math.inf)
-
-
 def _shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and abs(value) > 10**18:
         return "a huge number"
     # A stranger may have written it, and it is shown on a terminal.
-    return ascii(value) if len(ascii(value)) <= 60 else f"{ascii(value)[:60]}..."
+    return cut(ascii(value))

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from embedsearch._checks import Interval
 from embedsearch._schemas import (
     COUNT,
     HASH,
@@ -15,13 +16,12 @@ from embedsearch._schemas import (
     Listed,
     Named,
     Nullable,
-    Number,
     Text,
     fault,
 )
 
 SCHEMA = Fields(
-    {"count": COUNT, "share": Nullable(Number(0, 1)), "inner": Fields({"names": Listed(Text())})},
+    {"count": COUNT, "share": Nullable(Interval(0, 1)), "inner": Fields({"names": Listed(Text())})},
     {"files": Named(Fields({"sha256": HASH}), "[a-z]+"), "more": Anything()},
 )
 GOOD = {"count": 3, "share": None, "inner": {"names": ["a"]}, "unknown": object}
@@ -33,12 +33,12 @@ GOOD = {"count": 3, "share": None, "inner": {"names": ["a"]}, "unknown": object}
         ({}, None),
         ({"share": 0.5, "files": {"a": {"sha256": "0" * 64}}}, None),
         ({"share": 1, "more": [1, {}]}, None),
-        ({"count": -1}, "count must be a whole number of at least 0"),
+        ({"count": -1}, "count must be a whole number from 0 to 9,223,372,036,854,775,807"),
         ({"count": True}, "count must be"),
         ({"count": 1.0}, "count must be"),
         ({"count": 10**400}, "got a huge number"),
         ({"count": 2**63}, "count must be"),
-        ({"share": math.nan}, "share must be a number of at least 0 and at most 1, got nan"),
+        ({"share": math.nan}, "share must be a number from 0 to 1, got nan"),
         ({"share": "1"}, "share must be"),
         ({"inner": []}, "inner must be an object, got a list"),
         ({"inner": {}}, "inner.names is missing"),
@@ -57,4 +57,4 @@ def test_what_does_not_fit_is_named(change: dict[str, object], told: str | None)
 
 @pytest.mark.parametrize("text", ["Infinity", "-Infinity", "NaN", "1e999"])
 def test_what_json_may_hold_beyond_numbers_is_none(text: str) -> None:
-    assert fault(json.loads(text), Number()) is not None
+    assert fault(json.loads(text), Interval()) is not None

@@ -10,7 +10,7 @@ import numpy as np
 from embedsearch._errors import ParameterError, SourceNotFoundError, StorageError, VectorError
 from embedsearch._types import Metric
 from embedsearch.index.preprocessing import Preprocessing, check_lengths
-from embedsearch.vectors.arrays import first_bad_row, row_norms
+from embedsearch.vectors.arrays import as_real, first_bad_row, row_norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,8 +53,7 @@ class ArraySource:
     """
 
     def __init__(self, array: NDArray[Any], name: str = "X") -> None:
-        # A plain array: the memmap type makes every slice slower.
-        self._array: NDArray[Any] = _as_array(array, name).view(np.ndarray)
+        self._array = _as_array(array, name)
         self.name = name
 
     @property
@@ -250,12 +249,8 @@ def _not_finite(name: str, row: int) -> VectorError:
 
 
 def _as_array(X: ArrayLike, name: str) -> NDArray[Any]:
-    try:
-        array = np.asanyarray(X)
-    except (TypeError, ValueError) as error:
-        raise VectorError(f"{name} must be an array of numbers: {error}") from error
-    if array.dtype.kind not in "fiub":
-        raise VectorError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    # A plain array: the memmap type makes every slice slower.
+    array = as_real(X, name)
     if array.ndim == 1 and array.size:
         array = array[np.newaxis]
     if array.ndim != 2 or array.shape[1] == 0:

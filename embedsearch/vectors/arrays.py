@@ -27,7 +27,7 @@ def as_measured_matrix(
     Takes vectors `(n, d)`, or one `(d,)`, of any real type and layout; returns C-contiguous
     float32 `(n, d)` and `(n,)`. NaN, infinity and what float32 cannot hold are a `VectorError`.
     """
-    array = _as_real(X, name)
+    array = as_real(X, name)
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2 or array.shape[1] == 0:
@@ -80,7 +80,8 @@ def unit_rows(
     return unit
 
 
-def _as_real(X: ArrayLike, name: str) -> NDArray[Any]:
+def as_real(X: ArrayLike, name: str) -> NDArray[Any]:
+    """Return an array of real numbers of any shape; a memory map becomes a plain view of itself."""
     try:
         array = np.asarray(X)
     except (TypeError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embedsearch._checks import Interval
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._io import checksum_holds
 from embedsearch._schemas import (
@@ -15,7 +16,6 @@ from embedsearch._schemas import (
     Listed,
     Named,
     Nullable,
-    Number,
     Schema,
     Text,
     fault,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_SHARE = Nullable(Number(0, 1))
+_SHARE = Nullable(Interval(0, 1))
 _FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}"
 _FILE = Fields({"size": COUNT, "sha256": HASH})
 _ANY_OBJECT = Named(Anything())
@@ -41,7 +41,7 @@ _INDEX = Fields(
     {
         "settings": Fields({"spec": Text(), "recall": _SHARE, "memory": Nullable(Anything())}),
         "spec": Text(),
-        "parameters": Named(Number()),
+        "parameters": Named(Interval()),
         "recall": _SHARE,
         "bytes": COUNT,
         "digest": HASH,
@@ -57,8 +57,8 @@ _TRAINING = Fields(
         "parameters": Fields(
             {"vector_size": POSITIVE}, {"min_n": COUNT, "max_n": COUNT, "bucket": COUNT}
         ),
-        "seconds": Number(0),
-        "cpu_seconds": Number(0),
+        "seconds": Interval(0),
+        "cpu_seconds": Interval(0),
         "losses": Listed(Anything()),
     }
 )
@@ -67,9 +67,11 @@ _SEARCH = Fields(
         "analyzer": Fields({"language": Text(), "tokenizer": _ANY_OBJECT}),
         "encoders": Listed(Fields({"name": Text(), "kind": Text(), "dimension": POSITIVE})),
         "plugged": Listed(Text()),
-        "fusion": Fields({"weights": Named(Number()), "feedback": COUNT, "evidence": _ANY_OBJECT}),
+        "fusion": Fields(
+            {"weights": Named(Interval()), "feedback": COUNT, "evidence": _ANY_OBJECT}
+        ),
         "settings": Fields({"encoders": Listed(Text()), "language": Text()}),
-        "mean_length": Number(0),
+        "mean_length": Interval(0),
     }
 )
 
