@@ -130,7 +130,8 @@ def test_ascii_text_is_cut_the_same_beside_other_characters() -> None:
 def test_tokens_are_found_in_the_text_in_order(text: str) -> None:
     folded, start = fold(text), 0
     for token in tokenize(text):
-        start = folded.index(token, start)
+        start = folded.find(token, start)
+        assert start >= 0
 
 
 @given(st.text())

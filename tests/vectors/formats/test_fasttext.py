@@ -383,4 +383,6 @@ def test_damage_raises_nothing_but_our_errors(
         path.write_bytes(data)
         for errors in ("strict", "replace", "skip"):
             with suppress(EmbedSearchError):
-                read(path, encoding_errors=errors)
+                found, _ = read(path, encoding_errors=errors)
+                assert found.vectors.shape == (len(found), found.vector_size)
+                assert np.isfinite(found.vectors).all()

@@ -211,4 +211,6 @@ def test_odd_tokenizers_raise_nothing_but_our_errors(
     model = {"vocab": vocabulary, "unk_token": unknown, "unk_id": unknown}
     parts = {"model": model, "added_tokens": added, "pre_tokenizer": pre_tokenizer}
     with TemporaryDirectory() as name, suppress(EmbedSearchError):
-        read(folder(Path(name), **parts))
+        found, _ = read(folder(Path(name), **parts))
+        assert 0 < len(found) <= len(X)
+        assert all(isinstance(word, str) and word for word in found.index_to_key)
