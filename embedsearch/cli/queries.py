@@ -127,20 +127,10 @@ def rank(ws: Workspace, a: str, b: str) -> Answer:
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-def search(
-    ws: Workspace,
-    text: str,
-    topn: int = 10,
-    mode: str = "auto",
-    where: str | None = None,
-    *,
-    explain: bool = False,
-    expand: bool = False,
-    feedback: int | None = None,
-) -> Answer:
-    """Return the documents that answer a text; see `Workspace.search`."""
-    found = ws.search(text, topn, mode, where, explain=explain, expand=expand, feedback=feedback)
-    return documents_found(found, _sources(ws, found), explained=explain)
+def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
+    """Return the documents that answer a text; the options are those of `Workspace.search`."""
+    found = ws.search(text, *options, **named)
+    return documents_found(found, _sources(ws, found), explained=bool(named.get("explain")))
 
 
 def related(
