@@ -15,6 +15,7 @@ import math
 import os
 import re
 import shutil
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -144,7 +145,10 @@ _BLOCK = 1 << 20
 MOST_CHECKED = 16 << 20
 
 # Facts of files that this process has compared: path, inode, size, time, expected hash.
+# A younger file may change again within one tick of the file system's clock, unseen: as in git, it
+# is not remembered. Some file systems tick every two seconds.
 _MOST_REMEMBERED = 10_000
+_SETTLED_NS = 2_000_000_000
 _checked: set[tuple[str, int, int, int, str]] = set()
 
 
@@ -386,7 +390,7 @@ def _is_readable(path: Path, entry: dict[str, Any] | None) -> bool:
         return False
     if len(_checked) >= _MOST_REMEMBERED:
         _checked.clear()
-    if readable:
+    if readable and time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
         _checked.add(key)
     return readable
 

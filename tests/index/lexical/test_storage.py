@@ -209,6 +209,23 @@ def test_of_large_files_samples_are_compared(tmp_path: Path, english: LexicalAna
         LexicalIndex.open(folder)
 
 
+@pytest.mark.parametrize("age", [0, 3600], ids=["new", "old"])
+def test_a_change_within_one_tick_of_the_clock_is_seen(folder: Path, age: int) -> None:
+    for path in folder.iterdir():
+        facts = path.stat()
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns - age * 10**9))
+    LexicalIndex.open(folder).close()
+    path = the(folder, "*.term")
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1
+    path.write_bytes(content)
+    if not age:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(WorkspaceDamagedError, match=r"\.term"):
+        LexicalIndex.open(folder)
+
+
 def test_deletions_are_compared_too(folder: Path) -> None:
     with LexicalIndex.open(folder, writable=True) as index:
         index.apply([], [1, 2, 3], change=2)
