@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import reduce
+from functools import reduce, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from embedsearch.cli.progress import make_progress
 from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
 
 if TYPE_CHECKING:
@@ -91,6 +92,24 @@ workspace_option: Decorator[Any] = click.option(
 )
 
 
+def on_workspace(mode: str = "r") -> Decorator[Any]:
+    """Add `--workspace`, and give the command the open workspace in its place.
+
+    To open it also takes `--wait` and `--durability`, where the command has them.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Any:
+        @wraps(command)
+        def run(workspace: str, **options: Any) -> None:
+            how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
+            with open_workspace(workspace, mode, **how) as ws:
+                command(ws, **options)
+
+        return workspace_option(run)
+
+    return decorate
+
+
 def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decorator[Any]:  # noqa: A002 - click's name
     """Make an option that counts, with a default that its help shows."""
     kind = click.IntRange(min=least)
@@ -136,9 +155,16 @@ durability_option: Decorator[Any] = click.option(
     "the last changes may be lost if the power fails, but not if the process dies.",
 )
 
-quiet_option: Decorator[Any] = click.option(
-    "-q", "--quiet", is_flag=True, help="Print nothing but errors."
-)
+
+def quiet_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--quiet`, and give the command a `progress` that keeps to it."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+    @wraps(command)
+    def run(*arguments: Any, quiet: bool, **options: Any) -> None:
+        command(*arguments, progress=make_progress(quiet=quiet), **options)
+
+    return run
 
 
 sources_argument: Decorator[Any] = click.argument(

@@ -15,7 +15,7 @@ from gensim.models import KeyedVectors
 import embedsearch as es
 from embedsearch._types import Hits
 from embedsearch.cli.output import show
-from embedsearch.cli.queries import documents_found
+from embedsearch.cli.questions import documents_found
 from embedsearch.text.corpora import PlantedCorpus
 
 
