@@ -329,75 +329,6 @@ def _best(scores: NDArray[np.floating], topn: int) -> NDArray[np.intp]:
     return some.take(np.argsort(lowest.take(some)))
 
 
-# Arrays cannot be compared as one.
-@dataclass(frozen=True, slots=True, eq=False)
-class Marks:
-    """The words `(m,)` that occur in questions `(m,)`, in all forms; `wanted` marks answers."""
-
-    questions: IntVector
-    rows: IntVector
-    wanted: NDArray[np.bool_]
-
-    def by(self, keys: IntVector) -> Marks:
-        """Return the same in the order of `keys` `(m,)`."""
-        order = np.argsort(keys, kind="stable")
-        return Marks(self.questions[order], self.rows[order], self.wanted[order])
-
-    def between(self, keys: IntVector, start: int, stop: int) -> Marks:
-        """Return those with keys from `start` to before `stop`; `keys` `(m,)` must be sorted."""
-        first, last = np.searchsorted(keys, [start, stop])
-        part = slice(first, last)
-        return Marks(self.questions[part], self.rows[part], self.wanted[part])
-
-
-class BestScores:
-    """For each question the score of its own answer and the best score of any other word.
-
-    "Queen" is as right an answer as "queen", and no variant of a, b or c is an answer.
-
-    Questions are `(nq, 4)`, the first rows of the forms of a, b, c and d.
-    """
-
-    def __init__(self, vocabulary: RestrictedVocabulary, questions: IntVector) -> None:
-        nq = len(questions)
-        self.wanted = np.full(nq, -np.inf, np.float32)
-        self.others = np.full(nq, -np.inf, np.float32)
-        owners, rows = vocabulary.variants(questions.ravel())
-        marks = Marks(owners // 4, rows, owners % 4 == 3)
-        self._marks = marks.by(rows)
-        # gensim's choice depends on more than two scores if d is one of a, b and c, or if these
-        # have so many forms that they may be all that gensim looks at.
-        own_forms = np.bincount(marks.questions[~marks.wanted], minlength=nq)
-        is_own = (questions[:, :3] == questions[:, 3:]).any(axis=1)
-        self.is_odd = is_own | (own_forms >= 3 + _LOOKED_AT)
-
-    def marks(self, start: int, stop: int) -> Marks:
-        """Return the marks on rows from `start` to before `stop`, ordered by question."""
-        part = self._marks.between(self._marks.rows, start, stop)
-        return part.by(part.questions)
-
-    def update(self, first: int, start: int, scores: FloatMatrix, marks: Marks) -> None:
-        """Take scores `(n, w)`, and change them, of questions from `first` and words from `start`.
-
-        The marks are those of these words at least, ordered by question.
-        """
-        last = first + len(scores)
-        part = marks.between(marks.questions, first, last)
-        place = part.questions - first, part.rows - start
-        asked = part.questions[part.wanted]
-        np.maximum.at(self.wanted, asked, scores[place][part.wanted])
-        scores[place] = -np.inf
-        others = self.others[first:last]
-        np.maximum(others, scores.max(axis=1), out=others)
-
-    def is_close(self, tolerance: float, relative: bool) -> NDArray[np.bool_]:
-        """Where the two scores differ by no more than rounding may explain, `(nq,)`."""
-        scale = np.maximum(abs(self.wanted), abs(self.others)) if relative else 1.0
-        with np.errstate(invalid="ignore"):
-            close: NDArray[np.bool_] = abs(self.wanted - self.others) <= tolerance * scale
-        return close
-
-
 def right_answers(
     vectors: FloatMatrix,
     vocabulary: RestrictedVocabulary,
@@ -417,14 +348,13 @@ def right_answers(
     """
     tolerance = _rounding(vectors.shape[1]) if tolerance is None else tolerance
     gensim = GensimAnalogies(vectors, vocabulary.first_rows, method)
-    scorer = _Scorer(vectors[: vocabulary.limit], method, blocks)
     right = np.zeros(len(questions), np.bool_)
     for start in range(0, len(questions), blocks.questions):
         portion = questions[start : start + blocks.questions]
-        best = BestScores(vocabulary, portion)
-        has_empty = scorer.compare(portion, best, task)
+        best = BestScores(vocabulary, portion, method)
+        has_empty = best.compare(vectors[: vocabulary.limit], blocks, task)
         found = best.wanted > best.others
-        unsure = best.is_odd | best.is_close(tolerance, method == "3cosmul")
+        unsure = best.is_odd | best.is_close(tolerance)
         for number in np.flatnonzero(unsure & ~has_empty):
             found[number] = gensim.is_right(portion[number])
         right[start : start + blocks.questions] = found & ~has_empty
@@ -441,47 +371,77 @@ def _rounding(dimension: int) -> float:
     return float(12 * dimension * 2.0**-24)
 
 
-class _Scorer:
-    """Scores all words for many questions, block by block."""
+class BestScores:
+    """For each question the score of its own answer and the best score of any other word.
 
-    def __init__(self, vectors: FloatMatrix, method: str, blocks: Blocks) -> None:
-        self._vectors, self._method, self._blocks = vectors, method, blocks
+    "Queen" is as right an answer as "queen", and no variant of a, b or c is an answer.
 
-    def compare(self, questions: IntVector, best: BestScores, task: Task) -> NDArray[np.bool_]:
-        """Update the best scores; return which questions have a vector of zeros, `(nq,)`."""
-        rows, places = np.unique(questions[:, :3], return_inverse=True)
+    Questions are `(nq, 4)`, the first rows of the forms of a, b, c and d.
+    """
+
+    def __init__(self, vocabulary: RestrictedVocabulary, questions: IntVector, method: str) -> None:
+        self._questions, self._method = questions, method
+        nq = len(questions)
+        self.wanted, self.others = np.full((2, nq), -np.inf, np.float32)
+        # The words that occur in questions, in all forms, by question; the fourth is the answer.
+        owners, self._rows = vocabulary.variants(questions.ravel())
+        self._asked, self._is_answer = owners // 4, owners % 4 == 3
+        # gensim's choice depends on more than two scores if d is one of a, b and c, or if these
+        # have so many forms that they may be all that gensim looks at.
+        own_forms = np.bincount(self._asked[~self._is_answer], minlength=nq)
+        is_own = (questions[:, :3] == questions[:, 3:]).any(axis=1)
+        self.is_odd = is_own | (own_forms >= 3 + _LOOKED_AT)
+
+    def is_close(self, tolerance: float) -> NDArray[np.bool_]:
+        """Where the two scores differ by no more than rounding may explain, `(nq,)`."""
+        largest = np.maximum(abs(self.wanted), abs(self.others))
+        with np.errstate(invalid="ignore"):
+            scale = largest if self._method == "3cosmul" else 1.0
+            close: NDArray[np.bool_] = abs(self.wanted - self.others) <= tolerance * scale
+        return close
+
+    def compare(self, vectors: FloatMatrix, blocks: Blocks, task: Task) -> NDArray[np.bool_]:
+        """Score all words, block by block; return which questions have a vector of zeros."""
+        rows, places = np.unique(self._questions[:, :3], return_inverse=True)
         places = places.reshape(-1, 3)
-        U = unit_rows(self._vectors[rows])
-        width = min(max(self._blocks.cosines // len(U), 1), self._blocks.width)
-        for start in range(0, len(self._vectors), width):
-            X = unit_rows(self._vectors[start : start + width])
+        U = unit_rows(vectors[rows])
+        width = min(max(blocks.cosines // len(U), 1), blocks.width)
+        for start in range(0, len(vectors), width):
+            X = unit_rows(vectors[start : start + width])
             S = U @ X.T
             if self._method == "3cosmul":
                 S = (1 + S) / 2
-            self._update(best, S, _empty(X), places, start)
-            task.advance(len(questions) * len(X) / len(self._vectors))
+            self._update(S, places, start, _empty(X), blocks.batch)
+            task.advance(len(places) * len(X) / len(vectors))
         has_empty: NDArray[np.bool_] = np.logical_or.reduce(_empty(U)[places], axis=1)
         return has_empty
 
     def _update(
         self,
-        best: BestScores,
         S: FloatMatrix,
-        empty: NDArray[np.bool_],
         places: IntVector,
         start: int,
+        empty: NDArray[np.bool_],
+        batch: int,
     ) -> None:
         """Combine the cosines `(nw, w)` of a block for every question; empty words never win."""
-        marks = best.marks(start, start + len(empty))
+        inside = np.flatnonzero((self._rows >= start) & (self._rows < start + len(empty)))
+        asked, columns = self._asked[inside], self._rows[inside] - start
+        is_answer = self._is_answer[inside]
         combine = _added if self._method == "3cosadd" else _multiplied
-        batch = self._blocks.batch
         scores, spare = np.empty((2, batch, len(empty)), np.float32)
         for first in range(0, len(places), batch):
             some = places[first : first + batch]
             T = scores[: len(some)]
             combine(S, some, T, spare[: len(some)])
             T[:, empty] = -np.inf
-            best.update(first, start, T, marks)
+            # They are in the order of questions.
+            part = slice(*np.searchsorted(asked, [first, first + len(some)]))
+            cells, answers = (asked[part] - first, columns[part]), is_answer[part]
+            np.maximum.at(self.wanted, asked[part][answers], T[cells][answers])
+            T[cells] = -np.inf
+            others = self.others[first : first + len(some)]
+            np.maximum(others, T.max(axis=1), out=others)
 
 
 def _added(S: FloatMatrix, places: IntVector, T: FloatMatrix, spare: FloatMatrix) -> None:
