@@ -226,10 +226,10 @@ class DocumentEncoder(VectorTransformer):
             is used too. `fit` then learns only what the texts have in common.
         tokenizer: How text is cut: a `TokenizerSettings` or a name out of
             `embedsearch.text.settings.TOKENIZERS`; None cuts words in lower case.
-        vector_size: Dimensions, d; None fits them to the amount of text.
-        window: The largest distance between a word and its context; None likewise.
-        min_count: Rarer words get no vector; None likewise.
-        epochs: Passes over the texts; None likewise.
+        vector_size: Dimensions, d; None, as for the next three, fits the amount of text.
+        window: The largest distance between a word and its context.
+        min_count: Rarer words get no vector.
+        epochs: Passes over the texts.
         a: Weighs rare words against frequent ones; the smaller, the more the rare ones count.
         n_components: Directions common to all texts that are removed; from fewer than 10
             texts none is learned.
@@ -344,23 +344,14 @@ class WordEncoder(VectorTransformer):
 
     Args:
         trainer: One of `embedsearch.TRAINERS`; "auto" suits itself to the amount of text.
-        vectors: As for `embedsearch.sklearn.DocumentEncoder`, like all but the next.
         handle_unknown: What becomes of a word that the vocabulary lacks, or that is missing
             (None, NaN): "error" raises, "zero" gives zeros, "infer" makes a vector from its
             character n-grams, where the model has them, and zeros where none is known.
-        tokenizer: How text is cut.
-        vector_size: Dimensions, d.
-        window: The largest distance between a word and its context.
-        min_count: Rarer words get no vector.
-        epochs: Passes over the texts.
-        options: Other settings of training and tokenizing.
-        random_state: A seed; None draws one from numpy.
-        n_jobs: Threads of training; None is 1, -1 all processors.
+        vectors, tokenizer, vector_size, window, min_count, epochs, options, random_state, n_jobs:
+            As for `embedsearch.sklearn.DocumentEncoder`.
 
     Attributes:
-        word_vectors_: The `WordVectors`.
-        tokenizer_: The `TokenizerSettings` that text is cut by.
-        phrases_: The `PhraseTable` of words that are joined; mostly empty.
+        word_vectors_, tokenizer_, phrases_: As there.
     """
 
     def __init__(
