@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedsearch import workspace as facade
+from embedsearch import _io, workspace as facade
 from embedsearch._errors import InputError
 from embedsearch._messages import counted
 from embedsearch.cli.info import indexes_of
@@ -31,7 +32,7 @@ from embedsearch.cli.options import (
 from embedsearch.cli.output import Answer, json_line, read_lines, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from embedsearch.workspace import Changes, LeftOut, Progress, Workspace
 
@@ -54,8 +55,6 @@ TELLING_LETTERS = 8
 def build(
     sources: tuple[str, ...],
     workspace: str,
-    overwrite: bool,
-    wait: float | None,
     progress: Progress,
     report: str | None,
     as_json: bool,
@@ -70,21 +69,14 @@ def build(
     embedsearch build docs/ --glob "**/*.md" -w my.es
     embedsearch build reviews.csv --text-column review --stem english -w reviews.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-
-    def made() -> Workspace:
-        return facade.build(
-            list(sources),
-            workspace,
-            overwrite=overwrite,
-            wait=wait,
-            progress=progress,
-            **given(options),
-        )
-
-    with _with_report(made, report) as ws:
+    with _reporting(report) as left_out:
+        ws = facade.build(list(sources), workspace, progress=progress, **given(options))
+        assert ws.changes is not None  # noqa: S101 - just read
+        left_out += ws.changes.left_out
+    with ws:
         info = ws.info()
         seconds = float(info.report["seconds"])
-        if ws.changes is not None and (rest := _rest(ws.changes)):
+        if rest := _rest(ws.changes):
             progress.note(f"Read: {', '.join(rest)}.")
         progress.note(
             f"Built {workspace}: {counted(info.documents, 'document')}, "
@@ -93,7 +85,7 @@ def build(
         )
         progress.note(try_neighbors(ws, workspace))
         if as_json:
-            made_of = {
+            made = {
                 "workspace": workspace,
                 "documents": info.documents,
                 "tokens": info.tokens,
@@ -101,8 +93,7 @@ def build(
                 "vector_size": info.vector_size,
                 "seconds": seconds,
             }
-            read = {} if ws.changes is None else ws.changes.to_json()
-            show(Answer.one({**made_of, **read}), "json")
+            show(Answer.one({**made, **ws.changes.to_json()}), "json")
 
 
 def try_neighbors(ws: Workspace, path: str) -> str:
@@ -159,14 +150,10 @@ def add(
     cat more.jsonl | embedsearch add - --on-conflict replace -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
     with facade.opened_or_created(workspace, wait=wait, durability=durability) as ws:
-
-        def added() -> Workspace:
+        with _reporting(report) as left_out:
             settings = facade.ReadSettings(**given(options))
-            ws.add_sources(list(sources), read=settings, prune=prune, progress=progress)
-            return ws
-
-        changes = _with_report(added, report).changes
-        assert changes is not None  # noqa: S101 - just made
+            changes = ws.add_sources(list(sources), read=settings, prune=prune, progress=progress)
+            left_out += changes.left_out
         rest = "".join(f"; {each}" for each in _rest(changes))
         progress.note(
             f"Added {changes.added:,}, updated {changes.updated:,}, "
@@ -285,31 +272,31 @@ def index_line(facts: Mapping[str, Any]) -> str:
     return f"{spec}{settings}{found}"
 
 
-def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
-    """Read sources, and write a report of what could not be read, even if that is everything."""
-    if file is not None and not (folder := Path(file).absolute().parent).is_dir():
+@contextmanager
+def _reporting(file: str | None) -> Iterator[list[LeftOut]]:
+    """Write a report of what is put into the list, and of that even if it is everything."""
+    left_out: list[LeftOut] = []
+    if file is None:
+        yield left_out
+        return
+    if not (folder := Path(file).absolute().parent).is_dir():
         raise click.UsageError(f"The folder of --report does not exist: {folder}")
-    if file is not None:
-        from embedsearch.workspace.contents import check_outside
+    from embedsearch.workspace.contents import check_outside
 
-        check_outside(file, "--report")
+    check_outside(file, "--report")
     try:
-        ws = work()
+        yield left_out
     except InputError as error:
-        if file is not None and error.left_out:
+        if error.left_out:
             _write_report(file, error.left_out)
         raise
-    if file is not None and ws.changes is not None:
-        _write_report(file, ws.changes.left_out)
-    return ws
+    _write_report(file, left_out)
 
 
 def _write_report(file: str, left_out: Sequence[LeftOut]) -> None:
-    from embedsearch._io import output
-
     lines = "".join(json_line(each.to_json()) for each in left_out)
     try:
-        with output(Path(file)) as place:
+        with _io.output(Path(file)) as place:
             # A name that is not UTF-8 becomes escapes of JSON.
             place.write_text(lines, "utf-8", "backslashreplace", newline="\n")
     except OSError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch.cli.options import (
-    Decorator,
     count_option,
     given,
     method_option,
@@ -39,10 +38,11 @@ def measurement(measure: Callable[..., Report]) -> Any:
     return together(on_workspace(), quiet_option, output_options)(run)
 
 
+# gensim's default.
 restrict_option = count_option(
     "--restrict-vocab", default=300_000, help="Use only the N most frequent words."
 )
-case_option: Decorator[Any] = click.option(
+case_option = click.option(
     "--case-insensitive/--case-sensitive",
     default=True,
     show_default=True,

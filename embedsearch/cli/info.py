@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch import workspace as facade
 from embedsearch.cli.options import on_workspace, output_options
 from embedsearch.cli.output import Answer, Record, echo, show
 
@@ -96,9 +97,7 @@ def corpora() -> None:
 @output_options
 def list_(output: str | None) -> None:
     """List the corpora, and whether they are on this machine."""
-    from embedsearch.workspace import list_corpora
-
-    show(Answer([_line(entry) for entry in list_corpora()], COLUMNS), output)
+    show(Answer([_line(entry) for entry in facade.list_corpora()], COLUMNS), output)
 
 
 @corpora.command("show")
@@ -106,9 +105,7 @@ def list_(output: str | None) -> None:
 @output_options
 def show_(name: str, output: str | None) -> None:
     """Show where the corpus NAME comes from, its licence and how it is read."""
-    from embedsearch.workspace import get_corpus
-
-    show(Answer.facts(get_corpus(name).to_json()), output)
+    show(Answer.facts(facade.get_corpus(name).to_json()), output)
 
 
 def _line(entry: CorpusEntry) -> Record:

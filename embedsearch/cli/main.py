@@ -20,46 +20,18 @@ from embedsearch.cli.streams import one_line, safe_streams
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The verbs of each family, and the module of each.
 SECTIONS = {
-    "Make a workspace": {
-        "build": "build",
-        "add": "build",
-        "delete": "build",
-        "train": "build",
-        "index": "build",
-    },
-    "Ask about words": {
-        "neighbors": "questions",
-        "analogy": "questions",
-        "similarity": "questions",
-        "odd-one-out": "questions",
-        "closer": "questions",
-        "rank": "questions",
-    },
-    "Ask about documents": {
-        "search": "questions",
-        "related": "questions",
-        "duplicates": "questions",
-    },
-    "Measure, exchange": {
-        "evaluate": "evaluate",
-        "import": "exchange",
-        "export": "exchange",
-    },
-    "Keep safe": {
-        "verify": "maintain",
-        "repair": "maintain",
-        "compact": "maintain",
-        "backup": "maintain",
-        "restore": "maintain",
-        "migrate": "maintain",
-    },
-    "Look around": {
-        "shell": "shell",
-        "info": "info",
-        "corpora": "info",
-        "demo": "info",
-    },
+    "Make a workspace": dict.fromkeys(("build", "add", "delete", "train", "index"), "build"),
+    "Ask about words": dict.fromkeys(
+        ("neighbors", "analogy", "similarity", "odd-one-out", "closer", "rank"), "questions"
+    ),
+    "Ask about documents": dict.fromkeys(("search", "related", "duplicates"), "questions"),
+    "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
+    "Keep safe": dict.fromkeys(
+        ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"
+    ),
+    "Look around": {"shell": "shell", **dict.fromkeys(("info", "corpora", "demo"), "info")},
 }
 # What a shell reports for a program that Ctrl-C has ended.
 INTERRUPTED = 130

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace import Progress, RepairReport, Workspace
 
 
+# About a screen; --json has all.
 _SHOWN = 20
 
 

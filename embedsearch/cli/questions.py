@@ -9,14 +9,11 @@ import click
 
 from embedsearch._errors import QueryError
 from embedsearch.cli.options import (
-    Decorator,
     method_option,
     on_workspace,
-    open_workspace,
     output_options,
     quiet_option,
     topn_option,
-    workspace_option,
 )
 from embedsearch.cli.output import Answer, answer, show
 from embedsearch.workspace import SEARCH_MODES
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace import Progress, Workspace
 
 
+# Scores are float32, which has about seven digits.
 _DECIMALS = 6
 _SHOWN_PAIRS = 6
 _COLUMNS = ("id", "score", "title", "snippet", "metadata", "source", "highlights")
@@ -49,14 +47,14 @@ def question(
     """
 
     def decorate(ask: Callable[..., Answer]) -> Question:
-        @workspace_option
+        @on_workspace()
         @wraps(ask)
-        def run(workspace: str, output: str | None, **options: Any) -> None:
+        def run(ws: Workspace, output: str | None, **options: Any) -> None:
             query = _query([options.pop(str(argument.name)) for argument in arguments], between)
-            with open_workspace(workspace) as ws:
-                answer(query, lambda line: ask(ws, line, **options), output)
+            answer(query, lambda line: ask(ws, line, **options), output)
 
         command = click.command(ask.__name__.replace("_", "-"), cls=Question)(run)
+        # Here, as click shows parameters in their order: arguments come before all options.
         command.params[:0] = arguments
         command.ask = ask
         return command
@@ -67,6 +65,7 @@ def question(
 def _query(given: list[Any], between: str) -> str:
     """Make one line of what was given for the arguments."""
     words = [word for one in given for word in (one if isinstance(one, tuple) else (one,))]
+    # Only the second of two words can be missing, and `-` alone stands for lines of both.
     if None in words and words[0] != "-":
         raise click.UsageError("Missing argument 'B'.", click.get_current_context())
     return between.join(word for word in words if word is not None)
@@ -92,7 +91,7 @@ def split_words(line: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-exact_option: Decorator[Any] = click.option(
+exact_option = click.option(
     "--exact", is_flag=True, help="Compare with every word, whatever the index."
 )
 
@@ -197,7 +196,7 @@ def rank(ws: Workspace, a: str, b: str) -> Answer:
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-where_option: Decorator[Any] = click.option(
+where_option = click.option(
     "--where",
     metavar="CONDITION",
     help="Only documents whose metadata meet it, such as \"year > 1990 and lang = 'en'\".",
@@ -291,6 +290,7 @@ def related(
     if not ids and not texts:
         missing = "Missing argument 'ID...' or option '--text'."
         raise click.UsageError(missing, click.get_current_context())
+    # Documents with vectors of your own may have no text that could be compared.
     if not ws.goes_by_vectors:
         like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
         return documents_found(ws.documents.most_similar(like, less, topn, where), ws)

@@ -107,6 +107,7 @@ help                    this text
 quit                    end (also: exit, Ctrl-D)
 
 neighbors WORD and analogy EXPRESSION ask for words that are also commands."""
+# readline asks before it lists more.
 MOST_COMPLETIONS = 100
 _OPERATOR = re.compile(r"(^|\s)[+-](\s|$)|\*")
 
