@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embedsearch._messages import duration, per_second
@@ -42,64 +43,58 @@ class LineProgress:
     def task(
         self, name: str, total: float | None = None, unit: str = "items"
     ) -> Iterator[LineTask]:
-        """Start a stretch of work."""
         task = LineTask(name, total, unit, self._write, self._clock)
         yield task
         task.finish()
 
     def note(self, message: str) -> None:
-        """Write the line."""
         self._write(message)
 
 
+@dataclass
 class LineTask:
     """One stretch of work, reported in lines."""
 
-    def __init__(
-        self,
-        name: str,
-        total: float | None,
-        unit: str,
-        write: Callable[[str], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._name, self._total, self._unit = name, total, unit
-        self._write, self._clock = write, clock
+    name: str
+    total: float | None
+    unit: str
+    write: Callable[[str], None]
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         self._done, self._text = 0.0, ""
-        self._begun = self._written = clock()
+        self._begun = self._written = self.clock()
 
     def advance(self, amount: float) -> None:
-        """Report progress, in a line if the last one was long ago."""
         self._done += amount
-        now = self._clock()
+        now = self.clock()
         if now - self._written >= SECONDS_BETWEEN_LINES:
             self._written = now
-            self._write(self._line(now - self._begun))
+            self.write(self._line(now - self._begun))
 
     def describe(self, text: str) -> None:
-        """Replace the text at the end of a line."""
         self._text = text
 
     def finish(self) -> None:
         """Write the total and the rate."""
-        seconds = self._clock() - self._begun
+        seconds = self.clock() - self._begun
         # Of less than a second, the rate says nothing.
-        rate = f", {per_second(self._done, seconds)} {self._unit}/s" if seconds >= 1 else ""
+        rate = f", {per_second(self._done, seconds)} {self.unit}/s" if seconds >= 1 else ""
         text = f", {self._text}" if self._text else ""
-        done = _amount(self._done, self._unit)
-        self._write(f"{self._name}: {done} in {seconds:.1f} s{rate}{text}")
+        done = _amount(self._done, self.unit)
+        self.write(f"{self.name}: {done} in {seconds:.1f} s{rate}{text}")
 
     def _line(self, seconds: float) -> str:
-        done = _amount(self._done, self._unit)
-        if self._total is not None:
-            done = f"{self._done:,.0f} of {_amount(self._total, self._unit)}"
-        parts = [done, f"{per_second(self._done, seconds)} {self._unit}/s"]
-        if self._total and self._done:
-            left = seconds * max(self._total - self._done, 0) / self._done
+        done = _amount(self._done, self.unit)
+        if self.total is not None:
+            done = f"{self._done:,.0f} of {_amount(self.total, self.unit)}"
+        parts = [done, f"{per_second(self._done, seconds)} {self.unit}/s"]
+        if self.total and self._done:
+            left = seconds * max(self.total - self._done, 0) / self._done
             parts.append(f"{duration(left)} left")
         if self._text:
             parts.append(self._text)
-        return f"{self._name}: {', '.join(parts)}"
+        return f"{self.name}: {', '.join(parts)}"
 
 
 def _amount(number: float, units: str) -> str:
@@ -118,7 +113,6 @@ class BarProgress:
 
     @contextmanager
     def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[BarTask]:
-        """Draw a bar for a stretch of work."""
         if not self._open:
             # Anew, or the bars of earlier work would be drawn once more.
             self._bars = _make_bars(self._console)
@@ -135,7 +129,6 @@ class BarProgress:
                 self._bars.stop()
 
     def note(self, message: str) -> None:
-        """Print a line above the bars."""
         from rich.text import Text
 
         # The terminal folds long lines itself: then a command in them can be copied whole.
@@ -149,11 +142,9 @@ class BarTask:
         self._bars, self._id = bars, id
 
     def advance(self, amount: float) -> None:
-        """Report progress."""
         self._bars.advance(self._id, amount)
 
     def describe(self, text: str) -> None:
-        """Replace the text beside the bar."""
         self._bars.update(self._id, text=one_line(text))
 
     def finish(self) -> None:

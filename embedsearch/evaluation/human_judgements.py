@@ -161,7 +161,6 @@ class PairReport(Report):
         return self.known / self.pairs
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -174,7 +173,6 @@ class PairReport(Report):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one line."""
         return [
             {
                 "spearman": self.spearman.value,
@@ -314,7 +312,6 @@ class LeeReport(Report):
         return {**asdict(self), "notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one line."""
         counts = {"documents": self.documents, "pairs": self.pairs}
         return [{"set": "lee", **counts, "pearson": self.pearson, "spearman": self.spearman}]
 

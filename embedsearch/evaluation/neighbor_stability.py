@@ -77,7 +77,6 @@ class BandStability:
     error: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "ranks": [self.first, self.last],
             "words": self.words,
@@ -122,7 +121,6 @@ class StabilityReport(Report):
         return float(np.sqrt(np.square(known).sum())) if len(known) == len(parts) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "overlap": self.overlap,

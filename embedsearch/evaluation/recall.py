@@ -66,7 +66,6 @@ class IndexReport(Report):
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "index": self.index,
@@ -79,7 +78,6 @@ class IndexReport(Report):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one line."""
         return [
             {
                 **{f"recall@{k}": value for k, value in self.recall.items()},

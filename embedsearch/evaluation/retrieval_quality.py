@@ -273,7 +273,6 @@ class Difference:
     worse: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         rest = asdict(self)
         return {"difference": rest.pop("mean"), "ci": _plain(rest.pop("interval")), **rest}
 
@@ -293,7 +292,6 @@ class Comparison:
     differences: Mapping[str, Difference]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         metrics = {name: found.to_json() for name, found in self.differences.items()}
         return {"mode": self.mode, "baseline": self.baseline, "metrics": metrics}
 

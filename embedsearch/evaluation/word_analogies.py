@@ -101,7 +101,6 @@ class AnalogyScore:
         return self.asked / questions if questions else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         counts = {"right": self.right, "asked": self.asked, "left_out": self.left_out}
         return {"accuracy": self.accuracy, **counts, "coverage": self.coverage}
 
@@ -148,7 +147,6 @@ class AnalogyReport(Report):
         return self.total.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "source": self.source,
