@@ -105,8 +105,10 @@ def import_(
     embedsearch import --vectors more.npy --metadata more.jsonl --update -w images.es
     embedsearch related img-17 --where "year > 1990" -w images.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
+    # A flag is never None, and would count as given.
     asked = given({**options, "update": options["update"] or None})
     _check_together(file, vectors, asked)
+    # These go with both kinds.
     asked |= given({"spec": spec, "recall": recall, "memory": memory, "wait": wait})
     if file is not None:
         _import_words(file, workspace, progress, asked)

@@ -105,6 +105,7 @@ def _status(run: Callable[[], Any]) -> int:
     """Run and return how that ends: failures end with 1 or 2, an interrupt with 130."""
     try:
         result = run()
+        # What is buffered fails only here: the disk is full, the reader has gone.
         sys.stdout.flush()
     except click.ClickException as error:
         message = io.StringIO()

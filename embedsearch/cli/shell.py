@@ -176,6 +176,7 @@ class Conversation:
 
     def _related(self, rest: str) -> None:
         like, less = [rest], list[str]()
+        # An id may have blanks.
         if rest not in self._ws.documents:
             given = questions.split_words(rest)
             cut = given.index("-") if "-" in given else len(given)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _QUERY_NAMES = ("queries.jsonl", "queries.tsv", "queries.txt", "topics.tsv", "topics.txt")
 _QRELS_SUFFIXES = ("", ".tsv", ".txt", ".qrels", ".qrel")
+# The one that BEIR reports.
 _USUAL = "test"
 _UNNAMED = "all"
 
@@ -327,6 +328,7 @@ def _splits(folder: Path) -> dict[str, Path]:
     inside = folder / "qrels"
     if inside.is_dir():
         check_folder(inside)
+        # macOS leaves `._test.tsv` beside a file that it has copied.
         files = [path for path in inside.iterdir() if not path.name.startswith(".")]
     else:
         files = [path for path in folder.iterdir() if "qrel" in path.name.lower()]
@@ -420,6 +422,7 @@ def _lines(query: str, ranking: Ranking, tag: str) -> Iterator[str]:
             )
     scores = _falling(query, ranking)
     for rank, ((document, _), score) in enumerate(zip(ranking, scores, strict=True), 1):
+        # Nine digits tell any two float32 apart.
         yield f"{query} Q0 {document} {rank} {score:.9g} {tag}\n"
 
 
@@ -452,6 +455,7 @@ def _entry(path: str | Path, number: int, line: str) -> tuple[str, str, float]:
 
 
 def _as_trec_eval(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    # A score beyond float32 is infinite for trec_eval, too.
     with np.errstate(over="ignore"):
         return sorted(scores.items(), key=lambda item: (np.float32(item[1]), item[0]), reverse=True)
 

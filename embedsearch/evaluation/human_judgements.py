@@ -96,6 +96,7 @@ def _score_column(line: _Line, path: str | Path) -> int:
 
 
 def _number_in(fields: Sequence[str], column: int) -> float | None:
+    # Python would read `1_000` as a number.
     if column >= len(fields) or "_" in fields[column]:
         return None
     try:

@@ -148,6 +148,7 @@ def _queries(
         raise VectorError("there are no vectors to ask for; give some in Q")
     rows = np.arange(len(pool))
     if len(pool) > most:
+        # In order, as the vectors may be mapped from the disk.
         rows = np.sort(np.random.default_rng(seed).choice(len(pool), most, replace=False))
     return pool[rows], rows if Q is None else None
 

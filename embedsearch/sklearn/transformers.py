@@ -447,6 +447,7 @@ class WordEncoder(VectorTransformer):
 
 def _known(words: Iterable[str | None], model: WordModel) -> dict[str | None, FloatVector]:
     vectors = model.vectors
+    # Needed only for neighbours: to look words up, it is never built.
     exact = lambda: VectorIndex.build(vectors.vectors, spec="flat")  # noqa: E731
     lookup = Words(vectors, exact, model.processor.normalize)
     return {word: lookup.get_vector(word) for word in words if word in lookup and word is not None}
