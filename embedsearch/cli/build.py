@@ -209,8 +209,13 @@ def train(ws: Workspace, update: bool, progress: Progress, **options: Any) -> No
     )
 
 
+def _check_explain(explain: bool, output: str | None, **_: Any) -> None:
+    if output is not None and not explain:
+        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
+
+
 @click.command()
-@on_workspace("w")
+@on_workspace("w", check=_check_explain)
 @click.option("--refit", is_flag=True, help="Learn the encoders and weights of search again.")
 @wait_option
 @quiet_option
@@ -240,8 +245,6 @@ def index(
     embedsearch index --recall 0.95 --explain -w my.es
     embedsearch index --spec hnsw -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    if output is not None and not explain:
-        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
     asked = given(options)
     changes = ws.index(refit=refit, progress=progress, **asked)
     progress.note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace import Progress, Report, Workspace
 
 
-def measurement(measure: Callable[..., Report]) -> Any:
+def measurement(measure: Callable[..., Report], check: Callable[..., None] | None = None) -> Any:
     """Make a command of a function that measures an open workspace: it shows the report."""
 
     @wraps(measure)
@@ -35,7 +35,7 @@ def measurement(measure: Callable[..., Report]) -> Any:
         columns = tuple(rows[0]) if rows else ()
         show(Answer(rows, columns, notes=report.notes, document=report.to_json()), output)
 
-    return together(on_workspace(), quiet_option, output_options)(run)
+    return together(on_workspace(check=check), quiet_option, output_options)(run)
 
 
 # gensim's default.
@@ -129,8 +129,13 @@ def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     return ws.evaluate.retrieval(path, **given(options))
 
 
+def _check_label(label: str | None, test: str | None, **_: Any) -> None:
+    if label is None and test is not None:
+        raise click.UsageError("--test needs --label.", click.get_current_context())
+
+
 @evaluate.command()
-@measurement
+@partial(measurement, check=_check_label)
 @click.option(
     "--label",
     metavar="NAME",
@@ -147,8 +152,6 @@ def documents(
     gensim ships. With --label, a linear classifier predicts the label of a document from its
     vector.
     """
-    if label is None and test is not None:
-        raise click.UsageError("--test needs --label.", click.get_current_context())
     if label is None:
         return ws.evaluate.lee(progress=progress)
     return ws.evaluate.classification(label, test=test, folds=folds, progress=progress)

@@ -82,15 +82,18 @@ workspace_option = click.option(
 )
 
 
-def on_workspace(mode: str = "r") -> Decorator:
+def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> Decorator:
     """Add `--workspace`, and give the command the open workspace in its place.
 
-    To open it also takes `--wait` and `--durability`, where the command has them.
+    To open it also takes `--wait` and `--durability`, where the command has them. Before it is
+    opened, `check` may refuse options that do not go together.
     """
 
     def decorate(command: Callable[..., Any]) -> Any:
         @wraps(command)
         def run(workspace: str, **options: Any) -> None:
+            if check is not None:
+                check(**options)
             # Only commands that write have these.
             how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
             with facade.Workspace(workspace, mode, **how) as ws:

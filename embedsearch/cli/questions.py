@@ -39,7 +39,7 @@ class Question(click.Command):
 
 
 def question(
-    *arguments: click.Argument, between: str = " "
+    *arguments: click.Argument, between: str = " ", check: Callable[..., None] | None = None
 ) -> Callable[[Callable[..., Answer]], Question]:
     """Make a verb of a function of a workspace, a query and options; `-` reads many queries.
 
@@ -47,7 +47,7 @@ def question(
     """
 
     def decorate(ask: Callable[..., Answer]) -> Question:
-        @on_workspace()
+        @on_workspace(check=check)
         @wraps(ask)
         def run(ws: Workspace, output: str | None, **options: Any) -> None:
             query = _query([options.pop(str(argument.name)) for argument in arguments], between)
@@ -65,9 +65,6 @@ def question(
 def _query(given: list[Any], between: str) -> str:
     """Make one line of what was given for the arguments."""
     words = [word for one in given for word in (one if isinstance(one, tuple) else (one,))]
-    # Only the second of two words can be missing, and `-` alone stands for lines of both.
-    if None in words and words[0] != "-":
-        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
     return between.join(word for word in words if word is not None)
 
 
@@ -82,7 +79,13 @@ def _pair_question(ask: Callable[..., Answer]) -> Question:
         return ask(ws, *words)
 
     words = click.Argument(["a"]), click.Argument(["b"], required=False)
-    return question(*words, between="\t")(ask_line)
+    return question(*words, between="\t", check=_check_pair)(ask_line)
+
+
+def _check_pair(a: str, b: str | None, **_: Any) -> None:
+    # `-` alone stands for lines of both.
+    if b is None and a != "-":
+        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
 
 
 def split_words(line: str) -> list[str]:
@@ -246,7 +249,13 @@ def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
     return documents_found(found, ws, explained=bool(named.get("explain")))
 
 
-@question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t")
+def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
+    if not ids and not texts:
+        missing = "Missing argument 'ID...' or option '--text'."
+        raise click.UsageError(missing, click.get_current_context())
+
+
+@question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_like)
 @topn_option
 @click.option(
     "--less",
@@ -287,9 +296,6 @@ def related(
     from embedsearch._types import Document
 
     ids = [id for id in line.split("\t") if id]
-    if not ids and not texts:
-        missing = "Missing argument 'ID...' or option '--text'."
-        raise click.UsageError(missing, click.get_current_context())
     # Documents with vectors of your own may have no text that could be compared.
     if not ws.goes_by_vectors:
         like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
