@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.byte_streams import without_suffix
 from embedsearch.text.encodings import bom_encoding, wide_encoding
-from embedsearch.text.readers.delimited import read_csv, read_tsv
-from embedsearch.text.readers.epub import read_epub
 from embedsearch.text.readers.html import read_html
 from embedsearch.text.readers.json import read_json
 from embedsearch.text.readers.mail import MAIL_BEGINS, read_eml, read_mbox
-from embedsearch.text.readers.markdown import read_markdown
+from embedsearch.text.readers.markdown import read_markdown, read_notebook
 from embedsearch.text.readers.mediawiki import read_mediawiki
-from embedsearch.text.readers.notebook import read_notebook
-from embedsearch.text.readers.office import read_docx, read_odt
-from embedsearch.text.readers.parquet import read_parquet
+from embedsearch.text.readers.office import read_docx, read_epub, read_odt
 from embedsearch.text.readers.pdf import read_pdf
 from embedsearch.text.readers.plain import read_plain
+from embedsearch.text.readers.tables import read_csv, read_parquet, read_tsv
 from embedsearch.text.readers.xml import read_xml
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""CSV and TSV tables, whose first row names the columns, however they are written.
+"""Tables whose first row names the columns: CSV and TSV however they are written, and Parquet.
 
-Delimiter and quotation marks are detected in the first rows. Every way of writing that the sample
-may be in is tried. It is as good as the rows under it fit the header, and then as their cells look
-like something by themselves: numbers, dates, names, nothing that still has quotation marks around
-it (after van den Burg, Nazábal and Sutton 2019, "Wrangling messy CSV files by detecting row and
-type patterns").
+Of CSV, delimiter and quotation marks are detected in the first rows. Every way of writing that
+the sample may be in is tried. It is as good as the rows under it fit the header, and then as
+their cells look like something by themselves: numbers, dates, names, nothing that still has
+quotation marks around it (after van den Burg, Nazábal and Sutton 2019, "Wrangling messy CSV files
+by detecting row and type patterns").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import SourceFormatError
+from embedsearch._errors import MissingExtraError, SourceError, SourceFormatError
 from embedsearch._messages import counted
 from embedsearch.text.records import (
     ID_NAMES,
@@ -26,13 +26,14 @@ from embedsearch.text.records import (
     cell_value,
     read_records,
 )
-from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument
+
 
 # A longer cell is data, not the name of a column.
 _LONG_NAME = 80
@@ -444,3 +445,62 @@ def _is_unclosed(cell: str) -> bool:
 def _only_quotes_escaped(escape: re.Match[str]) -> str:
     # The csv module drops every backslash that escapes something; those of paths are text.
     return escape[0] if escape[1] else "\\\\"
+
+
+# Rows; all their values are Python objects at once.
+_BATCH = 512
+# Batches of more bytes are turned into values row by row.
+_AT_ONCE = 2**24
+_ROW_LIMIT = 4 * DOCUMENT_LIMIT
+# Apart from its own errors: names that are not UTF-8, dates that Python does not have.
+_PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
+
+
+def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
+    """Yield a document for each row; rows are read in batches."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet", "parquet") from error
+    with source.seekable() as file:
+        try:
+            names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
+            # As text each row of a batch would have its own copy of what the file has once.
+            table = pq.ParquetFile(file, read_dictionary=names)
+            kind = RecordKind("row", names=tuple(table.schema_arrow.names))
+            rows = enumerate(_parquet_rows(source.name, table), 1)
+            yield from read_records(source, rows, kind, settings)
+        except SourceError:
+            raise
+        except (pa.ArrowException, *_PARSER_ERRORS) as error:
+            reason = f"the Parquet file is damaged or not supported ({error}); write it again"
+            raise SourceFormatError(source.name, reason) from error
+
+
+def _parquet_rows(name: str, table: Any) -> Iterator[Record]:
+    for batch in table.iter_batches(batch_size=_BATCH):
+        if _size(batch) <= _AT_ONCE:
+            yield from batch.to_pylist()
+            continue
+        for start in range(len(batch)):
+            row = batch.slice(start, 1)
+            if row.nbytes > _ROW_LIMIT:
+                raise too_long(name, _ROW_LIMIT, "bytes")
+            yield from row.to_pylist()
+
+
+def _is_text(type_: Any) -> bool:
+    return str(type_) in ("string", "large_string", "binary", "large_binary")
+
+
+def _size(batch: Any) -> int:
+    """Return the most bytes that the values of a batch have, each by itself."""
+    size = 0
+    for column in batch.columns:
+        words = getattr(column, "dictionary", None)
+        if words is None:
+            size += column.nbytes
+        elif len(words):
+            size += max(len(word.as_buffer() or b"") for word in words) * len(batch)
+    return size
