@@ -16,8 +16,8 @@ from embedsearch._checks import as_integer
 from embedsearch._errors import InputError, NotTrainedError, ParameterError
 from embedsearch._progress import SilentProgress
 from embedsearch.text.phrases import PhraseTable
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings, apply_options
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class VectorTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
 def _train(texts: list[str], trainer: str, options: Mapping[str, Any]) -> WordModel:
     from embedsearch.training.settings import training_settings
-    from embedsearch.training.texts import learn_texts
+    from embedsearch.training.trainers import learn_texts
 
     tokenizer, rest = _tokenizer(options)
     settings = training_settings(**rest)
