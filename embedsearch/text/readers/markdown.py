@@ -34,9 +34,8 @@ _LONGEST_PART = 2**20
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # What a link is called, which may be defined anywhere in the page (CommonMark 4.7).
 _DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n]{1,999}\]:.*$", re.MULTILINE)
+# Characters of front matter; what is longer is text.
 _FRONT_LIMIT = 2**16
-"""Characters that front matter may have; what is longer is text."""
-
 _ENDS = {"---": ("---", "..."), "+++": ("+++",)}
 _NAME = re.compile(r"[^\W\d][\w.:/-]*(?: [\w.:/-]+){0,3}")
 _TABLE = re.compile(r"\[([\w.-]+)\]")
@@ -150,10 +149,9 @@ def _inline_text(tokens: Sequence[Token]) -> str:
 def front_matter(text: str) -> tuple[dict[str, object], str]:
     """Return the facts at the top of a text, and the text below them.
 
-    Front matter has at least one key, and each of its lines is a key with its value, an item or
-    a line that continues a value, a comment or blank. Anything else between two `---` is text,
-    and the lines are rules. Of YAML and TOML only what people write there is understood: strings,
-    numbers, truth values, lists, and objects by indentation; everything else stays a string.
+    Of YAML and TOML only what people write there is understood: strings, numbers, truth values,
+    lists, and objects by indentation; everything else stays a string. Where a line is none of
+    these, what is between two `---` is text, and they are rules.
     """
     start = text.removeprefix("\ufeff")
     lines = start[:_FRONT_LIMIT].split("\n")

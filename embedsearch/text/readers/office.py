@@ -63,6 +63,11 @@ _OPEN_FACTS = {
     "initial-creator": "author", "creator": "author", "creation-date": "created",
     "date": "modified", "subject": "subject", "keyword": "keywords", "language": "language",
 }  # fmt: skip
+_CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
+_BOOK_FACTS = {
+    "creator": "author", "language": "language", "date": "date", "publisher": "publisher",
+    "subject": "subject", "identifier": "identifier",
+}  # fmt: skip
 
 
 def _xml_tree(name: str, data: bytes) -> Element:
@@ -203,13 +208,6 @@ def _has_style(paragraph: Element, styles: tuple[str, ...]) -> bool:
     return style is not None and style.get("val", "").lower() in styles
 
 
-_CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
-_FACTS = {
-    "creator": "author", "language": "language", "date": "date", "publisher": "publisher",
-    "subject": "subject", "identifier": "identifier",
-}  # fmt: skip
-
-
 def read_epub(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield each part of the book in reading order; its number is its place there.
 
@@ -255,7 +253,7 @@ def _facts(package: Element, settings: ReadSettings) -> tuple[str, dict[str, Met
         if value := " ".join("".join(element.itertext()).split()):
             found.setdefault(element.tag, []).append(value)
     facts: dict[str, MetadataValue] = {
-        name: "; ".join(found[tag]) for tag, name in _FACTS.items() if tag in found
+        name: "; ".join(found[tag]) for tag, name in _BOOK_FACTS.items() if tag in found
     }
     return found.get("title", [""])[0], select_metadata(facts, settings)
 

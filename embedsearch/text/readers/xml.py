@@ -95,11 +95,7 @@ def elements(
 
 
 def _well_formed(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield XML without what many programs write although XML does not allow it.
-
-    That is blanks before the declaration, control characters, and characters written as two
-    halves of a surrogate pair.
-    """
+    """Yield XML without blanks before its declaration, control characters and surrogate halves."""
     rest = ""
     for number, chunk in enumerate(chunks):
         text = rest + (chunk if number else chunk.lstrip("\ufeff \t\r\n"))
@@ -366,10 +362,8 @@ def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocum
     """Yield a document for each record of a file of records, else the file as one document.
 
     Records are elements with elements in them, two or more of one name, that are most of what
-    is just below the root, or (as the items of a feed) below the only element there. Elements of
-    other names among them are records, too; texts between them are left out, and reported. If
-    their fields have no fields of their own, fields and attributes are columns, as of a table.
-    All else is read as text, with its first title as the title.
+    is just below the root, or (as the items of a feed) below the only element there. If their
+    fields have no fields of their own, fields and attributes are columns, as of a table.
     """
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)
