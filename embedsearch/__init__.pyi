@@ -59,9 +59,9 @@ from embedsearch.training.gensim import (
     from_gensim as from_gensim,
     to_gensim as to_gensim,
 )
-from embedsearch.training.texts import train_texts as train_texts
 from embedsearch.training.trainers import (
     TRAINERS as TRAINERS,
+    train_texts as train_texts,
 )
 from embedsearch.vectors.encoders import (
     Encoder as Encoder,

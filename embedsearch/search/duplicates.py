@@ -75,8 +75,8 @@ def shingle_sets(
     documents: Iterable[tuple[int, str]], progress: Progress
 ) -> tuple[IntVector, Sets]:
     """Read documents, and return their numbers and sets: 8 bytes for each distinct shingle."""
-    from embedsearch.text.processing import TextProcessor
     from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.text.tokenizers import TextProcessor
 
     tokenize = TextProcessor(TokenizerSettings()).process
     numbers, sizes, members = array("q"), array("q"), array("Q")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.search.terms import TermDocuments, TermVectors
-    from embedsearch.text.processing import TextProcessor
+    from embedsearch.text.tokenizers import TextProcessor
     from embedsearch.vectors.encoders import CheckedEncoder
     from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sif import SifEncoder

@@ -19,7 +19,7 @@ from embedsearch._progress import SilentProgress
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.words import Words
 from embedsearch.text.phrases import PhraseTable
-from embedsearch.text.processing import TextProcessor
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.word_vectors import WordVectors
@@ -153,7 +153,7 @@ class VectorTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
 def _train(texts: list[str], trainer: str, options: Mapping[str, Any]) -> WordModel:
     from embedsearch.training.settings import training_settings
-    from embedsearch.training.texts import learn_texts
+    from embedsearch.training.trainers import learn_texts
 
     tokenizer, rest = _tokenizer(options)
     settings = training_settings(**rest)

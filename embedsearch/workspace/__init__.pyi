@@ -6,7 +6,6 @@ from embedsearch.text.corpora import (
     get_corpus as get_corpus,
     list_corpora as list_corpora,
 )
-from embedsearch.text.processing import resolve_stop_words as resolve_stop_words
 from embedsearch.text.settings import (
     ACCENTS as ACCENTS,
     CONFLICTS as CONFLICTS,
@@ -18,6 +17,7 @@ from embedsearch.text.settings import (
     TokenizerSettings as TokenizerSettings,
 )
 from embedsearch.text.source_stream import LeftOut as LeftOut
+from embedsearch.text.tokenizers import resolve_stop_words as resolve_stop_words
 from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
 from embedsearch.vectors.formats import ENCODING_ERRORS as ENCODING_ERRORS

@@ -21,8 +21,8 @@ from embedsearch.search.latent_space import Spreads, fit_space, full_text
 from embedsearch.search.model import SearchModel
 from embedsearch.search.passages import all_pieces, split
 from embedsearch.search.terms import StreamTerms, TermVectors, known_vectors
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts

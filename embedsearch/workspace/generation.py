@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
 from embedsearch._io import read_json
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.text.stream import Vocabulary
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.layout import Layout
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from embedsearch.search.options import SearchSettings
     from embedsearch.search.words import Words
     from embedsearch.text.phrases import PhraseTable
-    from embedsearch.text.processing import TextProcessor
+    from embedsearch.text.tokenizers import TextProcessor
     from embedsearch.vectors.encoders import CheckedEncoder
     from embedsearch.vectors.subwords import Subwords
     from embedsearch.workspace.layout import GenerationLayout
@@ -189,7 +189,7 @@ class Generation(ArtifactFolder):
     @cached_property
     def processor(self) -> TextProcessor:
         """Cuts queries as the corpus was cut."""
-        from embedsearch.text.processing import TextProcessor
+        from embedsearch.text.tokenizers import TextProcessor
 
         return TextProcessor(self.tokenizer, self.phrases)
 

@@ -15,9 +15,9 @@ from embedsearch.search.drift import expected_share
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchSettings, changed_search
 from embedsearch.text.phrases import PhraseTable, with_phrases
-from embedsearch.text.processing import TextProcessor
+from embedsearch.text.stream import Vocabulary
 from embedsearch.text.stream_writer import write_texts
-from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.base import Hooks, TrainedModel
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import train_word_vectors

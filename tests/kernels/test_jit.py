@@ -20,10 +20,10 @@ SOURCES = Path(sys.modules[jit.__module__].__file__ or "").parent
 PROCESS = """
 import numpy as np
 from embedsearch.kernels import (
-    chunks, cooccurrence, phrases, products, rounds, set_join, windows, word2vec
+    chunks, phrases, ppmi, rounds, sampling, set_join, word2vec
 )
 
-for module in (chunks, cooccurrence, phrases, products, rounds, set_join, windows, word2vec):
+for module in (chunks, phrases, ppmi, rounds, sampling, set_join, word2vec):
     for kernel in vars(module).values():
         assert not getattr(kernel, "signatures", None), kernel
 loss = word2vec.pair_loss(np.full(2, 0.5, np.float32), 1, 2)

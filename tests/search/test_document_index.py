@@ -21,8 +21,8 @@ from embedsearch.search.document_index import (
 from embedsearch.search.latent_space import TextEncoder, full_text
 from embedsearch.search.passages import products, split
 from embedsearch.store.documents import DocumentStore
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.word_vectors import WordVectors
 

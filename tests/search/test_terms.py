@@ -12,10 +12,10 @@ import pytest
 
 from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.terms import StreamTerms, TermDocuments, Terms
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import TokenStream
 from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.word_vectors import WordVectors
 
 TEXTS = [

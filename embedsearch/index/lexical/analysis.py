@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import strip_accents
-from embedsearch.text.processing import CACHED_TYPES, TextProcessor, resolve_stop_words
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

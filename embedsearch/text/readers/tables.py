@@ -1,10 +1,10 @@
-"""CSV and TSV tables, whose first row names the columns, however they are written.
+"""Tables whose first row names the columns: CSV and TSV however they are written, and Parquet.
 
-Delimiter and quotation marks are detected in the first rows. Every way of writing that the sample
-may be in is tried. It is as good as the rows under it fit the header, and then as their cells look
-like something by themselves: numbers, dates, names, nothing that still has quotation marks around
-it (after van den Burg, Nazábal and Sutton 2019, "Wrangling messy CSV files by detecting row and
-type patterns").
+Of CSV, delimiter and quotation marks are detected in the first rows. Every way of writing that
+the sample may be in is tried. It is as good as the rows under it fit the header, and then as
+their cells look like something by themselves: numbers, dates, names, nothing that still has
+quotation marks around it (after van den Burg, Nazábal and Sutton 2019, "Wrangling messy CSV files
+by detecting row and type patterns").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import SourceFormatError
+from embedsearch._errors import MissingExtraError, SourceError, SourceFormatError
 from embedsearch._messages import counted
 from embedsearch.text.records import (
     ID_NAMES,
@@ -26,13 +26,14 @@ from embedsearch.text.records import (
     cell_value,
     read_records,
 )
-from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream
+from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream, too_long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument
+
 
 # A longer cell is data, not the name of a column.
 _LONG_NAME = 80
@@ -58,6 +59,14 @@ _PADDED_QUOTE = re.compile(r'[,;|\t] +"|" +(?:[,;|\t\n]|\Z)')
 _TYPED = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|\d+(?:[-/.:]\d+)+(?:[T ][\d:.]+Z?)?|[\w.@+-]+|")
 # In prose a space follows each of these marks; in a table it rarely does.
 _PROSE_COMMA = re.compile(r"[,;|]\s")
+
+# Rows of Parquet; all their values are Python objects at once.
+_BATCH = 512
+# Batches of more bytes are turned into values row by row.
+_AT_ONCE = 2**24
+_ROW_LIMIT = 4 * DOCUMENT_LIMIT
+# Apart from those of pyarrow itself: names that are not UTF-8, dates that Python does not have.
+_PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 
 
 def read_csv(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
@@ -96,19 +105,19 @@ def _read(
     yield from read_records(source, records, kind, settings)
 
 
-def _layout(source: SourceStream, settings: ReadSettings, default: str | None) -> Layout:
+def _layout(source: SourceStream, settings: ReadSettings, usual: str | None) -> Layout:
+    """Find how a table is written; its delimiter is `usual` unless it says otherwise itself."""
     head = source.head(settings.encoding).lstrip("\ufeff")
     lines = re.split("\r\n?|\n", head[:_SAMPLE])
     complete = source.is_complete and len(head) <= _SAMPLE
     if not complete and len(lines) > 1:
         lines.pop()
-    return detect_layout(
-        lines,
-        lambda cells: _header_rank(cells, settings),
-        settings.delimiter,
-        default,
-        complete=complete,
-    )
+    stated, skipped, comments = _before_the_header(lines)
+    delimiter = settings.delimiter or stated or usual
+    best = _best_trial(lines[skipped:], settings, delimiter, complete)
+    header = _commented_header(best, comments, settings)
+    width = max((len(trim(row)) for row in best.rows), default=0)
+    return Layout(best.dialect, skipped, len(comments) - (header is not None), header, width)
 
 
 def _report(source: SourceStream, layout: Layout, usual: str) -> None:
@@ -264,28 +273,6 @@ class Layout:
     width: int = 0  # cells in the longest row of the sample, without empty ones at its end
 
 
-def detect_layout(
-    lines: Sequence[str],
-    header_rank: Callable[[list[str]], int],
-    delimiter: str | None = None,
-    usual: str | None = None,
-    *,
-    complete: bool = True,
-) -> Layout:
-    """Return how a table is written, from its first lines.
-
-    `delimiter` is known, `usual` is what it is unless the table itself says otherwise. Unless the
-    lines are all (`complete`), the last row may be cut.
-    """
-    stated, skipped, comments = _before_the_header(lines)
-    sample, known = lines[skipped:], delimiter or stated or usual
-    best = _best_trial(sample, header_rank, known, complete)
-    dialect, rows = best.dialect, best.rows
-    header = _commented_header(dialect, comments, rows, header_rank)
-    width = max((len(trim(row)) for row in rows), default=0)
-    return Layout(dialect, skipped, len(comments) - (header is not None), header, width)
-
-
 def trim(cells: list[str]) -> list[str]:
     """Return cells without the empty ones at their end, as spreadsheets leave them there."""
     end = len(cells)
@@ -311,26 +298,20 @@ def _before_the_header(lines: Sequence[str]) -> tuple[str | None, int, list[str]
 
 
 def _commented_header(
-    dialect: Dialect,
-    comments: list[str],
-    rows: list[list[str]],
-    header_rank: Callable[[list[str]], int],
+    best: _Trial, comments: list[str], settings: ReadSettings
 ) -> list[str] | None:
     """Return the cells of the last comment if they rather than the first row are names."""
-    if not comments or not rows or len(rows[0]) == 1:
+    if not comments or len(best.header) <= 1:
         return None
     line = comments[-1]
-    bare = line if line[1:2] == dialect.delimiter else line[1:].lstrip(" ")
-    cells = next(dialect.rows([bare], strict=False), [])
-    fits = len(cells) == len(rows[0]) and header_rank(cells) > header_rank(rows[0])
-    return cells if fits else None
+    bare = line if line[1:2] == best.dialect.delimiter else line[1:].lstrip(" ")
+    cells = next(best.dialect.rows([bare], strict=False), [])
+    ranks = _header_rank(cells, settings), _header_rank(best.header, settings)
+    return cells if len(cells) == len(best.header) and ranks[0] > ranks[1] else None
 
 
 def _best_trial(
-    lines: Sequence[str],
-    header_rank: Callable[[list[str]], int],
-    delimiter: str | None,
-    complete: bool,
+    lines: Sequence[str], settings: ReadSettings, delimiter: str | None, complete: bool
 ) -> _Trial:
     text = "\n".join(lines)
     delimiters = [delimiter] if delimiter else [mark for mark in _DELIMITERS if mark in text]
@@ -338,10 +319,12 @@ def _best_trial(
     split = [trial for trial in trials if delimiter or len(trial.header) > 1]
     if not split:
         # A lone word above a table is a title, not the name of one column of lines.
-        split = [trial for trial in trials if trial.is_titled_table(header_rank)]
-    # The first of equals: the more usual delimiter, the more usual quotation marks.
+        split = [trial for trial in trials if trial.is_titled_table(settings)]
     split = split or _trials([_NO_DELIMITER], lines, text, complete)
-    return max(split, key=lambda trial: (trial.fit(), header_rank(trial.header), trial.form()))
+    # The first of equals: the more usual delimiter, the more usual quotation marks.
+    return max(
+        split, key=lambda trial: (trial.fit(), _header_rank(trial.header, settings), trial.form())
+    )
 
 
 def _trials(delimiters: list[str], lines: Sequence[str], text: str, complete: bool) -> list[_Trial]:
@@ -384,14 +367,14 @@ class _Trial:
             return True
         return any(_is_unclosed(cell) for row in self.rows for cell in row)
 
-    def is_titled_table(self, header_rank: Callable[[list[str]], int]) -> bool:
+    def is_titled_table(self, settings: ReadSettings) -> bool:
         """Return whether a header, or rows more regular than prose, follow the first row."""
         widths = {len(row) for row in self.rows[1:]}
         if len(widths) != 1 or 1 in widths:
             return False
         is_regular = len(self.rows) > 3 and 2 not in widths
         is_prose = any(_PROSE_COMMA.search(cell) for cell in self.rows[1])
-        return header_rank(self.rows[1]) > 1 or (is_regular and not is_prose)
+        return _header_rank(self.rows[1], settings) > 1 or (is_regular and not is_prose)
 
     def fit(self) -> float:
         """Return how well the rows fit the header, to a tenth: a few odd rows decide nothing."""
@@ -444,3 +427,53 @@ def _is_unclosed(cell: str) -> bool:
 def _only_quotes_escaped(escape: re.Match[str]) -> str:
     # The csv module drops every backslash that escapes something; those of paths are text.
     return escape[0] if escape[1] else "\\\\"
+
+
+def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
+    """Yield a document for each row; rows are read in batches."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet", "parquet") from error
+    with source.seekable() as file:
+        try:
+            names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
+            # As text each row of a batch would have its own copy of what the file has once.
+            table = pq.ParquetFile(file, read_dictionary=names)
+            kind = RecordKind("row", names=tuple(table.schema_arrow.names))
+            rows = enumerate(_parquet_rows(source.name, table), 1)
+            yield from read_records(source, rows, kind, settings)
+        except SourceError:
+            raise
+        except (pa.ArrowException, *_PARSER_ERRORS) as error:
+            reason = f"the Parquet file is damaged or not supported ({error}); write it again"
+            raise SourceFormatError(source.name, reason) from error
+
+
+def _parquet_rows(name: str, table: Any) -> Iterator[Record]:
+    for batch in table.iter_batches(batch_size=_BATCH):
+        if _size(batch) <= _AT_ONCE:
+            yield from batch.to_pylist()
+            continue
+        for start in range(len(batch)):
+            row = batch.slice(start, 1)
+            if row.nbytes > _ROW_LIMIT:
+                raise too_long(name, _ROW_LIMIT, "bytes")
+            yield from row.to_pylist()
+
+
+def _is_text(type_: Any) -> bool:
+    return str(type_) in ("string", "large_string", "binary", "large_binary")
+
+
+def _size(batch: Any) -> int:
+    """Return the most bytes that the values of a batch have, each by itself."""
+    size = 0
+    for column in batch.columns:
+        words = getattr(column, "dictionary", None)
+        if words is None:
+            size += column.nbytes
+        elif len(words):
+            size += max(len(word.as_buffer() or b"") for word in words) * len(batch)
+    return size

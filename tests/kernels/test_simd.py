@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedsearch.kernels.matrices import PAD, aligned, compacted, fresh_vectors
+from embedsearch.kernels._simd import PAD, aligned, compacted, fresh_vectors
 
 
 @pytest.mark.parametrize("width", [1, 16, 100, 300])

@@ -1,8 +1,9 @@
-"""How often words occur near each other, and what that says: counts, weights, PPMI.
+"""Co-occurrence counts, their PPMI weights, and products of that sparse matrix.
 
 The weight of a pair falls with its distance as word2vec's reduced windows do on average:
 `window` for neighbours, 1 at the distance `window`, in units of 1/window. Weights are whole
-numbers, so the order of adding does not matter.
+numbers, so the order of adding does not matter. Products are the same to the last bit on any
+number of cores: BLAS divides its sums by the number of threads; these loops do not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from embedsearch.kernels._jit import jit
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from embedsearch.kernels.matrices import Floats, Ids, Offsets
+    from embedsearch.kernels._simd import Floats, Ids, Offsets
+
 
 # Between two documents, which no window crosses.
 GAP = -1
@@ -77,15 +79,6 @@ def scratch_for(words: int) -> Scratch:
 def text_room(tokens: int, window: int) -> int:
     """Return the size of `text` that holds a chunk if every token is a document of its own."""
     return 2 * (tokens + 2 * window) + 2
-
-
-@jit()
-def first_out_of_range(ids: Ids, words: int) -> int:
-    """Return the first place with an id that is not from 0 to `words` - 1, or the size."""
-    for place in range(ids.size):
-        if ids[place] < 0 or ids[place] >= words:
-            return place
-    return ids.size
 
 
 @jit()
@@ -219,3 +212,70 @@ def weigh(block: PairBlock, logs: Logs, least: int, scratch: Scratch, out: Spars
             sums[word] = 0
         out.starts[block.first + row + 1] = end - begin
     return end
+
+
+def multiply(a: Floats, b: Any, size: int) -> Floats:
+    """Return `a` (n, k) times `b` (k, at most `size`) with zero columns up to `size`.
+
+    It takes the memory of `a`, which is overwritten, if `size` is at most k.
+    """
+    n, fits = len(a), size <= a.shape[1]
+    # Row i of the result ends before row i + 1 of `a` begins.
+    out = a.reshape(-1)[: n * size] if fits else np.empty(n * size, np.float32)
+    padded = np.zeros((a.shape[1], size), np.float32)
+    padded[:, : b.shape[1]] = b
+    _multiply(a, padded, np.empty(size, np.float32), out.reshape(n, size))
+    return out.reshape(n, size)
+
+
+@jit(allocates=True)
+def gram(a: Floats) -> Any:
+    """Return the (k, k) float64 products of all columns of `a` (n, k)."""
+    width = a.shape[1]
+    wide, total = np.empty(width), np.zeros((width, width))
+    for row in range(a.shape[0]):
+        for k in range(width):
+            wide[k] = a[row, k]
+        for i in range(width):
+            value = wide[i]
+            for k in range(width):
+                total[i, k] += value * wide[k]
+    return total
+
+
+@jit()
+def _multiply(a: Any, b: Any, one: Any, out: Any) -> None:
+    for row in range(a.shape[0]):
+        for k in range(one.size):
+            one[k] = 0
+        for i in range(a.shape[1]):
+            value = a[row, i]
+            for k in range(one.size):
+                one[k] += value * b[i, k]
+        for k in range(one.size):
+            out[row, k] = one[k]
+
+
+@jit(fastmath=True)
+def times(m: Sparse, q: Floats, out: Floats) -> None:
+    """Write M q to `out`; `q` and `out` are (V, k)."""
+    for row in range(m.starts.size - 1):
+        target = out[row]
+        for k in range(target.size):
+            target[k] = 0
+        for i in range(m.starts[row], m.starts[row + 1]):
+            source, value = q[m.columns[i]], m.values[i]
+            for k in range(target.size):
+                target[k] += value * source[k]
+
+
+@jit(fastmath=True)
+def transposed_times(m: Sparse, q: Floats, out: Floats) -> None:
+    """Write the product of M transposed and `q` to `out`; both are (V, k)."""
+    out[:] = 0
+    for row in range(m.starts.size - 1):
+        source = q[row]
+        for i in range(m.starts[row], m.starts[row + 1]):
+            target, value = out[m.columns[i]], m.values[i]
+            for k in range(source.size):
+                target[k] += value * source[k]

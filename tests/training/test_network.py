@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from embedsearch.training.loop import Hogwild, Plan, Rounds
+from embedsearch.training.network import Hogwild, Plan, Rounds
 from embedsearch.training.settings import TrainingSettings, training_settings
 
 PLAN = Plan(100_000, training_settings(epochs=3, workers=2))

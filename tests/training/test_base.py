@@ -1,15 +1,49 @@
-"""A warm start keeps what is known, adds what is new, and says what does not fit."""
+"""Corpora have the rows of known words; a warm start keeps what is known and adds what is new."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from embedsearch import CorpusTooSmallError, ParameterError
 from embedsearch._progress import SilentProgress
-from embedsearch.training.base import TrainedModel
-from embedsearch.training.warm_start import extend_vocabulary, start_from
+from embedsearch.text.stream import select
+from embedsearch.text.stream_writer import write_stream
+from embedsearch.training.base import (
+    Corpus,
+    EncodedCorpus,
+    TrainedModel,
+    encode,
+    extend_vocabulary,
+    start_from,
+)
 from embedsearch.vectors.word_vectors import WordVectors
+
+
+def encoded(folder: Path, texts: list[str], min_count: int) -> tuple[EncodedCorpus, list[str]]:
+    stream = write_stream(folder, ((i, text.split()) for i, text in enumerate(texts)))
+    vocabulary, rows = select(stream.types, stream.counts, min_count)
+    return encode(Corpus(stream, vocabulary, rows, folder)), list(vocabulary.words)
+
+
+def test_rare_words_are_left_out_and_documents_keep_their_ends(tmp_path: Path) -> None:
+    corpus, words = encoded(tmp_path, ["b a b", "rare", "", "a b x a"], 2)
+    assert words == ["b", "a"]
+    assert [words[i] for i in corpus.ids] == ["b", "a", "b", "a", "b", "a"]
+    assert corpus.offsets.tolist() == [0, 3, 3, 3, 6]
+    assert corpus.counts.tolist() == [3, 3]
+    assert corpus.ids.dtype == np.int32
+
+
+def test_a_stream_without_a_known_word_is_an_empty_corpus(tmp_path: Path) -> None:
+    stream = write_stream(tmp_path, iter([(0, ["a", "b"])]))
+    vocabulary, rows = select(stream.types, stream.counts, 1)
+    corpus = encode(Corpus(stream, vocabulary, np.full_like(rows, -1), tmp_path))
+    assert corpus.ids.size == 0
+    assert corpus.offsets.tolist() == [0, 0]
+
 
 OLD = WordVectors(np.eye(3, 4, dtype=np.float32), ["a", "b", "c"], np.array([9, 5, 1]))
 
