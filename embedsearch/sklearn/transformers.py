@@ -19,8 +19,8 @@ from embedsearch._progress import SilentProgress
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.words import Words
 from embedsearch.text.phrases import PhraseTable
-from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.text.settings import TokenizerSettings, apply_options
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.word_vectors import WordVectors
 
