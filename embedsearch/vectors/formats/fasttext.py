@@ -23,10 +23,11 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
+    check_file,
     check_writable,
+    reading_errors,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.subwords import END_OF_LINE, Subwords, active_ngrams, compose, own_rows
 
 if TYPE_CHECKING:

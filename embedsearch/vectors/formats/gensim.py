@@ -13,8 +13,14 @@ import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, VectorError
 from embedsearch.vectors.arrays import as_matrix
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat, matrix_blocks
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
+from embedsearch.vectors.formats.base import (
+    Reading,
+    Rest,
+    VectorFormat,
+    check_file,
+    matrix_blocks,
+    reading_errors,
+)
 from embedsearch.vectors.subwords import Subwords, active_ngrams, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
 

@@ -10,9 +10,8 @@ import numpy as np
 from embedsearch._errors import SourceFormatError
 from embedsearch._messages import counted
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats.base import LoadOptions, are_usable, is_usable
+from embedsearch.vectors.formats.base import LoadOptions, are_usable, is_compressed, is_usable
 from embedsearch.vectors.formats.registry import detect, vector_format
-from embedsearch.vectors.formats.source_file import is_compressed
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:

@@ -32,11 +32,12 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     as_float32,
+    check_file,
     check_matrix,
+    reading_errors,
     row_slices,
 )
 from embedsearch.vectors.formats.safetensors import open_file
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,11 +19,12 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
+    check_file,
     check_matrix,
     check_writable,
     matrix_blocks,
+    reading_errors,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.formats.text_table import read_lines, split_counts, write_words
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from embedsearch.vectors.formats.base import (
     VectorFormat,
     check_size,
     check_writable,
+    open_plain,
 )
-from embedsearch.vectors.formats.source_file import open_plain
 from embedsearch.vectors.formats.text_table import (
     filled_blocks,
     first_line,

@@ -47,7 +47,7 @@ def detect(path: Path) -> VectorFormat:
     """
     # The command line needs the names alone, at every start.
     from embedsearch.text.byte_streams import without_suffix
-    from embedsearch.vectors.formats.source_file import head_of
+    from embedsearch.vectors.formats.base import head_of
 
     head = head_of(path)
     for name in _FORMATS:

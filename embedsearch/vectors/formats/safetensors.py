@@ -31,11 +31,12 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     as_float32,
+    check_file,
     check_matrix,
     check_writable,
     matrix_blocks,
+    reading_errors,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.base import LONGEST_VECTOR, Block, check_writable
-from embedsearch.vectors.formats.source_file import open_plain
+from embedsearch.vectors.formats.base import LONGEST_VECTOR, Block, check_writable, open_plain
 
 if TYPE_CHECKING:
     import io

@@ -20,15 +20,17 @@ import numpy as np
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.base import (
+    HEAD,
     Block,
     Reading,
     Rest,
     VectorFormat,
     check_size,
     check_writable,
+    head_of,
+    open_plain,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import HEAD, head_of, open_plain
 from embedsearch.vectors.formats.text_table import (
     check_is_lines,
     fields_of,
