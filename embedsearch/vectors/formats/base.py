@@ -1,4 +1,4 @@
-"""What a file format of word vectors is to the rest of the program, and what all of them share."""
+"""What a file format of word vectors is to the rest of the program, and how a file is opened."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, VectorError
 from embedsearch._progress import SilentProgress
+from embedsearch.vectors.formats import detect
 from embedsearch.vectors.formats.base import LoadOptions, Rest
 from embedsearch.vectors.formats.fasttext import FORMAT, word_slices
-from embedsearch.vectors.formats.loading import load_vectors, read_into
-from embedsearch.vectors.formats.registry import detect
+from embedsearch.vectors.formats.files import load_vectors, read_into
 from embedsearch.vectors.subwords import Subwords, compose
 from embedsearch.vectors.word_vectors import WordVectors
 
