@@ -25,7 +25,14 @@ from embedsearch._errors import (
     WorkspaceError,
 )
 from embedsearch._io import flush_file, flush_folder
-from embedsearch.store.connection import Database, broken_document, damaged, guarded, wal_path
+from embedsearch.store.connection import (
+    Database,
+    broken_document,
+    damaged,
+    guarded,
+    number_faults,
+    wal_path,
+)
 from embedsearch.store.origins import Origin, Origins, shown_path
 from embedsearch.store.rows import (
     MOST_NUMBER,
@@ -35,14 +42,13 @@ from embedsearch.store.rows import (
     to_document,
     to_row,
 )
-from embedsearch.store.schema import number_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from embedsearch._types import Document, IntVector
-    from embedsearch.store.where.evaluate import Filters
+    from embedsearch.store.filters import Filters
     from embedsearch.text.source_stream import LeftOut
 
 _FIELDS = "id, title, text, metadata"
@@ -188,7 +194,7 @@ class DocumentStore:
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
-        See `store.where`. The array is read-only; it is remembered until something changes.
+        See `store.filters`. The array is read-only; it is remembered until something changes.
         """
         # A change that is undone gives its number back, so nothing is remembered of it.
         remember = not (self.writable and self.in_transaction)
@@ -387,7 +393,7 @@ class DocumentStore:
     @cached_property
     def _filters(self) -> Filters:
         # Most commands need none of it.
-        from embedsearch.store.where.evaluate import Filters
+        from embedsearch.store.filters import Filters
 
         return Filters(self._database)
 

@@ -14,15 +14,15 @@ from embedsearch._errors import InputError
 from embedsearch._messages import counted, first_few
 from embedsearch._types import MOST_DIGITS, Document
 from embedsearch.store.connection import connect, guarded, wal_path
-from embedsearch.store.recovery.pages import (
+from embedsearch.store.pages import (
     INDEX_INTERIOR,
     INDEX_LEAF,
     TABLE_LEAF,
     BrokenText,
     Cell,
     Pages,
+    has_lost,
 )
-from embedsearch.store.recovery.wal import has_lost
 from embedsearch.store.rows import (
     MOST_ID,
     MOST_TEXT,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from embedsearch.store.recovery.pages import Value
+    from embedsearch.store.pages import Value
 
 # Numbers from here on are the work of a flipped bit, or of a forger; up to MOST_NUMBER there is
 # room beyond them for those that the new database gives.

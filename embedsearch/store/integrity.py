@@ -11,10 +11,16 @@ from urllib.parse import quote
 from embedsearch._errors import WorkspaceError
 from embedsearch._messages import first_few, quoted
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.store.connection import connect, guarded, wal_path
-from embedsearch.store.recovery.wal import has_lost
+from embedsearch.store.connection import (
+    connect,
+    foreign_parts,
+    guarded,
+    missing_parts,
+    number_faults,
+    wal_path,
+)
+from embedsearch.store.pages import has_lost
 from embedsearch.store.rows import content_digest, is_number, is_utf8, row_fault
-from embedsearch.store.schema import foreign_parts, missing_parts, number_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,4 +1,23 @@
-"""Finds the documents that pass a filter: predicates on values, masks on columns."""
+"""Filters on the metadata of documents: `year > 1990 and lang = 'en'`.
+
+A filter is parsed into a small tree (`store.filter_parser`), and the tree is held against columns
+of the fields that it names: nothing that a user writes ever becomes SQL.
+
+What holds for every filter:
+
+- A condition is true or false of a document, never unknown, and `not` turns it over. So
+  `lang != 'en'` is also true of documents without a `lang`.
+- A number and a string that spells one compare as numbers, `true` equals the string `true` in
+  any case, two ISO dates compare as dates, two other strings by their code points, and other
+  kinds never match.
+- A date names all the time that it leaves open: `2020-06` is the whole month. A value equals it
+  if it lies within, and comes before or after it by its own first moment. Without a time zone it
+  is UTC. A number, or a text, of four digits is a year where the other side is a date.
+- A comparison is true of a list if it is true of one of its elements, and never of an object.
+- Null and a field that is not there are the same; nulls in lists do not count.
+- `like` and `contains` ignore case, and see numbers as they are written.
+- `id` and `title` are those of the document, unless its metadata has a field of that name.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +33,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._messages import first_few
-from embedsearch.store.rows import parse_many
-from embedsearch.store.where.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
-from embedsearch.store.where.literals import number_of, period_of
-from embedsearch.store.where.parse import (
+from embedsearch.store.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
+from embedsearch.store.filter_parser import (
     Among,
     And,
     Between,
@@ -29,8 +46,11 @@ from embedsearch.store.where.parse import (
     Ordered,
     comparisons_of,
     filter_error,
+    number_of,
     parse_where,
+    period_of,
 )
+from embedsearch.store.rows import parse_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -40,8 +60,7 @@ if TYPE_CHECKING:
     from embedsearch._errors import QueryError
     from embedsearch._types import IntVector, MetadataScalar
     from embedsearch.store.connection import Database
-    from embedsearch.store.where.literals import Period
-    from embedsearch.store.where.parse import Bound, Field, Order, Value
+    from embedsearch.store.filter_parser import Bound, Field, Order, Period, Value
 
     Predicate = Callable[[MetadataScalar], bool]
 
