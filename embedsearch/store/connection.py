@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 from contextlib import closing, contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ from embedsearch._messages import cut, quoted
 from embedsearch.store.rows import is_number, is_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Writers of a workspace have another lock, too, so that SQLite's is only held for moments.
@@ -50,14 +50,16 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
     are written to the file: if the power fails, the last commits may be lost, but those before
     stay as they were.
     """
-    check_durability(durability)
     _check_no_journal(path)
     with guarded(path):
         if not writable:
             return _open_reader(path)
         is_new = not path.exists()
-        prepare = partial(_prepare_writer, _SYNCHRONOUS[durability], is_new=is_new)
-        connection = _open(path, "rwc", prepare)
+        with _opened(path, "rwc") as connection:
+            if not is_new:
+                _check_mode(connection)
+            _set_durability(connection, _SYNCHRONOUS[durability])
+            create_tables(connection)
     if is_new:
         flush_folder(path.parent)
     return connection
@@ -85,6 +87,11 @@ class Database:
         except _SQLITE_ERRORS as error:
             raise _translated(self.path, error) from error
         return row
+
+    def number(self, query: str, *values: object) -> int:
+        """Return the number that an answer is; 0 if it is empty or null."""
+        row = self.row(query, *values)
+        return 0 if row is None else int(row[0] or 0)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows of an answer."""
@@ -120,8 +127,12 @@ def guarded(path: Path) -> Iterator[None]:
 
 def broken_document(path: Path, id: object, reason: str) -> WorkspaceDamagedError:
     """Return the error for a document that cannot be read; its id may be broken, too."""
-    shown = id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id)
-    return damaged(path, f"document {quoted(shown)} cannot be read: {reason}")
+    return damaged(path, f"document {quoted_id(id)} cannot be read: {reason}")
+
+
+def quoted_id(id: object) -> str:
+    """Return an id in quotation marks, one that is not valid text, too."""
+    return quoted(id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id))
 
 
 def damaged(path: Path, reason: str) -> WorkspaceDamagedError:
@@ -129,10 +140,9 @@ def damaged(path: Path, reason: str) -> WorkspaceDamagedError:
     return WorkspaceDamagedError(path.parent, f"{path.name} is damaged: {reason}; {_ADVICE}")
 
 
-def _open(
-    path: Path, mode: str, first: Callable[[sqlite3.Connection], object]
-) -> sqlite3.Connection:
-    """Open the file, check and prepare it; close it again if that fails."""
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """Open and check the file; close it again only if that or what is done then fails."""
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
     connection = sqlite3.connect(
         # Without an isolation level Python begins no transactions of its own; and the threads of
@@ -147,16 +157,19 @@ def _open(
         _defend(connection)
         _check_size(path, connection)
         _check_schema(path, connection)
-        first(connection)
+        yield connection
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _open_reader(path: Path) -> sqlite3.Connection:
+    query = "SELECT change FROM latest"
     try:
-        return _open(path, "ro", _check_reader)
+        with _opened(path, "ro") as connection:
+            _check_mode(connection)
+            connection.execute(query).fetchone()
+            return connection
     except sqlite3.OperationalError:
         # Reading a write-ahead log needs a shared-memory file next to it, which cannot be made in a
         # folder without write access; but such a folder has no writer either.
@@ -164,27 +177,17 @@ def _open_reader(path: Path) -> sqlite3.Connection:
             raise
         _check_no_log(path)
         # Neither a journal nor a log is looked at, and nothing is written.
-        return _open(path, "ro&immutable=1", _check_readable)
+        with _opened(path, "ro&immutable=1") as connection:
+            connection.execute(query).fetchone()
+            return connection
 
 
-def _prepare_writer(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) -> None:
-    if not is_new:
-        _check_mode(connection)
+def _set_durability(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
     connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
     connection.execute("PRAGMA checkpoint_fullfsync = 1")
-    create_tables(connection)
-
-
-def _check_reader(connection: sqlite3.Connection) -> None:
-    _check_mode(connection)
-    _check_readable(connection)
-
-
-def _check_readable(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT change FROM latest").fetchone()
 
 
 def _check_mode(connection: sqlite3.Connection) -> None:

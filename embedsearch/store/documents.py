@@ -116,7 +116,7 @@ class DocumentStore:
         self._close()
 
     def __len__(self) -> int:
-        return self._one("SELECT count(*) FROM documents")
+        return self._database.number("SELECT count(*) FROM documents")
 
     def __contains__(self, id: object) -> bool:
         return self._number(id) is not None
@@ -229,7 +229,7 @@ class DocumentStore:
             "SELECT (SELECT count(*) FROM documents WHERE change > ?1)"
             " + (SELECT count(*) FROM deletions WHERE change > ?1)"
         )
-        return self._one(both, change)
+        return self._database.number(both, change)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -383,7 +383,7 @@ class DocumentStore:
 
     def set_change(self, change: int) -> None:
         """Set the number of the last change, within a transaction."""
-        highest = self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
+        highest = self._database.number("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
         if max(change, highest) > MOST_NUMBER:
             reason = f"the workspace has used up its numbers, which end at {MOST_NUMBER:,}"
             advice = "nothing was changed; add the documents to a new workspace"
@@ -439,10 +439,6 @@ class DocumentStore:
             return None
         row = self._database.row("SELECT number FROM documents WHERE id = ?", id)
         return None if row is None else int(row[0])
-
-    def _one(self, query: str, *values: object) -> int:
-        row = self._database.row(query, *values)
-        return 0 if row is None else int(row[0])
 
     def _stream(self, query: str, *values: object) -> Iterator[Any]:
         for rows in self._database.batches(query, *values):

@@ -33,7 +33,7 @@ _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replac
 
 
 class Arriving(Protocol):
-    """What is read from sources: `embedsearch.text.sources.SourceReader`."""
+    """What is read from sources: `embedsearch.workspace.sources.Sources`."""
 
     def __iter__(self) -> Iterator[SourcedDocument]:
         """Yield the documents."""

@@ -42,15 +42,15 @@ class Origins:
     def __init__(self, database: Database) -> None:
         self._database = database
         # Documents up to this number may have lost their origins: the file was repaired.
-        self.since = self._number(
+        self.since = database.number(
             "SELECT max(number) FROM origins_since WHERE typeof(number) = 'integer'"
         )
         # Of the sources before this call; those that it adds cannot have lost anything.
-        self.last_source = self._number("SELECT max(source) FROM sources")
+        self.last_source = database.number("SELECT max(source) FROM sources")
 
     def source(self, path: str | bytes) -> int | None:
         """Return the number of a source, or None."""
-        return self._number("SELECT source FROM sources WHERE path = ?", path) or None
+        return self._database.number("SELECT source FROM sources WHERE path = ?", path) or None
 
     def add_source(self, path: str | bytes) -> int:
         """Add a source and return its number."""
@@ -107,7 +107,7 @@ class Origins:
             return cursor.lastrowid
         where = "WHERE source = ? AND key = ?"
         self._database.execute(f"UPDATE origins SET number = ? {where}", number, source, key)
-        return self._number(f"SELECT origin FROM origins {where}", source, key)
+        return self._database.number(f"SELECT origin FROM origins {where}", source, key)
 
     def remove(self, origin: int) -> None:
         """Remove one origin."""
@@ -116,10 +116,6 @@ class Origins:
     def remove_all(self, number: int) -> None:
         """Remove all origins of a document."""
         self._database.execute("DELETE FROM origins WHERE number = ?", number)
-
-    def _number(self, query: str, *values: object) -> int:
-        row = self._database.row(query, *values)
-        return 0 if row is None else int(row[0] or 0)
 
 
 def shown_path(path: str | bytes) -> str:
