@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, cast
 
@@ -150,6 +149,7 @@ def _offset(zone: str) -> int:
     return (hours * _HOUR + minutes * _MINUTE) * (-1 if zone[0] == "-" else 1)
 
 
+Kind = Literal["name", "quoted", "date", "number", "sign", "end"]
 Order = Literal["<", "<=", ">", ">="]
 Bound: TypeAlias = "str | int | float | Date"
 Value: TypeAlias = "MetadataScalar | Date"
@@ -261,6 +261,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>==|!=|<>|<=|>=|[=<>(),])"
     r"""|(?P<quote>['"`])"""
 )
+_KINDS: tuple[Kind, ...] = ("date", "number", "name", "sign")
 _INSIDE = {
     mark: re.compile(rf"(?:[^{mark}\\]|{mark}{mark}|\\.)*", re.DOTALL) for mark in ("'", '"', "`")
 }
@@ -275,20 +276,9 @@ _ADVICE = {
 }
 
 
-class Kind(Enum):
-    """What a token is."""
-
-    NAME = "name"
-    QUOTED = "quoted"
-    DATE = "date"
-    NUMBER = "number"
-    SIGN = "sign"
-    END = "end"
-
-
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, a number, a date, a quoted text or a sign; `mark` is the quote around a text."""
+    """A word, a number, a date, a text in quotes or a sign; `mark` is the quote around a text."""
 
     kind: Kind
     text: str
@@ -305,7 +295,7 @@ def tokenize(where: str) -> list[Token]:
         token, place = _read(where, place)
         tokens.append(token)
         place = _end_of_space(where, place)
-    return [*tokens, Token(Kind.END, "", place)]
+    return [*tokens, Token("end", "", place)]
 
 
 def filter_error(where: str, place: int, reason: str) -> QueryError:
@@ -341,7 +331,7 @@ def _read(where: str, place: int) -> tuple[Token, int]:
         raise filter_error(where, place, reason)
     if found["quote"]:
         return _read_quoted(where, place, found["quote"])
-    kind = Kind(next(kind for kind in ("date", "number", "name", "sign") if found[kind]))
+    kind = next(kind for kind in _KINDS if found[kind])
     return Token(kind, found[0], place), found.end()
 
 
@@ -351,7 +341,7 @@ def _read_quoted(where: str, place: int, mark: str) -> tuple[Token, int]:
     if inside is None or end == len(where):
         raise filter_error(where, place, "the quote is not closed")
     text = re.sub(rf"{mark}{mark}|\\([{mark}\\])", lambda found: found[1] or mark, inside[0])
-    return Token(Kind.QUOTED, text, place, mark), end + 1
+    return Token("quoted", text, place, mark), end + 1
 
 
 _MOST_NESTED = 50
@@ -398,7 +388,7 @@ class _Parser:
 
     def parse(self) -> Condition:
         condition = self._any_of()
-        if self._token.kind is not Kind.END:
+        if self._token.kind != "end":
             self._fail("expected `and`, `or` or the end")
         return condition
 
@@ -437,7 +427,7 @@ class _Parser:
         if self._is_value_first():
             return self._value_in_field()
         field = self._field()
-        if self._token.kind is Kind.SIGN:
+        if self._token.kind == "sign":
             return self._by_sign(field)
         if self._take("exists"):
             return Not(Among(field, (None,)))
@@ -450,8 +440,8 @@ class _Parser:
     def _is_value_first(self) -> bool:
         """Whether what comes next is `'value' in field`, and not `'field' in ('value')`."""
         token = self._token
-        is_value = token.kind in (Kind.NUMBER, Kind.DATE) or self._word in _CONSTANTS
-        if not is_value and (token.kind is not Kind.QUOTED or token.mark == "`"):
+        is_value = token.kind in ("number", "date") or self._word in _CONSTANTS
+        if not is_value and (token.kind != "quoted" or token.mark == "`"):
             return False
         # The last token is the end, and none of these.
         words = [_as_word(token) for token in self._tokens[self._next + 1 : self._next + 4]]
@@ -509,9 +499,9 @@ class _Parser:
 
     def _field(self) -> Field:
         token = self._token
-        if token.kind in (Kind.NUMBER, Kind.DATE):
+        if token.kind in ("number", "date"):
             self._fail("expected a field: it comes first, as in year > 1990")
-        if token.kind not in (Kind.NAME, Kind.QUOTED):
+        if token.kind not in ("name", "quoted"):
             self._fail("expected a field")
         if self._word in _KEYWORDS:
             self._fail(f'expected a field; a field of this name goes in quotes: "{token.text}"')
@@ -546,11 +536,11 @@ class _Parser:
         if self._values > _MOST_VALUES:
             self._fail(f"more than {_MOST_VALUES} values")
         token = self._token
-        if token.kind is Kind.NUMBER:
+        if token.kind == "number":
             return self._number(token)
-        if token.kind is Kind.DATE:
+        if token.kind == "date":
             return self._date(token)
-        is_text = token.kind is Kind.QUOTED and token.mark != "`"
+        is_text = token.kind == "quoted" and token.mark != "`"
         if not is_text and self._word not in _CONSTANTS:
             self._fail_for_value(token)
         self._next += 1
@@ -594,13 +584,13 @@ class _Parser:
         self._fail("expected a comparison: = != < <= > >= in between like contains is exists")
 
     def _fail_for_value(self, token: Token) -> NoReturn:
-        if token.kind is Kind.NAME or token.mark:
+        if token.kind == "name" or token.mark:
             self._fail(f"expected a value; text goes in quotes: {token.text[:40]!r}")
         self._fail("expected a value: a number, a date, a text in quotes, true, false or null")
 
 
 def _as_word(token: Token) -> str:
-    return token.text.lower() if token.kind in (Kind.NAME, Kind.SIGN) else ""
+    return token.text.lower() if token.kind in ("name", "sign") else ""
 
 
 def _negated(condition: Condition, negated: bool) -> Condition:

@@ -31,6 +31,8 @@ TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR, TABLE_INTERIOR = 13, 10, 2, 5
 _CELLS_AT = {TABLE_LEAF: 8, INDEX_LEAF: 8, INDEX_INTERIOR: 12, TABLE_INTERIOR: 12}
 _MAGIC = b"SQLite format 3\0"
 _DEFAULT_SIZE, _FILE_HEADER = 4096, 100
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+_LOG_MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
 # Of values of the kinds 0 to 9, in bytes (section 2.1 of the format).
 _SIZES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
@@ -277,23 +279,15 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
     raise BrokenCellError
 
 
-_LOG_HEADER, _FRAME_HEADER = 32, 24
-_LOG_MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One page as a transaction left it."""
 
     page: int
-    # Whether it ends a transaction.
-    commits: bool
-    # Where its content begins in the file.
-    start: int
-    # Whether its salts are those of the log; others are left from before.
-    current: bool
-    # Whether its checksum follows from the checksum before it.
-    intact: bool
+    commits: bool  # whether it ends a transaction
+    start: int  # where its content begins in the file
+    current: bool  # whether its salts are those of the log; others are left from before
+    intact: bool  # whether its checksum follows from the checksum before it
 
 
 def log_page_size(path: Path) -> int | None:

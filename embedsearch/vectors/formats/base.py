@@ -109,13 +109,14 @@ class VectorFormat:
     # Opens a file. Raises `SourceFormatError`, naming the place, for whatever is wrong with it, at
     # once or while its blocks are read.
     read: Reader
-    # Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to a new file;
-    # None if the format can only be read.
+    # Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to a new file,
+    # after `check_writable`; None if the format can only be read.
     write: Writer | None = None
     # Whether a file is of this format, by its path and its first bytes; they are without
     # compression, and empty for a folder.
     recognises: Callable[[Path, bytes], bool] = lambda _path, _head: False
     compressed: bool = False  # whether `read` undoes gzip, bzip2, xz and zstd
+    spaces: bool = True  # whether a written file can hold words with spaces
     # Which of "counts", "subwords" and "inputs" a written file holds.
     keeps: frozenset[str] = frozenset()
 

@@ -6,11 +6,10 @@ What is read is checked row by row, and each word is kept once; what is written 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +19,13 @@ from embedsearch._messages import counted
 from embedsearch._progress import SilentProgress
 from embedsearch.text.byte_streams import without_suffix
 from embedsearch.vectors.formats import VECTOR_FORMATS, by_suffix, detect, vector_format
-from embedsearch.vectors.formats.base import LoadOptions, are_usable, is_compressed, is_usable
+from embedsearch.vectors.formats.base import (
+    LoadOptions,
+    are_usable,
+    check_writable,
+    is_compressed,
+    is_usable,
+)
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix
     from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat, Writer
 
-Number = TypeVar("Number", bound=np.generic)
 # Without a header: how many rows there are is known only in the end.
 _RAW = "imported.float32"
 _UNUSABLE = "left out: empty, or with a tab or a line break"
@@ -195,7 +199,7 @@ class _RowCollector:
         kept = [n for n, text in enumerate(texts) if self._add(text, start + n)]
         return block.vectors[np.array(kept, dtype=np.int64)]
 
-    def select(self, array: NDArray[Number]) -> NDArray[Number]:
+    def select(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return those rows of an array with a row for each of the file that are kept."""
         seen = array[: self._seen]
         return np.delete(seen, self._dropped, axis=0) if self._dropped else seen
@@ -294,7 +298,11 @@ def save_vectors(
     with _storage_errors(path):
         _check_place(path, overwrite=overwrite)
         _note_losses(found, vectors, progress)
-        with _staging_folder(path) as folder:
+        check_writable(vectors.index_to_key, spaces=found.spaces)
+        # In the same file system, so that renaming is atomic; names may have 255 bytes.
+        prefix = f".{path.name[:100]}."
+        with TemporaryDirectory("", prefix, path.parent, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
             write(folder / path.name, vectors, progress, inputs)
             return _move(folder, path.parent, overwrite=overwrite)
 
@@ -333,24 +341,10 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
 
 def _note_losses(target: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
     present = {"counts": vectors.counts, "subwords": vectors.subwords}
-    lost = [
-        _TITLES[name]
-        for name, value in present.items()
-        if value is not None and name not in target.keeps
-    ]
-    if lost:
+    lost = [name for name, value in present.items() if value is not None]
+    if lost := [_TITLES[name] for name in lost if name not in target.keeps]:
         reason = f"{target.title} has no place for {' and '.join(lost)}"
         progress.note(f"{reason}; 'safetensors' keeps everything")
-
-
-@contextmanager
-def _staging_folder(path: Path) -> Iterator[Path]:
-    # In the same file system, so that renaming is atomic; names may have 255 bytes.
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", dir=path.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _move(folder: Path, target: Path, *, overwrite: bool) -> list[Path]:

@@ -21,7 +21,6 @@ from embedsearch.vectors.formats.base import (
     VectorFormat,
     check_file,
     check_matrix,
-    check_writable,
     matrix_blocks,
     reading_errors,
 )
@@ -79,7 +78,6 @@ def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     words = vectors.index_to_key
-    check_writable(words, spaces=True)
     with progress.task("writing vectors", len(words), "words") as task:
         with path.open("wb") as file:
             np.save(file, vectors.vectors, allow_pickle=False)

@@ -33,7 +33,6 @@ from embedsearch.vectors.formats.base import (
     as_float32,
     check_file,
     check_matrix,
-    check_writable,
     matrix_blocks,
     reading_errors,
 )
@@ -75,7 +74,6 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 def _write(
     path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None
 ) -> None:
-    check_writable(vectors.index_to_key, spaces=True)
     words = np.frombuffer("\n".join(vectors.index_to_key).encode(), np.uint8)
     tensors: dict[str, NDArray[Any]] = {"vectors": vectors.vectors, "words": words}
     metadata = dict(_METADATA)
