@@ -13,7 +13,7 @@ from embedsearch._errors import ParameterError, QueryError
 from embedsearch._messages import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from embedsearch._types import MetadataScalar
 
@@ -393,16 +393,16 @@ class _Parser:
         return condition
 
     def _any_of(self) -> Condition:
-        parts = [self._all_of()]
-        while self._take("or"):
-            parts.append(self._all_of())
-        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+        return self._joined("or", self._all_of, Or)
 
     def _all_of(self) -> Condition:
-        parts = [self._one()]
-        while self._take("and"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else And(tuple(parts))
+        return self._joined("and", self._one, And)
+
+    def _joined(self, word: str, part: Callable[[], Condition], join: type[And | Or]) -> Condition:
+        parts = [part()]
+        while self._take(word):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else join(tuple(parts))
 
     def _one(self) -> Condition:
         if self._nested > _MOST_NESTED:

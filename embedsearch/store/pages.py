@@ -294,11 +294,11 @@ def log_page_size(path: Path) -> int | None:
     """Return the bytes of a page; None if the header of the log is damaged."""
     with path.open("rb") as file:
         header = file.read(_LOG_HEADER)
-    words = np.frombuffer(header[: len(header) // 4 * 4], ">u4")
-    if len(words) < 8 or int(words[0]) not in _LOG_MAGIC:
+    if len(header) < _LOG_HEADER:
         return None
-    sums = _sums(header[:24], _LOG_MAGIC[int(words[0])], (0, 0))
-    return int(words[2]) if sums == (int(words[6]), int(words[7])) else None
+    magic, _, size, *_, first, second = struct.unpack(">8I", header)
+    sums = _sums(header[:24], _LOG_MAGIC[magic], (0, 0)) if magic in _LOG_MAGIC else None
+    return int(size) if sums == (first, second) else None
 
 
 def frames(path: Path) -> Iterator[Frame]:
@@ -307,18 +307,18 @@ def frames(path: Path) -> Iterator[Frame]:
     if size is None:
         return
     with path.open("rb") as file:
-        header = file.read(_LOG_HEADER)
-        order = _LOG_MAGIC[int.from_bytes(header[:4], "big")]
-        salts, before = header[16:24], _pair(header[24:32])
+        magic, salts, *sums = struct.unpack(">I12x8s2I", file.read(_LOG_HEADER))
+        before = (sums[0], sums[1])
         while len(frame := file.read(_FRAME_HEADER + size)) == _FRAME_HEADER + size:
-            sums = _sums(frame[:8] + frame[_FRAME_HEADER:], order, before)
-            before = _pair(frame[16:24])
+            page, pages_after, own_salts, *sums = struct.unpack(">2I8s2I", frame[:_FRAME_HEADER])
+            expected = _sums(frame[:8] + frame[_FRAME_HEADER:], _LOG_MAGIC[magic], before)
+            before = (sums[0], sums[1])
             yield Frame(
-                page=int.from_bytes(frame[:4], "big"),
-                commits=any(frame[4:8]),
+                page,
+                commits=pages_after > 0,
                 start=file.tell() - size,
-                current=frame[8:16] == salts,
-                intact=sums == before,
+                current=own_salts == salts,
+                intact=expected == before,
             )
 
 
@@ -354,10 +354,6 @@ def last_images(path: Path) -> dict[int, int]:
                 images |= pending
                 pending = {}
     return images
-
-
-def _pair(eight: bytes) -> tuple[int, int]:
-    return int.from_bytes(eight[:4], "big"), int.from_bytes(eight[4:], "big")
 
 
 def _sums(content: bytes, order: str, before: tuple[int, int]) -> tuple[int, int]:

@@ -181,13 +181,7 @@ def _storable(text: str) -> str:
 
 
 def _is_storable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.isascii() or _storable(text) == text
 
 
 class _PlainMetadata:

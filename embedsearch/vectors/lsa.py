@@ -19,6 +19,7 @@ from embedsearch.vectors.sparse import (
     log_counts,
     scaled_columns,
     unit_sparse,
+    with_data,
 )
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
         plain = LinearEncoder(WORDS, vectors, WORDS).documents(counts, statistics)
         common = unit_rows(plain.mean(axis=0, keepdims=True))
         plain -= (plain @ common.T) @ common
-        present = counts.copy()
-        present.data = np.ones_like(counts.data)
+        present = with_data(counts, np.ones_like(counts.data))
         vectors[missing] = unit_rows(present.T.tocsr()[np.flatnonzero(missing)] @ plain)
     encoder = LinearEncoder(WORDS, vectors, WORDS)
     if counts.shape[0] < _FEWEST_DOCUMENTS:

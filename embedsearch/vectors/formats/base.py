@@ -206,8 +206,15 @@ class PlainBytes(NamedTuple):
     size: int | None  # None for compressed data, which do not say
 
 
-def check_file(path: Path) -> None:
-    """Refuse what is no file on a disk, and an empty one."""
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Refuse what is empty or no file on a disk; what the system refuses is a `SourceError`."""
+    with _system_errors(path):
+        _check_file(path)
+        yield
+
+
+def _check_file(path: Path) -> None:
     if not path.exists():
         raise SourceNotFoundError(path, "there is no such file")
     if path.is_dir():
@@ -221,19 +228,16 @@ def check_file(path: Path) -> None:
 @contextmanager
 def open_plain(path: Path) -> Iterator[PlainBytes]:
     """Open a file; gzip, bzip2, xz and zstd are undone as it is read."""
-    with reading_errors(path):
-        check_file(path)
-        with path.open("rb") as raw:
-            kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
-            if kind:
-                yield PlainBytes(decompress(kind, raw, str(path)), None)
-            else:
-                yield PlainBytes(raw, path.stat().st_size)
+    with reading(path), path.open("rb") as raw:
+        kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
+        if kind:
+            yield PlainBytes(decompress(kind, raw, str(path)), None)
+        else:
+            yield PlainBytes(raw, path.stat().st_size)
 
 
 @contextmanager
-def reading_errors(path: Path) -> Iterator[None]:
-    """Raise `SourceError` for what the disk or the system refuses."""
+def _system_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except SourceError:
@@ -244,7 +248,7 @@ def reading_errors(path: Path) -> Iterator[None]:
 
 def head_of(path: Path) -> bytes:
     """Return the first bytes of a file, without compression; none for a folder."""
-    with reading_errors(path):
+    with _system_errors(path):
         if path.is_dir():
             return b""
         with open_plain(path) as plain:
@@ -253,7 +257,7 @@ def head_of(path: Path) -> bytes:
 
 def is_compressed(path: Path) -> bool:
     """Whether a file is compressed, by its first bytes; what is no file is not."""
-    with reading_errors(path):
+    with _system_errors(path):
         if not path.is_file() or path.stat().st_size == 0:
             return False
         with open_plain(path) as plain:

@@ -23,8 +23,7 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
-    check_file,
-    reading_errors,
+    reading,
     row_slices,
 )
 from embedsearch.vectors.subwords import END_OF_LINE, Subwords, active_ngrams, compose, own_rows
@@ -67,10 +66,8 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.position = path, 0
-        with reading_errors(path):
-            check_file(path)
-            with path.open("rb") as file:
-                self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with reading(path), path.open("rb") as file:
+            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     @property
     def left(self) -> int:

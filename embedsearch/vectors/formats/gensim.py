@@ -17,9 +17,8 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
-    check_file,
     matrix_blocks,
-    reading_errors,
+    reading,
 )
 from embedsearch.vectors.subwords import Subwords, active_ngrams, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
@@ -161,11 +160,9 @@ def _encoded(word: str) -> bytes:
 
 def _read(path: Path, options: LoadOptions) -> Reading:
     """Load a Word2Vec, FastText or KeyedVectors that gensim saved."""
-    with reading_errors(path):
-        check_file(path)
-        with path.open("rb") as file:
-            if not _recognises(path, file.read(2)):
-                raise SourceFormatError(path, "is not a file of gensim's save(): no pickle")
+    with reading(path), path.open("rb") as file:
+        if not _recognises(path, file.read(2)):
+            raise SourceFormatError(path, "is not a file of gensim's save(): no pickle")
     if not options.allow_pickle:
         raise SourceFormatError(path, _REFUSED)
     try:

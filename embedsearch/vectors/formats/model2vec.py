@@ -32,9 +32,8 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     as_float32,
-    check_file,
     check_matrix,
-    reading_errors,
+    reading,
     row_slices,
 )
 from embedsearch.vectors.formats.safetensors import open_file
@@ -89,8 +88,7 @@ def _read_tokens(path: Path) -> Tokens:
 
 
 def _parse_json(path: Path) -> Any:
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         text = path.read_bytes()
     try:
         return json.loads(text)

@@ -19,10 +19,9 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
-    check_file,
     check_matrix,
     matrix_blocks,
-    reading_errors,
+    reading,
 )
 from embedsearch.vectors.formats.text_table import read_lines, split_counts, write_words
 
@@ -64,8 +63,7 @@ def map_array(path: Path) -> NDArray[Any]:
 
 
 def _read(path: Path, options: LoadOptions) -> Reading:
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         matrix = map_array(path)
     words_file = _words_file(path)
     words, counts = split_counts(words_file, read_lines(words_file))

@@ -18,9 +18,8 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     as_float32,
-    check_file,
     check_size,
-    reading_errors,
+    reading,
     row_slices,
 )
 
@@ -44,9 +43,8 @@ _ALWAYS_FINE, _RATIO = 1 << 28, 100
 
 
 def _read(path: Path, options: LoadOptions) -> Reading:
-    with reading_errors(path):
-        check_file(path)
-    pa, pq = import_arrow("reading Parquet")
+    with reading(path):
+        pa, pq = import_arrow("reading Parquet")
     with arrow_errors(path, pa), pq.ParquetFile(path, **_STREAMED) as table:
         names, count = table.schema_arrow.names, table.metadata.num_rows
         _check_columns(path, names)

@@ -31,10 +31,9 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     as_float32,
-    check_file,
     check_matrix,
     matrix_blocks,
-    reading_errors,
+    reading,
 )
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
@@ -96,8 +95,7 @@ def _recognises(_path: Path, head: bytes) -> bool:
 
 def open_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Map the tensors of any file in this format, and read its metadata."""
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
         if length > _LONGEST_HEADER:
