@@ -253,7 +253,6 @@ def comparisons_of(condition: Condition) -> Iterator[Comparison]:
 # the distinct values of a field, a level of nesting a few frames of the stack.
 _MOST_CHARACTERS = 100_000
 
-_SPACE = re.compile(r"\s*")
 _TOKEN = re.compile(
     rf"(?P<date>{UNQUOTED_DATE})(?![\w.:+\-])"
     rf"|(?P<number>{NUMERAL})(?P<tail>[\w.\-]*)"
@@ -290,11 +289,13 @@ def tokenize(where: str) -> list[Token]:
     """Cut a filter into tokens; the last is the end."""
     _check_text(where)
     tokens: list[Token] = []
-    place = _end_of_space(where, 0)
+    place = 0
     while place < len(where):
-        token, place = _read(where, place)
-        tokens.append(token)
-        place = _end_of_space(where, place)
+        if where[place].isspace():
+            place += 1
+        else:
+            token, place = _read(where, place)
+            tokens.append(token)
     return [*tokens, Token("end", "", place)]
 
 
@@ -314,11 +315,6 @@ def _check_text(where: str) -> None:
         # The command line gives halves of surrogate pairs for bytes that are not UTF-8.
         reason = "this character is broken; write the filter in UTF-8"
         raise filter_error(where, error.start, reason) from error
-
-
-def _end_of_space(where: str, place: int) -> int:
-    found = _SPACE.match(where, place)
-    return found.end() if found else place
 
 
 def _read(where: str, place: int) -> tuple[Token, int]:
@@ -356,21 +352,10 @@ _KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
 
 
 def parse_where(where: str) -> Condition:
-    """Parse a filter such as `year > 1990 and lang in ('en', 'de')`.
+    """Parse a filter such as `year > 1990 and lang in ('en', 'de')`, by the grammar of the guide.
 
-    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes; dots go
-    into nested objects. A value is a number, a date such as `2020-06-01`, a text in single or
-    double quotes, `true`, `false` or `null`; a quote within is doubled or has a backslash before
-    it. The field comes first:
-
-    - `=`, `==`, `!=`, `<>`, `<`, `<=`, `>`, `>=`
-    - `in (a, b)`, `between a and b`, `like 'pat%'`, `contains 'text'`, each with `not` before it
-    - `is null`, `is not null`, `exists` (before or after the field)
-
-    For lists, `'value' in field` is the same as `field = 'value'`.
-
-    These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
-    of the language may be in any case. The message of a `QueryError` points at the place.
+    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes. A quote
+    within quotes is doubled or has a backslash before it. A `QueryError` points at the place.
     """
     if not isinstance(where, str):
         raise ParameterError("where", "a string such as \"year > 1990 and lang = 'en'\"", where)

@@ -405,10 +405,9 @@ def _doubtful_ids(found: _Found, keep: set[int]) -> list[str]:
 
 def _is_document(cell: Cell) -> bool:
     match cell.values:
-        case (_, str(id), str(title), str(text), str(metadata), bytes(digest), int(change)):
-            parts = (part.encode("utf-8") for part in (title, text, metadata))
+        case (_, str(id), str(), str(), str(), _, int(change)):
             in_range = 0 < cell.rowid < _LARGEST and 0 <= change < _LARGEST
-            return bool(id) and in_range and content_digest(*parts) == digest
+            return bool(id) and in_range and _has_digest(cell)
     return False
 
 

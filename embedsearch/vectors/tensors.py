@@ -122,7 +122,7 @@ def restore_header(path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]]
 
     Returns whether they do; if not, the file is left as it is.
     """
-    empty = {n: np.broadcast_to(np.zeros((), dtype), shape) for n, (dtype, shape) in shapes.items()}
+    empty = {name: Blocks(np.dtype(d), shape, ()) for name, (d, shape) in shapes.items()}
     header = _header_bytes(_ordered(empty), {})
     size = _LENGTH_BYTES + len(header) + sum(array.nbytes for array in empty.values())
     if path.stat().st_size != size:
