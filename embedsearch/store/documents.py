@@ -183,13 +183,13 @@ class DocumentStore:
         for row in self._stream("SELECT id FROM documents ORDER BY number"):
             yield self._check_id(row[0])
 
-    def similar_ids(self, id: object, most: int = 3) -> list[str]:
+    def similar_ids(self, id: object) -> list[str]:
         """Return ids that contain `id`, for a hint."""
         if not isinstance(id, str) or not id:
             return []
         pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
-        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT ?"
-        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%", most)]
+        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT 3"
+        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%")]
 
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.

@@ -5,7 +5,8 @@ of the fields that it names: nothing that a user writes ever becomes SQL.
 
 The guide says what each comparison means. A condition is true or false of a document, never
 unknown, and `not` turns it over: `lang != 'en'` is also true of documents without a `lang`. Null
-and a field that is not there are the same, and nulls in lists do not count.
+and a field that is not there are the same, and nulls in lists do not count. `true` equals the text
+`true` in any case; `like` and `contains` see numbers as they are written.
 """
 
 from __future__ import annotations

@@ -276,18 +276,25 @@ class Model2VecEncoder:
         return self.encode_documents(texts)
 
 
+_OPTIONS: dict[str, Any] = {
+    "batch_size": 32,
+    "normalize_embeddings": True,
+    "show_progress_bar": False,
+    "convert_to_numpy": True,
+}
+
+
 class SentenceTransformersEncoder:
     """A model of sentence-transformers, with the prompts that it has for either side.
 
     Code that a model brings along is never run: such a model cannot be loaded. Texts longer
-    than the model reads are cut by it. `model` is a folder or a name on the Hugging Face Hub;
-    `device` is one of torch ("cpu", "cuda:1", "mps").
+    than the model reads are cut by it. `model` is a folder or a name on the Hugging Face Hub.
     """
 
     # It sorts what it is given by length, so that short texts need not wait for long ones.
     batch_size = 2048
 
-    def __init__(self, model: str, device: str = "cpu", model_batch_size: int = 32) -> None:
+    def __init__(self, model: str) -> None:
         missing = MissingExtraError(
             "the encoder sentence-transformers (5.0 or newer)", "sentence-transformers"
         )
@@ -301,23 +308,17 @@ class SentenceTransformersEncoder:
         local = Path(model).is_dir()
         with _model_errors(model, "model"):
             self._model: Any = SentenceTransformer(
-                model, device=device, trust_remote_code=False, local_files_only=local
+                model, device="cpu", trust_remote_code=False, local_files_only=local
             )
-        self._options: dict[str, Any] = {
-            "batch_size": model_batch_size,
-            "normalize_embeddings": True,
-            "show_progress_bar": False,
-            "convert_to_numpy": True,
-        }
 
     def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Encode texts with the model's prompt for documents: (n, d), unit rows."""
-        vectors: FloatMatrix = self._model.encode_document(list(texts), **self._options)
+        vectors: FloatMatrix = self._model.encode_document(list(texts), **_OPTIONS)
         return vectors
 
     def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
         """Encode texts with the model's prompt for queries: (n, d), unit rows."""
-        vectors: FloatMatrix = self._model.encode_query(list(texts), **self._options)
+        vectors: FloatMatrix = self._model.encode_query(list(texts), **_OPTIONS)
         return vectors
 
 
