@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import (
     ParameterError,
@@ -33,7 +33,6 @@ from embedsearch.store.connection import (
     number_faults,
     wal_path,
 )
-from embedsearch.store.origins import Origin, Origins, shown_path
 from embedsearch.store.rows import (
     MOST_NUMBER,
     BrokenRowError,
@@ -89,6 +88,19 @@ class Changes:
         """Return plain values."""
         counts = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**counts, "left_out": [each.to_json() for each in self.left_out]}
+
+
+class Origin(NamedTuple):
+    """Where a document is from.
+
+    Attributes:
+        source: The real path of a file, `-` for standard input, or `corpus:NAME`.
+        key: What it is called there: its id, `:7` for the row, line or paragraph, or nothing
+            if the file is one document.
+    """
+
+    source: str
+    key: str
 
 
 class DocumentStore:
@@ -157,9 +169,10 @@ class DocumentStore:
         row = self._database.row(query, self.number(id))
         return None if row is None else Origin(shown_path(row[0]), str(row[1]))
 
-    def origins(self) -> Origins:
-        """Return the tables of origins, of a store that is open for writing."""
-        return Origins(self._database)
+    @property
+    def database(self) -> Database:
+        """The open file, for the tables of `store.ingestion`."""
+        return self._database
 
     def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
         """Return those documents of these numbers that still exist."""
@@ -451,6 +464,11 @@ class DocumentStore:
             marks = ", ".join("?" * len(some))
             where = f"WHERE number IN ({marks}) {condition}"
             yield from self._database.rows(f"{query} {where}", *some)
+
+
+def shown_path(path: str | bytes) -> str:
+    """Return the path of a source as text."""
+    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -18,8 +18,8 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
+from embedsearch.store.documents import Origin
 from embedsearch.store.integrity import database_faults
-from embedsearch.store.origins import Origin
 from embedsearch.store.salvage import salvage
 
 Put = Callable[[str, str], Path]
