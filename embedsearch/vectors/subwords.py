@@ -94,9 +94,10 @@ class Subwords:
     def find(self, ids: IntVector) -> tuple[IntVector, NDArray[np.bool_]]:
         """Return the places of ids in `vectors`, and which of them are there."""
         places = np.searchsorted(self.ids, ids)
-        known = places < len(self.ids)
-        known[known] = self.ids[places[known]] == ids[known]
-        return places, known
+        if not len(self.ids):
+            return places, np.zeros(len(ids), bool)
+        # A place beyond the end is taken for the last, whose id is lower.
+        return places, self.ids.take(places, mode="clip") == ids
 
 
 def _fnv1a(text: bytes, value: int) -> int:
