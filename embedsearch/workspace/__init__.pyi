@@ -20,10 +20,8 @@ from embedsearch.text.settings import (
 from embedsearch.text.source_stream import LeftOut as LeftOut
 from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
-from embedsearch.vectors.formats import (
-    ENCODING_ERRORS as ENCODING_ERRORS,
-    VECTOR_FORMATS as VECTOR_FORMATS,
-)
+from embedsearch.vectors import ENCODING_ERRORS as ENCODING_ERRORS
+from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
 from embedsearch.workspace.choices import (
     KINDS as KINDS,
     METRICS as METRICS,

@@ -28,9 +28,6 @@ _FORMATS = {
 VECTOR_FORMATS = tuple(sorted(_FORMATS))
 """The names of all formats."""
 
-ENCODING_ERRORS = ("strict", "replace", "skip")
-"""What is done with words that are not UTF-8."""
-
 
 def vector_format(name: str) -> VectorFormat:
     """Return a format by its name; its module is imported."""

@@ -21,7 +21,7 @@ from embedsearch.text.byte_streams import (
 )
 from embedsearch.text.source_files import unreadable
 from embedsearch.text.stream import release
-from embedsearch.vectors.formats import ENCODING_ERRORS
+from embedsearch.vectors import ENCODING_ERRORS
 
 if TYPE_CHECKING:
     import io
