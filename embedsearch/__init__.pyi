@@ -66,9 +66,11 @@ from embedsearch.training.trainers import (
 from embedsearch.vectors.encoders import (
     Encoder as Encoder,
 )
-from embedsearch.vectors.formats.loading import load_vectors as load_vectors
-from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
-from embedsearch.vectors.formats.saving import save_vectors as save_vectors
+from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.vectors.formats.files import (
+    load_vectors as load_vectors,
+    save_vectors as save_vectors,
+)
 from embedsearch.vectors.word_vectors import WordVectors as WordVectors
 from embedsearch.workspace.creation import (
     build as build,

@@ -13,9 +13,8 @@ from embedsearch._errors import QueryError, UnknownWordError
 from embedsearch.search.passages import Block, products
 from embedsearch.search.terms import Terms, sampled
 from embedsearch.vectors.arrays import unit_rows
-from embedsearch.vectors.lsa import fit_lsa, fit_words
+from embedsearch.vectors.lsa import fit_lsa, fit_words, gram
 from embedsearch.vectors.sparse import TermStatistics
-from embedsearch.vectors.svd import gram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

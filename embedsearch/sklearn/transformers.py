@@ -167,7 +167,7 @@ def _load(vectors: object, options: Mapping[str, Any]) -> WordModel:
         path = Path(vectors)
         if (path / "workspace.json").exists():
             return _of_workspace(path)
-        from embedsearch.vectors.formats.loading import load_vectors
+        from embedsearch.vectors.formats.files import load_vectors
 
         vectors = load_vectors(path)
     if not isinstance(vectors, WordVectors):

@@ -20,8 +20,8 @@ from embedsearch.text.source_stream import LeftOut as LeftOut
 from embedsearch.text.tokenizers import resolve_stop_words as resolve_stop_words
 from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
-from embedsearch.vectors.formats import ENCODING_ERRORS as ENCODING_ERRORS
-from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.vectors import ENCODING_ERRORS as ENCODING_ERRORS
+from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
 from embedsearch.workspace.choices import (
     KINDS as KINDS,
     METRICS as METRICS,

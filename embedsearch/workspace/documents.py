@@ -12,8 +12,7 @@ from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_ta
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.search.related import Like
-    from embedsearch.store.documents import DocumentStore
-    from embedsearch.store.origins import Origin
+    from embedsearch.store.documents import DocumentStore, Origin
     from embedsearch.workspace.session import Session
 
 # Rows in a notebook.

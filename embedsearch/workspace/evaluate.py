@@ -17,7 +17,7 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
-from embedsearch.store.where.columns import ABSENT, FieldPath
+from embedsearch.store.columns import ABSENT, FieldPath
 from embedsearch.workspace.choices import KINDS, check_mode
 from embedsearch.workspace.contents import check_outside
 

@@ -105,7 +105,7 @@ def export_vectors(
     progress: Progress | None = None,
 ) -> int:
     """Write the vectors of words or documents and return how many; see `Workspace.export`."""
-    from embedsearch.vectors.formats.saving import save_vectors
+    from embedsearch.vectors.formats.files import save_vectors
 
     check("what", what, Choice(KINDS))
     check_outside(path, "path")
@@ -165,7 +165,7 @@ def _import_from(
 def _from_file(
     path: Path, format: str, options: LoadOptions, folder: Path, progress: Progress
 ) -> ImportedVectors:
-    from embedsearch.vectors.formats.loading import read_into
+    from embedsearch.vectors.formats.files import read_into
 
     read = read_into(folder, path, format, options, progress)
     rest = read.rest

@@ -110,7 +110,7 @@ def test_a_journal_in_a_backup_is_not_restored(example: Path, victim: Path) -> N
 
 def test_the_store_by_itself_refuses_a_journal(example: Path, victim: Path) -> None:
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.store.recovery.check import database_faults
+    from embedsearch.store.integrity import database_faults
 
     database = example / "documents.sqlite"
     rollback_mode(database)

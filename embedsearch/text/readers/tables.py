@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from embedsearch.text.source_stream import DOCUMENT_LIMIT, SourceStream, too_lon
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import ReadDocument
@@ -66,7 +68,7 @@ _BATCH = 512
 _AT_ONCE = 2**24
 _ROW_LIMIT = 4 * DOCUMENT_LIMIT
 # Apart from those of pyarrow itself: names that are not UTF-8, dates that Python does not have.
-_PARSER_ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
+_PARSER_ERRORS = (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
 
 def read_csv(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
@@ -431,24 +433,36 @@ def _only_quotes_escaped(escape: re.Match[str]) -> str:
 
 def read_parquet(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield a document for each row; rows are read in batches."""
+    pa, pq = import_arrow("reading Parquet")
+    with source.seekable() as file, arrow_errors(source.name, pa):
+        names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
+        # As text each row of a batch would have its own copy of what the file has once.
+        table = pq.ParquetFile(file, read_dictionary=names)
+        kind = RecordKind("row", names=tuple(table.schema_arrow.names))
+        rows = enumerate(_parquet_rows(source.name, table), 1)
+        yield from read_records(source, rows, kind, settings)
+
+
+def import_arrow(what: str) -> tuple[Any, Any]:
+    """Return `pyarrow` and `pyarrow.parquet`; `what` is what they are needed for."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise MissingExtraError("reading Parquet", "parquet") from error
-    with source.seekable() as file:
-        try:
-            names = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
-            # As text each row of a batch would have its own copy of what the file has once.
-            table = pq.ParquetFile(file, read_dictionary=names)
-            kind = RecordKind("row", names=tuple(table.schema_arrow.names))
-            rows = enumerate(_parquet_rows(source.name, table), 1)
-            yield from read_records(source, rows, kind, settings)
-        except SourceError:
-            raise
-        except (pa.ArrowException, *_PARSER_ERRORS) as error:
-            reason = f"the Parquet file is damaged or not supported ({error}); write it again"
-            raise SourceFormatError(source.name, reason) from error
+        raise MissingExtraError(what, "parquet") from error
+    return pa, pq
+
+
+@contextmanager
+def arrow_errors(name: str | Path, pa: Any) -> Iterator[None]:
+    """Raise our errors in place of those of pyarrow."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except (pa.ArrowException, *_PARSER_ERRORS) as error:
+        reason = f"the Parquet file is damaged or not supported ({error}); write it again"
+        raise SourceFormatError(name, reason) from error
 
 
 def _parquet_rows(name: str, table: Any) -> Iterator[Record]:

@@ -22,7 +22,7 @@ from embedsearch._io import (
 )
 from embedsearch.index.lexical.storage import are_ours, damaged_files
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.salvage import salvage
+from embedsearch.store.salvage import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.checksums import folder_faults, manifest_faults
@@ -51,7 +51,7 @@ from embedsearch.workspace.state import State, load_state, parsed_state, state_o
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
-    from embedsearch.store.recovery.salvage import Salvage
+    from embedsearch.store.salvage import Salvage
 
 
 @dataclass(slots=True)

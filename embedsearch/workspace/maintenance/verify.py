@@ -20,7 +20,7 @@ from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.check import database_faults
+from embedsearch.store.integrity import database_faults
 from embedsearch.workspace.checksums import folder_faults
 from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.generation import Generation

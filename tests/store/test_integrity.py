@@ -14,8 +14,8 @@ import pytest
 from embedsearch import Document
 from embedsearch._errors import WorkspaceError
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.check import database_faults
-from embedsearch.store.recovery.wal import frames, has_lost
+from embedsearch.store.integrity import database_faults
+from embedsearch.store.pages import frames, has_lost
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,13 @@
-"""Finds the documents that pass a filter: predicates on values, masks on columns."""
+"""Filters on the metadata of documents: `year > 1990 and lang = 'en'`.
+
+A filter is parsed into a small tree (`store.filter_parser`), and the tree is held against columns
+of the fields that it names: nothing that a user writes ever becomes SQL.
+
+The guide says what each comparison means. A condition is true or false of a document, never
+unknown, and `not` turns it over: `lang != 'en'` is also true of documents without a `lang`. Null
+and a field that is not there are the same, and nulls in lists do not count. `true` equals the text
+`true` in any case; `like` and `contains` see numbers as they are written.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._messages import first_few
-from embedsearch.store.rows import parse_many
-from embedsearch.store.where.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
-from embedsearch.store.where.literals import number_of, period_of
-from embedsearch.store.where.parse import (
+from embedsearch.store.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
+from embedsearch.store.filter_parser import (
     Among,
     And,
     Between,
@@ -29,8 +36,11 @@ from embedsearch.store.where.parse import (
     Ordered,
     comparisons_of,
     filter_error,
+    number_of,
     parse_where,
+    period_of,
 )
+from embedsearch.store.rows import parse_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -40,8 +50,7 @@ if TYPE_CHECKING:
     from embedsearch._errors import QueryError
     from embedsearch._types import IntVector, MetadataScalar
     from embedsearch.store.connection import Database
-    from embedsearch.store.where.literals import Period
-    from embedsearch.store.where.parse import Bound, Field, Order, Value
+    from embedsearch.store.filter_parser import Bound, Field, Order, Period, Value
 
     Predicate = Callable[[MetadataScalar], bool]
 

@@ -11,11 +11,11 @@ import pytest
 
 from embedsearch import Document
 from embedsearch._errors import StorageError, WorkspaceDamagedError
+from embedsearch.store.connection import SCHEMA, create_tables, foreign_parts, missing_parts
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.check import database_faults
-from embedsearch.store.recovery.salvage import salvage
+from embedsearch.store.integrity import database_faults
 from embedsearch.store.rows import MOST_NUMBER
-from embedsearch.store.schema import SCHEMA, create_tables, foreign_parts, missing_parts
+from embedsearch.store.salvage import salvage
 
 HUGE = 2**63 - 1
 FORGED = {

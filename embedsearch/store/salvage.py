@@ -14,15 +14,15 @@ from embedsearch._errors import InputError
 from embedsearch._messages import counted, first_few
 from embedsearch._types import MOST_DIGITS, Document
 from embedsearch.store.connection import connect, guarded, wal_path
-from embedsearch.store.recovery.pages import (
+from embedsearch.store.pages import (
     INDEX_INTERIOR,
     INDEX_LEAF,
     TABLE_LEAF,
     BrokenText,
     Cell,
     Pages,
+    has_lost,
 )
-from embedsearch.store.recovery.wal import has_lost
 from embedsearch.store.rows import (
     MOST_ID,
     MOST_TEXT,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from embedsearch.store.recovery.pages import Value
+    from embedsearch.store.pages import Value
 
 # Numbers from here on are the work of a flipped bit, or of a forger; up to MOST_NUMBER there is
 # room beyond them for those that the new database gives.
@@ -55,17 +55,12 @@ class Salvage:
     """What became of the documents; `mended`, `losses` and `notes` are sentences."""
 
     documents: int  # In the new database.
-    # The ids of those that are not in the new database, as far as they are known.
-    lost: list[str]
-    # How many more were lost whose ids are not known.
-    nameless: int
-    # Ids that the database had in two forms; the one that is named was kept.
-    doubtful: list[str]
+    lost: list[str]  # The ids of those that are not in it, as far as they are known.
+    nameless: int  # How many more were lost whose ids are not known.
+    doubtful: list[str]  # Ids that the database had in two forms; the one named was kept.
     change: int
-    # What is different in documents, with nothing lost.
-    mended: list[str] = field(default_factory=list)
-    # What was lost of documents that were kept.
-    losses: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)  # Different, with nothing lost.
+    losses: list[str] = field(default_factory=list)  # What was lost of documents that were kept.
     notes: list[str] = field(default_factory=list)
 
 
@@ -86,7 +81,7 @@ def salvage(
     Documents keep their numbers. One whose change is not sure, and every one if the database
     has lost changes (others have `reached` more), gets a new change number, so that all that is
     derived from it is made again. `known` are numbers that other files name. Of lost documents
-    that are `vectored`, with vectors of the user's own, the id is keep, if it is known, and with
+    that are `vectored`, with vectors of the user's own, the id is kept, if it is known, and with
     it the vector. A database whose log was read is written as one file to `merged`.
     """
     notes: list[str] = []
@@ -265,7 +260,7 @@ def _is_storable(metadata: dict[str, Any]) -> bool:
 
 
 def _lost_metadata(written: Value, storable: dict[str, Any]) -> bool:
-    """Whether metadata had more than what is keep, and not only another form."""
+    """Whether metadata had more than what is kept, and not only another form."""
     if isinstance(written, BrokenText):
         return True
     try:
@@ -278,17 +273,13 @@ def _lost_metadata(written: Value, storable: dict[str, Any]) -> bool:
 class _Found:
     """What the pages say of documents, by their numbers."""
 
-    # The last change of each intact row, and its id.
-    changes: dict[int, int] = field(default_factory=dict)
-    ids: dict[int, str] = field(default_factory=dict)
-    # The id that the index of ids has.
-    indexed: dict[int, str] = field(default_factory=dict)
+    changes: dict[int, int] = field(default_factory=dict)  # the last change of each intact row
+    ids: dict[int, str] = field(default_factory=dict)  # and its id
+    indexed: dict[int, str] = field(default_factory=dict)  # the id that the index of ids has
     # (change, number) as the indexes of changes have them.
     pairs: set[tuple[int, int]] = field(default_factory=set)
-    # Numbers of which there are rows with two ids.
-    twice: set[int] = field(default_factory=set)
-    # The changes that deleted documents.
-    deleted: dict[int, int] = field(default_factory=dict)
+    twice: set[int] = field(default_factory=set)  # numbers of which there are rows with two ids
+    deleted: dict[int, int] = field(default_factory=dict)  # the changes that deleted documents
     sources: dict[int, str | bytes] = field(default_factory=dict)
     # The numbers of documents by source and key; more than one is a contradiction.
     origins: dict[tuple[int, str], set[int]] = field(default_factory=dict)
@@ -414,10 +405,9 @@ def _doubtful_ids(found: _Found, keep: set[int]) -> list[str]:
 
 def _is_document(cell: Cell) -> bool:
     match cell.values:
-        case (_, str(id), str(title), str(text), str(metadata), bytes(digest), int(change)):
-            parts = (part.encode("utf-8") for part in (title, text, metadata))
+        case (_, str(id), str(), str(), str(), _, int(change)):
             in_range = 0 < cell.rowid < _LARGEST and 0 <= change < _LARGEST
-            return bool(id) and in_range and content_digest(*parts) == digest
+            return bool(id) and in_range and _has_digest(cell)
     return False
 
 

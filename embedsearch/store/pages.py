@@ -1,29 +1,38 @@
-"""Rows read from the pages of an SQLite file, without SQLite and without its tree.
+"""Rows read from the pages of an SQLite file and of its log, without SQLite and without its tree.
 
-A page that is damaged then costs its own rows, and none of those that hang below it.
-Source: "Database File Format", https://www.sqlite.org/fileformat2.html, sections 1.5, 1.6, 2.1.
+A page that is damaged then costs its own rows, and none of those that hang below it. In the
+write-ahead log SQLite stops at the first frame whose checksum is wrong, and silently drops all
+after it: after a crash that is a transaction that was never finished, after damage it is one
+that was.
+Source: "Database File Format", https://www.sqlite.org/fileformat2.html, sections 1.5, 1.6, 2.1
+and 4.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedsearch.store.connection import wal_path
-from embedsearch.store.recovery.wal import last_images, log_page_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
+    from numpy.typing import NDArray
+
 Value = int | float | str | bytes | None
 TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR, TABLE_INTERIOR = 13, 10, 2, 5
 _CELLS_AT = {TABLE_LEAF: 8, INDEX_LEAF: 8, INDEX_INTERIOR: 12, TABLE_INTERIOR: 12}
 _MAGIC = b"SQLite format 3\0"
 _DEFAULT_SIZE, _FILE_HEADER = 4096, 100
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+_LOG_MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
 # Of values of the kinds 0 to 9, in bytes (section 2.1 of the format).
 _SIZES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
@@ -268,3 +277,101 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
         if byte < 128:
             return value, place + 1
     raise BrokenCellError
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One page as a transaction left it."""
+
+    page: int
+    commits: bool  # whether it ends a transaction
+    start: int  # where its content begins in the file
+    current: bool  # whether its salts are those of the log; others are left from before
+    intact: bool  # whether its checksum follows from the checksum before it
+
+
+def log_page_size(path: Path) -> int | None:
+    """Return the bytes of a page; None if the header of the log is damaged."""
+    with path.open("rb") as file:
+        header = file.read(_LOG_HEADER)
+    if len(header) < _LOG_HEADER:
+        return None
+    magic, _, size, *_, first, second = struct.unpack(">8I", header)
+    sums = _sums(header[:24], _LOG_MAGIC[magic], (0, 0)) if magic in _LOG_MAGIC else None
+    return int(size) if sums == (first, second) else None
+
+
+def frames(path: Path) -> Iterator[Frame]:
+    """Yield all complete frames in the file, including those left from before."""
+    size = log_page_size(path)
+    if size is None:
+        return
+    with path.open("rb") as file:
+        magic, salts, *sums = struct.unpack(">I12x8s2I", file.read(_LOG_HEADER))
+        before = (sums[0], sums[1])
+        while len(frame := file.read(_FRAME_HEADER + size)) == _FRAME_HEADER + size:
+            page, pages_after, own_salts, *sums = struct.unpack(">2I8s2I", frame[:_FRAME_HEADER])
+            expected = _sums(frame[:8] + frame[_FRAME_HEADER:], _LOG_MAGIC[magic], before)
+            before = (sums[0], sums[1])
+            yield Frame(
+                page,
+                commits=pages_after > 0,
+                start=file.tell() - size,
+                current=own_salts == salts,
+                intact=expected == before,
+            )
+
+
+def has_lost(path: Path) -> bool:
+    """Whether SQLite would drop a transaction that was finished.
+
+    What was never finished, or was undone, may be left in the file and is no loss.
+    """
+    if not path.exists() or path.stat().st_size <= _LOG_HEADER:
+        return False
+    if log_page_size(path) is None:
+        return True
+    broken = False
+    for frame in frames(path):
+        if not broken and frame.current and frame.intact:
+            continue
+        if frame.commits and (frame.current or (not broken and frame.intact)):
+            return True
+        broken = True
+    return False
+
+
+def last_images(path: Path) -> dict[int, int]:
+    """Return where the last committed content of each page begins, damaged frames included."""
+    images, pending = dict[int, int](), dict[int, int]()
+    broken = False
+    for frame in frames(path):
+        slipped = not broken and frame.intact and not frame.current
+        broken = broken or not (frame.current and frame.intact)
+        if frame.current or slipped:
+            pending[frame.page] = frame.start
+            if frame.commits:
+                images |= pending
+                pending = {}
+    return images
+
+
+def _sums(content: bytes, order: str, before: tuple[int, int]) -> tuple[int, int]:
+    """Continue the checksum: s0 += x0 + s1; s1 += x1 + s0, for each pair of words."""
+    words = np.frombuffer(content, order).astype(np.uint32)
+    weights, powers = _weights(len(words) // 2)
+    start = powers @ np.array(before, np.uint32)
+    # Unsigned numbers wrap around, as the sums do.
+    first, second = start + weights @ words
+    return int(first), int(second)
+
+
+@cache
+def _weights(pairs: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return what each word adds to the sums, `(2, 2 · pairs)`, and the old sums, `(2, 2)`."""
+    step = np.array([[1, 1], [1, 2]], np.uint32)
+    power, columns = np.eye(2, dtype=np.uint32), []
+    for _ in range(pairs):
+        columns.append(power @ np.array([[1, 0], [1, 1]], np.uint32))
+        power = power @ step
+    return np.concatenate(columns[::-1], axis=1), power

@@ -1,30 +1,42 @@
-"""Word vectors from files: rows are checked, words decoded, and each word is kept once."""
+"""Word vectors from files and to files, of any format.
+
+What is read is checked row by row, and each word is kept once; what is written is whole or absent.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._errors import SourceFormatError
+from embedsearch._errors import ParameterError, SourceFormatError, StorageError
+from embedsearch._io import flush_file, flush_folder
 from embedsearch._messages import counted
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats.base import LoadOptions, are_usable, is_usable
-from embedsearch.vectors.formats.registry import detect, vector_format
-from embedsearch.vectors.formats.source_file import is_compressed
+from embedsearch.text.byte_streams import without_suffix
+from embedsearch.vectors.formats import VECTOR_FORMATS, by_suffix, detect, vector_format
+from embedsearch.vectors.formats.base import (
+    LoadOptions,
+    are_usable,
+    check_writable,
+    is_compressed,
+    is_usable,
+)
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
-    from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat
+    from embedsearch.vectors.formats.base import Block, Reading, Rest, VectorFormat, Writer
 
-Number = TypeVar("Number", bound=np.generic)
 # Without a header: how many rows there are is known only in the end.
 _RAW = "imported.float32"
 _UNUSABLE = "left out: empty, or with a tab or a line break"
@@ -187,7 +199,7 @@ class _RowCollector:
         kept = [n for n, text in enumerate(texts) if self._add(text, start + n)]
         return block.vectors[np.array(kept, dtype=np.int64)]
 
-    def select(self, array: NDArray[Number]) -> NDArray[Number]:
+    def select(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return those rows of an array with a row for each of the file that are kept."""
         seen = array[: self._seen]
         return np.delete(seen, self._dropped, axis=0) if self._dropped else seen
@@ -245,3 +257,114 @@ class _RowCollector:
 def _note(count: int, what: str, words: Sequence[str] = ()) -> list[str]:
     example = f", {words[0]!r} for example" if words else ""
     return [f"{counted(count, 'word')} {what}{example}"] if count else []
+
+
+_TITLES = {"counts": "counts", "subwords": "n-gram vectors"}
+
+
+def save_vectors(
+    vectors: WordVectors,
+    path: str | Path,
+    format: str = "auto",
+    *,
+    inputs: FloatMatrix | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write word vectors to a file, from which the same float32 values are read.
+
+    The file is written to a temporary folder next to it and renamed: it is whole or not there.
+
+    Args:
+        vectors: What to write.
+        path: The file.
+        format: One of `VECTOR_FORMATS`; "auto" uses the ending of the name.
+        inputs: `(V, d)`, the words' own rows if `vectors` are composed with n-grams.
+        overwrite: Replace files that exist.
+        progress: A listener; gets a note of what the format cannot hold.
+
+    Returns:
+        The files that were written; some formats have two.
+
+    Raises:
+        ParameterError: The format is not known or cannot be written, or a file is in the way.
+        VectorError: A word that the format cannot hold; nothing is written.
+        MissingExtraError: The format needs an optional package.
+        StorageError: The folder cannot be written to, or the disk is full.
+    """
+    path, progress = Path(path), progress or SilentProgress()
+    found = _format_for(path) if format == "auto" else vector_format(format)
+    write = _writer(found)
+    with _storage_errors(path):
+        _check_place(path, overwrite=overwrite)
+        _note_losses(found, vectors, progress)
+        check_writable(vectors.index_to_key, spaces=found.spaces)
+        # In the same file system, so that renaming is atomic; names may have 255 bytes.
+        prefix = f".{path.name[:100]}."
+        with TemporaryDirectory("", prefix, path.parent, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            write(folder / path.name, vectors, progress, inputs)
+            return _move(folder, path.parent, overwrite=overwrite)
+
+
+def _format_for(path: Path) -> VectorFormat:
+    writable = [found for found in by_suffix(path.name) if found.write]
+    if len(writable) == 1:
+        return writable[0]
+    names = " or ".join(found.name for found in writable) or f"one of {', '.join(VECTOR_FORMATS)}"
+    raise ParameterError("format", f"named for a file called {path.name!r}: {names}", "auto")
+
+
+def _writer(target: VectorFormat) -> Writer:
+    if target.write is None:
+        allowed = (name for name in VECTOR_FORMATS if vector_format(name).write)
+        raise ParameterError(
+            "format", f"one that can be written: {', '.join(allowed)}", target.name
+        )
+    return target.write
+
+
+def _check_place(path: Path, *, overwrite: bool) -> None:
+    if path.name != without_suffix(path.name):
+        raise ParameterError("path", "a name without .gz and the like; compress it later", path)
+    if not path.parent.is_dir():
+        raise ParameterError("path", "in a folder that exists", path)
+    _check_free(path, overwrite=overwrite)
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise ParameterError("path", "a file, not a folder, a device or a pipe", path)
+    if not overwrite and os.path.lexists(path):
+        raise ParameterError("path", "a file that is not there yet (or overwrite=True)", path)
+
+
+def _note_losses(target: VectorFormat, vectors: WordVectors, progress: Progress) -> None:
+    present = {"counts": vectors.counts, "subwords": vectors.subwords}
+    lost = [name for name, value in present.items() if value is not None]
+    if lost := [_TITLES[name] for name in lost if name not in target.keeps]:
+        reason = f"{target.title} has no place for {' and '.join(lost)}"
+        progress.note(f"{reason}; 'safetensors' keeps everything")
+
+
+def _move(folder: Path, target: Path, *, overwrite: bool) -> list[Path]:
+    files = sorted(folder.iterdir())
+    # Some formats write a second file, whose name is known only now.
+    for file in files:
+        _check_free(target / file.name, overwrite=overwrite)
+    # Else a crash could leave the new name with an empty file.
+    for file in files:
+        flush_file(file)
+    moved = [file.replace(target / file.name) for file in files]
+    flush_folder(target)
+    return moved
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(path, f"cannot be written ({error.strerror or error})") from error

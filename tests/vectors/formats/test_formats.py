@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedsearch._errors import ParameterError, SourceFormatError
-from embedsearch.vectors.formats.registry import VECTOR_FORMATS, detect, vector_format
+from embedsearch.vectors.formats import VECTOR_FORMATS, detect, vector_format
 
 Put = Callable[[str, bytes], Path]
 
@@ -22,10 +22,10 @@ def test_names_are_sorted_and_each_is_a_format() -> None:
 
 def test_no_format_is_imported_before_it_is_asked_for() -> None:
     code = (
-        "import sys, embedsearch.vectors.formats.loading, embedsearch.vectors.formats.saving\n"
+        "import sys, embedsearch.vectors.formats.files, embedsearch.vectors.formats.files\n"
         "heavy = 'gensim', 'numba', 'pyarrow', 'scipy', 'model2vec', 'safetensors'\n"
         "print(sorted(set(heavy) & set(sys.modules)))\n"
-        "from embedsearch.vectors.formats.registry import VECTOR_FORMATS, vector_format\n"
+        "from embedsearch.vectors.formats import VECTOR_FORMATS, vector_format\n"
         "print([n for n in sys.modules if n.endswith(('.fasttext', '.npy', '.word2vec'))])\n"
         "for name in VECTOR_FORMATS: vector_format(name)\n"
         "print(sorted(set(heavy) & set(sys.modules)))\n"

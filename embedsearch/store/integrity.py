@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from embedsearch._errors import WorkspaceError
-from embedsearch._messages import first_few, quoted
+from embedsearch._messages import first_few
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.store.connection import connect, guarded, wal_path
-from embedsearch.store.recovery.wal import has_lost
+from embedsearch.store.connection import (
+    connect,
+    foreign_parts,
+    guarded,
+    missing_parts,
+    number_faults,
+    quoted_id,
+    wal_path,
+)
+from embedsearch.store.pages import has_lost
 from embedsearch.store.rows import content_digest, is_number, is_utf8, row_fault
-from embedsearch.store.schema import foreign_parts, missing_parts, number_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -183,5 +190,4 @@ def _are(count: int) -> str:
 
 
 def _listed(ids: Iterable[object]) -> str:
-    shown = (id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id) for id in ids)
-    return first_few(map(quoted, shown))
+    return first_few(map(quoted_id, ids))

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from embedsearch import Document, QueryError
+from embedsearch.store.columns import ABSENT, FieldPath
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.where.columns import ABSENT, FieldPath
 
 DOCUMENTS = [
     Document(

@@ -16,9 +16,8 @@ from hypothesis import given, strategies as st
 
 from embedsearch import Document, QueryError
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.where.evaluate import Calendar, predicate_for
-from embedsearch.store.where.literals import Period, period_of
-from embedsearch.store.where.parse import Among, Field
+from embedsearch.store.filter_parser import Among, Field, Period, period_of
+from embedsearch.store.filters import Calendar, predicate_for
 
 DOCUMENTS = [
     Document("a", "x", {"year": 1985, "lang": "en", "open": True, "pub date": "1985-03-01"}),
@@ -306,7 +305,7 @@ def test_many_dates_are_compared_in_the_logarithm_of_their_number(
     calls = []
     real = period_of
     monkeypatch.setattr(
-        "embedsearch.store.where.evaluate.period_of", lambda value: calls.append(1) or real(value)
+        "embedsearch.store.filters.period_of", lambda value: calls.append(1) or real(value)
     )
     days = [(dt.date(2000, 1, 1) + dt.timedelta(k)).isoformat() for k in range(3_000)]
     passes = predicate_for(Among(Field("day"), tuple(f"{day}T10" for day in days)))

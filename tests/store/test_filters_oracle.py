@@ -14,8 +14,8 @@ from hypothesis import given, settings, strategies as st
 
 from embedsearch import Document
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.where.evaluate import predicate_for
-from embedsearch.store.where.parse import Field, Like
+from embedsearch.store.filter_parser import Field, Like
+from embedsearch.store.filters import predicate_for
 
 NAMES = [
     "year",

@@ -2,20 +2,154 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, cast
 
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch._messages import cut
-from embedsearch.store.where.literals import NUMERAL, UNQUOTED_DATE, Date, number_of, period_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from embedsearch._types import MetadataScalar
 
+NUMERAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+# More digits make a number that no float reaches; and Python refuses thousands of them.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,308}")
+_NUMERAL = re.compile(NUMERAL)
+
+
+def number_of(text: str) -> int | float | None:
+    """Return the number that a text spells, whole numbers exactly; None for none, or infinity."""
+    text = text.strip()
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if not _NUMERAL.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+_TIME = (
+    r"([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})"
+    r"(?:[.,]([0-9]{1,9}))?)?)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_ISO = re.compile(rf"([0-9]{{4}})(?:-([0-9]{{2}})(?:-([0-9]{{2}})(?:[Tt ]{_TIME})?)?)?")
+UNQUOTED_DATE = (
+    r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[Tt][0-9]{2}"
+    r"(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?"
+)
+"""A date in a filter without quotes: at least a month, and no space."""
+
+_LONGEST = len("2020-06-15T10:30:00.123456789+02:00")
+_SECOND = 10**9
+_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3_600 * _SECOND, 86_400 * _SECOND
+_YEARS = range(1_000, 10_000)
+
+
+class Period(NamedTuple):
+    """The time that a date names, in nanoseconds since the year 1, UTC; `stop` is not in it."""
+
+    start: int
+    stop: int
+    # A number may mean a year as well.
+    is_year: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date in a filter that is not in quotes: as written, and the time that it names."""
+
+    text: str
+    period: Period
+
+
+def period_of(value: object) -> Period | None:
+    """Return what a text, a date or the number of a year names, in UTC; None for no date."""
+    if isinstance(value, Date):
+        return value.period
+    if isinstance(value, str):
+        return _of_text(value.strip())
+    return _of_text(str(value)) if type(value) is int and value in _YEARS else None
+
+
+def _of_text(text: str) -> Period | None:
+    # Most texts are no dates, and this is faster than the pattern.
+    if len(text) > _LONGEST or (len(text) != 4 and text[4:5] != "-"):
+        return None
+    return _parsed(text)
+
+
+# Each filter on a field asks for the same dates; most fields have fewer distinct ones.
+@lru_cache(maxsize=1 << 17)
+def _parsed(text: str) -> Period | None:
+    found = _ISO.fullmatch(text)
+    if not found:
+        return None
+    try:
+        return _of_parts(found)
+    except ValueError:
+        # 2020-02-30, or year 0.
+        return None
+
+
+def _of_parts(found: re.Match[str]) -> Period:
+    year, month, day, hour, *time, zone = found.groups()
+    first = date(int(year), int(month or 1), int(day or 1))
+    start = first.toordinal()
+    if month is None:
+        return Period(start * _DAY, _first_of_next_year(first) * _DAY, True)
+    if day is None:
+        return Period(start * _DAY, _first_of_next_month(first) * _DAY)
+    if hour is None:
+        return Period(start * _DAY, (start + 1) * _DAY)
+    moment, length = _time_of_day(hour, *time)
+    moment += start * _DAY
+    moment -= _offset(zone) if zone else 0
+    return Period(moment, moment + length)
+
+
+def _first_of_next_year(day: date) -> int:
+    # `date` ends with the year 9999.
+    return day.replace(month=12, day=31).toordinal() + 1
+
+
+def _first_of_next_month(day: date) -> int:
+    if day.month == 12:
+        return _first_of_next_year(day)
+    return day.replace(month=day.month + 1, day=1).toordinal()
+
+
+def _time_of_day(
+    hour: str, minute: str | None, second: str | None, fraction: str | None
+) -> tuple[int, int]:
+    """Return the moment since midnight, and the length of what is left open: hour, minute, ..."""
+    hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError(hour, minute, second)
+    start = hours * _HOUR + minutes * _MINUTE + seconds * _SECOND
+    if fraction is not None:
+        length = int(10 ** (9 - len(fraction)))
+        return start + int(fraction) * length, length
+    return start, _HOUR if minute is None else _MINUTE if second is None else _SECOND
+
+
+def _offset(zone: str) -> int:
+    """Return how far a time zone is ahead of UTC."""
+    if zone in "Zz":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
+    if hours > 23 or minutes > 59:
+        raise ValueError(zone)
+    return (hours * _HOUR + minutes * _MINUTE) * (-1 if zone[0] == "-" else 1)
+
+
+Kind = Literal["name", "quoted", "date", "number", "sign", "end"]
 Order = Literal["<", "<=", ">", ">="]
 Bound: TypeAlias = "str | int | float | Date"
 Value: TypeAlias = "MetadataScalar | Date"
@@ -119,7 +253,6 @@ def comparisons_of(condition: Condition) -> Iterator[Comparison]:
 # the distinct values of a field, a level of nesting a few frames of the stack.
 _MOST_CHARACTERS = 100_000
 
-_SPACE = re.compile(r"\s*")
 _TOKEN = re.compile(
     rf"(?P<date>{UNQUOTED_DATE})(?![\w.:+\-])"
     rf"|(?P<number>{NUMERAL})(?P<tail>[\w.\-]*)"
@@ -127,6 +260,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>==|!=|<>|<=|>=|[=<>(),])"
     r"""|(?P<quote>['"`])"""
 )
+_KINDS: tuple[Kind, ...] = ("date", "number", "name", "sign")
 _INSIDE = {
     mark: re.compile(rf"(?:[^{mark}\\]|{mark}{mark}|\\.)*", re.DOTALL) for mark in ("'", '"', "`")
 }
@@ -141,20 +275,9 @@ _ADVICE = {
 }
 
 
-class Kind(Enum):
-    """What a token is."""
-
-    NAME = "name"
-    QUOTED = "quoted"
-    DATE = "date"
-    NUMBER = "number"
-    SIGN = "sign"
-    END = "end"
-
-
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, a number, a date, a quoted text or a sign; `mark` is the quote around a text."""
+    """A word, a number, a date, a text in quotes or a sign; `mark` is the quote around a text."""
 
     kind: Kind
     text: str
@@ -166,12 +289,14 @@ def tokenize(where: str) -> list[Token]:
     """Cut a filter into tokens; the last is the end."""
     _check_text(where)
     tokens: list[Token] = []
-    place = _end_of_space(where, 0)
+    place = 0
     while place < len(where):
-        token, place = _read(where, place)
-        tokens.append(token)
-        place = _end_of_space(where, place)
-    return [*tokens, Token(Kind.END, "", place)]
+        if where[place].isspace():
+            place += 1
+        else:
+            token, place = _read(where, place)
+            tokens.append(token)
+    return [*tokens, Token("end", "", place)]
 
 
 def filter_error(where: str, place: int, reason: str) -> QueryError:
@@ -192,11 +317,6 @@ def _check_text(where: str) -> None:
         raise filter_error(where, error.start, reason) from error
 
 
-def _end_of_space(where: str, place: int) -> int:
-    found = _SPACE.match(where, place)
-    return found.end() if found else place
-
-
 def _read(where: str, place: int) -> tuple[Token, int]:
     found = _TOKEN.match(where, place)
     if not found:
@@ -207,7 +327,7 @@ def _read(where: str, place: int) -> tuple[Token, int]:
         raise filter_error(where, place, reason)
     if found["quote"]:
         return _read_quoted(where, place, found["quote"])
-    kind = Kind(next(kind for kind in ("date", "number", "name", "sign") if found[kind]))
+    kind = next(kind for kind in _KINDS if found[kind])
     return Token(kind, found[0], place), found.end()
 
 
@@ -217,7 +337,7 @@ def _read_quoted(where: str, place: int, mark: str) -> tuple[Token, int]:
     if inside is None or end == len(where):
         raise filter_error(where, place, "the quote is not closed")
     text = re.sub(rf"{mark}{mark}|\\([{mark}\\])", lambda found: found[1] or mark, inside[0])
-    return Token(Kind.QUOTED, text, place, mark), end + 1
+    return Token("quoted", text, place, mark), end + 1
 
 
 _MOST_NESTED = 50
@@ -232,21 +352,10 @@ _KEYWORDS = {"and", "or", "not", "is", "exists", *_OPERATORS, *_CONSTANTS}
 
 
 def parse_where(where: str) -> Condition:
-    """Parse a filter such as `year > 1990 and lang in ('en', 'de')`.
+    """Parse a filter such as `year > 1990 and lang in ('en', 'de')`, by the grammar of the guide.
 
-    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes; dots go
-    into nested objects. A value is a number, a date such as `2020-06-01`, a text in single or
-    double quotes, `true`, `false` or `null`; a quote within is doubled or has a backslash before
-    it. The field comes first:
-
-    - `=`, `==`, `!=`, `<>`, `<`, `<=`, `>`, `>=`
-    - `in (a, b)`, `between a and b`, `like 'pat%'`, `contains 'text'`, each with `not` before it
-    - `is null`, `is not null`, `exists` (before or after the field)
-
-    For lists, `'value' in field` is the same as `field = 'value'`.
-
-    These are joined by `not`, `and`, `or`, which bind in this order, and by parentheses. Words
-    of the language may be in any case. The message of a `QueryError` points at the place.
+    A field is a bare name of letters, digits, `_`, `.` and `-`, or any name in quotes. A quote
+    within quotes is doubled or has a backslash before it. A `QueryError` points at the place.
     """
     if not isinstance(where, str):
         raise ParameterError("where", "a string such as \"year > 1990 and lang = 'en'\"", where)
@@ -264,21 +373,21 @@ class _Parser:
 
     def parse(self) -> Condition:
         condition = self._any_of()
-        if self._token.kind is not Kind.END:
+        if self._token.kind != "end":
             self._fail("expected `and`, `or` or the end")
         return condition
 
     def _any_of(self) -> Condition:
-        parts = [self._all_of()]
-        while self._take("or"):
-            parts.append(self._all_of())
-        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+        return self._joined("or", self._all_of, Or)
 
     def _all_of(self) -> Condition:
-        parts = [self._one()]
-        while self._take("and"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else And(tuple(parts))
+        return self._joined("and", self._one, And)
+
+    def _joined(self, word: str, part: Callable[[], Condition], join: type[And | Or]) -> Condition:
+        parts = [part()]
+        while self._take(word):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else join(tuple(parts))
 
     def _one(self) -> Condition:
         if self._nested > _MOST_NESTED:
@@ -303,7 +412,7 @@ class _Parser:
         if self._is_value_first():
             return self._value_in_field()
         field = self._field()
-        if self._token.kind is Kind.SIGN:
+        if self._token.kind == "sign":
             return self._by_sign(field)
         if self._take("exists"):
             return Not(Among(field, (None,)))
@@ -316,8 +425,8 @@ class _Parser:
     def _is_value_first(self) -> bool:
         """Whether what comes next is `'value' in field`, and not `'field' in ('value')`."""
         token = self._token
-        is_value = token.kind in (Kind.NUMBER, Kind.DATE) or self._word in _CONSTANTS
-        if not is_value and (token.kind is not Kind.QUOTED or token.mark == "`"):
+        is_value = token.kind in ("number", "date") or self._word in _CONSTANTS
+        if not is_value and (token.kind != "quoted" or token.mark == "`"):
             return False
         # The last token is the end, and none of these.
         words = [_as_word(token) for token in self._tokens[self._next + 1 : self._next + 4]]
@@ -375,9 +484,9 @@ class _Parser:
 
     def _field(self) -> Field:
         token = self._token
-        if token.kind in (Kind.NUMBER, Kind.DATE):
+        if token.kind in ("number", "date"):
             self._fail("expected a field: it comes first, as in year > 1990")
-        if token.kind not in (Kind.NAME, Kind.QUOTED):
+        if token.kind not in ("name", "quoted"):
             self._fail("expected a field")
         if self._word in _KEYWORDS:
             self._fail(f'expected a field; a field of this name goes in quotes: "{token.text}"')
@@ -412,11 +521,11 @@ class _Parser:
         if self._values > _MOST_VALUES:
             self._fail(f"more than {_MOST_VALUES} values")
         token = self._token
-        if token.kind is Kind.NUMBER:
+        if token.kind == "number":
             return self._number(token)
-        if token.kind is Kind.DATE:
+        if token.kind == "date":
             return self._date(token)
-        is_text = token.kind is Kind.QUOTED and token.mark != "`"
+        is_text = token.kind == "quoted" and token.mark != "`"
         if not is_text and self._word not in _CONSTANTS:
             self._fail_for_value(token)
         self._next += 1
@@ -460,13 +569,13 @@ class _Parser:
         self._fail("expected a comparison: = != < <= > >= in between like contains is exists")
 
     def _fail_for_value(self, token: Token) -> NoReturn:
-        if token.kind is Kind.NAME or token.mark:
+        if token.kind == "name" or token.mark:
             self._fail(f"expected a value; text goes in quotes: {token.text[:40]!r}")
         self._fail("expected a value: a number, a date, a text in quotes, true, false or null")
 
 
 def _as_word(token: Token) -> str:
-    return token.text.lower() if token.kind in (Kind.NAME, Kind.SIGN) else ""
+    return token.text.lower() if token.kind in ("name", "sign") else ""
 
 
 def _negated(condition: Condition, negated: bool) -> Condition:

@@ -10,8 +10,8 @@ import pytest
 
 from embedsearch import Document
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.check import database_faults
-from embedsearch.store.recovery.salvage import salvage
+from embedsearch.store.integrity import database_faults
+from embedsearch.store.salvage import salvage
 
 PAGE = 4096
 
