@@ -23,12 +23,10 @@ class MigrateReport:
     Attributes:
         path: The workspace.
         done: What was done, a sentence each; empty if there was nothing to do.
-        kept: The folder that has what was replaced; None if nothing was.
     """
 
     path: str
     done: list[str] = field(default_factory=list)
-    kept: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
