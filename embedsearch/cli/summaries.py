@@ -75,6 +75,8 @@ def _rest(changes: Changes) -> list[str]:
 
 def of_training(report: TrainingReport) -> list[str]:
     """Say what was trained."""
+    if not report.documents:
+        return [f"Nothing to train: {report.choices}."]
     return [
         f"Trained {counted(report.vocabulary, 'word')} on {counted(report.tokens, 'token')} of "
         f"{counted(report.documents, 'document')} in {report.seconds:.1f} s."

@@ -18,7 +18,7 @@ from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.vocabulary import Vocabulary
-from embedsearch.training.base import Hooks, TrainedModel
+from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import train_word_vectors
 from embedsearch.vectors.encoders import check_available
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
-    from embedsearch.training.base import TrainingReport
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout
     from embedsearch.workspace.requests import IndexRequest, TrainingOptions, TrainingRequest
@@ -118,10 +117,21 @@ class TokenizedDocuments:
 def train(session: Session, options: TrainingOptions, progress: Progress) -> TrainingReport:
     """Train on all documents and make the result the current generation."""
     request = training_request(session, options)
+    if options.update and not session.store.numbers_since(session.trained().trained_change):
+        return _untouched(session.trained())
     number, report = _train_generation(session, request, progress)
     state = replace(session.state, tokenizer=request.tokenizer, generation=number)
     session.commit(state, progress)
     return report
+
+
+def _untouched(generation: Generation) -> TrainingReport:
+    """Return the report of an update that found nothing new."""
+    trainer, parameters, vocabulary = (
+        generation.training[name] for name in ("trainer", "parameters", "vocabulary")
+    )
+    why = "no document is new or changed since the last training"
+    return TrainingReport(trainer, parameters, 0, 0, vocabulary, 0.0, 0.0, why)
 
 
 def refill(

@@ -313,7 +313,8 @@ class Workspace:
                 stops the training.
             update: Continue from the present word vectors, on the documents that were added or
                 changed since; new words join the vocabulary, and words that the new
-                text does not have keep their vectors.
+                text does not have keep their vectors. If there are no such documents, nothing is
+                trained or published, and the report says so: it has 0 documents.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
                 `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
