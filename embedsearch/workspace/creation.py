@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
-    from embedsearch.workspace.requests import TrainingOptions
+    from embedsearch.workspace.train import TrainingOptions
     from embedsearch.workspace.vector_import import Rows
 
 
@@ -88,7 +88,7 @@ def build(
             No new workspace is left behind then.
     """
     # Imported only here, as it brings training with it: `add` needs none.
-    from embedsearch.workspace.requests import TrainingOptions, check_options
+    from embedsearch.workspace.train import TrainingOptions, check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
     read, options = extract_settings(ReadSettings, read, options)

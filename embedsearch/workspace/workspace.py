@@ -323,8 +323,7 @@ class Workspace:
             CorpusTooSmallError: Fewer than two words are frequent enough.
             ParameterError: A parameter is unknown or out of range.
         """
-        from embedsearch.workspace.requests import TrainingOptions
-        from embedsearch.workspace.train import train
+        from embedsearch.workspace.train import TrainingOptions, train
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, update, parameters)
@@ -348,8 +347,7 @@ class Workspace:
             StorageError: The disk failed at the last step, when the documents were replaced; the
                 words are still the old ones then.
         """
-        from embedsearch.workspace.requests import TrainingOptions
-        from embedsearch.workspace.train import refill
+        from embedsearch.workspace.train import TrainingOptions, refill
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
@@ -393,11 +391,10 @@ class Workspace:
             MissingExtraError: An encoder needs a package that is not installed.
         """
         from embedsearch.workspace import train
-        from embedsearch.workspace.requests import IndexRequest
 
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
-        request = IndexRequest(refit, encoders, language, asked)
+        request = train.IndexRequest(refit, encoders, language, asked)
         return train.index(self._session, request, progress or SilentProgress())
 
     def import_vectors(

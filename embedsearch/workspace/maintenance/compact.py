@@ -14,8 +14,7 @@ from embedsearch.workspace.layout import MANIFEST
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, remove_unused, undone_on_failure
-from embedsearch.workspace.requests import IndexRequest
-from embedsearch.workspace.train import index
+from embedsearch.workspace.train import IndexRequest, index
 from embedsearch.workspace.trust import mark_lexical
 
 if TYPE_CHECKING:
