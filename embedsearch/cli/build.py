@@ -235,7 +235,7 @@ def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
     if file is not None and not (folder := Path(file).absolute().parent).is_dir():
         raise click.UsageError(f"The folder of --report does not exist: {folder}")
     if file is not None:
-        from embedsearch.workspace.contents import check_outside
+        from embedsearch.workspace.layout import check_outside
 
         check_outside(file, "--report")
     try:

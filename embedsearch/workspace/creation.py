@@ -1,4 +1,4 @@
-"""New workspaces: empty ones, and complete ones from text or vectors."""
+"""New workspaces: empty ones, and complete ones from text, vectors or a backup."""
 
 from __future__ import annotations
 
@@ -172,6 +172,52 @@ def add_vectors(
         workspace.add_vectors(X, rows, **options)
 
     return _open_or_create(checked_path(path), fill, wait)
+
+
+def restore(
+    file: str | Path,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    wait: float | None = None,
+    progress: Progress | None = None,
+) -> Workspace:
+    """Make a workspace of a backup.
+
+    The file may come from anybody: nothing is written but the files of a workspace, at their
+    places, of the sizes and hashes that its list has, and only if there is room for all.
+
+    Args:
+        file: What `Workspace.backup` wrote.
+        path: Where the workspace is to be.
+        overwrite: Replace an existing workspace; it stays until the new one is complete.
+        wait: How long to wait for another process that writes to that one; see `Workspace`.
+        progress: A listener.
+
+    Returns:
+        The workspace, open for writing.
+
+    Raises:
+        WorkspaceNotFoundError: There is no such file.
+        WorkspaceDamagedError: It is no backup, or not what was written.
+        WorkspaceVersionError: Another version of embedsearch wrote it.
+        WorkspaceExistsError: The path exists, and `overwrite` is off, or it is not a workspace.
+        WorkspaceLockedError: Another process is writing to the existing workspace.
+        StorageError: There is too little room.
+    """
+    from embedsearch.workspace.maintenance.backup import restore_files
+
+    source, path = checked_path(file, "file"), checked_path(path)
+    check_wait(wait)
+    listener = progress or SilentProgress()
+    lock = restore_files(
+        source, resolve_target(path), overwrite=overwrite, wait=wait, progress=listener
+    )
+    try:
+        return Workspace.of(Session(path, "w", lock=lock))
+    except BaseException:
+        lock.release()
+        raise
 
 
 @contextmanager

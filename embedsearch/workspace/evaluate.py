@@ -17,9 +17,9 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
+from embedsearch.search.options import KINDS, SEARCH_MODES
 from embedsearch.store.where.columns import ABSENT, FieldPath
-from embedsearch.workspace.choices import KINDS, check_mode
-from embedsearch.workspace.contents import check_outside
+from embedsearch.workspace.layout import check_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -229,7 +229,7 @@ class Evaluation:
             progress: A listener.
         """
         for mode in modes:
-            check_mode(mode)
+            check("mode", mode, Choice(SEARCH_MODES))
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)

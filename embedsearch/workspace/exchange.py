@@ -12,16 +12,15 @@ from embedsearch._errors import ParameterError, VectorError
 from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.settings import IndexSettings, index_options
-from embedsearch.search.options import SearchSettings
+from embedsearch.search.options import KINDS, SearchSettings
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.training.base import TrainedModel, TrainingReport
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
-from embedsearch.workspace.choices import KINDS
-from embedsearch.workspace.contents import check_outside
 from embedsearch.workspace.fitted_search import FitSettings, fit_search
 from embedsearch.workspace.generation import IMPORTED
+from embedsearch.workspace.layout import check_outside
 from embedsearch.workspace.publishing import temporary_folder, temporary_work, undone_on_failure
 from embedsearch.workspace.train import (
     GenerationContent,

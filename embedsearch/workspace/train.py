@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import CorpusTooSmallError, InputError, ParameterError, StorageError
+from embedsearch._io import bytes_of, check_space
 from embedsearch.index.settings import IndexSettings, changed_index, index_options
 from embedsearch.search.drift import expected_share
 from embedsearch.search.latent_space import full_text
@@ -25,7 +26,6 @@ from embedsearch.training.settings import TrainingSettings, training_settings
 from embedsearch.training.trainers import resolve_trainer, train_word_vectors
 from embedsearch.vectors.encoders import check_available, encoder_names
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.disk_space import check_room_to_index, check_room_to_learn
 from embedsearch.workspace.fitted_search import (
     FitSettings,
     FittedSearch,
@@ -324,7 +324,7 @@ def _train_generation(
     change = store.change
     start = previous if request.update else None
     with temporary_work(layout):
-        check_room_to_learn(layout, None if previous is None else previous.number)
+        _check_room(layout, previous)
         phrases = start.phrases if start else None
         documents = TokenizedDocuments(layout, store, request.tokenizer, phrases, progress)
         since = start.trained_change if start else 0
@@ -354,6 +354,15 @@ def _train_generation(
     }
     content = GenerationContent(model, documents.phrases, search, facts)
     return content.publish(layout, request.index, progress), report
+
+
+def _check_room(layout: Layout, previous: Generation | None) -> None:
+    """Raise `StorageError` unless there is room to learn from the documents again."""
+    # Tokens take about a quarter of what texts do. What is learned is likely to be as large as what
+    # was learned before; the first time, nobody knows.
+    before = 0 if previous is None else bytes_of([previous.folder])
+    needed = layout.documents_bytes // 4 + before
+    check_space(layout.root, needed, layout.root, "what is learned")
 
 
 def _share_to_expect(stream: TokenStream, vectors: WordVectors, report: TrainingReport) -> float:
@@ -415,7 +424,8 @@ def _index_generation(
     }
     if vectors is not None:
         growth = len(vectors) / max(generation.fitted_documents, 1)
-        check_room_to_index(layout, generation.number, growth)
+        needed = int(bytes_of(generation.files.of_the_documents) * max(growth, 1))
+        check_space(layout.root, needed, layout.root, "the index")
 
     def write(files: GenerationLayout) -> None:
         if vectors is not None:
@@ -441,7 +451,7 @@ def refit_generation(
     check_search(settings, tokenizer)
     fit = FitSettings.load(tokenizer, settings, learned=not generation.imported)
     with temporary_work(layout):
-        check_room_to_learn(layout, None)
+        _check_room(layout, None)
         stream = TokenizedDocuments(layout, store, tokenizer, phrases, progress).since(0)
         search = fit_search(stream, store, generation.vectors, fit, progress)
     return _republish(layout, generation, search.facts, search.save, index, progress)

@@ -20,7 +20,7 @@ from embedsearch._errors import (
     VectorError,
     WorkspaceExistsError,
 )
-from embedsearch._io import storage_errors
+from embedsearch._io import check_space, storage_errors
 from embedsearch._types import Document, Metric
 from embedsearch.index.preprocessing import as_metric
 from embedsearch.index.settings import IndexSettings, changed_index
@@ -31,7 +31,6 @@ from embedsearch.text.records import flatten_metadata, plain_value, replace_surr
 from embedsearch.text.source_files import unreadable
 from embedsearch.text.source_stream import SourceStream
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.disk_space import check_space
 from embedsearch.workspace.indexing import build_index, measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 

@@ -21,12 +21,11 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
-from embedsearch.workspace.checksums import folder_faults
-from embedsearch.workspace.contents import foreign_entries
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import MANIFEST, WORDS, Layout
+from embedsearch.workspace.layout import MANIFEST, WORDS, Layout, foreign_entries
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.publishing import folder_faults
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.trust import check_vectors
 from embedsearch.workspace.vectors import StoredVectors
