@@ -6,11 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from embedsearch._errors import (
-    CorpusTooSmallError,
-    EmbedSearchError,
-    WorkspaceExistsError,
-)
+from embedsearch._errors import CorpusTooSmallError, EmbedSearchError, WorkspaceExistsError
 from embedsearch._io import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
@@ -64,7 +60,7 @@ def build(
 
     Args:
         sources: Files, folders, "-" for standard input, or "corpus:NAME" of the catalogue.
-        path: Where the workspace is made.
+        path: Where the workspace is made; it is returned, open for writing.
         overwrite: Replace the documents of an existing workspace; if anything fails, it stays
             as it was.
         read: How sources become documents.
@@ -78,9 +74,6 @@ def build(
             given) and training, by its name: `split="line"`, `stem="english"`, `epochs=20`;
             `encoders`, `language`, `spec`, `recall` and `memory` are as for
             `Workspace.index`.
-
-    Returns:
-        The workspace, open for writing.
 
     Raises:
         WorkspaceExistsError: The path exists, and `overwrite` is off.
@@ -121,18 +114,8 @@ def import_vectors(
     """Make a workspace of word vectors that were trained elsewhere.
 
     It has no documents; `add` some, and they are found by these vectors. In an existing
-    workspace, they replace its word vectors.
-
-    Args:
-        source: See `Workspace.import_vectors`.
-        path: The workspace.
-        tokenizer: See `Workspace.import_vectors`.
-        progress: A listener.
-        wait: How long to wait for another process that writes; see `Workspace`.
-        **options: See `Workspace.import_vectors`.
-
-    Returns:
-        The workspace, open for writing.
+    workspace, they replace its word vectors. `wait` is as for `Workspace`, the rest as for
+    `Workspace.import_vectors`. Returns the workspace, open for writing.
 
     Raises:
         InputError: The vectors cannot be read. No new workspace is left behind then.
@@ -154,15 +137,8 @@ def add_vectors(
 ) -> Workspace:
     """Add vectors of anything to a workspace, which is made if it does not exist.
 
-    Args:
-        X: See `Workspace.add_vectors`.
-        path: The workspace.
-        rows: See `Workspace.add_vectors`.
-        wait: How long to wait for another process that writes; see `Workspace`.
-        **options: See `Workspace.add_vectors`.
-
-    Returns:
-        The workspace, open for writing.
+    `wait` is as for `Workspace`, the rest as for `Workspace.add_vectors`. Returns the workspace,
+    open for writing.
 
     Raises:
         InputError: The vectors or rows cannot be used. No new workspace is left behind then.
@@ -189,13 +165,10 @@ def restore(
 
     Args:
         file: What `Workspace.backup` wrote.
-        path: Where the workspace is to be.
+        path: Where the workspace is to be; it is returned, open for writing.
         overwrite: Replace an existing workspace; it stays until the new one is complete.
         wait: How long to wait for another process that writes to that one; see `Workspace`.
         progress: A listener.
-
-    Returns:
-        The workspace, open for writing.
 
     Raises:
         WorkspaceNotFoundError: There is no such file.

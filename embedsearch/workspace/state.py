@@ -107,10 +107,6 @@ def migrate(path: str | Path, *, progress: Progress | None = None) -> MigrateRep
     No released version has written another format yet, so there is nothing to do: a workspace
     either has the present format, or is refused.
 
-    Args:
-        path: The workspace.
-        progress: A listener.
-
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
         WorkspaceDamagedError: It must be repaired first.

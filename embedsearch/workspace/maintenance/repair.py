@@ -153,11 +153,8 @@ def repair(
     of words, every row that is what was written or that an index has. The damaged originals
     are moved to a folder `damaged-DATE` in the workspace.
 
-    Args:
-        path: The workspace.
-        dry_run: Say what would be done, and which documents would be lost; change nothing.
-        retrain: Train again if no word vectors are left.
-        progress: A listener.
+    With `dry_run`, nothing is changed: the report says what would be done, and which documents
+    would be lost. With `retrain`, words are trained again if no word vectors are left.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.

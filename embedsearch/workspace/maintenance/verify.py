@@ -106,13 +106,8 @@ def verify(
     """Compare every part of a workspace with what was written, and with the others.
 
     Nothing is changed. While another process writes, the log of the documents and the lexical index
-    are left out, and a note says so.
-
-    Args:
-        path: The workspace.
-        quick: Look at sizes, the pages of the database and the states, but not at contents.
-        held: The caller has opened the workspace for writing.
-        progress: A listener.
+    are left out, and a note says so. With `quick`, sizes, the pages of the database and the states
+    are compared, but not contents. `held` says that the caller has opened it for writing.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.
