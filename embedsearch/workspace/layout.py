@@ -214,6 +214,8 @@ def _numbered(*paths: Path) -> _Folder:
 
 _GENERATION = GenerationLayout(Path())
 _VECTORS = VectorsLayout(Path())
+GENERATION_FILES = tuple(p.name for p in (*_GENERATION.of_the_model, _GENERATION.documents))
+VECTORS_FILES = (_VECTORS.tensors.name, _VECTORS.index.name)
 _WORK = _Folder(".*", {".*": _Folder(".*", {".*": _Folder(".*")})})
 _PUBLISHED = {
     "generations": _numbered(

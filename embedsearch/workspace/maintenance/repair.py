@@ -37,8 +37,10 @@ from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import Generation
 from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.layout import (
+    GENERATION_FILES,
     MANIFEST,
     STRANGE,
+    VECTORS_FILES,
     WORDS,
     Layout,
     check_links,
@@ -53,8 +55,6 @@ from embedsearch.workspace.maintenance.vector_recovery import (
     recover_vectors,
 )
 from embedsearch.workspace.maintenance.verify import (
-    GENERATION_FILES,
-    VECTORS_FILES,
     Problem,
     verify_parts,
 )
@@ -82,6 +82,8 @@ from embedsearch.workspace.train import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from embedsearch.index.settings import IndexSettings
     from embedsearch.store.recovery.salvage import Salvage
     from embedsearch.workspace.layout import GenerationLayout
@@ -380,24 +382,18 @@ class _Repair:
 
     def _vectored(self) -> set[int]:
         """Return the numbers of documents that have vectors of the user's own."""
-        for number in _newest_first(self.layout.vectors):
-            files = self.layout.vectors_of(number)
-            if self._is_sound(files.root, (files.tensors.name,)):
-                return set(open_tensors(files.tensors)["numbers"].tolist())
-        return set()
+        sound = self._sound(self.layout.vectors, "vectors.safetensors")
+        return next((numbers for _, numbers in sound), set())
 
     def _known(self) -> tuple[set[int], int]:
         """Return the numbers of documents that all else knows, and the highest change."""
-        layout, known, reached = self.layout, set(), 0
-        for folder, name in (
-            (layout.generations, "documents.safetensors"),
-            (layout.vectors, "vectors.safetensors"),
+        layout, known, reached = self.layout, set[int](), 0
+        for change, numbers in (
+            *self._sound(layout.generations, "documents.safetensors"),
+            *self._sound(layout.vectors, "vectors.safetensors"),
         ):
-            for number in _newest_first(folder):
-                root = folder / f"{number:04d}"
-                if self._is_sound(root, (name,)):
-                    reached = max(reached, int(read_json(root / MANIFEST, root)["change"]))
-                    known.update(open_tensors(root / name)["numbers"].tolist())
+            known |= numbers
+            reached = max(reached, change)
         try:
             if damaged_files(layout.lexical):
                 return known, reached
@@ -406,12 +402,17 @@ class _Repair:
         except (EmbedSearchError, OSError):
             return known, reached
 
+    def _sound(self, parent: Path, name: str) -> Iterator[tuple[int, set[int]]]:
+        """Yield the change and the documents of each undamaged folder, the newest first."""
+        for number in _newest_first(parent):
+            root = parent / f"{number:04d}"
+            if self._is_sound(root, (name,)):
+                numbers = open_tensors(root / name)["numbers"].tolist()
+                yield int(read_json(root / MANIFEST, root)["change"]), set(numbers)
+
     def _report_salvage(self, result: Salvage) -> None:
-        self.report.done += [
-            f"{result.documents:,} documents are read from the store",
-            *result.notes,
-        ]
-        self.report.done += result.mended
+        read = f"{result.documents:,} documents are read from the store"
+        self.report.done += [read, *result.notes, *result.mended]
         self.report.lost_parts += result.losses
         self.report.lost, self.report.nameless = result.lost, result.nameless
         self.report.doubtful = result.doubtful

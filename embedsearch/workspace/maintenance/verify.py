@@ -22,7 +22,14 @@ from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.recovery.check import database_faults
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import MANIFEST, WORDS, Layout, foreign_entries
+from embedsearch.workspace.layout import (
+    GENERATION_FILES,
+    MANIFEST,
+    VECTORS_FILES,
+    WORDS,
+    Layout,
+    foreign_entries,
+)
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.publishing import folder_faults
@@ -36,9 +43,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import IntVector
 
-_OF_THE_MODEL = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
-GENERATION_FILES = (*WORDS, *_OF_THE_MODEL, "documents.safetensors")
-VECTORS_FILES = ("vectors.safetensors", "vectors.faiss")
 _REPAIR = "run `embedsearch repair`"
 # A writer may publish and remove generations while one is checked.
 _ATTEMPTS = 3
