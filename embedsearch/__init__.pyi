@@ -76,16 +76,16 @@ from embedsearch.workspace.creation import (
     build as build,
     create as create,
     import_vectors as import_vectors,
+    restore as restore,
 )
-from embedsearch.workspace.maintenance.migrate import (
-    migrate as migrate,
+from embedsearch.workspace.maintenance.repair import (
+    repair as repair,
 )
 from embedsearch.workspace.maintenance.verify import (
     verify as verify,
 )
-from embedsearch.workspace.offline import (
-    repair as repair,
-    restore as restore,
+from embedsearch.workspace.state import (
+    migrate as migrate,
 )
 from embedsearch.workspace.workspace import (
     Workspace as Workspace,

@@ -203,6 +203,9 @@ def train(ws: Workspace, update: bool, progress: Progress, **options: Any) -> No
     say otherwise.
     """
     report = ws.train(progress=progress, update=update, **given(options))
+    if not report.documents:
+        progress.note(f"Nothing to train: {report.choices}.")
+        return
     progress.note(
         f"Trained {counted(report.vocabulary, 'word')} on {counted(report.tokens, 'token')} of "
         f"{counted(report.documents, 'document')} in {report.seconds:.1f} s."
@@ -284,7 +287,7 @@ def _reporting(file: str | None) -> Iterator[list[LeftOut]]:
         return
     if not (folder := Path(file).absolute().parent).is_dir():
         raise click.UsageError(f"The folder of --report does not exist: {folder}")
-    from embedsearch.workspace.contents import check_outside
+    from embedsearch.workspace.layout import check_outside
 
     check_outside(file, "--report")
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch._checks import Choice, check
 from embedsearch._errors import QueryError
 from embedsearch.cli import questions
 from embedsearch.cli.info import facts_of
@@ -20,7 +21,6 @@ from embedsearch.cli.options import on_workspace, output_options, topn_option
 from embedsearch.cli.output import UNANSWERABLE, echo_err, echo_error, read_lines, show, terminal
 from embedsearch.cli.streams import one_line
 from embedsearch.workspace import SEARCH_MODES
-from embedsearch.workspace.choices import check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -189,7 +189,7 @@ class Conversation:
         self._topn = int(rest)
 
     def _set_mode(self, rest: str) -> None:
-        check_mode(rest)
+        check("mode", rest, Choice(SEARCH_MODES))
         self._mode = rest
 
     def _set_where(self, rest: str) -> None:

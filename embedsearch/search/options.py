@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 """Ways to search for documents."""
 
+KINDS = ("words", "documents")
+"""What has vectors."""
+
+METRICS = ("cosine", "ip", "euclidean")
+"""The values of `Metric`, for options, which are listed without importing numpy."""
+
 _CONSTRAINTS: dict[str, Constraint] = {
     "topn": COUNT,
     "mode": Choice(SEARCH_MODES),

@@ -293,6 +293,15 @@ def test_training_again_keeps_the_tokenizer_unless_told(invoke: Run, tmp_path: P
         assert "CAT" not in ws.words.index_to_key
 
 
+def test_an_update_without_new_documents_says_so_and_is_no_error(
+    invoke: Run, workspace: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(workspace, tmp_path / "copy.es"))
+    done = invoke("train", "--update", "-w", copy)
+    assert done.returncode == 0
+    assert "no document is new or changed since the last training" in done.stderr
+
+
 def test_the_help_of_build_names_every_trainer() -> None:
     (option,) = [p for p in build.params if p.name == "trainer"]
     said = getattr(option, "help", "")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import embedsearch as es
 from embedsearch.cli.main import main
-from embedsearch.workspace.contents import may_be_in_backup
+from embedsearch.workspace.layout import may_be_in_backup
 from embedsearch.workspace.trust import state_folder
 
 JOURNAL = "documents.sqlite-journal"

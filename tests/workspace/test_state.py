@@ -23,7 +23,7 @@ def with_format(path: Path, number: int) -> Path:
 def test_there_is_nothing_to_do_for_the_present_format(example: Path) -> None:
     before = contents(example)
     report = es.migrate(example)
-    assert report.to_json() == {"path": str(example), "done": [], "kept": None}
+    assert report.to_json() == {"path": str(example), "done": []}
     assert contents(example) == before
 
 
@@ -37,7 +37,10 @@ def test_what_is_damaged_or_missing_is_not_migrated(example: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("number", "advice"),
-    [(99, "upgrade embedsearch-engine"), (1, "build it again from its sources, at another path")],
+    [
+        (99, "upgrade embedsearch-engine"),
+        (1, "move it away or remove it, then build it again from its sources"),
+    ],
 )
 def test_another_format_is_named_and_left_as_it_is(example: Path, number: int, advice: str) -> None:
     before = contents(with_format(example, number))
@@ -45,6 +48,8 @@ def test_another_format_is_named_and_left_as_it_is(example: Path, number: int, a
         with pytest.raises(es.WorkspaceVersionError, match=f"has format {number}") as caught:
             use(example)
         assert advice in str(caught.value)
+    with pytest.raises(es.WorkspaceVersionError, match=advice):
+        es.build("corpus:planted", example, overwrite=True)
     (problem,) = es.verify(example).problems
     assert (problem.part, problem.advice) == ("state", advice)
     # Nor does SQLite leave a log beside the documents.
