@@ -208,10 +208,10 @@ class _Forms(dict[str, str]):
             words = self[token] = strip_accents(self._normalize(token) or GAP)
             return words
         terms = self.terms(token)
-        stops = " ".join(term.text if term.stop else GAP for term in terms)
+        stops = " ".join([term.text if term.stop else GAP for term in terms])
         if stops != GAP:
             self.stops[token] = stops
-        words = self[token] = " ".join(GAP if term.stop else term.text for term in terms)
+        words = self[token] = " ".join([GAP if term.stop else term.text for term in terms])
         return words
 
     def terms(self, token: str) -> list[Term]:
