@@ -68,7 +68,7 @@ class Preprocessing:
     def single_query(self, Q: Any, dimension: int) -> SingleQuery | None:
         """Check and prepare one query in few steps; None leaves it to the general way.
 
-        After FAISS has gone through all vectors, nothing else is in the processor's caches: each
+        After FAISS has gone through all vectors, the processor's caches have nothing else: each
         further function of NumPy is fetched from memory again, and takes ten times as long as
         otherwise.
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._types import Highlight
-from embedsearch.search.passages import products
+from embedsearch.search.latent_space import products
 from embedsearch.text.folding import fold, fold_aligned
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.sparse import length_norm, saturated
@@ -95,10 +95,8 @@ def promising(
 ) -> list[list[str]]:
     """Return parts of a text that may answer a query, as sentences; all of it if it is short.
 
-    In a long text they are where most words of the query meet; and if that is not often, the
-    start and some parts spread evenly. So the time grows with the length only as finding a string
-    does.
-
+    In a long text they are where most words of the query meet, and if that is not often, the start
+    and some parts spread evenly: the time grows with the length only as finding a string does.
     `needles` are beginnings of the query's words, in lower case, with weights; `near` the same of
     words near in meaning.
     """
@@ -266,11 +264,9 @@ class _Passages(NamedTuple):
 class SnippetFinder:
     """Finds in documents the passage that a search would have put first.
 
-    A passage scores as a document does: BM25 of the query's words, plus the weighted cosines of
-    the linear encoders.
-
-    Without `latent` it goes by words alone; without a `query` by vectors alone. `expanded` has the
-    words of the query that others were added for, by the terms of these.
+    A passage scores as a document does: BM25 of the query's words, plus the weighted cosines of the
+    linear encoders. Without `latent` it goes by words alone; without a `query` by vectors alone.
+    `expanded` has the words of the query that others were added for, by the terms of these.
     """
 
     def __init__(

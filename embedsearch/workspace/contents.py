@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError
-from embedsearch.index.lexical.file_names import FILE_NAMES as LEXICAL_FILES
+from embedsearch.index.lexical import FILE_NAMES as LEXICAL_FILES
 from embedsearch.workspace.layout import GenerationLayout, Layout, VectorsLayout
 
 if TYPE_CHECKING:
