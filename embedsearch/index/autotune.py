@@ -24,6 +24,7 @@ from embedsearch.index.engine import IndexParts
 from embedsearch.index.exact import build_exact
 from embedsearch.index.faiss_engine import FaissEngine
 from embedsearch.index.faiss_tools import load_faiss, reason
+from embedsearch.index.settings import RECALL, Plan, lists_for, make_index, plan_for, train_index
 from embedsearch.index.sources import (
     ArraySource,
     DiskSource,
@@ -31,7 +32,6 @@ from embedsearch.index.sources import (
     NormalizedSource,
     as_source,
 )
-from embedsearch.index.specs import RECALL, Plan, lists_for, make_index, plan_for, train_index
 from embedsearch.index.threads import omp_threads
 from embedsearch.index.tuning import (
     FEWEST_QUERIES,
