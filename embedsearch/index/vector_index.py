@@ -10,7 +10,7 @@ from embedsearch._checks import COUNT, Interval, Optional, as_bytes, as_count, c
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
-from embedsearch.index.engine import IndexParts
+from embedsearch.index.engine import as_metric, weighted_query
 from embedsearch.index.faiss_tools import (
     innermost,
     load_faiss,
@@ -19,9 +19,9 @@ from embedsearch.index.faiss_tools import (
     scans_residuals_soundly,
 )
 from embedsearch.index.ids import IdMap, RowFilter, as_distinct_ids, as_ids
-from embedsearch.index.preprocessing import as_metric, weighted_query
 from embedsearch.index.storage import (
     IndexFile,
+    IndexParts,
     MappedFile,
     damaged,
     read_faiss,

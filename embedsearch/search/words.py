@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from embedsearch._checks import Choice, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
-from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
