@@ -67,7 +67,8 @@ _ASCII, _BASIC = bytes(range(0x80)), bytes(range(0xF0))  # bytes of UTF-8
 _SPACED_MARK = re.compile("[ \u0640](?=[\u064b-\u0652\u0670])")
 _DOTTED = re.compile("([ij])\u0307+")
 _GRAVE = re.compile(r"`(?<=[^\W\d_]`)(?=[^\W\d_])")
-_PIECE = re.compile(r"\s+|\S+")
+# What is plain stays as it is: words of ASCII are taken many at once.
+_PIECE = re.compile(r"[\x00-_a-\x7f]+(?!\S)|\s+|\S+")
 _WITH_MARKS = re.compile(r"(?s).[^\w\s!-~]*")
 
 
@@ -172,10 +173,11 @@ def fold_aligned(text: str) -> tuple[str, Sequence[tuple[int, int]]]:
             new = fold(part)
             folded.append(new)
             begin = piece.start() + start
+            end = begin + len(part)
             if new == part:
-                places += ((place, place + 1) for place in range(begin, begin + len(part)))
+                places += zip(range(begin, end), range(begin + 1, end + 1), strict=True)
             else:
-                places += [(begin, begin + len(part))] * len(new)
+                places += [(begin, end)] * len(new)
     return "".join(folded), places
 
 

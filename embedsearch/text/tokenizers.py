@@ -320,7 +320,11 @@ class TextProcessor:
 
         Without a stem, doing it twice changes nothing more; a stem may have a stem of its own.
         """
-        word = self._spelling(word)
+        # Most words are plain, and this is done to each of a text.
+        if not (word.isascii() and word.isalnum()):
+            word = self._spelling(word)
+        elif self.settings.lowercase:
+            word = word.lower()
         if not word or word.lower() in self._stop_words:
             return None
         if self.settings.digits != "keep":
@@ -340,8 +344,6 @@ class TextProcessor:
         return list(filter(None, map(self._forms.__getitem__, tokens)))
 
     def _spelling(self, word: str) -> str:
-        if word.isascii() and word.isalnum():
-            return word.lower() if self.settings.lowercase else word
         word = "_".join(fold(word).split())
         if self.settings.lowercase:
             word = compose(without_dots(word.lower()))

@@ -255,8 +255,8 @@ class Generation(ArtifactFolder):
     @cached_property
     def search_model(self) -> SearchModel:
         """Encodes queries, and documents added later, in the space of search."""
+        from embedsearch.search.latent_space import Terms
         from embedsearch.search.model import restore_model
-        from embedsearch.search.terms import Terms
 
         with self._intact(self.files.search):
             terms = Terms(self.files.terms.read_bytes().decode("utf-8").split("\n")[:-1])
@@ -267,8 +267,7 @@ class Generation(ArtifactFolder):
     @cached_property
     def document_vectors(self) -> DocumentVectors:
         """The document vectors at its change number, mapped."""
-        from embedsearch.search.document_index import DocumentVectors
-        from embedsearch.search.passages import check_owners
+        from embedsearch.search.document_index import DocumentVectors, check_owners
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceError
 from embedsearch._io import bytes_of
-from embedsearch.index.lexical.file_names import FILE_NAMES as LEXICAL_FILES
+from embedsearch.index.lexical import FILE_NAMES as LEXICAL_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -22,7 +22,7 @@ from embedsearch._errors import (
 )
 from embedsearch._io import check_space, storage_errors
 from embedsearch._types import Document, Metric
-from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.engine import as_metric
 from embedsearch.index.settings import IndexSettings, changed_index
 from embedsearch.index.sources import ArraySource, as_source, rows_per_block
 from embedsearch.index.vector_index import VectorIndex

@@ -10,7 +10,7 @@ import numpy as np
 from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, QueryError, VectorError
 from embedsearch._types import Document, FloatMatrix, FloatVector, Hit, Hits, IntVector, Metric
-from embedsearch.index.preprocessing import weighted_query
+from embedsearch.index.engine import weighted_query
 from embedsearch.index.settings import IndexSettings
 from embedsearch.search.related import UNLIKE, as_examples, check_apart
 from embedsearch.vectors.tensors import open_tensors

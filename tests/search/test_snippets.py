@@ -306,7 +306,7 @@ def test_texts_without_words_have_what_they_have(collection: Any) -> None:
 
 def test_without_a_query_of_words_the_vector_alone_decides(plain: Any) -> None:
     search = plain.search
-    row = search.latent.rows_of(np.array([10]))[0]
+    row = search.latent.rows.find(np.array([10]))[0]
     weighted = search.weighted(search.latent.X.base[row], search.model.fusion.weights)
     text = "The goat was hay-barn near a meadow. " * 9 + plain.documents[0].text
     (snippet,) = SnippetFinder(search.model, weighted).find([text])

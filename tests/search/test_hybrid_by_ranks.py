@@ -14,8 +14,7 @@ from embedsearch._types import Document
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.explain import Explainer
-from embedsearch.search.fusion import RankedLists, fused
-from embedsearch.search.hybrid import Depth, HybridSearch, Ranking
+from embedsearch.search.hybrid import Depth, HybridSearch, RankedLists, Ranking, fused
 from embedsearch.search.options import SearchOptions
 
 QUERIES = ("the engine of a vehicle", "light barn xyzzy", '"near a" star', "was the")
@@ -40,7 +39,7 @@ def written_out(search: Any, text: str, numbers: Any) -> Lists:
             block.columns
         ].astype(float)
         ends = latent.rows.bounds
-        best = [max(cosines[ends[r] : ends[r + 1]]) for r in latent.rows_of(numbers)]
+        best = [max(cosines[ends[r] : ends[r + 1]]) for r in latent.rows.find(numbers)]
         lists.append(dict(zip(numbers.tolist(), best, strict=True)))
     return [{n: score for n, score in scored.items() if score > 1e-6} for scored in lists]
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from embedsearch.index.lexical import LexicalAnalyzer
-from embedsearch.search.terms import StreamTerms, TermDocuments, Terms
+from embedsearch.search.fitting import StreamTerms
+from embedsearch.search.latent_space import TermDocuments, Terms
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import TokenStream
 from embedsearch.text.stream_writer import write_texts

@@ -10,17 +10,15 @@ import pytest
 from embedsearch._errors import VectorError
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.index.candidate_index import CandidateIndex
-from embedsearch.search.document_index import DocumentRows, LatentIndex, Segmented
-from embedsearch.search.passages import (
-    Block,
+from embedsearch.search.document_index import (
+    DocumentRows,
+    LatentIndex,
     PassageVectors,
-    all_pieces,
+    Segmented,
     best_scores,
     check_owners,
-    pieces_of,
-    split,
 )
-from embedsearch.search.terms import TermDocuments
+from embedsearch.search.latent_space import Block, TermDocuments, all_pieces, pieces_of, split
 
 LENGTHS = [0, 3, 7, 8, 25, 1, 16]
 

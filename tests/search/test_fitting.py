@@ -9,9 +9,9 @@ import pytest
 
 from embedsearch._types import FloatMatrix, IntVector
 from embedsearch.index.lexical import LexicalAnalyzer
-from embedsearch.search.fusion import Fusion
-from embedsearch.search.fusion_weights import Cut, _grid, cut_window, learn
+from embedsearch.search.fitting import Cut, _grid, cut_window, learn_weights
 from embedsearch.search.latent_space import LatentSpace, full_text
+from embedsearch.search.model import Fusion
 from embedsearch.vectors.encoders import CheckedEncoder
 
 TEXT = "The king of Rome met the queen of Paris, and both went to the mayor of Berlin by night."
@@ -50,7 +50,7 @@ def learned(planted: Any, space: LatentSpace, **changed: Any) -> Fusion:
     plugged = [encoder.encode_documents(texts) for encoder in space.external]
     outside = np.concatenate([np.zeros((len(texts), 0), np.float32), *plugged], axis=1)
     documents = changed.get("documents", planted.counted)
-    return learn(
+    return learn_weights(
         documents,
         space,
         lambda _: planted.term_vectors,

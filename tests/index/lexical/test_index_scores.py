@@ -9,7 +9,7 @@ import pytest
 
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch.index.lexical import LexicalQuery
-from embedsearch.index.lexical.scoring import as_numbers
+from embedsearch.index.lexical.index import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
