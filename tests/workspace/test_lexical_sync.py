@@ -59,13 +59,9 @@ def path(built: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def clustered(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def clustered(path: Path, cluster: Callable[[Path], None]) -> Path:
     """The workspace as if it had many documents: clusters propose what is near."""
-    for module in ("search.document_index", "workspace.fitted_search"):
-        monkeypatch.setattr(f"embedsearch.{module}.SCANNED", 30)
-    with es.open(path, "w") as ws:
-        ws.index(refit=True)
-        assert any(path.glob("generations/*/documents.faiss"))
+    cluster(path)
     return path
 
 
