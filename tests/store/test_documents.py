@@ -228,12 +228,15 @@ class StoreAndDictionary(RuleBasedStateMachine):
         self.changed: dict[int, int] = {}
         self.deleted: dict[int, int] = {}
         self.change, self.last_number = 0, 0
+        self.add([(id, "one") for id in ("a", "b", "c")])
 
     def teardown(self) -> None:
         self.store.close()
         self.folder.cleanup()
 
-    @rule(batch=st.lists(st.tuples(IDS, st.sampled_from(["one", "two", ""])), max_size=4))
+    @rule(
+        batch=st.lists(st.tuples(IDS, st.sampled_from(["one", "two", ""])), min_size=1, max_size=4)
+    )
     def add(self, batch: list[tuple[str, str]]) -> None:
         added = updated = unchanged = 0
         for id, text in batch:
@@ -251,6 +254,10 @@ class StoreAndDictionary(RuleBasedStateMachine):
             self.changed[self.numbers[id]] = self.change
         found = self.store.add([Document(id, text) for id, text in batch])
         assert found == Changes(added=added, updated=updated, unchanged=unchanged)
+
+    @rule(id=IDS)
+    def delete_one(self, id: str) -> None:
+        self.delete([id])
 
     @rule(ids=st.lists(IDS, max_size=3))
     def delete(self, ids: list[str]) -> None:
