@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 import embedsearch as es
 from embedsearch.sklearn import DocumentEncoder, WordEncoder
 from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.word_vectors import WordVectors
 
 
 @pytest.fixture(scope="module")
@@ -313,3 +314,15 @@ def test_no_word_can_be_encoded_before_fitting() -> None:
 def test_what_to_do_with_unknown_words_must_be_known(value: Any) -> None:
     with pytest.raises(es.ParameterError, match="handle_unknown must be one of error, zero, infer"):
         WordEncoder(vectors=COLOURS, handle_unknown=value).fit(["red"])
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.5])
+def test_frequent_words_weigh_as_little_as_a_says(a: float) -> None:
+    X, counts = np.array([[3, 1], [0, 2], [-1, 4]], np.float32), np.array([900, 90, 10])
+    vectors = WordVectors(X, ["cow", "barn", "star"], counts)
+    encoder = DocumentEncoder(vectors=vectors, a=a, n_components=0).fit(["cow barn", "star"])
+    weights = a / (a + counts / 1_000)
+    np.testing.assert_allclose(encoder.word_weights_, weights, rtol=1e-5)
+    expected = weights @ X
+    found = encoder.transform(["cow barn star"])
+    np.testing.assert_allclose(found, [expected / np.linalg.norm(expected)], atol=1e-5)
