@@ -22,6 +22,7 @@ from embedsearch._errors import CorpusTooSmallError, InputError, ParameterError
 from embedsearch.sklearn import DocumentEncoder, WordEncoder
 from embedsearch.sklearn.transformers import as_texts, as_words
 from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.word_vectors import WordVectors
 
 
 @pytest.fixture(scope="module")
@@ -375,3 +376,15 @@ def test_too_little_text_is_refused() -> None:
     for X in ([], ["one"], ["", " "]):
         with pytest.raises(CorpusTooSmallError):
             DocumentEncoder().fit(X)
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.5])
+def test_frequent_words_weigh_as_little_as_a_says(a: float) -> None:
+    X, counts = np.array([[3, 1], [0, 2], [-1, 4]], np.float32), np.array([900, 90, 10])
+    vectors = WordVectors(X, ["cow", "barn", "star"], counts)
+    encoder = DocumentEncoder(vectors=vectors, a=a, n_components=0).fit(["cow barn", "star"])
+    weights = a / (a + counts / 1_000)
+    np.testing.assert_allclose(encoder.word_weights_, weights, rtol=1e-5)
+    expected = weights @ X
+    found = encoder.transform(["cow barn star"])
+    np.testing.assert_allclose(found, [expected / np.linalg.norm(expected)], atol=1e-5)
