@@ -15,12 +15,20 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gensim.test.utils import datapath
 
-from benchmarks.quality import quality
+from benchmarks.search import table
+from embedsearch.evaluation import analogies, pairs
 from embedsearch.training.settings import default_workers
+from embedsearch.vectors.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 OURS = "benchmarks.rivals.embedsearch_trainers"
 RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -93,6 +101,33 @@ def measure(rival: str, corpus: Path, words: int, options: argparse.Namespace) -
     }
 
 
+def quality(
+    words: Sequence[str], vectors: NDArray[np.float32], restrict_vocab: int = 30_000
+) -> dict[str, float]:
+    """Return the accuracy of analogies and the rank correlations of word pairs, which gensim ships.
+
+    Source: Mikolov et al. 2013 (questions-words), Finkelstein et al. 2002 (WordSim-353), Hill et
+    al. 2015 (SimLex-999). The accuracy equals that of gensim's `evaluate_word_analogies`.
+    """
+    known = WordVectors(vectors, words)
+    accuracy = analogies(
+        known, datapath("questions-words.txt"), restrict_vocab=restrict_vocab
+    ).accuracy
+    return {
+        "accuracy": _or_nan(accuracy),
+        "wordsim353": _rank_correlation(known, "wordsim353.tsv"),
+        "simlex999": _rank_correlation(known, "simlex999.txt"),
+    }
+
+
+def _rank_correlation(vectors: WordVectors, name: str) -> float:
+    return _or_nan(pairs(vectors, datapath(name), restrict_vocab=None).spearman.value)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
 def shortened(corpus: Path, tokens: int | None, folder: Path) -> tuple[Path, int]:
     """Return a file of the first so many words, and its words."""
     path, words = folder / "corpus.txt", 0
@@ -103,16 +138,6 @@ def shortened(corpus: Path, tokens: int | None, folder: Path) -> tuple[Path, int
             words += len(line.split())
             out.write(line)
     return path, words
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """Draw the results as Markdown; ratios are to gensim, where it ran."""
-    names = list(results[0])
-    rows = [
-        [f"{r[n]:,.3f}" if isinstance(r[n], float) else str(r[n]) for n in names] for r in results
-    ]
-    head = [" | ".join(names), " | ".join("---" for _ in names)]
-    return "\n".join(f"| {row} |" for row in [*head, *(" | ".join(row) for row in rows)])
 
 
 def main() -> None:

@@ -59,31 +59,33 @@ from embedsearch.training.gensim import (
     from_gensim as from_gensim,
     to_gensim as to_gensim,
 )
-from embedsearch.training.texts import train_texts as train_texts
 from embedsearch.training.trainers import (
     TRAINERS as TRAINERS,
+    train_texts as train_texts,
 )
 from embedsearch.vectors.encoders import (
     Encoder as Encoder,
 )
-from embedsearch.vectors.formats.loading import load_vectors as load_vectors
-from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
-from embedsearch.vectors.formats.saving import save_vectors as save_vectors
+from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.vectors.formats.files import (
+    load_vectors as load_vectors,
+    save_vectors as save_vectors,
+)
 from embedsearch.vectors.word_vectors import WordVectors as WordVectors
 from embedsearch.workspace.creation import (
     build as build,
     create as create,
     import_vectors as import_vectors,
+    restore as restore,
 )
-from embedsearch.workspace.maintenance.migrate import (
-    migrate as migrate,
+from embedsearch.workspace.maintenance.repair import (
+    repair as repair,
 )
 from embedsearch.workspace.maintenance.verify import (
     verify as verify,
 )
-from embedsearch.workspace.offline import (
-    repair as repair,
-    restore as restore,
+from embedsearch.workspace.state import (
+    migrate as migrate,
 )
 from embedsearch.workspace.workspace import (
     Workspace as Workspace,

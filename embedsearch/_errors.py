@@ -144,13 +144,7 @@ class QueryError(InputError):
 
     @classmethod
     def at(cls, query: str, place: int, reason: str) -> QueryError:
-        """Make an error that shows the query and points at a place in it.
-
-        Args:
-            query: The query as it was given.
-            place: The index of the character that is wrong.
-            reason: What is wrong, and where.
-        """
+        """Return an error that shows the query and marks the character at an index."""
         start = max(0, place - _SHOWN // 2)
         part = query[start : start + _SHOWN]
         # A mark belongs below one line, and a query may come from anybody.

@@ -1,4 +1,4 @@
-"""Files that are replaced or stay as they were, small files of JSON, errors of disks."""
+"""Files that are replaced or stay as they were, small files of JSON, disks and their errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,9 +20,10 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
+from embedsearch._messages import shown_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 try:
     import fcntl
@@ -197,6 +199,27 @@ def sha256(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def bytes_of(paths: Iterable[Path]) -> int:
+    """Return how large files are together, those in folders with them."""
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def check_space(folder: Path, needed: int, workspace: Path, what: str) -> None:
+    """Raise `StorageError` unless a disk has room: better now than after an hour of work.
+
+    `folder` need not exist yet; `what` needs the room, such as "the backup".
+    """
+    there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    if there is None:
+        return
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        about = f"{what} needs about {shown_bytes(needed)}"
+        reason = f"{about}, and the disk has {shown_bytes(free)} left"
+        raise StorageError(workspace, f"{reason}; free some space and try again")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from embedsearch import ParameterError, StorageError, VectorIndex, WordVectors, evaluation
 from embedsearch._io import output, read_json, replace_file, write_json
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import save_vectors
 
 
 def test_the_content_is_flushed_before_it_is_renamed_and_the_name_after(

@@ -54,5 +54,10 @@ def main(train: Callable[[Job], None]) -> None:
 
 def peak_mb() -> float:
     """Return the most memory that this process has held; what it inherited does not count."""
+    return held_bytes("VmHWM") / 2**20
+
+
+def held_bytes(name: str) -> int:
+    """Return a figure of this process as the kernel counts it, such as `RssAnon`."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return int(status.split(f"{name}:")[1].split()[0]) * 1024

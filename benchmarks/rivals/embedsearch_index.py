@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import embedsearch as es
 from benchmarks.rivals.neighbors import PROBES, TOPN, WIDTHS, main
-from embedsearch.index.engine import IndexParts
 from embedsearch.index.faiss_engine import FaissEngine
+from embedsearch.index.storage import IndexParts
 
 if TYPE_CHECKING:
     import numpy as np

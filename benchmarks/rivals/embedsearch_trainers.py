@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.rivals.common import Job, main
 from embedsearch._progress import SilentProgress
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import train_word_vectors
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.rivals.common import held_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -96,7 +98,7 @@ class Server:
             wall, cpu = time.perf_counter(), time.process_time()
             facts = self._engine.build(Job(X, euclidean, settings, threads))
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        peak = _status("VmHWM")
+        peak = held_bytes("VmHWM")
         after = _memory()
         return {
             "build_seconds": wall,
@@ -154,12 +156,7 @@ def _memory() -> tuple[int, int]:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _status("VmRSS"), _status("RssAnon")
-
-
-def _status(name: str) -> int:
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split(f"{name}:")[1].split()[0]) * 1024
+    return held_bytes("VmRSS"), held_bytes("RssAnon")
 
 
 def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

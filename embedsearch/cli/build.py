@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch import _io, workspace as facade
 from embedsearch._errors import InputError
 from embedsearch._messages import counted
 from embedsearch.cli.info import indexes_of
@@ -14,7 +17,7 @@ from embedsearch.cli.options import (
     durability_option,
     given,
     index_options,
-    open_workspace,
+    on_workspace,
     output_options,
     quiet_option,
     read_options,
@@ -26,20 +29,15 @@ from embedsearch.cli.options import (
     wait_option,
     workspace_option,
 )
-from embedsearch.cli.output import Answer, echo_err, json_line, read_lines, show
-from embedsearch.cli.progress import make_progress
-from embedsearch.cli.summaries import (
-    json_of_build,
-    of_build,
-    of_changes,
-    of_index,
-    of_training,
-)
+from embedsearch.cli.output import Answer, json_line, read_lines, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from embedsearch.workspace import LeftOut, Workspace
+    from embedsearch.workspace import Changes, LeftOut, Progress, Workspace
+
+# Shorter words are seldom what a corpus is about: the most frequent of them are "the" and "of".
+TELLING_LETTERS = 8
 
 
 @click.command()
@@ -57,9 +55,7 @@ if TYPE_CHECKING:
 def build(
     sources: tuple[str, ...],
     workspace: str,
-    overwrite: bool,
-    wait: float | None,
-    quiet: bool,
+    progress: Progress,
     report: str | None,
     as_json: bool,
     **options: Any,
@@ -73,23 +69,53 @@ def build(
     embedsearch build docs/ --glob "**/*.md" -w my.es
     embedsearch build reviews.csv --text-column review --stem english -w reviews.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    from embedsearch import workspace as facade
-
-    def made() -> Workspace:
-        return facade.build(
-            list(sources),
-            workspace,
-            overwrite=overwrite,
-            wait=wait,
-            progress=make_progress(quiet=quiet),
-            **given(options),
+    with _reporting(report) as left_out:
+        ws = facade.build(list(sources), workspace, progress=progress, **given(options))
+        assert ws.changes is not None  # noqa: S101 - just read
+        left_out += ws.changes.left_out
+    with ws:
+        info = ws.info()
+        seconds = float(info.report["seconds"])
+        if rest := _rest(ws.changes):
+            progress.note(f"Read: {', '.join(rest)}.")
+        progress.note(
+            f"Built {workspace}: {counted(info.documents, 'document')}, "
+            f"{counted(info.tokens, 'token')}, {counted(info.vocabulary, 'word')} "
+            f"in {info.vector_size} dimensions; trained in {seconds:.1f} s."
         )
-
-    with _with_report(made, report) as ws:
-        if not quiet:
-            echo_err(*of_build(ws, workspace))
+        progress.note(try_neighbors(ws, workspace))
         if as_json:
-            show(Answer.one(json_of_build(ws, workspace)), "json")
+            made = {
+                "workspace": workspace,
+                "documents": info.documents,
+                "tokens": info.tokens,
+                "vocabulary": info.vocabulary,
+                "vector_size": info.vector_size,
+                "seconds": seconds,
+            }
+            show(Answer.one({**made, **ws.changes.to_json()}), "json")
+
+
+def try_neighbors(ws: Workspace, path: str) -> str:
+    """Suggest a question about a word that is likely to mean something."""
+    words = ws.words.index_to_key
+    telling = (word for word in words if len(word) >= TELLING_LETTERS and word.isalpha())
+    word = shlex.quote(next(telling, words[0]))
+    return f"Try: embedsearch neighbors {word} -w {shlex.quote(path)}"
+
+
+def _rest(changes: Changes) -> list[str]:
+    """Say what is seldom: only as far as it happened."""
+    counts = {
+        "renamed": changes.renamed,
+        "in the place of others": changes.replaced,
+        "gone from the sources": changes.vanished - changes.pruned,
+        "pruned": changes.pruned,
+        "without a text": changes.empty,
+    }
+    parts = [f"{number:,} {what}" for what, number in counts.items() if number]
+    files = len(changes.left_out)
+    return [*parts, f"{counted(files, 'file')} left out"] if files else parts
 
 
 @click.command()
@@ -106,7 +132,7 @@ def add(
     workspace: str,
     wait: float | None,
     durability: str,
-    quiet: bool,
+    progress: Progress,
     report: str | None,
     as_json: bool,
     prune: bool,
@@ -123,46 +149,43 @@ def add(
     embedsearch add docs/ --prune -w my.es
     cat more.jsonl | embedsearch add - --on-conflict replace -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    from embedsearch.workspace import ReadSettings, opened_or_created
-
-    progress = make_progress(quiet=quiet)
-    with opened_or_created(workspace, wait=wait, durability=durability) as ws:
-
-        def added() -> Workspace:
-            settings = ReadSettings(**given(options))
-            ws.add_sources(list(sources), read=settings, prune=prune, progress=progress)
-            return ws
-
-        changes = _with_report(added, report).changes
-        assert changes is not None  # noqa: S101 - just made
-        if not quiet:
-            echo_err(*of_changes(changes, ws, workspace))
+    with facade.opened_or_created(workspace, wait=wait, durability=durability) as ws:
+        with _reporting(report) as left_out:
+            settings = facade.ReadSettings(**given(options))
+            changes = ws.add_sources(list(sources), read=settings, prune=prune, progress=progress)
+            left_out += changes.left_out
+        rest = "".join(f"; {each}" for each in _rest(changes))
+        progress.note(
+            f"Added {changes.added:,}, updated {changes.updated:,}, "
+            f"unchanged {counted(changes.unchanged, 'document')}{rest}."
+        )
+        info = ws.info()
+        if info.generation is None:
+            progress.note(f"Next: embedsearch train -w {shlex.quote(workspace)}")
+        elif info.advice is not None and info.advice.startswith("train"):
+            progress.note(f"Advice: {info.advice}.")
         if as_json:
             show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
 
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@workspace_option
+@on_workspace("w")
 @wait_option
 @durability_option
 @quiet_option
-def delete(
-    ids: tuple[str, ...], workspace: str, wait: float | None, durability: str, quiet: bool
-) -> None:
+def delete(ws: Workspace, ids: tuple[str, ...], progress: Progress) -> None:
     """Delete documents by their ids, and their vectors with them.
 
     With - as ID, ids are read from standard input, one per line. If one of them is unknown,
     nothing is deleted.
     """
-    with open_workspace(workspace, mode="w", wait=wait, durability=durability) as ws:
-        deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
-    if not quiet:
-        echo_err(f"Deleted {counted(deleted, 'document')}.")
+    deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
+    progress.note(f"Deleted {counted(deleted, 'document')}.")
 
 
 @click.command()
-@workspace_option
+@on_workspace("w")
 @click.option("--update", is_flag=True, help="Continue from the present vectors.")
 @wait_option
 @quiet_option
@@ -170,7 +193,7 @@ def delete(
 @training_options
 @search_options
 @index_options
-def train(workspace: str, update: bool, wait: float | None, quiet: bool, **options: Any) -> None:
+def train(ws: Workspace, update: bool, progress: Progress, **options: Any) -> None:
     """Train word vectors on the documents, and index.
 
     An interrupted training continues from its last checkpoint. With --update, training continues
@@ -179,14 +202,23 @@ def train(workspace: str, update: bool, wait: float | None, quiet: bool, **optio
     The values in [brackets] are the defaults, except that text is tokenized as before unless you
     say otherwise.
     """
-    with open_workspace(workspace, mode="w", wait=wait) as ws:
-        report = ws.train(progress=make_progress(quiet=quiet), update=update, **given(options))
-        if not quiet:
-            echo_err(*of_training(report))
+    report = ws.train(progress=progress, update=update, **given(options))
+    if not report.documents:
+        progress.note(f"Nothing to train: {report.choices}.")
+        return
+    progress.note(
+        f"Trained {counted(report.vocabulary, 'word')} on {counted(report.tokens, 'token')} of "
+        f"{counted(report.documents, 'document')} in {report.seconds:.1f} s."
+    )
+
+
+def _check_explain(explain: bool, output: str | None, **_: Any) -> None:
+    if output is not None and not explain:
+        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
 
 
 @click.command()
-@workspace_option
+@on_workspace("w", check=_check_explain)
 @click.option("--refit", is_flag=True, help="Learn the encoders and weights of search again.")
 @wait_option
 @quiet_option
@@ -195,10 +227,9 @@ def train(workspace: str, update: bool, wait: float | None, quiet: bool, **optio
 @click.option("--explain", is_flag=True, help="Show what --spec auto measured, and why.")
 @output_options
 def index(
-    workspace: str,
+    ws: Workspace,
     refit: bool,
-    wait: float | None,
-    quiet: bool,
+    progress: Progress,
     explain: bool,
     output: str | None,
     **options: Any,
@@ -217,44 +248,61 @@ def index(
     embedsearch index --recall 0.95 --explain -w my.es
     embedsearch index --spec hnsw -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    if output is not None and not explain:
-        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
     asked = given(options)
-    reindexed = bool(asked.keys() & {"spec", "recall", "memory"})
-    learned = refit or bool(asked.keys() & {"encoders", "language"})
-    with open_workspace(workspace, mode="w", wait=wait) as ws:
-        changes = ws.index(refit=refit, progress=make_progress(quiet=quiet), **asked)
-        if not quiet:
-            echo_err(*of_index(changes, ws, learned=learned, reindexed=reindexed))
-        if explain:
-            show(indexes_of(ws, quiet=quiet), output)
+    changes = ws.index(refit=refit, progress=progress, **asked)
+    progress.note(
+        f"Indexed {counted(changes, 'change')}." if changes else "The index is up to date."
+    )
+    info = ws.info()
+    if refit or asked.keys() & {"encoders", "language"}:
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
+        progress.note(f"Documents are found by {weights} (language: {info.language}).")
+    if asked.keys() & {"spec", "recall", "memory"}:
+        for name, facts in (("words", info.word_index), ("vectors", info.vectors)):
+            if facts:
+                progress.note(f"Index of {name}: {index_line(facts)}.")
+    if explain:
+        found, reasons = indexes_of(ws)
+        for reason in reasons:
+            progress.note(reason)
+        show(found, output)
 
 
-def _with_report(work: Callable[[], Workspace], file: str | None) -> Workspace:
-    """Read sources, and write a report of what could not be read, even if that is everything."""
-    if file is not None and not (folder := Path(file).absolute().parent).is_dir():
+def index_line(facts: Mapping[str, Any]) -> str:
+    """Say what kind of index there is, and how much it finds."""
+    spec, recall = facts["spec"], facts["recall"]
+    if spec == "flat":
+        return "search is exact"
+    settings = "".join(f", {name} {value:g}" for name, value in facts["parameters"].items())
+    found = "" if recall is None else f", recall {recall:.3f}"
+    return f"{spec}{settings}{found}"
+
+
+@contextmanager
+def _reporting(file: str | None) -> Iterator[list[LeftOut]]:
+    """Write a report of what is put into the list, and of that even if it is everything."""
+    left_out: list[LeftOut] = []
+    if file is None:
+        yield left_out
+        return
+    if not (folder := Path(file).absolute().parent).is_dir():
         raise click.UsageError(f"The folder of --report does not exist: {folder}")
-    if file is not None:
-        from embedsearch.workspace.contents import check_outside
+    from embedsearch.workspace.layout import check_outside
 
-        check_outside(file, "--report")
+    check_outside(file, "--report")
     try:
-        ws = work()
+        yield left_out
     except InputError as error:
-        if file is not None and error.left_out:
+        if error.left_out:
             _write_report(file, error.left_out)
         raise
-    if file is not None and ws.changes is not None:
-        _write_report(file, ws.changes.left_out)
-    return ws
+    _write_report(file, left_out)
 
 
 def _write_report(file: str, left_out: Sequence[LeftOut]) -> None:
-    from embedsearch._io import output
-
     lines = "".join(json_line(each.to_json()) for each in left_out)
     try:
-        with output(Path(file)) as place:
+        with _io.output(Path(file)) as place:
             # A name that is not UTF-8 becomes escapes of JSON.
             place.write_text(lines, "utf-8", "backslashreplace", newline="\n")
     except OSError as error:

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch.cli.options import (
-    Decorator,
     count_option,
     given,
     method_option,
-    open_workspace,
+    on_workspace,
     output_options,
     quiet_option,
     together,
-    workspace_option,
 )
 from embedsearch.cli.output import Answer, show
-from embedsearch.cli.progress import make_progress
 from embedsearch.workspace import KINDS, SEARCH_MODES
 
 if TYPE_CHECKING:
-    from embedsearch.workspace import Report
+    from collections.abc import Callable
 
-common_options = together(workspace_option, quiet_option, output_options)
+    from embedsearch.workspace import Progress, Report, Workspace
+
+
+def measurement(measure: Callable[..., Report], check: Callable[..., None] | None = None) -> Any:
+    """Make a command of a function that measures an open workspace: it shows the report."""
+
+    @wraps(measure)
+    def run(ws: Workspace, output: str | None, **options: Any) -> None:
+        report = measure(ws, **options)
+        rows = report.rows()
+        columns = tuple(rows[0]) if rows else ()
+        show(Answer(rows, columns, notes=report.notes, document=report.to_json()), output)
+
+    return together(on_workspace(check=check), quiet_option, output_options)(run)
+
+
+# gensim's default.
 restrict_option = count_option(
     "--restrict-vocab", default=300_000, help="Use only the N most frequent words."
 )
-case_option: Decorator[Any] = click.option(
+case_option = click.option(
     "--case-insensitive/--case-sensitive",
     default=True,
     show_default=True,
@@ -47,24 +61,22 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.argument("file", default="google")
-@common_options
+@measurement
 @method_option
 @restrict_option
 @case_option
-def analogies(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+def analogies(ws: Workspace, file: str, **options: Any) -> Report:
     """Answer analogies, and count the right answers.
 
     FILE has the format of Google's questions-words.txt: a section begins with a line
     ": name", a question is a line of four words. The default is that file, which gensim ships.
     """
-    with open_workspace(workspace) as ws:
-        progress = make_progress(quiet=quiet)
-        _show(ws.evaluate.analogies(file, progress=progress, **options), output)
+    return ws.evaluate.analogies(file, **options)
 
 
 @evaluate.command()
 @click.argument("file", default="wordsim353")
-@common_options
+@measurement
 @restrict_option
 @case_option
 @click.option(
@@ -72,20 +84,18 @@ def analogies(file: str, workspace: str, quiet: bool, output: str | None, **opti
     is_flag=True,
     help="Count pairs with an unknown word as similarity 0 instead of leaving them out.",
 )
-def pairs(file: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+def pairs(ws: Workspace, file: str, **options: Any) -> Report:
     """Compare similarities of words with human ones.
 
     FILE has the format of WordSim-353, SimLex-999 or MEN: two words and a number per line. The
     names wordsim353 (the default) and simlex999 stand for the files that gensim ships.
     """
-    with open_workspace(workspace) as ws:
-        progress = make_progress(quiet=quiet)
-        _show(ws.evaluate.pairs(file, progress=progress, **options), output)
+    return ws.evaluate.pairs(file, **options)
 
 
 @evaluate.command()
 @click.argument("path", metavar="DIR", type=click.Path())
-@common_options
+@measurement
 @click.option("--split", metavar="NAME", help="Which file of qrels/. [test, or the only one]")
 @click.option(
     "--mode",
@@ -106,7 +116,7 @@ def pairs(file: str, workspace: str, quiet: bool, output: str | None, **options:
 @click.option("--qrels", type=click.Path(), help="Judgements, if they are not in DIR.")
 @click.option("--queries", type=click.Path(), help="Queries, if they are not in DIR.")
 @click.option("--run", type=click.Path(), help="Write the results to this file, in TREC's format.")
-def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     """Search for the queries of a test collection.
 
     DIR has the format of BEIR (queries.jsonl, qrels/SPLIT.tsv) or files of TREC. The workspace
@@ -116,13 +126,16 @@ def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **opti
     embedsearch build cranfield/corpus.jsonl -w cranfield.es
     embedsearch evaluate retrieval cranfield/ -w cranfield.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    with open_workspace(workspace) as ws:
-        progress = make_progress(quiet=quiet)
-        _show(ws.evaluate.retrieval(path, progress=progress, **given(options)), output)
+    return ws.evaluate.retrieval(path, **given(options))
+
+
+def _check_label(label: str | None, test: str | None, **_: Any) -> None:
+    if label is None and test is not None:
+        raise click.UsageError("--test needs --label.", click.get_current_context())
 
 
 @evaluate.command()
-@common_options
+@partial(measurement, check=_check_label)
 @click.option(
     "--label",
     metavar="NAME",
@@ -131,32 +144,21 @@ def retrieval(path: str, workspace: str, quiet: bool, output: str | None, **opti
 @click.option("--test", metavar="SOURCE", help="Other documents with labels, to test on.")
 @count_option("--folds", default=5, help="Folds of the cross-validation, without --test.", least=2)
 def documents(
-    workspace: str,
-    quiet: bool,
-    output: str | None,
-    label: str | None,
-    test: str | None,
-    folds: int,
-) -> None:
+    ws: Workspace, progress: Progress, label: str | None, test: str | None, folds: int
+) -> Report:
     """Measure how good document vectors are.
 
     Without --label, their similarities are compared with human ones on the Lee corpus, which
     gensim ships. With --label, a linear classifier predicts the label of a document from its
     vector.
     """
-    if label is None and test is not None:
-        raise click.UsageError("--test needs --label.", click.get_current_context())
-    with open_workspace(workspace) as ws:
-        progress = make_progress(quiet=quiet)
-        if label is None:
-            _show(ws.evaluate.lee(progress=progress), output)
-        else:
-            report = ws.evaluate.classification(label, test=test, folds=folds, progress=progress)
-            _show(report, output)
+    if label is None:
+        return ws.evaluate.lee(progress=progress)
+    return ws.evaluate.classification(label, test=test, folds=folds, progress=progress)
 
 
 @evaluate.command()
-@common_options
+@measurement
 @click.option(
     "--what",
     type=click.Choice(KINDS),
@@ -166,23 +168,15 @@ def documents(
 )
 @neighbours_option
 @count_option("--queries", default=1_000, help="How many vectors to search for.")
-def index(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+def index(ws: Workspace, **options: Any) -> Report:
     """Compare an index with exact search: recall and latency."""
-    with open_workspace(workspace) as ws:
-        _show(ws.evaluate.index(progress=make_progress(quiet=quiet), **options), output)
+    return ws.evaluate.index(**options)
 
 
 @evaluate.command()
-@common_options
+@measurement
 @count_option("--seeds", default=3, help="How many models to train.", least=2)
 @neighbours_option
-def stability(workspace: str, quiet: bool, output: str | None, **options: Any) -> None:
+def stability(ws: Workspace, **options: Any) -> Report:
     """Train again with other seeds, and compare the nearest words."""
-    with open_workspace(workspace) as ws:
-        _show(ws.evaluate.stability(progress=make_progress(quiet=quiet), **options), output)
-
-
-def _show(report: Report, output: str | None) -> None:
-    rows = report.rows()
-    columns = tuple(rows[0]) if rows else ()
-    show(Answer(rows, columns, notes=report.notes, document=report.to_json()), output)
+    return ws.evaluate.stability(**options)

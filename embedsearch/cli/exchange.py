@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch import workspace as facade
 from embedsearch._messages import counted
+from embedsearch.cli.build import index_line, try_neighbors
 from embedsearch.cli.options import (
     given,
     index_options,
-    open_workspace,
+    on_workspace,
     quiet_option,
     together,
     tokenizer_options,
     wait_option,
     workspace_option,
 )
-from embedsearch.cli.output import echo_err
-from embedsearch.cli.progress import make_progress
-from embedsearch.cli.summaries import of_import, of_vectors
 from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS
+
+if TYPE_CHECKING:
+    from embedsearch.workspace import Progress, Workspace
 
 _OF_ROWS = {"metadata", "metric", "update"}
 vectors_options = together(
@@ -43,14 +46,6 @@ vectors_options = together(
     ),
     click.option("--update", is_flag=True, help="Add to the vectors of the workspace."),
 )
-format_option = click.option(
-    "--format",
-    "format",
-    type=click.Choice(("auto", *VECTOR_FORMATS)),
-    default="auto",
-    show_default=True,
-    help="Format of the file; auto goes by its first bytes and its name.",
-)
 
 
 @click.command("import")
@@ -58,7 +53,6 @@ format_option = click.option(
 @workspace_option
 @click.option(
     "--format",
-    "format",
     type=click.Choice(("auto", *VECTOR_FORMATS)),
     help="Format of FILE; auto goes by its first bytes and its name. [auto]",
 )
@@ -85,7 +79,7 @@ def import_(
     file: str | None,
     workspace: str,
     wait: float | None,
-    quiet: bool,
+    progress: Progress,
     vectors: str | None,
     spec: str | None,
     recall: float | None,
@@ -111,13 +105,15 @@ def import_(
     embedsearch import --vectors more.npy --metadata more.jsonl --update -w images.es
     embedsearch related img-17 --where "year > 1990" -w images.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
+    # A flag is never None, and would count as given.
     asked = given({**options, "update": options["update"] or None})
     _check_together(file, vectors, asked)
+    # These go with both kinds.
     asked |= given({"spec": spec, "recall": recall, "memory": memory, "wait": wait})
     if file is not None:
-        _import_words(file, workspace, quiet, asked)
+        _import_words(file, workspace, progress, asked)
     elif vectors is not None:
-        _import_rows(vectors, workspace, quiet, asked)
+        _import_rows(vectors, workspace, progress, asked)
 
 
 def _check_together(file: str | None, vectors: str | None, asked: dict[str, Any]) -> None:
@@ -134,29 +130,37 @@ def _check_together(file: str | None, vectors: str | None, asked: dict[str, Any]
         raise click.UsageError(f"{flag} goes with {other}.", context)
 
 
-def _import_words(file: str, workspace: str, quiet: bool, asked: dict[str, Any]) -> None:
-    from embedsearch import workspace as facade
-
-    progress = make_progress(quiet=quiet)
+def _import_words(file: str, workspace: str, progress: Progress, asked: dict[str, Any]) -> None:
     with facade.import_vectors(file, workspace, progress=progress, **asked) as ws:
-        if not quiet:
-            echo_err(*of_import(ws, workspace))
+        info = ws.info()
+        words = f"{counted(info.vocabulary, 'word')} in {info.vector_size} dimensions"
+        documents = f"; {counted(info.documents, 'document')} encoded" if info.documents else ""
+        progress.note(f"Imported {words} into {workspace}{documents}.")
+        progress.note(try_neighbors(ws, workspace))
 
 
-def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any]) -> None:
-    from embedsearch import workspace as facade
-
+def _import_rows(vectors: str, workspace: str, progress: Progress, asked: dict[str, Any]) -> None:
     rows = asked.pop("metadata", None)
-    progress = make_progress(quiet=quiet)
     with facade.add_vectors(vectors, workspace, rows, progress=progress, **asked) as ws:
-        if not quiet:
-            echo_err(*of_vectors(len(ws.vectors), ws, workspace))
+        facts = ws.info().vectors or {}
+        progress.note(
+            f"{workspace} has {counted(len(ws.vectors), 'vector')} of {facts['dimension']} "
+            f"dimensions; {index_line(facts)}."
+        )
+        id, path = shlex.quote(next(iter(ws.vectors))), shlex.quote(workspace)
+        progress.note(f"Try: embedsearch related {id} -w {path}")
 
 
 @click.command()
 @click.argument("file", type=click.Path())
-@workspace_option
-@format_option
+@on_workspace()
+@click.option(
+    "--format",
+    type=click.Choice(("auto", *VECTOR_FORMATS)),
+    default="auto",
+    show_default=True,
+    help="Format of the file; auto goes by its first bytes and its name.",
+)
 @click.option(
     "--what",
     type=click.Choice(KINDS),
@@ -166,7 +170,7 @@ def _import_rows(vectors: str, workspace: str, quiet: bool, asked: dict[str, Any
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @quiet_option
-def export(file: str, workspace: str, quiet: bool, **options: Any) -> None:
+def export(ws: Workspace, file: str, progress: Progress, **options: Any) -> None:
     """Write vectors to FILE for other programs.
 
     \b
@@ -174,7 +178,5 @@ def export(file: str, workspace: str, quiet: bool, **options: Any) -> None:
     embedsearch export vectors.safetensors -w my.es
     embedsearch export documents.npy --what documents -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    with open_workspace(workspace) as ws:
-        written = ws.export(file, progress=make_progress(quiet=quiet), **options)
-    if not quiet:
-        echo_err(f"Wrote {counted(written, 'vector')} to {file}.")
+    written = ws.export(file, progress=progress, **options)
+    progress.note(f"Wrote {counted(written, 'vector')} to {file}.")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedsearch.cli.options import open_workspace, output_options, workspace_option
+from embedsearch import workspace as facade
+from embedsearch.cli.options import on_workspace, output_options
 from embedsearch.cli.output import Answer, Record, echo, show
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ _DECIMALS = 4
 _COLUMNS = ("index", "spec", "vectors", "parameters", "recall", "queries/s", "chosen")
 
 
-def indexes_of(ws: Workspace, *, quiet: bool = False) -> Answer:
-    """Return a row for each setting that was tried; `quiet` leaves out the reasons."""
+def indexes_of(ws: Workspace) -> tuple[Answer, list[str]]:
+    """Return a row for each setting that was tried, and the reasons for the choice."""
     reports = ws.indexes()
-    notes = [f"{name}: {why}" for name, report in reports.items() for why in report["reasons"]]
+    reasons = [f"{name}: {why}" for name, report in reports.items() for why in report["reasons"]]
     records = [record for name, report in reports.items() for record in _records(name, report)]
-    return Answer(records, _COLUMNS, notes=() if quiet else tuple(notes), document=reports)
+    return Answer(records, _COLUMNS, document=reports), reasons
 
 
 def _records(name: str, report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -70,16 +71,15 @@ def facts_of(ws: Workspace) -> Answer:
 
 
 @click.command()
-@workspace_option
+@on_workspace()
 @output_options
-def info(workspace: str, output: str | None) -> None:
+def info(ws: Workspace, output: str | None) -> None:
     """Show what a workspace holds and how it was made.
 
     `weights` are those of BM25 and of each encoder in --mode auto, `evidence` says how they were
     found, and `advice` whether to train again because of later documents.
     """
-    with open_workspace(workspace) as ws:
-        show(facts_of(ws), output)
+    show(facts_of(ws), output)
 
 
 COLUMNS = ("name", "title", "language", "documents", "tokens", "available")
@@ -97,9 +97,7 @@ def corpora() -> None:
 @output_options
 def list_(output: str | None) -> None:
     """List the corpora, and whether they are on this machine."""
-    from embedsearch.workspace import list_corpora
-
-    show(Answer([_line(entry) for entry in list_corpora()], COLUMNS), output)
+    show(Answer([_line(entry) for entry in facade.list_corpora()], COLUMNS), output)
 
 
 @corpora.command("show")
@@ -107,9 +105,7 @@ def list_(output: str | None) -> None:
 @output_options
 def show_(name: str, output: str | None) -> None:
     """Show where the corpus NAME comes from, its licence and how it is read."""
-    from embedsearch.workspace import get_corpus
-
-    show(Answer.facts(get_corpus(name).to_json()), output)
+    show(Answer.facts(facade.get_corpus(name).to_json()), output)
 
 
 def _line(entry: CorpusEntry) -> Record:

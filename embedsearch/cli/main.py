@@ -20,46 +20,18 @@ from embedsearch.cli.streams import one_line, safe_streams
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The verbs of each family, and the module of each.
 SECTIONS = {
-    "Make a workspace": {
-        "build": "build",
-        "add": "build",
-        "delete": "build",
-        "train": "build",
-        "index": "build",
-    },
-    "Ask about words": {
-        "neighbors": "words",
-        "analogy": "words",
-        "similarity": "words",
-        "odd-one-out": "words",
-        "closer": "words",
-        "rank": "words",
-    },
-    "Ask about documents": {
-        "search": "documents",
-        "related": "documents",
-        "duplicates": "documents",
-    },
-    "Measure, exchange": {
-        "evaluate": "evaluate",
-        "import": "exchange",
-        "export": "exchange",
-    },
-    "Keep safe": {
-        "verify": "maintain",
-        "repair": "maintain",
-        "compact": "maintain",
-        "backup": "maintain",
-        "restore": "maintain",
-        "migrate": "maintain",
-    },
-    "Look around": {
-        "shell": "shell",
-        "info": "info",
-        "corpora": "info",
-        "demo": "info",
-    },
+    "Make a workspace": dict.fromkeys(("build", "add", "delete", "train", "index"), "build"),
+    "Ask about words": dict.fromkeys(
+        ("neighbors", "analogy", "similarity", "odd-one-out", "closer", "rank"), "questions"
+    ),
+    "Ask about documents": dict.fromkeys(("search", "related", "duplicates"), "questions"),
+    "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
+    "Keep safe": dict.fromkeys(
+        ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"
+    ),
+    "Look around": {"shell": "shell", **dict.fromkeys(("info", "corpora", "demo"), "info")},
 }
 # What a shell reports for a program that Ctrl-C has ended.
 INTERRUPTED = 130
@@ -133,6 +105,7 @@ def _status(run: Callable[[], Any]) -> int:
     """Run and return how that ends: failures end with 1 or 2, an interrupt with 130."""
     try:
         result = run()
+        # What is buffered fails only here: the disk is full, the reader has gone.
         sys.stdout.flush()
     except click.ClickException as error:
         message = io.StringIO()

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedsearch import workspace as facade
 from embedsearch._messages import counted, shown_bytes
 from embedsearch.cli.options import (
     json_option,
-    open_workspace,
+    on_workspace,
     quiet_option,
     wait_option,
     workspace_option,
 )
 from embedsearch.cli.output import echo, echo_err, json_line, write
-from embedsearch.cli.progress import make_progress
 
 if TYPE_CHECKING:
-    from embedsearch.workspace import RepairReport
+    from embedsearch.workspace import Progress, RepairReport, Workspace
 
 
+# About a screen; --json has all.
 _SHOWN = 20
 
 
@@ -30,23 +31,23 @@ _SHOWN = 20
 @json_option
 @quiet_option
 @click.pass_context
-def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet: bool) -> None:
+def verify(
+    ctx: click.Context, workspace: str, quick: bool, as_json: bool, progress: Progress
+) -> None:
     """Check a workspace for damage.
 
     Every document, file and index is compared with its checksum, and all of them with each other.
     One line per problem says what is wrong and what to do; the exit status is then 1.
     """
-    from embedsearch import workspace as facade
-
-    report = facade.verify(workspace, quick=quick, progress=make_progress(quiet=quiet))
+    report = facade.verify(workspace, quick=quick, progress=progress)
     if as_json:
         write(json_line(report.to_json(), indent=2))
     for problem in () if as_json else report.problems:
         echo(str(problem))
-    if not quiet:
-        echo_err(*report.notes)
-        if report.sound:
-            echo_err(f"sound: {', '.join(report.checked)}")
+    for note in report.notes:
+        progress.note(note)
+    if report.sound:
+        progress.note(f"sound: {', '.join(report.checked)}")
     ctx.exit(0 if report.sound else 1)
 
 
@@ -58,7 +59,12 @@ def verify(ctx: click.Context, workspace: str, quick: bool, as_json: bool, quiet
 @quiet_option
 @click.pass_context
 def repair(
-    ctx: click.Context, workspace: str, dry_run: bool, retrain: bool, as_json: bool, quiet: bool
+    ctx: click.Context,
+    workspace: str,
+    dry_run: bool,
+    retrain: bool,
+    as_json: bool,
+    progress: Progress,
 ) -> None:
     """Repair a damaged workspace.
 
@@ -67,21 +73,19 @@ def repair(
     exit status is then 1, as it is if words must be trained again. Damaged originals are moved
     to a folder damaged-DATE in the workspace.
     """
-    from embedsearch import workspace as facade
-
-    report = facade.repair(
-        workspace, dry_run=dry_run, retrain=retrain, progress=make_progress(quiet=quiet)
-    )
+    report = facade.repair(workspace, dry_run=dry_run, retrain=retrain, progress=progress)
     if as_json:
         write(json_line(report.to_json(), indent=2))
-    elif not quiet:
-        echo_err(*(report.done or ["nothing to repair"]))
-        echo_err(*(["this was a dry run: nothing was changed"] if dry_run else []))
+    else:
+        for step in report.done or ["nothing to repair"]:
+            progress.note(step)
+        if dry_run:
+            progress.note("this was a dry run: nothing was changed")
     _write_losses(report)
-    if (report.lost or report.nameless) and not quiet:
-        echo_err("to get lost documents back, add their sources again, or restore a backup")
-    if report.aside is not None and not quiet:
-        echo_err(f"the damaged originals are in {report.aside}")
+    if report.lost or report.nameless:
+        progress.note("to get lost documents back, add their sources again, or restore a backup")
+    if report.aside is not None:
+        progress.note(f"the damaged originals are in {report.aside}")
     ctx.exit(0 if report.complete else 1)
 
 
@@ -110,25 +114,23 @@ def _write_losses(report: RepairReport) -> None:
 @click.command()
 @workspace_option
 @quiet_option
-def migrate(workspace: str, quiet: bool) -> None:
+def migrate(workspace: str, progress: Progress) -> None:
     """Bring a workspace to the present format.
 
     There is only one format at present, so this changes nothing.
     """
-    from embedsearch import workspace as facade
-
-    report = facade.migrate(workspace, progress=make_progress(quiet=quiet))
-    if not quiet:
-        echo_err(*(report.done or ["nothing to do: the workspace is of the present version"]))
+    report = facade.migrate(workspace, progress=progress)
+    for step in report.done or ["nothing to do: the workspace is of the present version"]:
+        progress.note(step)
 
 
 @click.command()
 @click.argument("file", type=click.Path())
-@workspace_option
+@on_workspace()
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @json_option
 @quiet_option
-def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def backup(ws: Workspace, file: str, overwrite: bool, as_json: bool, progress: Progress) -> None:
     """Copy a workspace to one FILE, even while others use it.
 
     FILE holds the documents at one change number, the word vectors with their indexes, and
@@ -138,12 +140,11 @@ def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: boo
     \b
     embedsearch backup my.backup -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    with open_workspace(workspace) as ws:
-        report = ws.backup(file, overwrite=overwrite, progress=make_progress(quiet=quiet))
+    report = ws.backup(file, overwrite=overwrite, progress=progress)
     if as_json:
         write(json_line(report.to_json(), indent=2))
-    elif not quiet:
-        echo_err(
+    else:
+        progress.note(
             f"Wrote {counted(report.documents, 'document')} to {file}, {shown_bytes(report.bytes)}."
         )
 
@@ -154,36 +155,32 @@ def backup(file: str, workspace: str, overwrite: bool, as_json: bool, quiet: boo
 @click.option("--overwrite", is_flag=True, help="Replace an existing workspace.")
 @wait_option
 @quiet_option
-def restore(file: str, workspace: str, overwrite: bool, wait: float | None, quiet: bool) -> None:
+def restore(
+    file: str, workspace: str, overwrite: bool, wait: float | None, progress: Progress
+) -> None:
     """Make a workspace from a backup.
 
     FILE was written by `embedsearch backup`. All of it is checked before the workspace appears;
     a workspace that it replaces stays until then.
     """
-    from embedsearch import workspace as facade
-
-    with facade.restore(
-        file, workspace, overwrite=overwrite, wait=wait, progress=make_progress(quiet=quiet)
-    ) as ws:
-        if not quiet:
-            echo_err(f"Restored {workspace}: {counted(len(ws.documents), 'document')}.")
+    with facade.restore(file, workspace, overwrite=overwrite, wait=wait, progress=progress) as ws:
+        progress.note(f"Restored {workspace}: {counted(len(ws.documents), 'document')}.")
 
 
 @click.command()
-@workspace_option
+@on_workspace("w")
 @wait_option
 @json_option
 @quiet_option
-def compact(workspace: str, wait: float | None, as_json: bool, quiet: bool) -> None:
+def compact(ws: Workspace, as_json: bool, progress: Progress) -> None:
     """Free the space of deleted and changed documents.
 
     Documents that are not indexed yet are indexed first. Needs space for the rewritten files.
     """
-    with open_workspace(workspace, mode="w", wait=wait) as ws:
-        report = ws.compact(progress=make_progress(quiet=quiet))
+    report = ws.compact(progress=progress)
     if as_json:
         write(json_line(report.to_json(), indent=2))
-    elif not quiet:
-        echo_err(
-            *report.done, f"{shown_bytes(report.before)} before, {shown_bytes(report.after)} now."
-        )
+    else:
+        for step in report.done:
+            progress.note(step)
+        progress.note(f"{shown_bytes(report.before)} before, {shown_bytes(report.after)} now.")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import reduce
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import reduce, wraps
+from typing import Any
 
 import click
 
+from embedsearch import workspace as facade
+from embedsearch.cli.progress import make_progress
 from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
-
-if TYPE_CHECKING:
-    from embedsearch.workspace import Workspace
 
 
 class Text(click.types.StringParamType):
@@ -52,15 +51,7 @@ def refuse_broken_text(command: click.Command) -> None:
             refuse_broken_text(inner)
 
 
-def open_workspace(path: str, mode: str = "r", **how: Any) -> Workspace:
-    """Open a workspace; its code is imported only here."""
-    from embedsearch.workspace import Workspace
-
-    return Workspace(path, mode, **how)
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
+Decorator = Callable[[Any], Any]
 
 _FORMAT_HELP = {
     "json": "Write one JSON value.",
@@ -71,16 +62,16 @@ _FORMAT_HELP = {
 }
 
 
-def together(*decorators: Decorator[Any]) -> Decorator[Any]:
+def together(*decorators: Decorator) -> Decorator:
     """Make one decorator of several, applied so that the help has their order."""
 
-    def decorate(command: F) -> F:
+    def decorate(command: Any) -> Any:
         return reduce(lambda inner, decorator: decorator(inner), reversed(decorators), command)
 
     return decorate
 
 
-workspace_option: Decorator[Any] = click.option(
+workspace_option = click.option(
     "-w",
     "--workspace",
     type=click.Path(file_okay=False),
@@ -91,7 +82,29 @@ workspace_option: Decorator[Any] = click.option(
 )
 
 
-def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decorator[Any]:  # noqa: A002 - click's name
+def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> Decorator:
+    """Add `--workspace`, and give the command the open workspace in its place.
+
+    To open it also takes `--wait` and `--durability`, where the command has them. Before it is
+    opened, `check` may refuse options that do not go together.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Any:
+        @wraps(command)
+        def run(workspace: str, **options: Any) -> None:
+            if check is not None:
+                check(**options)
+            # Only commands that write have these.
+            how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
+            with facade.Workspace(workspace, mode, **how) as ws:
+                command(ws, **options)
+
+        return workspace_option(run)
+
+    return decorate
+
+
+def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decorator:  # noqa: A002 - click's name
     """Make an option that counts, with a default that its help shows."""
     kind = click.IntRange(min=least)
     return click.option(
@@ -101,7 +114,7 @@ def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decora
 
 topn_option = count_option("-k", "--topn", default=10, help="How many to show.")
 
-method_option: Decorator[Any] = click.option(
+method_option = click.option(
     "--method",
     type=click.Choice(["3cosadd", "3cosmul"]),
     default="3cosadd",
@@ -109,25 +122,23 @@ method_option: Decorator[Any] = click.option(
     help="Add cosines, or multiply them (Levy and Goldberg, 2014).",
 )
 
-output_options: Decorator[Any] = together(
+output_options = together(
     *(
         click.option(f"--{name}", "output", flag_value=name, help=_FORMAT_HELP[name])
         for name in _FORMAT_HELP
     )
 )
 
-json_option: Decorator[Any] = click.option(
-    "--json", "as_json", is_flag=True, help="Write one JSON value."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON value.")
 
-wait_option: Decorator[Any] = click.option(
+wait_option = click.option(
     "--wait",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
     help="Wait up to this long if another process is writing.  [fail at once]",
 )
 
-durability_option: Decorator[Any] = click.option(
+durability_option = click.option(
     "--durability",
     type=click.Choice(("full", "relaxed")),
     default="full",
@@ -136,12 +147,19 @@ durability_option: Decorator[Any] = click.option(
     "the last changes may be lost if the power fails, but not if the process dies.",
 )
 
-quiet_option: Decorator[Any] = click.option(
-    "-q", "--quiet", is_flag=True, help="Print nothing but errors."
-)
+
+def quiet_option(command: Callable[..., Any]) -> Any:
+    """Add `--quiet`, and give the command a `progress` that keeps to it."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+    @wraps(command)
+    def run(*arguments: Any, quiet: bool, **options: Any) -> None:
+        command(*arguments, progress=make_progress(quiet=quiet), **options)
+
+    return run
 
 
-sources_argument: Decorator[Any] = click.argument(
+sources_argument = click.argument(
     # One that cannot be read is an error of ours, which --skip-errors may leave out.
     "sources",
     nargs=-1,
@@ -206,7 +224,7 @@ source_options = together(
 )
 
 
-def _number(flag: str, kind: type, help: str) -> Decorator[Any]:  # noqa: A002 - click's name
+def _number(flag: str, kind: type, help: str) -> Decorator:  # noqa: A002 - click's name
     return click.option(flag, type=kind, metavar="N", help=help)
 
 
@@ -313,7 +331,5 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     if kept.get("encoders") == ("none",):
         kept["encoders"] = ()
     if "stop_words" in kept:
-        from embedsearch.workspace import resolve_stop_words
-
-        kept["stop_words"] = resolve_stop_words(kept["stop_words"])
+        kept["stop_words"] = facade.resolve_stop_words(kept["stop_words"])
     return kept

@@ -67,6 +67,7 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 def show(answer: Answer, output: str | None) -> None:
     """Write one answer on standard output and its notes on standard error; None is a table."""
+    # First, where a long table would hide them.
     echo_err(*answer.notes)
     if output in (None, "table"):
         draw(answer)
@@ -338,6 +339,7 @@ def read_lines() -> Iterator[str]:
     """Yield the lines of standard input that are not blank, stripped; they must be UTF-8."""
     for number, raw in enumerate(sys.stdin.buffer, 1):
         try:
+            # Only there may be a byte order mark.
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
             raise SourceFormatError("-", "queries must be UTF-8 text", number) from error
@@ -369,6 +371,7 @@ def _write_json(entries: Iterable[Entry]) -> None:
 
 
 def _write_jsonl(entries: Iterable[Entry]) -> None:
+    # Each at once: who reads may wait for it before asking on.
     for entry in entries:
         write(json_line(_combined(*entry)))
 

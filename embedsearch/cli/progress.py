@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embedsearch._messages import duration, per_second
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.cli.output import echo_err, terminal
+from embedsearch.cli.output import console, echo_err, terminal
+from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+    from rich.progress import Progress as Bars, Task as BarState, TaskID
+    from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -20,11 +26,7 @@ def make_progress(*, quiet: bool) -> Progress:
     """Return bars on a terminal, plain lines elsewhere, silence with `quiet`."""
     if quiet:
         return SilentProgress()
-    if terminal(err=True).isatty():
-        from embedsearch.cli.bars import BarProgress
-
-        return BarProgress()
-    return LineProgress()
+    return BarProgress() if terminal(err=True).isatty() else LineProgress()
 
 
 class LineProgress:
@@ -32,79 +34,148 @@ class LineProgress:
 
     def __init__(
         self,
-        write: Callable[[str], None] | None = None,
+        write: Callable[[str], None] = echo_err,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._write = write or echo_err
-        self._clock = clock
+        self._write, self._clock = write, clock
 
     @contextmanager
     def task(
         self, name: str, total: float | None = None, unit: str = "items"
     ) -> Iterator[LineTask]:
-        """Start a stretch of work."""
         task = LineTask(name, total, unit, self._write, self._clock)
         yield task
         task.finish()
 
     def note(self, message: str) -> None:
-        """Write the line."""
         self._write(message)
 
 
+@dataclass
 class LineTask:
     """One stretch of work, reported in lines."""
 
-    def __init__(
-        self,
-        name: str,
-        total: float | None,
-        unit: str,
-        write: Callable[[str], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._name, self._total, self._unit = name, total, unit
-        self._write, self._clock = write, clock
+    name: str
+    total: float | None
+    unit: str
+    write: Callable[[str], None]
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         self._done, self._text = 0.0, ""
-        self._begun = self._written = clock()
+        self._begun = self._written = self.clock()
 
     def advance(self, amount: float) -> None:
-        """Report progress, in a line if the last one was long ago."""
         self._done += amount
-        now = self._clock()
+        now = self.clock()
         if now - self._written >= SECONDS_BETWEEN_LINES:
             self._written = now
-            self._write(self._line(now - self._begun))
+            self.write(self._line(now - self._begun))
 
     def describe(self, text: str) -> None:
-        """Replace the text at the end of a line."""
         self._text = text
 
     def finish(self) -> None:
         """Write the total and the rate."""
-        seconds = self._clock() - self._begun
-        rate = f", {per_second(self._done, seconds)} {self._unit}/s" if seconds >= 1 else ""
+        seconds = self.clock() - self._begun
+        # Of less than a second, the rate says nothing.
+        rate = f", {per_second(self._done, seconds)} {self.unit}/s" if seconds >= 1 else ""
         text = f", {self._text}" if self._text else ""
-        done = _amount(self._done, self._unit)
-        self._write(f"{self._name}: {done} in {seconds:.1f} s{rate}{text}")
+        done = _amount(self._done, self.unit)
+        self.write(f"{self.name}: {done} in {seconds:.1f} s{rate}{text}")
 
     def _line(self, seconds: float) -> str:
-        done = _amount(self._done, self._unit)
-        if self._total is not None:
-            done = f"{self._done:,.0f} of {_amount(self._total, self._unit)}"
-        parts = [
-            done,
-            f"{per_second(self._done, seconds)} {self._unit}/s",
-        ]
-        if self._total and self._done:
-            left = seconds * max(self._total - self._done, 0) / self._done
+        done = _amount(self._done, self.unit)
+        if self.total is not None:
+            done = f"{self._done:,.0f} of {_amount(self.total, self.unit)}"
+        parts = [done, f"{per_second(self._done, seconds)} {self.unit}/s"]
+        if self.total and self._done:
+            left = seconds * max(self.total - self._done, 0) / self._done
             parts.append(f"{duration(left)} left")
         if self._text:
             parts.append(self._text)
-        return f"{self._name}: {', '.join(parts)}"
+        return f"{self.name}: {', '.join(parts)}"
 
 
 def _amount(number: float, units: str) -> str:
     """Write a number of units, whose name is a plural in `s`."""
     written = f"{number:,.0f}"
     return f"{written} {units.removesuffix('s') if written == '1' else units}"
+
+
+class BarProgress:
+    """Draws a bar with rate and time left for every task under way; notes stand above the bars."""
+
+    def __init__(self, made: Console | None = None) -> None:
+        self._console = made or console(err=True)
+        self._bars = _make_bars(self._console)
+        self._open = 0
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "items") -> Iterator[BarTask]:
+        if not self._open:
+            # Anew, or the bars of earlier work would be drawn once more.
+            self._bars = _make_bars(self._console)
+            self._bars.start()
+        self._open += 1
+        id = self._bars.add_task(one_line(name), total=total, unit=unit, text="")
+        task = BarTask(self._bars, id)
+        try:
+            yield task
+            task.finish()
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._bars.stop()
+
+    def note(self, message: str) -> None:
+        from rich.text import Text
+
+        # The terminal folds long lines itself: then a command in them can be copied whole.
+        self._console.print(Text(one_line(message)), soft_wrap=True)
+
+
+class BarTask:
+    """One bar."""
+
+    def __init__(self, bars: Bars, id: TaskID) -> None:
+        self._bars, self._id = bars, id
+
+    def advance(self, amount: float) -> None:
+        self._bars.advance(self._id, amount)
+
+    def describe(self, text: str) -> None:
+        self._bars.update(self._id, text=one_line(text))
+
+    def finish(self) -> None:
+        """Leave a full bar behind, also where the total was not known."""
+        done = self._bars.tasks[self._bars.task_ids.index(self._id)].completed
+        self._bars.update(self._id, total=done, completed=done)
+
+
+def _make_bars(console: Console) -> Bars:
+    # rich takes a tenth of a second to import, which commands in a pipe do not pay.
+    from rich import progress
+    from rich.text import Text
+
+    class Rate(progress.ProgressColumn):
+        """How much is done, and how much a second."""
+
+        def render(self, task: BarState) -> Text:
+            unit = task.fields["unit"]
+            rate = per_second(task.completed, task.elapsed or 0.0)
+            return Text(f"{task.completed:,.0f} {unit}, {rate} {unit}/s")
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=24),
+        Rate(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[text]}", markup=False),
+        console=console,
+        refresh_per_second=4,
+        # Its own way to keep lines above the bars would obey what is in them.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedsearch._checks import Choice, check
 from embedsearch._errors import QueryError
-from embedsearch.cli import queries
+from embedsearch.cli import questions
 from embedsearch.cli.info import facts_of
-from embedsearch.cli.options import open_workspace, output_options, topn_option, workspace_option
+from embedsearch.cli.options import on_workspace, output_options, topn_option
 from embedsearch.cli.output import UNANSWERABLE, echo_err, echo_error, read_lines, show, terminal
 from embedsearch.cli.streams import one_line
 from embedsearch.workspace import SEARCH_MODES
-from embedsearch.workspace.choices import check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +107,7 @@ help                    this text
 quit                    end (also: exit, Ctrl-D)
 
 neighbors WORD and analogy EXPRESSION ask for words that are also commands."""
+# readline asks before it lists more.
 MOST_COMPLETIONS = 100
 _OPERATOR = re.compile(r"(^|\s)[+-](\s|$)|\*")
 
@@ -126,13 +127,13 @@ class Conversation:
             "exit": self._end,
         }
         self._verbs: dict[str, Callable[[str], None]] = {
-            "neighbors": lambda word: self._show(queries.neighbors(ws, word, self._topn)),
-            "analogy": lambda sum_: self._show(queries.analogy(ws, sum_, self._topn)),
+            "neighbors": lambda word: self._ask(questions.neighbors, word, self._topn),
+            "analogy": lambda rest: self._ask(questions.analogy, rest, self._topn),
             "search": self._search,
             "?": self._search,
             "related": self._related,
-            "similarity": lambda rest: self._show(queries.similarity(ws, *queries.pair(rest))),
-            "odd": self._odd_one_out,
+            "similarity": lambda rest: self._ask(questions.similarity, rest),
+            "odd": lambda rest: self._ask(questions.odd_one_out, rest),
             "topn": self._set_topn,
             "mode": self._set_mode,
             "where": self._set_where,
@@ -167,19 +168,20 @@ class Conversation:
     def _show(self, answer: Answer) -> None:
         show(answer, self._output)
 
+    def _ask(self, question: questions.Question, query: str, *options: Any) -> None:
+        self._show(question.ask(self._ws, query, *options))
+
     def _search(self, text: str) -> None:
-        self._show(queries.search(self._ws, text, self._topn, self._mode, self._where))
+        self._ask(questions.search, text, self._topn, self._mode, self._where)
 
     def _related(self, rest: str) -> None:
         like, less = [rest], list[str]()
+        # An id may have blanks.
         if rest not in self._ws.documents:
-            given = queries.split_words(rest)
+            given = questions.split_words(rest)
             cut = given.index("-") if "-" in given else len(given)
             like, less = given[:cut], given[cut + 1 :]
-        self._show(queries.related(self._ws, like, self._topn, less, where=self._where))
-
-    def _odd_one_out(self, rest: str) -> None:
-        self._show(queries.odd_one_out(self._ws, queries.split_words(rest)))
+        self._ask(questions.related, "\t".join(like), self._topn, less, (), self._where)
 
     def _set_topn(self, rest: str) -> None:
         if not rest.isdecimal() or int(rest) < 1:
@@ -187,7 +189,7 @@ class Conversation:
         self._topn = int(rest)
 
     def _set_mode(self, rest: str) -> None:
-        check_mode(rest)
+        check("mode", rest, Choice(SEARCH_MODES))
         self._mode = rest
 
     def _set_where(self, rest: str) -> None:
@@ -206,21 +208,20 @@ PROMPT = "embedsearch> "
 
 
 @click.command()
-@workspace_option
+@on_workspace()
 @topn_option
 @output_options
-def shell(workspace: str, topn: int, output: str | None) -> None:
+def shell(ws: Workspace, topn: int, output: str | None) -> None:
     """Ask questions interactively; `help` lists them.
 
     On a terminal, Tab completes commands and words, and lines are remembered. Elsewhere every
     line of standard input is answered; the command ends with 1 if one could not be.
     """
-    with open_workspace(workspace) as ws:
-        conversation = Conversation(ws, topn=topn, output=output)
-        if sys.stdin.isatty() and terminal().isatty():
-            _converse(conversation)
-        elif not _answer_lines(conversation):
-            click.get_current_context().exit(1)
+    conversation = Conversation(ws, topn=topn, output=output)
+    if sys.stdin.isatty() and terminal().isatty():
+        _converse(conversation)
+    elif not _answer_lines(conversation):
+        click.get_current_context().exit(1)
 
 
 def _converse(conversation: Conversation) -> None:

@@ -6,14 +6,14 @@ from embedsearch.evaluation.classification_quality import (
 from embedsearch.evaluation.collections import (
     Collection as Collection,
     load_collection as load_collection,
+    read_run as read_run,
+    write_run as write_run,
 )
-from embedsearch.evaluation.lee_corpus import (
+from embedsearch.evaluation.human_judgements import (
     LeeReport as LeeReport,
+    PairReport as PairReport,
     lee as lee,
-)
-from embedsearch.evaluation.metrics import (
-    METRICS as METRICS,
-    parse_metrics as parse_metrics,
+    pairs as pairs,
 )
 from embedsearch.evaluation.neighbor_stability import (
     StabilityReport as StabilityReport,
@@ -24,21 +24,15 @@ from embedsearch.evaluation.recall import (
     index_recall as index_recall,
 )
 from embedsearch.evaluation.retrieval_quality import (
+    METRICS as METRICS,
     RetrievalReport as RetrievalReport,
     Searcher as Searcher,
+    parse_metrics as parse_metrics,
     retrieval as retrieval,
-)
-from embedsearch.evaluation.trec_runs import (
-    read_run as read_run,
-    write_run as write_run,
 )
 from embedsearch.evaluation.word_analogies import (
     AnalogyReport as AnalogyReport,
     analogies as analogies,
-)
-from embedsearch.evaluation.word_pairs import (
-    PairReport as PairReport,
-    pairs as pairs,
 )
 from embedsearch.evaluation.word_sets import (
     STANDARD_SETS as STANDARD_SETS,

@@ -199,13 +199,10 @@ def _model() -> Any:
 
 
 def _cross_validated(data: _Labelled, folds: int, seed: int) -> NDArray[np.object_]:
-    model = _model()
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    predicted = np.empty(len(data.labels), dtype=object)
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(data.X, data.labels)
-    for train, test in splits:
-        predicted[test] = model.fit(data.X[train], data.labels[train]).predict(data.X[test])
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    predicted: NDArray[np.object_] = cross_val_predict(_model(), *data, cv=splits)
     return predicted
 
 
@@ -216,13 +213,19 @@ def _report(
     notes: Iterable[str],
 ) -> ClassificationReport:
     from scipy.stats import binomtest
+    from sklearn.metrics import precision_recall_fscore_support
 
     right = labels == predicted
     ends = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
     counts = Counter(dict.fromkeys(predicted, 0))
     counts.update(labels)
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    classes = tuple(_of_class(label, labels, predicted) for label in ranked)
+    scores = precision_recall_fscore_support(labels, predicted, labels=ranked, zero_division=0)
+    columns = (column.tolist() for column in scores[:3])
+    classes = tuple(
+        ClassResult(label, counts[label], *measures)
+        for label, *measures in zip(ranked, *columns, strict=True)
+    )
     return ClassificationReport(
         accuracy=float(right.mean()),
         interval=(float(ends.low), float(ends.high)),
@@ -233,12 +236,3 @@ def _report(
         folds=folds,
         notes=tuple(notes),
     )
-
-
-def _of_class(
-    label: str, labels: NDArray[np.object_], predicted: NDArray[np.object_]
-) -> ClassResult:
-    count, chosen = int((labels == label).sum()), int((predicted == label).sum())
-    right = int(((labels == label) & (predicted == label)).sum())
-    precision, recall = right / max(chosen, 1), right / max(count, 1)
-    return ClassResult(label, count, precision, recall, 2 * right / (count + chosen))

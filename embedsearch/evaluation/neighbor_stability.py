@@ -52,6 +52,7 @@ def draw(ranks: IntVector, edges: Sequence[int], most: int, seed: int) -> list[D
     return drawn
 
 
+# One mean over all words would hide how much it depends on their frequency.
 _BANDS = (100, 1_000, 10_000, 100_000)
 
 
@@ -76,7 +77,6 @@ class BandStability:
     error: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "ranks": [self.first, self.last],
             "words": self.words,
@@ -115,12 +115,12 @@ class StabilityReport(Report):
     @property
     def error(self) -> float | None:
         """The standard error of `overlap` (a stratified sample); None if a band has none."""
+        # Bands are drawn apart, so that their variances add up, by the squares of the shares.
         parts = [(band.words / self.common, band.error) for band in self.bands]
         known = [share * error for share, error in parts if error is not None]
         return float(np.sqrt(np.square(known).sum())) if len(known) == len(parts) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "overlap": self.overlap,
@@ -226,6 +226,7 @@ def _overlaps(
     found = []
     with progress.task("stability", len(models), "models") as task:
         for model, rows in zip(models, common, strict=True):
+            # An index of the common words alone: no other word may be a neighbour.
             X = model.vectors[rows]
             found.append(nearest(VectorIndex.build(X, spec="flat"), X[places], places, topn)[1])
             task.advance(1)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix, IntVector, Metric
+    from embedsearch._types import FloatMatrix, IntVector
 
 
 def nearest(
@@ -37,34 +37,6 @@ def nearest(
     # Own rows go last; where one was not found, the row too many is dropped.
     order = np.argsort(rows == own[:, np.newaxis], axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-
-class ExactBaseline:
-    """Exact search over vectors `(n, d)`, with which an index is compared."""
-
-    def __init__(self, X: FloatMatrix, metric: Metric) -> None:
-        self._exact = VectorIndex.build(X, metric, "flat")
-
-    def recall(self, index: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int) -> float:
-        """Return the mean share of the k nearest that an index with the same vectors finds.
-
-        A row that was found counts if its exact score is no lower than that of the k-th nearest.
-        """
-        scores, wanted = nearest(self._exact, Q, own, k)
-        found = nearest(index, Q, own, k)[1]
-        right = 0
-        for i in range(len(Q)):
-            known = np.isin(found[i], wanted[i])
-            others = found[i, ~known & (found[i] >= 0)]
-            right += int(known.sum()) + self._ties(Q[i : i + 1], others, scores[i, -1])
-        return right / wanted.size
-
-    def _ties(self, q: FloatMatrix, rows: IntVector, border: np.float32) -> int:
-        """Count rows that score as high as the border for one query `(1, d)`."""
-        if not len(rows):
-            return 0
-        scores, _ = self._exact.search(q, len(rows), allowed=rows)
-        return int((scores >= border).sum())
 
 
 _PERCENTILES = (50, 90, 99)
@@ -94,7 +66,6 @@ class IndexReport(Report):
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "index": self.index,
@@ -107,7 +78,6 @@ class IndexReport(Report):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one line."""
         return [
             {
                 **{f"recall@{k}": value for k, value in self.recall.items()},
@@ -158,11 +128,11 @@ def index_recall(
     if not used:
         raise ParameterError("ks", f"numbers of neighbours, at least one up to {limit}", ks)
     topn = as_count("topn", topn)
-    baseline = ExactBaseline(X, index.metric)
+    exact = VectorIndex.build(X, index.metric, "flat")
     with (progress or SilentProgress()).task("index", len(used) + 1, "searches") as task:
         recall = {}
         for k in used:
-            recall[k] = baseline.recall(index, asked, own, k)
+            recall[k] = _recall(index, exact, asked, own, k)
             task.advance(1)
         latency, speed = _timed(index, asked, topn)
     notes = _notes(len(asked), own is not None, [k for k in ks if k > limit])
@@ -178,12 +148,35 @@ def _queries(
         raise VectorError("there are no vectors to ask for; give some in Q")
     rows = np.arange(len(pool))
     if len(pool) > most:
+        # In order, as the vectors may be mapped from the disk.
         rows = np.sort(np.random.default_rng(seed).choice(len(pool), most, replace=False))
     return pool[rows], rows if Q is None else None
 
 
+def _recall(
+    index: VectorIndex, exact: VectorIndex, Q: FloatMatrix, own: IntVector | None, k: int
+) -> float:
+    """Return the mean share of the k nearest that the index finds.
+
+    A row that was found counts if its exact score is no lower than that of the k-th nearest.
+    """
+    scores, wanted = nearest(exact, Q, own, k)
+    found = nearest(index, Q, own, k)[1]
+    right = 0
+    for i in range(len(Q)):
+        known = np.isin(found[i], wanted[i])
+        others = found[i, ~known & (found[i] >= 0)]
+        right += int(known.sum())
+        # Only rows that are not the wanted ones need their scores, to see whether they tie.
+        if len(others):
+            rescored, _ = exact.search(Q[i : i + 1], len(others), allowed=others)
+            right += int((rescored >= scores[i, -1]).sum())
+    return right / wanted.size
+
+
 def _timed(index: VectorIndex, Q: FloatMatrix, topn: int) -> tuple[dict[int, float], float]:
     """Return percentiles of the milliseconds of single queries, and queries a second of all."""
+    # The first loads what all others find in memory.
     index.search(Q[:1], topn)
     seconds = [_seconds(index, q, topn) for q in Q[:, np.newaxis]]
     latency = np.percentile(seconds, _PERCENTILES) * 1000

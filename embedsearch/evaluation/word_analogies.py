@@ -1,8 +1,14 @@
-"""How many analogies word vectors complete: king - man + woman is queen."""
+"""How many analogies word vectors complete: king - man + woman is queen.
+
+A question needs the cosines of every word with its three words only. So the cosines with the
+distinct words of the questions are computed once, for a block of the vocabulary at a time, and
+each question combines three rows of them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,20 +16,23 @@ import numpy as np
 from embedsearch._checks import Choice, check
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
-from embedsearch.evaluation.analogy_scoring import METHODS, right_answers
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.files import numbered_lines
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from embedsearch._progress import Progress
-    from embedsearch._types import IntVector
+    from numpy.typing import NDArray
+
+    from embedsearch._progress import Progress, Task
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.vectors.word_vectors import WordVectors
 
 
+METHODS = ("3cosadd", "3cosmul")
 Question = tuple[str, str, str, str]
 
 
@@ -92,7 +101,6 @@ class AnalogyScore:
         return self.asked / questions if questions else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         counts = {"right": self.right, "asked": self.asked, "left_out": self.left_out}
         return {"accuracy": self.accuracy, **counts, "coverage": self.coverage}
 
@@ -139,7 +147,6 @@ class AnalogyReport(Report):
         return self.total.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -236,3 +243,228 @@ def _notes(total: AnalogyScore, limit: int) -> tuple[str, ...]:
         words = f"with a word that is not among the first {limit:,} of the vocabulary"
         return (f"questions left out, {words}: {total.left_out:,}",)
     return ()
+
+
+# gensim looks at five words besides a, b and c themselves.
+_LOOKED_AT = 5
+# As in gensim: keeps the divisor of 3CosMul away from zero.
+_EPSILON = np.float32(1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How much is computed at a time; results do not depend on it."""
+
+    questions: int = 4096  # questions whose words are looked up together
+    cosines: int = 1 << 22  # cosines in memory: 16 MB
+    width: int = 1 << 13  # words of the vocabulary in a block, at most
+    batch: int = 64  # so many questions that their scores stay in the processor's cache
+
+
+class GensimAnalogies:
+    """Answers single analogies by the very operations of gensim, so that near ties end as there.
+
+    gensim's `KeyedVectors.evaluate_word_analogies` looks at the five best rows that are not those
+    of a, b and c, and takes the first whose form is not among theirs. For 3CosMul, which gensim
+    never uses there, the same is done with the scores of its `most_similar_cosmul`.
+
+    `first_rows` has, for each row that may be an answer, the first row of the same form.
+    """
+
+    def __init__(self, vectors: FloatMatrix, first_rows: IntVector, method: str) -> None:
+        self._vectors = vectors[: len(first_rows)]
+        self._first_rows = first_rows
+        self._scores = self._added if method == "3cosadd" else self._multiplied
+
+    def is_right(self, question: IntVector) -> bool:
+        """Whether the answer to rows a, b, c of a question `(4,)` has the form of the fourth."""
+        a, b, c, wanted = question.tolist()
+        best = _best(self._scores(a, b, c), _LOOKED_AT + 3)
+        left = [row for row in best.tolist() if row not in (a, b, c)][:_LOOKED_AT]
+        forms = self._first_rows[left].tolist()
+        # Where all of them are variants of the question's own words, gensim takes the last.
+        found = next((form for form in forms if form not in (a, b, c)), forms[-1] if forms else -1)
+        return bool(found == wanted)
+
+    @cached_property
+    def _norms(self) -> FloatVector:
+        norms: FloatVector = np.linalg.norm(self._vectors, axis=1)
+        return norms
+
+    def _unit(self, row: int) -> FloatVector:
+        unit: FloatVector = self._vectors[row] / self._norms[row]
+        return unit
+
+    def _cosines(self, vector: FloatVector) -> NDArray[np.floating]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosines: NDArray[np.floating] = np.dot(self._vectors, vector) / self._norms
+        return cosines
+
+    def _added(self, a: int, b: int, c: int) -> NDArray[np.floating]:
+        from scipy.linalg.blas import dnrm2, dscal
+
+        total = np.zeros(self._vectors.shape[1], np.float32)
+        for row, weight in ((b, 1.0), (c, 1.0), (a, -1.0)):
+            total += weight * self._unit(row)
+        # A float64 scalar: what this gives in float32 differs between NumPy 1 and 2, as there.
+        mean = total / np.float64(3)
+        length = dnrm2(mean)
+        unit = dscal(1.0 / length, mean) if length > 0 else mean
+        return self._cosines(unit.astype(mean.dtype).astype(np.float32))
+
+    def _multiplied(self, a: int, b: int, c: int) -> NDArray[np.floating]:
+        near_b, near_c, near_a = ((1 + self._cosines(self._unit(row))) / 2 for row in (b, c, a))
+        scores: NDArray[np.floating] = np.prod([near_b, near_c], axis=0) / (near_a + 0.000001)
+        return scores
+
+
+def _best(scores: NDArray[np.floating], topn: int) -> NDArray[np.intp]:
+    """Return the rows of the `topn` highest scores, ordered as gensim's `matutils.argsort` does."""
+    lowest = -scores
+    if topn >= lowest.size:
+        return np.argsort(lowest)[:topn]
+    some = np.argpartition(lowest, topn)[:topn]
+    return some.take(np.argsort(lowest.take(some)))
+
+
+def right_answers(
+    vectors: FloatMatrix,
+    vocabulary: RestrictedVocabulary,
+    questions: IntVector,
+    method: str,
+    task: Task,
+    *,
+    blocks: Blocks = Blocks(),
+    tolerance: float | None = None,
+) -> NDArray[np.bool_]:
+    """Return which questions are answered correctly, as gensim would say, `(nq,)`.
+
+    If the two best scores are so near that rounding may have ordered them, the question is asked
+    again with gensim's own operations. It is never right if a, b or c has a vector of zeros.
+
+    Two scores further apart than `tolerance` are in order; None takes the bound of float32.
+    """
+    tolerance = _rounding(vectors.shape[1]) if tolerance is None else tolerance
+    gensim = GensimAnalogies(vectors, vocabulary.first_rows, method)
+    right = np.zeros(len(questions), np.bool_)
+    for start in range(0, len(questions), blocks.questions):
+        portion = questions[start : start + blocks.questions]
+        best = BestScores(vocabulary, portion, method)
+        has_empty = best.compare(vectors[: vocabulary.limit], blocks, task)
+        found = best.wanted > best.others
+        unsure = best.is_odd | best.is_close(tolerance)
+        for number in np.flatnonzero(unsure & ~has_empty):
+            found[number] = gensim.is_right(portion[number])
+        right[start : start + blocks.questions] = found & ~has_empty
+    return right
+
+
+def _rounding(dimension: int) -> float:
+    """Bound the difference below which two scores may be ordered wrongly, here or in gensim.
+
+    A float32 product of d terms at length 1 is off by at most d·u, u = 2⁻²⁴ (Higham, "Accuracy
+    and Stability of Numerical Algorithms", section 3.1). Each of two scores has three, each of
+    them computed twice.
+    """
+    return float(12 * dimension * 2.0**-24)
+
+
+class BestScores:
+    """For each question the score of its own answer and the best score of any other word.
+
+    "Queen" is as right an answer as "queen", and no variant of a, b or c is an answer.
+
+    Questions are `(nq, 4)`, the first rows of the forms of a, b, c and d.
+    """
+
+    def __init__(self, vocabulary: RestrictedVocabulary, questions: IntVector, method: str) -> None:
+        self._questions, self._method = questions, method
+        nq = len(questions)
+        self.wanted, self.others = np.full((2, nq), -np.inf, np.float32)
+        # The words that occur in questions, in all forms, by question; the fourth is the answer.
+        owners, self._rows = vocabulary.variants(questions.ravel())
+        self._asked, self._is_answer = owners // 4, owners % 4 == 3
+        # gensim's choice depends on more than two scores if d is one of a, b and c, or if these
+        # have so many forms that they may be all that gensim looks at.
+        own_forms = np.bincount(self._asked[~self._is_answer], minlength=nq)
+        is_own = (questions[:, :3] == questions[:, 3:]).any(axis=1)
+        self.is_odd = is_own | (own_forms >= 3 + _LOOKED_AT)
+
+    def is_close(self, tolerance: float) -> NDArray[np.bool_]:
+        """Where the two scores differ by no more than rounding may explain, `(nq,)`."""
+        largest = np.maximum(abs(self.wanted), abs(self.others))
+        with np.errstate(invalid="ignore"):
+            scale = largest if self._method == "3cosmul" else 1.0
+            close: NDArray[np.bool_] = abs(self.wanted - self.others) <= tolerance * scale
+        return close
+
+    def compare(self, vectors: FloatMatrix, blocks: Blocks, task: Task) -> NDArray[np.bool_]:
+        """Score all words, block by block; return which questions have a vector of zeros."""
+        rows, places = np.unique(self._questions[:, :3], return_inverse=True)
+        places = places.reshape(-1, 3)
+        U = unit_rows(vectors[rows])
+        width = min(max(blocks.cosines // len(U), 1), blocks.width)
+        for start in range(0, len(vectors), width):
+            X = unit_rows(vectors[start : start + width])
+            S = U @ X.T
+            if self._method == "3cosmul":
+                S = (1 + S) / 2
+            self._update(S, places, start, _empty(X), blocks.batch)
+            task.advance(len(places) * len(X) / len(vectors))
+        has_empty: NDArray[np.bool_] = np.logical_or.reduce(_empty(U)[places], axis=1)
+        return has_empty
+
+    def _update(
+        self,
+        S: FloatMatrix,
+        places: IntVector,
+        start: int,
+        empty: NDArray[np.bool_],
+        batch: int,
+    ) -> None:
+        """Combine the cosines `(nw, w)` of a block for every question; empty words never win."""
+        inside = np.flatnonzero((self._rows >= start) & (self._rows < start + len(empty)))
+        asked, columns = self._asked[inside], self._rows[inside] - start
+        is_answer = self._is_answer[inside]
+        combine = _added if self._method == "3cosadd" else _multiplied
+        scores, spare = np.empty((2, batch, len(empty)), np.float32)
+        for first in range(0, len(places), batch):
+            some = places[first : first + batch]
+            T = scores[: len(some)]
+            combine(S, some, T, spare[: len(some)])
+            T[:, empty] = -np.inf
+            # They are in the order of questions.
+            part = slice(*np.searchsorted(asked, [first, first + len(some)]))
+            cells, answers = (asked[part] - first, columns[part]), is_answer[part]
+            np.maximum.at(self.wanted, asked[part][answers], T[cells][answers])
+            T[cells] = -np.inf
+            others = self.others[first : first + len(some)]
+            np.maximum(others, T.max(axis=1), out=others)
+
+
+def _added(S: FloatMatrix, places: IntVector, T: FloatMatrix, spare: FloatMatrix) -> None:
+    """Put `b + c - a` of rows of `S` into `T`."""
+    a, b, c = places.T
+    _take(S, b, T)
+    T += _take(S, c, spare)
+    T -= _take(S, a, spare)
+
+
+def _multiplied(S: FloatMatrix, places: IntVector, T: FloatMatrix, spare: FloatMatrix) -> None:
+    """Put `b * c / (a + 0.000001)` of rows of `S` into `T`."""
+    a, b, c = places.T
+    _take(S, b, T)
+    T *= _take(S, c, spare)
+    divisor = _take(S, a, spare)
+    divisor += _EPSILON
+    T /= divisor
+
+
+def _take(S: FloatMatrix, rows: IntVector, out: FloatMatrix) -> FloatMatrix:
+    # Any other mode would copy through a buffer, to leave `out` alone in case of an error.
+    return S.take(rows, axis=0, out=out, mode="clip")
+
+
+def _empty(X: FloatMatrix) -> NDArray[np.bool_]:
+    empty: NDArray[np.bool_] = (X == 0).all(axis=1)
+    return empty

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch._checks import as_count
+from embedsearch.text.corpora import Place, locate
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
@@ -30,15 +31,13 @@ def resolve_set(path: str | Path) -> Path:
     Args:
         path: A file; or "google" (Mikolov et al. 2013, analogies), "wordsim353" (Finkelstein
             et al. 2002) or "simlex999" (Hill et al. 2015), unless a file has that name.
+
+    Raises:
+        SourceNotFoundError: gensim's test data are missing.
     """
     if str(path) not in _FILES or Path(path).exists():
         return Path(path)
-    from importlib.util import find_spec
-
-    # Importing gensim's own helper would import all of gensim.
-    spec = find_spec("gensim")
-    folders = spec.submodule_search_locations if spec else None
-    return Path((folders or ["."])[0]) / "test" / "test_data" / _FILES[str(path)]
+    return locate(Place(kind="gensim", files=(_FILES[str(path)],)))[0]
 
 
 class RestrictedVocabulary:

@@ -20,10 +20,10 @@ import numpy as np
 from embedsearch._checks import COUNT, Optional, check
 from embedsearch._errors import ParameterError
 from embedsearch._messages import shown_bytes
-from embedsearch.index.engine import IndexParts
 from embedsearch.index.exact import build_exact
 from embedsearch.index.faiss_engine import FaissEngine
 from embedsearch.index.faiss_tools import load_faiss, reason
+from embedsearch.index.settings import RECALL, Plan, lists_for, make_index, plan_for, train_index
 from embedsearch.index.sources import (
     ArraySource,
     DiskSource,
@@ -31,7 +31,7 @@ from embedsearch.index.sources import (
     NormalizedSource,
     as_source,
 )
-from embedsearch.index.specs import RECALL, Plan, lists_for, make_index, plan_for, train_index
+from embedsearch.index.storage import IndexParts
 from embedsearch.index.threads import omp_threads
 from embedsearch.index.tuning import (
     FEWEST_QUERIES,

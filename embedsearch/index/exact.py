@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
-from embedsearch.index.engine import IndexParts, sorted_hits
+from embedsearch.index.engine import sorted_hits
 from embedsearch.index.faiss_tools import load_faiss
+from embedsearch.index.storage import IndexParts
 from embedsearch.vectors.arrays import row_norms
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedsearch.index.engine import SingleQuery
     from embedsearch.index.ids import RowFilter
-    from embedsearch.index.preprocessing import SingleQuery
     from embedsearch.index.sources import ArraySource, DiskSource
     from embedsearch.index.tuning import TuningReport
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedsearch.index.engine import SingleQuery
     from embedsearch.index.ids import RowFilter
-    from embedsearch.index.preprocessing import SingleQuery
 
 # Up to so many results, the parameters are as they were tuned.
 _USUAL = 10

@@ -87,10 +87,8 @@ def scans_residuals_soundly() -> bool:
 def search_parameters(index: Any, settings: Mapping[str, float], selector: Any = None) -> Any:
     """Return FAISS's search parameters for an index; None if there is nothing to say.
 
-    They belong to one call or are only read, so that searches in several threads do not see
-    one another's.
-
-    Settings that the index does not have are passed over.
+    They belong to one call, so that searches in several threads do not see one another's. Settings
+    that the index does not have are passed over.
     """
     faiss = load_faiss()
     index = faiss.downcast_index(index)

@@ -25,9 +25,8 @@ _RECENT = 1024
 class IdMap:
     """Which id the vector at each position has, and which of them are deleted.
 
-    Positions count vectors in the order in which FAISS got them; none is ever removed there.
-
-    `ids` are None if they are the positions: 0, 1, 2 ...
+    Positions count vectors in the order in which FAISS got them; none is ever removed there. `ids`
+    are None if they are the positions: 0, 1, 2 ...
     """
 
     def __init__(

@@ -21,10 +21,10 @@ import numpy as np
 from embedsearch._errors import ParameterError, StorageError, VectorError
 from embedsearch._messages import shown_bytes
 from embedsearch.index.autotune import BuildOptions, build_parts, lists_spec
-from embedsearch.index.engine import IndexParts
 from embedsearch.index.faiss_engine import FaissEngine
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.ids import IdMap
+from embedsearch.index.settings import Plan, make_index, plan_for, train_index
 from embedsearch.index.sources import (
     ArraySource,
     DiskSource,
@@ -33,8 +33,7 @@ from embedsearch.index.sources import (
     as_source,
     stream_blocks,
 )
-from embedsearch.index.specs import Plan, make_index, plan_for, train_index
-from embedsearch.index.storage import faiss_writer, read_faiss, write_index
+from embedsearch.index.storage import IndexParts, faiss_writer, read_faiss, write_index
 from embedsearch.index.threads import omp_threads
 from embedsearch.index.tuning import HeldOutQueries, Tuner, TuningReport
 

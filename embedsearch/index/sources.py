@@ -9,7 +9,7 @@ import numpy as np
 
 from embedsearch._errors import ParameterError, SourceNotFoundError, StorageError, VectorError
 from embedsearch._types import Metric
-from embedsearch.index.preprocessing import Preprocessing, check_lengths
+from embedsearch.index.engine import Preprocessing, check_lengths
 from embedsearch.vectors.arrays import as_real, first_bad_row, row_norms
 
 if TYPE_CHECKING:

@@ -24,16 +24,17 @@ import numpy as np
 from embedsearch._errors import StorageError, VectorError
 from embedsearch._io import replacing
 from embedsearch._types import Metric
+from embedsearch.index.engine import Preprocessing
 from embedsearch.index.faiss_tools import load_faiss, reason
 from embedsearch.index.ids import IdMap
-from embedsearch.index.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from embedsearch.index.engine import IndexParts
+    from embedsearch.index.engine import Engine
+    from embedsearch.index.tuning import TuningReport
 
 MAGIC = b"ESINDEX\n"
 _FORMAT = 1
@@ -244,6 +245,18 @@ def _read_array(file: BinaryIO, place: Any, size: int, path: Path) -> NDArray[An
         raise damaged(path, "the place of an array is not in the file")
     file.seek(start)
     return np.frombuffer(file.read(count * dtype.itemsize), dtype).astype(name)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexParts:
+    """What is built or read, without the ids."""
+
+    engine: Engine
+    preprocessing: Preprocessing
+    # The measured share of the 10 nearest that are found; None if it is not known.
+    recall: float | None = None
+    # What "auto" saw, or what was changed for want of data; None for neither.
+    report: TuningReport | None = None
 
 
 # What the description of a `VectorIndex` says, besides what FAISS's part does.

@@ -91,14 +91,11 @@ def run_in_threads(
     threads: int | None = None,
     cores: Cores | None = None,
 ) -> None:
-    """Answer queries, each thread a share of them.
+    """Answer queries, each thread a share of at least `least`, to be worth its start.
 
-    The threads are Python's, in each of which FAISS works alone: it lets the interpreter go
-    while it searches, and its own threads meet after every block of vectors. One query is
-    answered by the thread that asks, at once; batches wait for one another's cores.
-
-    A thread gets `least` queries or more, to be worth its start. With `threads` None, cores are
-    taken as they become free, turn by turn.
+    The threads are Python's, in each of which FAISS works alone: it lets the interpreter go while
+    it searches, and its own threads meet after every block of vectors. With `threads` None, cores
+    are taken as they become free, turn by turn, so that batches wait for one another's.
     """
     if threads is not None or count == 1:
         _share(work, slice(0, count), min(threads or 1, max(1, count // least)))

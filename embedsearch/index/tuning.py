@@ -40,20 +40,13 @@ _ALONE, _FEW_ALONE = 200, 30
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """One setting of an index, measured.
+    """One setting of an index, measured with one thread."""
 
-    Attributes:
-        parameters: `nprobe`, `efSearch`, `k_factor`; nothing for an exact index.
-        recall: The mean share of the 10 nearest that were found.
-        queries_per_second: With one thread: the geometric mean of queries asked one by one and
-            of queries in a batch.
-        cpu_seconds: Of a thousand queries, likewise.
-    """
-
-    parameters: dict[str, float]
-    recall: float
+    parameters: dict[str, float]  # `nprobe`, `efSearch`, `k_factor`; nothing if it is exact
+    recall: float  # the mean share of the 10 nearest that were found
+    # The geometric mean of queries asked one by one and of queries in a batch.
     queries_per_second: float
-    cpu_seconds: float
+    cpu_seconds: float  # of a thousand queries, likewise
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> OperatingPoint:
@@ -65,21 +58,13 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class OperatingCurve:
-    """Recall against speed of one kind of index.
+    """Recall against speed of one kind of index."""
 
-    Attributes:
-        spec: FAISS's factory string.
-        count: How many vectors it held when this was measured.
-        points: In the order of their recall.
-        chosen: The one of the points that reaches the target; None if none does.
-        expected_queries_per_second: What the chosen one is expected to reach with all vectors.
-        nbytes: The memory that the index is expected to take with all vectors.
-    """
-
-    spec: str
-    count: int
-    points: tuple[OperatingPoint, ...]
-    chosen: OperatingPoint | None = None
+    spec: str  # FAISS's factory string
+    count: int  # how many vectors it held when this was measured
+    points: tuple[OperatingPoint, ...]  # in the order of their recall
+    chosen: OperatingPoint | None = None  # the one that reaches the target, if any does
+    # What the chosen one is expected to reach, and the index to take, with all vectors.
     expected_queries_per_second: float | None = None
     nbytes: int | None = None
 
@@ -105,20 +90,13 @@ class OperatingCurve:
 
 @dataclass(frozen=True, slots=True)
 class TuningReport:
-    """Why an index is what it is.
+    """Why an index is what it is."""
 
-    Attributes:
-        spec: FAISS's factory string, or "flat".
-        reasons: Why this one, in sentences.
-        curve: What was measured on the whole index; None for an exact one.
-        samples: What was measured on a sample of the vectors, by kind.
-        notes: What was changed for want of data, and what else the user should know.
-    """
-
-    spec: str
-    reasons: tuple[str, ...] = ()
-    curve: OperatingCurve | None = None
-    samples: tuple[OperatingCurve, ...] = ()
+    spec: str  # FAISS's factory string, or "flat"
+    reasons: tuple[str, ...] = ()  # why this one, in sentences
+    curve: OperatingCurve | None = None  # measured on the whole index; None for an exact one
+    samples: tuple[OperatingCurve, ...] = ()  # measured on a sample of the vectors, by kind
+    # What was changed for want of data, and what else the user should know.
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -127,11 +105,7 @@ class TuningReport:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TuningReport:
-        """Undo `to_json`.
-
-        Raises:
-            VectorError: Something that `to_json` does not write.
-        """
+        """Undo `to_json`; what it does not write is a `VectorError`."""
         try:
             curve = value["curve"]
             return cls(

@@ -10,7 +10,7 @@ from embedsearch._checks import COUNT, Interval, Optional, as_bytes, as_count, c
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
-from embedsearch.index.engine import IndexParts
+from embedsearch.index.engine import as_metric, weighted_query
 from embedsearch.index.faiss_tools import (
     innermost,
     load_faiss,
@@ -19,9 +19,9 @@ from embedsearch.index.faiss_tools import (
     scans_residuals_soundly,
 )
 from embedsearch.index.ids import IdMap, RowFilter, as_distinct_ids, as_ids
-from embedsearch.index.preprocessing import as_metric, weighted_query
 from embedsearch.index.storage import (
     IndexFile,
+    IndexParts,
     MappedFile,
     damaged,
     read_faiss,
@@ -52,17 +52,12 @@ class VectorIndex:
     """Finds the nearest of n vectors, each named by an id; made by `build` or `load`.
 
     Scores are higher where a vector is nearer: the cosine, from -1 to 1; the inner product; or
-    minus the Euclidean distance. Equal scores are ordered by id. Under the cosine a vector of
-    zeros scores 0 with everything.
+    minus the Euclidean distance. Equal scores are ordered by id. Under the cosine a vector of zeros
+    scores 0 with everything.
 
-    Ids are whole numbers of 0 or more: by default the rows of what was indexed, and after that
-    the next numbers, none of which is ever used twice. Searches may run in several threads at
-    once, but not while another thread changes the index.
-
-    Args:
-        parts: The engine that finds vectors, what is done to queries before, and what is known.
-        ids: Of the engine's positions; None if they are the positions.
-        file: The open file, if the engine's index is mapped.
+    Ids are whole numbers of 0 or more: by default the rows of what was indexed, and after that the
+    next numbers, none of which is ever used twice. Searches may run in several threads at once, but
+    not while another thread changes the index.
     """
 
     def __init__(
@@ -294,8 +289,8 @@ class VectorIndex:
         Args:
             Q: Queries `(nq, d)`, or one query `(d,)`.
             topn: How many to find, 1 or more.
-            allowed: Look only among these: a `range` of ids, ids, or booleans `(n,)` in the
-                order of `ids`. None looks among all.
+            allowed: Look only among these: a `range` of ids, ids, or booleans `(n,)` in the order
+                of `ids`. None looks among all.
             threads: How many may work at once; None for all cores that are free.
 
         Returns:
@@ -345,18 +340,14 @@ class VectorIndex:
 
         Args:
             V: `(m, d)`, at least one.
-            weights: `(m,)`, negative for what answers shall be unlike; None weighs all alike.
+            weights: `(m,)` finite numbers, negative for what answers shall be unlike; None weighs
+                all alike. For the Euclidean distance their sum must not be 0.
             topn: See `search`.
             allowed: See `search`.
             threads: See `search`.
 
         Returns:
             Scores `(k,)` and ids `(k,)`, best first.
-
-        Raises:
-            VectorError: See `search`.
-            ParameterError: `weights` that are not m finite numbers, or whose sum is 0 if a
-                mean is needed: for the Euclidean distance.
         """
         query = weighted_query(V, weights, self.metric, self.dimension)
         scores, ids = self.search(query, topn, allowed, threads)
@@ -371,19 +362,12 @@ class VectorIndex:
     ) -> tuple[IntVector, FloatVector, IntVector]:
         """Find all vectors that score at least `score`.
 
-        Args:
-            Q: See `search`.
-            score: The least score.
-            allowed: See `search`.
-            threads: See `search`.
+        `Q`, `allowed` and `threads` are those of `search`. A kind of index that cannot do this
+        raises `VectorError`.
 
         Returns:
             Bounds `(nq + 1,)`: the answers to query i are at `bounds[i]:bounds[i + 1]` of the
             scores and of the ids, best first.
-
-        Raises:
-            VectorError: See `search`; or an index that cannot do this.
-            ParameterError: See `search`; or a score that is not a finite number.
         """
         Q, norms = as_measured_matrix(Q, "Q", self.dimension)
         check("score", score, Interval())
@@ -407,9 +391,8 @@ class VectorIndex:
     def vector(self, id: int) -> FloatVector:
         """Return a vector as the index holds it, `(d,)`: under the cosine at length 1.
 
-        Raises:
-            ParameterError: There is no such id.
-            VectorError: A kind of index that cannot return vectors.
+        An id that is not there is a `ParameterError`, a kind of index that cannot return vectors a
+        `VectorError`.
         """
         position = self._ids.position(id)
         if position is None:
@@ -419,19 +402,18 @@ class VectorIndex:
         return vector
 
     def add(self, X: ArrayLike, ids: ArrayLike | None = None) -> IntVector:
-        """Add vectors; nothing is trained again.
+        """Add vectors `(m, d)`, or one `(d,)`; nothing is trained again.
 
         Args:
-            X: `(m, d)`, or one vector `(d,)`.
-            ids: `(m,)`, none of which the index has; None takes the next numbers.
+            X: The vectors.
+            ids: `(m,)`, none of which the index has, each once; None takes the next numbers.
 
         Returns:
             The ids, `(m,)`.
 
         Raises:
             VectorError: `X` has the wrong dimension, NaN or infinity.
-            ParameterError: Ids that are there already, are given twice or are not m whole
-                numbers of 0 or more.
+            ParameterError: Ids that cannot be added.
         """
         X, norms = as_measured_matrix(X, "X", self.dimension)
         claimed = self._ids.claim(ids, len(X))
@@ -439,16 +421,9 @@ class VectorIndex:
         return claimed
 
     def delete(self, ids: ArrayLike) -> int:
-        """Delete vectors; `compact` frees their memory.
+        """Delete the vectors of one id or several, and return how many were there.
 
-        Args:
-            ids: One or several; those that the index does not have are passed over.
-
-        Returns:
-            How many were deleted.
-
-        Raises:
-            ParameterError: Not whole numbers.
+        `compact` frees their memory. Ids that are no whole numbers are a `ParameterError`.
         """
         positions = self._ids.positions(np.unique(as_ids(ids)))
         positions = positions[positions >= 0]
@@ -457,11 +432,7 @@ class VectorIndex:
         return len(positions)
 
     def update(self, ids: ArrayLike, X: ArrayLike) -> None:
-        """Replace vectors.
-
-        Args:
-            ids: `(m,)`, all of which the index has.
-            X: `(m, d)`.
+        """Replace the vectors of ids `(m,)`, all of which the index has, by `X` `(m, d)`.
 
         Raises:
             VectorError: `X` has the wrong dimension, NaN or infinity.
@@ -481,8 +452,7 @@ class VectorIndex:
     def compact(self) -> None:
         """Give back the memory of deleted vectors; ids stay as they are.
 
-        Raises:
-            VectorError: A kind of index that cannot return vectors.
+        A kind of index that cannot return vectors raises `VectorError`.
         """
         if self._ids.alive is None:
             return
@@ -495,11 +465,7 @@ class VectorIndex:
     def save(self, path: str | Path) -> str:
         """Write the index to one file, which replaces what was there once it is complete.
 
-        Returns:
-            A hash of all of it, for `load(path, expected=...)`.
-
-        Raises:
-            StorageError: The file cannot be written.
+        Returned is a hash of all of it, for `load(path, expected=...)`.
         """
         parts = IndexParts(self._engine, self._preprocessing, self._recall, self._report)
         write_faiss = None if self._file is None else self._file.copy

@@ -66,10 +66,7 @@ inline: Any = _NJIT(inline="always")
 
 
 class KernelCache(NullCache):
-    """What a numba dispatcher asks for compiled code; one for each function.
-
-    Of functions that one factory makes, the signatures must differ.
-    """
+    """What a numba dispatcher asks for compiled code, by function and signature."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -153,10 +150,7 @@ def _touch(folder: Path) -> None:
 
 
 def remove_unused(folder: Path, seconds: float = _UNUSED_SECONDS) -> None:
-    """Remove the compiled code of versions that no process has used for so long.
-
-    One that still runs such a version compiles again, which is all that can happen.
-    """
+    """Remove the code of versions unused for so long; who still runs one compiles again."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             ours = _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)

@@ -1,7 +1,7 @@
-"""Vectors of floats as LLVM IR, so that no compiler has to guess the layout: the building blocks.
+"""Padded float32 matrices, and vectors of floats as LLVM IR: no compiler guesses the layout.
 
 LLVM lowers a vector to whatever the processor has (AVX-512, AVX2, SSE, NEON). All matrices are
-float32, C-contiguous, with rows padded to a multiple of `matrices.PAD` floats.
+float32, C-contiguous, with rows padded to a multiple of `PAD` floats.
 """
 
 from __future__ import annotations
@@ -9,15 +9,63 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from embedsearch.kernels.matrices import PAD
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Keep = npt.NDArray[np.uint32]
+Table = npt.NDArray[np.uint64]
+
+PAD = 16  # floats in a cache line of 64 bytes
+_CHUNK = 1 << 22
+
+
+def aligned(rows: int, width: int) -> Floats:
+    """Return float32 zeros, `(rows, width)`, whose rows start on cache lines.
+
+    The width is rounded up to a multiple of PAD. The columns that pad a row stay zero in training,
+    as nothing but zeros ever meets them.
+    """
+    width = -(-width // PAD) * PAD
+    flat = np.zeros(rows * width + PAD, np.float32)
+    first = -(flat.ctypes.data // flat.itemsize) % PAD
+    return flat[first : first + rows * width].reshape(rows, width)
+
+
+def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
+    """Return the input matrix of an untrained model; the output matrix starts as `aligned`.
+
+    Uniform in ±1 / (2 vector_size), as in word2vec. The same seed gives the same vectors, and
+    the first rows of a larger matrix are those of a smaller one.
+    """
+    x = aligned(rows, vector_size)
+    rng = np.random.default_rng(seed)
+    step = max(1, _CHUNK // vector_size)
+    for start in range(0, rows, step):
+        part = x[start : start + step, :vector_size]
+        noise = rng.random(part.shape, dtype=np.float32)
+        part[:] = (noise - np.float32(0.5)) / np.float32(vector_size)
+    return x
+
+
+def compacted(x: Floats, vector_size: int) -> Floats:
+    """Take the padding out of a matrix of `aligned`, in its own memory; `x` is of no use then."""
+    flat = x.reshape(-1)
+    step = max(1, _CHUNK // (4 * vector_size))
+    for start in range(0, len(x), step):
+        part = x[start : start + step, :vector_size].copy()
+        flat[start * vector_size : start * vector_size + part.size] = part.reshape(-1)
+    return flat[: len(x) * vector_size].reshape(len(x), vector_size)
 
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
@@ -278,11 +326,6 @@ def _add_sums(builder: Any, y_rows: list[Any], column: Any, sums: list[Any]) -> 
         store(builder, y_new, y_row, column)
 
 
-# Numba's stubs know the Python signature of the generator, not that of what it generates.
-dots: Any = intrinsic(_dots)
-update: Any = intrinsic(_update)
-
-
 def _gather(
     _typing: Any,
     x: Any,
@@ -362,6 +405,8 @@ def _prefetch(_typing: Any, x: Any, _row: Any) -> tuple[Any, Callable[..., Any]]
 
 
 # Numba's stubs know the Python signature of the generator, not that of what it generates.
+dots: Any = intrinsic(_dots)
+update: Any = intrinsic(_update)
 gather: Any = intrinsic(_gather)
 scatter: Any = intrinsic(_scatter)
 prefetch: Any = intrinsic(_prefetch)

@@ -34,14 +34,10 @@ class Texts(NamedTuple):
 
 
 class Alphabet(NamedTuple):
-    """What bytes are.
+    """What bytes are."""
 
-    Attributes:
-        kinds: (256,) `SEPARATOR`, `LEADING`, `TRAILING`, or none of these.
-        spelling: (512,) how a byte is spelled in a chunk of ASCII alone, and then in another.
-    """
-
-    kinds: NDArray[np.uint8]
+    kinds: NDArray[np.uint8]  # (256,) `SEPARATOR`, `LEADING`, `TRAILING`, or none of these
+    # (512,) how a byte is spelled in a chunk of ASCII alone, and then in another.
     spelling: NDArray[np.uint8]
 
 
@@ -56,33 +52,21 @@ class Chunk(NamedTuple):
 
 
 class ChunkTable(NamedTuple):
-    """All chunks that have a number; see above.
+    """All chunks that have a number; see above."""
 
-    Attributes:
-        table: (a power of 2,) entries.
-        arena: Bytes of all chunks; `cut` needs room for n more.
-        bounds: Where each chunk begins in the arena; `cut` needs room for n / 2 + t more.
-        state: The number of chunks, before and after `cut`; and of new ones, after.
-    """
-
-    table: NDArray[np.uint64]
-    arena: NDArray[np.uint8]
+    table: NDArray[np.uint64]  # entries, a power of 2
+    arena: NDArray[np.uint8]  # bytes of all chunks; `cut` needs room for n more
+    # Where each chunk begins in the arena; `cut` needs room for n / 2 + t more.
     bounds: NDArray[np.int32]
-    state: IntVector
+    state: IntVector  # the number of chunks, before and after `cut`; and of new ones, after
 
 
 class TextChunks(NamedTuple):
-    """What `cut` fills.
+    """What `cut` fills."""
 
-    Attributes:
-        chunks: The number of each chunk.
-        ends: (t,) where the chunks of each text end.
-        found: (new, 2) start and end of each new chunk in the text.
-    """
-
-    chunks: NDArray[np.int32]
-    ends: IntVector
-    found: IntVector
+    chunks: NDArray[np.int32]  # the number of each chunk
+    ends: IntVector  # (t,) where the chunks of each text end
+    found: IntVector  # (new, 2) start and end of each new chunk in the text
 
 
 @jit()
@@ -140,14 +124,7 @@ def enter(slot: Any, value: Any, chunk: Any, known: Any, found: Any) -> None:
 
 @jit()
 def cut(texts: Any, alphabet: Any, known: Any, filled: Any) -> None:
-    """Cut texts into chunks and number them.
-
-    Args:
-        texts: `Texts`.
-        alphabet: `Alphabet`.
-        known: `ChunkTable`; new chunks are put in.
-        filled: `TextChunks`.
-    """
+    """Cut `Texts` into chunks, number them by a `ChunkTable`, and fill `TextChunks`."""
     text, ends = texts
     kinds, spelling = alphabet
     table, state = known.table, known.state
@@ -183,18 +160,10 @@ def cut(texts: Any, alphabet: Any, known: Any, filled: Any) -> None:
 
 @jit()
 def expand(chunks: Any, chunk_ends: Any, firsts: Any, ids: Any, out: Any, ends: Any) -> Any:
-    """Replace chunks by the ids of their tokens, as far as there is room.
+    """Write the ids of the tokens of chunks to `out`, and where those of each text end.
 
-    Args:
-        chunks: Numbers of chunks.
-        chunk_ends: (t,) where the chunks of each text end.
-        firsts: Where the tokens of each chunk begin in `ids`; one longer than the chunks.
-        ids: Tokens.
-        out: Receives all tokens.
-        ends: (t,) receives where the tokens of each text end.
-
-    Returns:
-        How many tokens there are; if `out` has room for fewer, it is not complete.
+    The tokens of chunk c are `ids[firsts[c] : firsts[c + 1]]`. Returns how many there are; if
+    `out` has room for fewer, it is not complete.
     """
     at = done = 0
     for place in range(len(chunk_ends)):

@@ -23,16 +23,11 @@ _PART_BITS = np.uint64(40)
 
 
 class WordKinds(NamedTuple):
-    """Which words can be in a phrase.
+    """Which words can be in a phrase."""
 
-    Attributes:
-        kinds: (types,) 0 for a word that can be part of a phrase, -1 for another word, and c for
-            a connector.
-        base: Connectors + 1.
-    """
-
+    # (types,) 0 for a word that can be part of a phrase, -1 for another word, c for a connector.
     kinds: NDArray[np.int16]
-    base: int
+    base: int  # connectors + 1
 
 
 class Part(NamedTuple):
@@ -90,18 +85,10 @@ def add(key: Any, part: Any, table: Any) -> Any:
 
 @jit()
 def count(tokens: Any, ends: Any, words: Any, part: Any, table: Any, state: Any) -> Any:
-    """Count the candidates of one part of all keys.
+    """Count the candidates of one part of all keys in a stretch, in which documents end at `ends`.
 
-    Args:
-        tokens: Types of a stretch of the stream.
-        ends: Where documents end in it.
-        words: `WordKinds`.
-        part: `Part`, which keys are counted.
-        table: `KeyTable` of counts.
-        state: The first word of the current candidate or -1; its gap; entries of the table.
-
-    Returns:
-        False if the table is full: at most 5 of 8 slots are filled, as probing gets slow.
+    `state` is the first word of the current candidate or -1, its gap, and the entries of the
+    table. Returns False if that is full: of 8 slots 5 at most are filled, as probing gets slow.
     """
     kinds, base = words
     at, place, most = 0, 0, len(table.keys) * 5 // 8
@@ -147,16 +134,9 @@ def phrase_slot(first: int, token: int, gap: int, words: Any, keys: Any) -> Any:
 
 @jit()
 def join(tokens: Any, ends: Any, words: Any, table: Any) -> Any:
-    """Join phrases, greedily from the left.
+    """Join phrases of a stretch in place, greedily from the left; return how many types are left.
 
-    Args:
-        tokens: Types of a stretch of the stream; those after joining take their place.
-        ends: Where documents end in it, before and after.
-        words: `WordKinds`.
-        table: `KeyTable` of the phrases, with the type that each becomes.
-
-    Returns:
-        How many types there are now.
+    `table` has the type that each phrase becomes; `ends`, where documents end, moves along.
     """
     kinds, base = words
     keys, joined = table

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch.kernels._jit import jit
-from embedsearch.kernels._simd import prefetch
-from embedsearch.kernels.matrices import aligned
-from embedsearch.kernels.sampling import draws
-from embedsearch.kernels.windows import draw, room
+from embedsearch.kernels._simd import aligned, prefetch
+from embedsearch.kernels.sampling import draw, draws, room
 from embedsearch.kernels.word2vec import SubwordSkipGram, walk
 
 if TYPE_CHECKING:
-    from embedsearch.kernels.matrices import Floats, Ids, Offsets
-    from embedsearch.kernels.windows import Piece, Text
+    from embedsearch.kernels._simd import Floats, Ids, Offsets
+    from embedsearch.kernels.sampling import Piece, Text
     from embedsearch.kernels.word2vec import Model, Step
 
 # How many rows ahead memory is fetched into the cache.
@@ -36,10 +34,9 @@ class RoundWorker:
         self._words = _Numbering(len(model.y))
 
     def train(self, text: Text, piece: Piece, step: Step) -> int:
-        """Train on a piece; the changes wait for `merge`.
+        """Train on a piece, whose changes wait for `merge`; return the number of terms.
 
-        The piece is drawn at once, so choose pieces of some thousand tokens: memory grows with
-        them, and so does what the workers do not know of each other. Returns the number of terms.
+        It is drawn at once, so that memory grows with its length.
         """
         start, stop, key = piece
         n_out = len(step.n_out)
@@ -55,10 +52,7 @@ class RoundWorker:
         return terms
 
     def merge(self, part: int, parts: int) -> None:
-        """Add the changes of the last piece to the rows of one part of the model.
-
-        Parts are numbered from 0, and share no row, so that threads may do different ones at once.
-        """
+        """Add the changes of the last piece to one part of the rows; threads may do others."""
         self._x.merge(part, parts)
         self._y.merge(part, parts)
 

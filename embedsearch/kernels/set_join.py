@@ -22,46 +22,29 @@ _SLACK = 1e-6
 
 
 class RankedSets(NamedTuple):
-    """Sets in the order of their sizes.
+    """Sets in the order of their sizes."""
 
-    Attributes:
-        members: Ranks of all sets, rising within a set.
-        starts: (n + 1,) where sets begin.
-        sizes: (n,) of the whole sets; rising.
-    """
-
-    members: NDArray[np.uint32]
-    starts: IntVector
-    sizes: IntVector
+    members: NDArray[np.uint32]  # ranks of all sets, rising within a set
+    starts: IntVector  # (n + 1,) where sets begin
+    sizes: IntVector  # (n,) of the whole sets; rising
 
 
 class Postings(NamedTuple):
-    """Which rows have a member in their prefix, and where.
+    """Which rows have a member in their prefix, and where."""
 
-    Attributes:
-        heads: (ranks, 2) where the postings of a member begin and end; those of sets that are
-            too small for all that follow are passed over for good.
-        rows: The sets that have the member in their prefix, rising.
-        places: Its place in the set.
-    """
-
+    # (ranks, 2) where the postings of a member begin and end; those of sets that are too small
+    # for all that follow are passed over for good.
     heads: IntVector
-    rows: NDArray[np.int32]
-    places: NDArray[np.int32]
+    rows: NDArray[np.int32]  # the sets that have the member in their prefix, rising
+    places: NDArray[np.int32]  # its place in the set
 
 
 class Scratch(NamedTuple):
-    """What a join remembers of rows.
+    """What a join remembers of rows, `(n,)` each."""
 
-    Attributes:
-        parents: (n,) the trees of linked rows.
-        shared: (n,) zeros, before and after.
-        touched: (n,) for use within.
-    """
-
-    parents: IntVector
-    shared: NDArray[np.int32]
-    touched: NDArray[np.int32]
+    parents: IntVector  # the trees of linked rows
+    shared: NDArray[np.int32]  # zeros, before and after
+    touched: NDArray[np.int32]  # for use within
 
 
 class Pairs(NamedTuple):
@@ -82,17 +65,10 @@ def tally(members: Any, table: Any) -> None:
 
 @jit()
 def prune(members: Any, starts: Any, needs: Any, table: Any, left: Any) -> int:
-    """Remove members that were counted once, and sets that have too few others.
+    """Remove members that were counted once, and sets that keep fewer than `needs`, 1 or more.
 
-    Args:
-        members: Of all sets; those that are left move to the front.
-        starts: (n + 1,) where sets begin, before and after.
-        needs: (n,) how many members must be left of a set, 1 or more.
-        table: What `tally` filled.
-        left: (n,) filled with the rows of the sets that are left.
-
-    Returns:
-        How many sets are left.
+    What is left moves to the front of `members` and `starts`, and `left` receives its rows.
+    Returns how many sets are left.
     """
     mask = np.uint64(len(table) - 1)
     rows, size, first = 0, 0, starts[0]
@@ -135,10 +111,9 @@ def overlap(members: Any, i: int, i_end: int, j: int, j_end: int, need: int) -> 
 
 @jit()
 def candidates(x: int, sets: Any, postings: Any, threshold: float, scratch: Any) -> int:
-    """Find the smaller sets that share a member of their prefix with that of row x.
+    """Write the smaller sets that share a member of their prefix with row x to `touched`.
 
-    Arguments as for `join`. Returns how many rows were written to `touched`; `shared` is above 0
-    for those that may be similar enough.
+    Returns how many; `shared` is above 0 for those that may be similar enough.
     """
     members, starts, sizes = sets
     heads, rows, places = postings
@@ -171,17 +146,9 @@ def join(
 ) -> Any:
     """Find the partners of the rows of a block among the rows before them.
 
-    Args:
-        block: The first row, and behind the last.
-        sets: `RankedSets`.
-        postings: `Postings`.
-        limit: The least Jaccard similarity, and whether to pass over pairs that are linked already
-            by other pairs.
-        scratch: `Scratch`.
-        pairs: `Pairs`, filled; there is room for all of one row at least.
-
-    Returns:
-        The next row, and how many pairs there are.
+    `limit` is the least Jaccard similarity, and whether to pass over pairs that are linked already
+    by other pairs. `pairs` has room for all of one row at least. Returns the next row, and how
+    many pairs there are.
     """
     x, end = block
     threshold, forest = limit

@@ -18,20 +18,21 @@ import numpy as np
 
 from embedsearch.kernels._jit import jit
 from embedsearch.kernels._simd import dots, gather, prefetch, scatter, update
-from embedsearch.kernels.sampling import GOLDEN, mix
-from embedsearch.kernels.windows import (
+from embedsearch.kernels.sampling import (
     BLOCK,
+    GOLDEN,
     Piece,
     context,
     draw,
     fetch_targets,
     fetch_word,
+    mix,
     room,
 )
 
 if TYPE_CHECKING:
-    from embedsearch.kernels.matrices import Floats, Ids, Offsets
-    from embedsearch.kernels.windows import Extent, Text, Windows
+    from embedsearch.kernels._simd import Floats, Ids, Offsets
+    from embedsearch.kernels.sampling import Extent, Text, Windows
 
 # How many windows ahead rows are fetched into the cache. A window of CBOW takes less time than one
 # of skip-gram, so they must be asked for earlier.
@@ -329,25 +330,20 @@ def walk(model: Model, drawn: Windows, extent: Extent, step: Step) -> tuple[floa
 def train(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
     """Train on a piece of text, in place; the result is that of `walk`.
 
-    Nothing is checked: an id of a word that has no row is an access outside the matrix. Several
-    threads may train different pieces of one text at once (Hogwild); one alone gives the same
-    bytes every time.
+    Nothing is checked: an id of a word that has no row is an access outside the matrix.
     """
     trained: tuple[float, int] = _TRAIN[type(model)](model, text, piece, step)
     return trained
 
 
 def loss(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int]:
-    """Measure the loss on text that was kept out of training; arguments are those of `train`.
+    """Measure the loss on text that was kept out of training: that of `train`, with a rate of zero.
 
-    It is the loss that training itself sums, with a learning rate of zero: one code, one meaning.
-    The same key gives the same windows and negatives, so that two models, or two moments of one,
-    are compared on the same sample. Vectors do not change, but they are written, so nobody else
-    may train at the time. Without a term (subsampling left none) there is no loss.
+    The same key gives the same windows and negatives, so that two moments of a model are compared
+    on the same sample. Vectors do not change, but are written: nobody else may train meanwhile.
     """
     still = step._replace(alpha=np.float32(0.0), loss=True)
-    measured: tuple[float, int] = train(model, text, piece, still)
-    return measured
+    return train(model, text, piece, still)
 
 
 @jit(fastmath=True)

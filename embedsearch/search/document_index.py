@@ -9,20 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.search.latent_space import full_text
-from embedsearch.search.passages import (
-    PassageVectors,
-    all_pieces,
-    best_scores,
-    passages_of,
-    products,
-    split,
-)
+from embedsearch._errors import VectorError
+from embedsearch.search.latent_space import all_pieces, full_text, products, split
+from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
-    from embedsearch.search.latent_space import TextEncoder
+    from embedsearch.search.latent_space import Block, TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
 
@@ -121,6 +115,61 @@ class Segmented:
         return Segmented(self.base, Growing(self.take(rows)))
 
 
+def passages_of(rows: IntVector, owners: IntVector) -> tuple[IntVector, IntVector]:
+    """Return the passages of some documents, and `(k + 1,)` where those of each begin and end."""
+    counts = owners[rows + 1] - owners[rows]
+    bounds = np.concatenate(([0], np.cumsum(counts)))
+    passages = np.repeat(owners[rows] - bounds[:-1], counts) + np.arange(bounds[-1])
+    return passages, bounds
+
+
+def best_scores(scores: FloatMatrix, bounds: IntVector) -> FloatMatrix:
+    """Return the score of each document's best passage: `(..., p)` to `(..., n)`.
+
+    `bounds` `(n + 1,)` say where the passages of each begin and end; each has one.
+    """
+    if len(bounds) - 1 == scores.shape[-1]:
+        return scores
+    best: FloatMatrix = np.maximum.reduceat(scores, bounds[:-1], axis=-1)
+    return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PassageVectors:
+    """The vectors of the passages of k documents."""
+
+    X: FloatMatrix  # `(p, D)`
+    bounds: IntVector  # `(k + 1,)` where those of each document begin and end
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def scores(self, query: FloatVector) -> FloatVector:
+        """Return the greatest inner product of each document's passages with a query `(D,)`."""
+        return best_scores(products(self.X, query), self.bounds)
+
+    def best(self, query: FloatVector) -> IntVector:
+        """Return which passage of each document, from 0, has that inner product: `(k,)`."""
+        if len(self.X) == len(self):
+            return np.zeros(len(self), np.int64)
+        scores = products(self.X, query)
+        parts = [scores[start:stop].argmax() for start, stop in pairwise(self.bounds.tolist())]
+        return np.array(parts, np.int64)
+
+    def at(self, places: IntVector) -> FloatMatrix:
+        """Return the vector of one passage of each document, from 0: `(k, D)`."""
+        found: FloatMatrix = self.X[self.bounds[:-1] + places]
+        return found
+
+    def means(self, blocks: Sequence[Block]) -> FloatMatrix:
+        """Return the mean of each document's passages, in each block at length 1: `(k, D)`."""
+        if len(self.X) == len(self):
+            return self.X
+        sums = np.add.reduceat(self.X, self.bounds[:-1], axis=0)
+        parts = [unit_rows(sums[:, block.columns]) for block in blocks]
+        return np.concatenate(parts, axis=1) if parts else sums
+
+
 class _Lookup:
     """Finds rows `(r,)` by numbers `(r,)`, each of which is there once."""
 
@@ -146,32 +195,24 @@ class _Lookup:
 
 @dataclass(frozen=True, eq=False)
 class DocumentRows:
-    """Which row each document has, and which passages; use `of`.
-
-    Attributes:
-        stored: How many rows the base has.
-        live: `(r,)` False for deleted rows: of documents that have changed or were deleted. None
-            if there are none.
-        spare: How many deleted rows may stay in the tail, beyond as many as live ones.
-    """
+    """Which row each document has, and which passages; use `of`."""
 
     _numbers: Growing
     _bounds: Growing
     _base: _Lookup
-    stored: int
+    stored: int  # how many rows the base has
+    # `(r,)` False for rows of documents that have changed or were deleted; None if there are none.
     live: NDArray[np.bool_] | None = None
+    # How many deleted rows may stay in the tail, beyond as many as live ones.
     spare: int = SPARE
 
     @classmethod
     def of(
         cls, numbers: IntVector, bounds: IntVector | None = None, spare: int = SPARE
     ) -> DocumentRows:
-        """Make the rows of a base.
+        """Make the rows of a base of n documents, whose passages end at `bounds` `(n + 1,)`.
 
-        Args:
-            numbers: `(n,)` the store's numbers of the documents, row by row.
-            bounds: `(n + 1,)` where the passages of each begin and end; None if each has one.
-            spare: See the class.
+        Without `bounds` each has one passage.
         """
         bounds = np.arange(len(numbers) + 1) if bounds is None else bounds
         base = _Lookup(numbers, np.arange(len(numbers)))
@@ -283,14 +324,18 @@ class DocumentRows:
         return _Lookup(self.numbers[rows], rows)
 
 
+def check_owners(owners: IntVector, documents: int, passages: int) -> None:
+    """Raise `VectorError` unless every document has a passage, and every passage a document."""
+    sound = owners.shape == (documents + 1,) and owners[0] == 0 and owners[-1] == passages
+    if not sound or not (np.diff(owners) > 0).all():
+        raise VectorError("damaged: passages do not belong to documents one after the other")
+
+
 class LatentIndex:
     """Finds the documents of which a passage has the largest inner product with a query.
 
-    Args:
-        rows: Which rows the documents have.
-        X: (p, D), the passages of the rows.
-        proposer: Proposes passages of the base.
-        scanned: Among so many rows all are compared; None for `SCANNED`.
+    `X` (p, D) are the passages of the rows. Among more rows than `scanned`, those are compared that
+    the proposer proposes, which knows the base.
     """
 
     def __init__(
@@ -298,10 +343,9 @@ class LatentIndex:
         rows: DocumentRows,
         X: Segmented,
         proposer: CandidateIndex | None = None,
-        scanned: int | None = None,
+        scanned: int = SCANNED,
     ) -> None:
-        self.rows, self.X, self._proposer = rows, X, proposer
-        self.scanned = SCANNED if scanned is None else scanned
+        self.rows, self.X, self._proposer, self.scanned = rows, X, proposer, scanned
 
     @classmethod
     def of(
@@ -310,7 +354,7 @@ class LatentIndex:
         X: FloatMatrix,
         proposer: CandidateIndex | None = None,
         owners: IntVector | None = None,
-        scanned: int | None = None,
+        scanned: int = SCANNED,
     ) -> LatentIndex:
         """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
         return cls(DocumentRows.of(numbers, owners), Segmented(X), proposer, scanned)
@@ -322,10 +366,6 @@ class LatentIndex:
     def numbers(self) -> IntVector:
         """(r,) the number of the document of each row; rows may be deleted."""
         return self.rows.numbers
-
-    def rows_of(self, numbers: IntVector) -> IntVector:
-        """Return the row of each document, -1 for those that are not here."""
-        return self.rows.find(numbers)
 
     def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
         """Return the inner products of a query `(D,)` with documents, by their best passages."""
@@ -339,16 +379,10 @@ class LatentIndex:
     def nearest(
         self, query: FloatVector, topn: int, allowed: IntVector | None = None
     ) -> tuple[FloatVector, IntVector]:
-        """Find the documents with the largest inner products.
+        """Return scores and rows of the documents nearest to a query `(D,)`, best first.
 
-        Args:
-            query: (D,).
-            topn: How many.
-            allowed: Only among these rows, ascending.
-
-        Returns:
-            Scores and rows, best first, equal ones by number; less than `topn` only if there
-            are no more.
+        Equal ones are ordered by number. Only among the rows `allowed`, ascending, if given; fewer
+        than `topn` only if there are no more.
         """
         return self._best(query, topn, self._candidates(query, topn, allowed))
 
@@ -418,19 +452,12 @@ def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DocumentVectors:
-    """The vectors of all documents of the store at a change.
+    """The vectors of all documents of the store at a change."""
 
-    Attributes:
-        rows: Which rows the documents have.
-        vectors: (r, d) unit rows, in the space of the words.
-        latent: (p, D) the passages of the rows in the space of search.
-        change: The last change of the store that is in here.
-    """
-
-    rows: DocumentRows
-    vectors: Segmented
-    latent: Segmented
-    change: int
+    rows: DocumentRows  # which rows the documents have
+    vectors: Segmented  # (r, d) unit rows, in the space of the words
+    latent: Segmented  # (p, D) the passages of the rows in the space of search
+    change: int  # the last change of the store that is in here
 
     @classmethod
     def of(
@@ -441,16 +468,7 @@ class DocumentVectors:
         change: int,
         owners: IntVector | None = None,
     ) -> DocumentVectors:
-        """Make those of n documents, mapped or in memory.
-
-        Args:
-            numbers: (n,) the store's numbers of the documents.
-            vectors: (n, d).
-            latent: (p, D).
-            change: The last change of the store that is in them.
-            owners: (n + 1,) where the passages of each document begin and end; None if each has
-                one.
-        """
+        """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `owners`."""
         rows = DocumentRows.of(numbers, owners)
         return cls(rows, Segmented(vectors), Segmented(latent), change)
 
@@ -481,7 +499,7 @@ class DocumentVectors:
             found = found.with_documents(block, encoder, model)
         return replace(found.compacted(), change=latest)
 
-    def index(self, proposer: CandidateIndex | None, scanned: int | None = None) -> LatentIndex:
+    def index(self, proposer: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the proposer is that of those stored."""
         proposer = proposer if self.rows.stored else None
         return LatentIndex(self.rows, self.latent, proposer, scanned)

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Explanation, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
-    from embedsearch.index.lexical.index import LexicalIndex
+    from embedsearch.index.lexical.index import LexicalIndex, LexicalSnapshot
     from embedsearch.index.lexical.query import LexicalQuery
-    from embedsearch.index.lexical.scoring import LexicalSnapshot
     from embedsearch.search.document_index import DocumentVectors
     from embedsearch.search.hybrid import Ranking
     from embedsearch.search.latent_space import TextEncoder
@@ -53,22 +52,12 @@ Answer = TypeVar("Answer")
 
 
 class DocumentSearch:
-    """Finds documents of the store.
+    """Finds documents of the store; several threads may search at the same time.
 
-    Several threads may search at the same time.
-
-    Args:
-        store: The store.
-        encoder: Encodes texts in the space of the words.
-        vectors: Document vectors, perhaps behind the store: they are updated for each query.
-        model: Encodes texts in the space of search.
-        lexical: The lexical index; None searches by meaning alone.
-        proposer: Returns the proposer of the stored vectors, if there are many.
-        reopen: Returns the index that others have updated since; None if nobody else does.
-
-    Attributes:
-        attempts: How often an answer is tried while others change what it found; then the store
-            stands still for it.
+    `vectors` may be behind the store: they are updated for each query. `encoder` is that of the
+    space of the words. Without a lexical index it searches by meaning alone. `proposer` returns the
+    proposer of the stored vectors, if there are many; `reopen` the index that others have updated
+    since, if anybody else may.
     """
 
     def __init__(
@@ -192,11 +181,7 @@ class DocumentSearch:
             return self._hybrid
 
     def parse(self, text: str) -> LexicalQuery:
-        """Read what a user typed.
-
-        Raises:
-            QueryError: It is empty, has no words, or only excludes.
-        """
+        """Read what a user typed; `QueryError` if it is empty, has no words, or only excludes."""
         if self.lexical is not None:
             return self.lexical.snapshot.parse(text)
         return parse_query(text, self.model.analyzer)

@@ -33,30 +33,18 @@ _ERRORS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What `vocabulary_drift` found.
+    """What `vocabulary_drift` found."""
 
-    Attributes:
-        documents: How many documents were added.
-        tokens: Their words, each as often as it occurs.
-        unknown_tokens: Those that have no vector.
-        share: `unknown_tokens / tokens`; 0 without tokens.
-        error: The standard error of `share`, documents being drawn as a whole; None for fewer
-            than two documents.
-        expected: The share to be expected without drift.
-        learnable: Unknown words that occur often enough to be trained.
-        frequent_unknown: The most frequent unknown words and how often each occurs.
-        advice: One line, for people.
-    """
-
-    documents: int
-    tokens: int
-    unknown_tokens: int
-    share: float
+    documents: int  # how many were added
+    tokens: int  # their words, each as often as it occurs
+    unknown_tokens: int  # those that have no vector
+    share: float  # `unknown_tokens / tokens`; 0 without tokens
+    # The standard error of `share`, documents being drawn as a whole; None for fewer than two.
     error: float | None
-    expected: float
-    learnable: int
-    frequent_unknown: tuple[tuple[str, int], ...]
-    advice: str
+    expected: float  # the share to be expected without drift
+    learnable: int  # unknown words that occur often enough to be trained
+    frequent_unknown: tuple[tuple[str, int], ...]  # the most frequent ones, with their counts
+    advice: str  # one line, for people
 
 
 def vocabulary_drift(

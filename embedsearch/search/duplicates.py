@@ -75,8 +75,8 @@ def shingle_sets(
     documents: Iterable[tuple[int, str]], progress: Progress
 ) -> tuple[IntVector, Sets]:
     """Read documents, and return their numbers and sets: 8 bytes for each distinct shingle."""
-    from embedsearch.text.processing import TextProcessor
     from embedsearch.text.settings import TokenizerSettings
+    from embedsearch.text.tokenizers import TextProcessor
 
     tokenize = TextProcessor(TokenizerSettings()).process
     numbers, sizes, members = array("q"), array("q"), array("Q")
@@ -161,10 +161,9 @@ _LOW = np.uint64((1 << 32) - 1)
 def prune_sets(sets: Sets, threshold: float) -> tuple[IntVector, Sets]:
     """Drop members that no other set has, and sets that can have no partner.
 
-    A hash table of 4 to 8 bytes a member counts them; where two share a slot, one may stay for
-    nothing. `sets.members` is overwritten.
-
-    Returned are the rows of the sets that are left, and these.
+    Returned are the rows of the sets that are left, and these. A hash table of 4 to 8 bytes a
+    member counts them; where two share a slot, one may stay for nothing. `sets.members` is
+    overwritten.
     """
     from embedsearch.kernels.set_join import prune, tally
 
@@ -311,9 +310,8 @@ def duplicate_groups(
     """Group documents that pairs of `near_duplicates` link, without listing these pairs.
 
     Two documents of a group may be less alike than the threshold if others stand between them
-    (single linkage). Memory does not grow with the number of pairs.
-
-    The largest groups come first, equal ones by their first number.
+    (single linkage). Memory does not grow with the number of pairs. The largest groups come first,
+    equal ones by their first number.
     """
     progress = progress or SilentProgress()
     owners = _read(documents, threshold, progress)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._types import Explanation, Part
-from embedsearch.search.fusion import fused
-from embedsearch.search.latent_space import FEEDBACK_WEIGHT, full_text
-from embedsearch.search.passages import split
+from embedsearch.search.hybrid import fused
+from embedsearch.search.latent_space import FEEDBACK_WEIGHT, full_text, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.lexical import LexicalQuery
     from embedsearch.search.hybrid import HybridSearch, Ranking
-    from embedsearch.search.passages import Block
+    from embedsearch.search.latent_space import Block
     from embedsearch.vectors.lsa import LinearEncoder
     from embedsearch.vectors.sparse import TermStatistics
 
@@ -234,7 +233,7 @@ class Explainer:
         if search.lexical is not None and ranking.lexical:
             scores += np.float32(ranking.lexical) * search.lexical.scores_of(self._query, numbers)
         if self._blocks:
-            scores += search.latent.scores(ranking.latent, search.latent.rows_of(numbers))
+            scores += search.latent.scores(ranking.latent, search.latent.rows.find(numbers))
         return scores
 
     def _passages(
@@ -246,7 +245,7 @@ class Explainer:
         words = list(map(self._search.model.analyzer.term_counts, texts))
         if not self._blocks:
             return words, np.zeros((len(texts), 0), np.float32)
-        rows = latent.rows_of(numbers)
+        rows = latent.rows.find(numbers)
         passages = latent.take(rows)
         best = passages.best(self._ranking.latent)
         for place in np.flatnonzero(np.diff(passages.bounds) > 1).tolist():

@@ -1,4 +1,7 @@
-"""Documents by their words and by their meaning: candidates of both, their scores added up."""
+"""Documents by their words and by their meaning: candidates of both, their scores fused.
+
+They are added up by weights, or by the ranks in the list of each (reciprocal rank fusion).
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,35 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedsearch._errors import ParameterError
-from embedsearch.search.fusion import BM25, PLAIN, Fusion, RankedLists, fused, scores_in_lists
-from embedsearch.search.latent_space import rocchio
+from embedsearch._types import Part
+from embedsearch.search.document_index import best_scores
+from embedsearch.search.latent_space import products, rocchio
+from embedsearch.search.model import PLAIN, Fusion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
+    from embedsearch.index.lexical.index import LexicalSnapshot
     from embedsearch.index.lexical.query import LexicalQuery
-    from embedsearch.index.lexical.scoring import LexicalSnapshot
-    from embedsearch.search.document_index import LatentIndex
+    from embedsearch.search.document_index import LatentIndex, PassageVectors
+    from embedsearch.search.latent_space import Block
     from embedsearch.search.model import SearchModel
     from embedsearch.search.options import SearchOptions
-    from embedsearch.search.passages import PassageVectors
     from embedsearch.search.pending import MergedLexicalIndex
 
+# What is added to every rank, so that the first places do not decide alone (Cormack 2009).
+SMOOTHING = 60
+
+# The name of the list of the lexical index.
+BM25 = "BM25"
+
+# Equal documents may differ by the order in which float32 was added up.
+_EQUAL = 2e-6
+# The cosine of texts that have nothing in common may be a rounding error.
+_NOTHING = 1e-6
 # Less spread than this is the rounding error of equal scores.
 _TINY = 1e-6
 
@@ -37,47 +52,74 @@ class Depth(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
-    """Hits, and what their scores are made of.
+class RankedLists:
+    """Documents in L lists, each of which has some.
 
-    Attributes:
-        numbers: (k,) of the documents, best first.
-        scores: (k,) their scores.
-        lexical: The factor of BM25.
-        latent: (D,) the query by which the vectors of documents are multiplied.
-        encoded: (D,) the query before it was moved.
-        feedback: Numbers of the documents that it was moved towards.
-        towards: (f, D) the vectors of their best passages.
-        lists: What the scores come from if they go by ranks. Then `lexical` and `latent` are
-            those of the mode "hybrid", by which passages to show are chosen.
+    A document's score is the sum of `1 / (60 + rank)` over the lists that have it: reciprocal rank
+    fusion (Cormack, Clarke and Büttcher 2009). Its rank in a list is 1 and the number of documents
+    with greater scores; scores that differ by less than two millionths, of themselves if they are
+    above 1, are equal.
     """
 
-    numbers: IntVector
-    scores: FloatVector
-    lexical: float
-    latent: FloatVector
+    names: tuple[str, ...]  # of the lists: "BM25", and the encoders
+    numbers: IntVector  # `(m,)`
+    scores: FloatMatrix  # (L, m) theirs in each list, BM25 or cosines; a list has those above 0
+    # (D,) the query in the space; 0 for encoders that cannot distinguish documents.
+    query: FloatVector
+
+    def ranks(self, scores: FloatMatrix) -> IntVector:
+        """Return the ranks of documents from 1, 0 if a list does not have one: `(L, k)`.
+
+        Documents of any scores `(L, k)` have ranks: each as if it alone were added to the lists.
+        """
+        exact = scores.astype(np.float64)
+        ranks = np.zeros(exact.shape, np.int64)
+        for place, (own, listed) in enumerate(zip(exact, self.scores, strict=True)):
+            ordered = np.sort(listed[listed > 0]).astype(np.float64)
+            greater = np.searchsorted(ordered, own + _EQUAL * np.maximum(own, 1), "right")
+            ranks[place] = np.where(own > 0, 1 + len(ordered) - greater, 0)
+        return ranks
+
+    def parts(self, ranks: IntVector) -> list[list[Part]]:
+        """Return what each list adds to the scores of documents of these ranks `(L, n)`."""
+        return [
+            [
+                Part(name, "", "", 1 / (SMOOTHING + rank), rank=rank)
+                for name, rank in zip(self.names, own, strict=True)
+                if rank
+            ]
+            for own in ranks.T.tolist()
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Hits, and what their scores are made of."""
+
+    numbers: IntVector  # (k,) of the documents, best first
+    scores: FloatVector  # (k,) theirs
+    lexical: float  # the factor of BM25
+    latent: FloatVector  # (D,) the query by which the vectors of documents are multiplied
+    # (D,) the query before it was moved.
     encoded: FloatVector = field(default_factory=lambda: np.zeros(0, np.float32))
+    # Numbers of the documents that it was moved towards, and (f, D) their best passages.
     feedback: IntVector = field(default_factory=lambda: np.zeros(0, np.int64))
     towards: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    # What the scores come from if they go by ranks. Then `lexical` and `latent` are those of the
+    # mode "hybrid", by which passages to show are chosen.
     lists: RankedLists | None = None
 
 
 class HybridSearch:
     """Searches by BM25 and by all encoders.
 
-    The score is the sum of BM25 and of the weighted cosines, each divided by its standard
-    deviation over all documents; so it is a sum over the words of the query, and can be
-    explained. A document's cosines are those of the passage whose weighted sum is greatest. If
-    all documents have the same score, 1 takes the place of the deviation. In the mode "rrf" the
-    candidates are ordered by their ranks instead; see `RankedLists`.
+    The score is the sum of BM25 and of the weighted cosines, each divided by its standard deviation
+    over all documents (1 if all have the same score); so it is a sum over the words of the query,
+    and can be explained. A document's cosines are those of the passage whose weighted sum is
+    greatest. In the mode "rrf" the candidates are ordered by their ranks; see `RankedLists`.
 
-    Args:
-        lexical: The lexical index; None searches by meaning alone, and ignores what is required
-            or excluded.
-        latent: The documents in the latent space.
-        model: How queries are encoded.
-        change: The change of the store that all this is of.
-        depth: How many candidates are scored.
+    Without a lexical index it searches by meaning alone, and ignores what is required or excluded.
+    `change` is the change of the store that all this is of.
     """
 
     def __init__(
@@ -98,24 +140,15 @@ class HybridSearch:
         options: SearchOptions,
         allowed: IntVector | None = None,
     ) -> Ranking:
-        """Find documents.
+        """Find `topn` documents, or all that are allowed if there are fewer.
 
-        Only documents that have a word of the query are found by BM25 alone, and if no encoder
-        that has any weight knows any of its words.
+        The mode "auto" goes by the learned weights, "hybrid" by those that are usual, "lexical" by
+        BM25 alone, "latent" by meaning alone, "rrf" by the ranks in the lists of BM25 and of each
+        encoder. Only documents that have a word of the query are found by BM25 alone, and if no
+        encoder that has any weight knows any of its words.
 
-        Args:
-            query: The query as terms.
-            text: The query as it was typed, for encoders that are plugged in.
-            options: `topn`, `feedback`, and the mode: "auto" goes by the learned weights;
-                "hybrid" by those that are usual; "lexical" by BM25 alone; "latent" by meaning
-                alone; "rrf" by the ranks in the lists of BM25 and of each encoder.
-            allowed: Only documents of these numbers, ascending.
-
-        Returns:
-            `topn` documents, or all that are allowed if there are fewer.
-
-        Raises:
-            ParameterError: The mode is "lexical", and there is no lexical index.
+        `text` is the query as it was typed, for encoders that are plugged in; `allowed` are numbers
+        of documents, ascending.
         """
         mode, topn = options.mode, options.topn
         if mode == "lexical":
@@ -176,7 +209,7 @@ class HybridSearch:
     def _scores_in_lists(
         self, vector: FloatVector, query: LexicalQuery, numbers: IntVector
     ) -> FloatMatrix:
-        passages = self.latent.take(self.latent.rows_of(numbers))
+        passages = self.latent.take(self.latent.rows.find(numbers))
         blocks = self.model.space.blocks
         if self.lexical is None:
             return scores_in_lists(np.zeros(len(numbers), np.float32), passages, blocks, vector)
@@ -253,7 +286,7 @@ class _Candidates:
             return
         scores, numbers = lexical.search(self._query, depth, self._allowed)
         self._complete = len(numbers) < depth
-        rows = self._search.latent.rows_of(numbers)
+        rows = self._search.latent.rows.find(numbers)
         here = rows >= 0
         self._rows, self._bm25 = rows[here], scores[here]
         everywhere = self._allowed is None and not self._query.constrained
@@ -283,7 +316,7 @@ class _Candidates:
             numbers = numbers[lexical.admits(self._query, numbers)]
         if numbers is None:
             return None
-        rows = latent.rows_of(numbers)
+        rows = latent.rows.find(numbers)
         return np.sort(rows[rows >= 0])
 
     def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
@@ -309,3 +342,23 @@ def _deviation(scores: NDArray[np.float64], n: int) -> float:
     mean = scores.sum() / n
     variance = (np.square(scores - mean).sum() + max(n - len(scores), 0) * mean**2) / n
     return float(np.sqrt(variance))
+
+
+def fused(ranks: IntVector) -> FloatVector:
+    """Return the scores `(n,)` of documents with these ranks in lists: `(L, n)`, 0 for none."""
+    added = np.where(ranks > 0, 1 / (SMOOTHING + ranks), 0.0)
+    # In one order, so that the same ranks in other lists have the same sum.
+    scores: FloatVector = np.sort(added, axis=0).sum(axis=0).astype(np.float32)
+    return scores
+
+
+def scores_in_lists(
+    bm25: FloatVector, passages: PassageVectors, blocks: Sequence[Block], query: FloatVector
+) -> FloatMatrix:
+    """Score k documents by BM25 `(k,)` and by each encoder's best passage: `(1 + blocks, k)`.
+
+    Cosines that are not above 0 are 0.
+    """
+    each = [products(passages.X[:, b.columns], query[b.columns]) for b in blocks]
+    cosines = [best_scores(scores, passages.bounds) for scores in each]
+    return np.stack([bm25, *(np.where(own > _NOTHING, own, 0) for own in cosines)])

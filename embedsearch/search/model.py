@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import VectorError
-from embedsearch.search.fusion import Fusion
 from embedsearch.search.latent_space import LatentSpace, Spreads
 from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
@@ -17,30 +16,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch.index.lexical import LexicalAnalyzer
-    from embedsearch.search.terms import Terms
+    from embedsearch.search.latent_space import Terms
     from embedsearch.vectors.encoders import CheckedEncoder
 
 Tensors = dict[str, "NDArray[Any]"]
 
+# Weights if none were learned: those that are good on average.
+PLAIN = {"lsa-100": 0.5, "lsa-300": 0.5, "words": 0.5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """What each search adds to a score, in standard deviations of its scores over all documents."""
+
+    # BM25 has 1.
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(PLAIN))
+    feedback: int = 0  # how many documents of a first pass move the latent query towards them
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Fusion:
+        """Read what `to_json` wrote."""
+        weights = {str(name): float(weight) for name, weight in values["weights"].items()}
+        evidence = dict(values.get("evidence", {}))
+        return cls(weights=weights, feedback=int(values["feedback"]), evidence=evidence)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchModel:
-    """How documents and queries are encoded, and how the scores become one.
+    """How documents and queries are encoded, and how the scores become one."""
 
-    Attributes:
-        analyzer: Cuts documents and queries into terms.
-        space: The encoders.
-        spreads: The standard deviations of scores.
-        fusion: The weights of the mode "auto".
-        mean_length: Terms in a document, on average; the statistics of the space have that of
-            passages.
-    """
-
-    analyzer: LexicalAnalyzer
-    space: LatentSpace
-    spreads: Spreads
-    fusion: Fusion
-    mean_length: float
+    analyzer: LexicalAnalyzer  # cuts documents and queries into terms
+    space: LatentSpace  # the encoders
+    spreads: Spreads  # the standard deviations of scores
+    fusion: Fusion  # the weights of the mode "auto"
+    mean_length: float  # terms in a document, on average; the space has that of passages
 
     def to_tensors(self) -> Tensors:
         """Return the arrays for a file."""
@@ -83,14 +97,7 @@ def restore_model(
 ) -> SearchModel:
     """Restore a model from what `SearchModel.to_json` and `to_tensors` returned.
 
-    Args:
-        values: From `to_json`.
-        tensors: From `to_tensors`.
-        terms: Those of the space.
-        load: Returns an external encoder, by its name and its dimensions.
-
-    Raises:
-        VectorError: There are more or fewer terms than were written.
+    `load` returns an external encoder, by its name and its dimensions.
     """
     from embedsearch.index.lexical import LexicalAnalyzer
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 """Ways to search for documents."""
 
+KINDS = ("words", "documents")
+"""What has vectors."""
+
+METRICS = ("cosine", "ip", "euclidean")
+"""The values of `Metric`, for options, which are listed without importing numpy."""
+
 _CONSTRAINTS: dict[str, Constraint] = {
     "topn": COUNT,
     "mode": Choice(SEARCH_MODES),
@@ -25,26 +31,15 @@ _CONSTRAINTS: dict[str, Constraint] = {
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How one query is answered.
+    """How one query is answered; see `Workspace.search`."""
 
-    Attributes:
-        topn: The number of hits.
-        mode: One of `SEARCH_MODES`; see `Workspace.search`.
-        where: A condition on metadata.
-        explain: Say of each hit what its score is made of.
-        expand: Look for words near rare ones of the query, too.
-        feedback: Towards how many documents of a first pass the query is moved in latent space;
-            None for as many as go with the weights of the mode.
-
-    Raises:
-        ParameterError: One is out of its range, or there is feedback in a mode that has none.
-    """
-
-    topn: int = 10
-    mode: str = "auto"
-    where: str | None = None
-    explain: bool = False
-    expand: bool = False
+    topn: int = 10  # the number of hits
+    mode: str = "auto"  # one of `SEARCH_MODES`
+    where: str | None = None  # a condition on metadata
+    explain: bool = False  # say of each hit what its score is made of
+    expand: bool = False  # look for words near rare ones of the query, too
+    # Towards how many documents of a first pass the query is moved in latent space; None for as
+    # many as go with the weights of the mode.
     feedback: int | None = None
 
     def __post_init__(self) -> None:
@@ -56,15 +51,10 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """How search is fitted to documents.
+    """How search is fitted to documents."""
 
-    Attributes:
-        encoders: Encoders to plug in beside our own: `NAME` or `NAME:ARGUMENT` each.
-        language: Whose stop words and stems the lexical index uses: "auto" detects it, "none"
-            has neither.
-    """
-
-    encoders: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()  # to plug in beside our own: `NAME` or `NAME:ARGUMENT` each
+    # Whose stop words and stems the lexical index uses: "auto" detects it, "none" has neither.
     language: str = "auto"
 
 

@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE
-from embedsearch.index.lexical.scoring import (
-    Clause,
-    Contribution,
-    clauses_of,
-    places_among,
-    rarest,
-)
+from embedsearch.index.lexical.index import Contribution, places_among, rarest
+from embedsearch.index.lexical.query import Clause, clauses_of
 from embedsearch.vectors.sparse import length_norm, saturated
 
 if TYPE_CHECKING:
@@ -30,9 +25,8 @@ if TYPE_CHECKING:
 
     from embedsearch._types import Document, FloatVector, IntVector
     from embedsearch.index.lexical.analysis import LexicalAnalyzer
-    from embedsearch.index.lexical.index import LexicalIndex
+    from embedsearch.index.lexical.index import LexicalIndex, LexicalSnapshot
     from embedsearch.index.lexical.query import LexicalQuery, Phrase
-    from embedsearch.index.lexical.scoring import LexicalSnapshot
     from embedsearch.store.documents import DocumentStore
 
 Positions = tuple[int, ...]
@@ -59,17 +53,12 @@ class IndexedDocument:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Documents that came together, inverted; use `of`.
+    """Documents that came together, inverted; use `of`."""
 
-    Attributes:
-        documents: By number.
-        postings: For each field and term, its positions in each document.
-        deleted: Numbers of those that have changed again or were deleted.
-    """
-
-    documents: Mapping[int, IndexedDocument]
+    documents: Mapping[int, IndexedDocument]  # by number
+    # For each field and term, its positions in each document.
     postings: Mapping[tuple[str, str], Mapping[int, Positions]]
-    deleted: frozenset[int] = frozenset()
+    deleted: frozenset[int] = frozenset()  # those that have changed again or were deleted
 
     @classmethod
     def of(cls, documents: Mapping[int, IndexedDocument]) -> Segment:
@@ -126,22 +115,14 @@ class PendingDocuments:
 
     Each state is immutable, and the next one costs what changed: documents are in segments, of
     which those of nearly the same size are merged.
-
-    Attributes:
-        since: The change of the store that the index has reached.
-        mean_length: Terms in a document of the index, on average.
-        in_index: Whether the index may have a document of this number.
-        change: The last change of the store that is in here.
-        segments: The documents that were added or changed, the oldest segment first.
-        stale: Numbers whose documents in the index no longer hold.
     """
 
-    since: int
-    mean_length: float
-    in_index: Callable[[int], bool]
-    change: int
-    segments: tuple[Segment, ...] = ()
-    stale: frozenset[int] = frozenset()
+    since: int  # the change of the store that the index has reached
+    mean_length: float  # terms in a document of the index, on average
+    in_index: Callable[[int], bool]  # whether the index may have a document of this number
+    change: int  # the last change of the store that is in here
+    segments: tuple[Segment, ...] = ()  # what was added or changed, the oldest segment first
+    stale: frozenset[int] = frozenset()  # numbers whose documents in the index no longer hold
 
     @classmethod
     def after(cls, index: LexicalIndex, mean_length: float) -> PendingDocuments:
@@ -179,7 +160,7 @@ class PendingDocuments:
         """
         admitted = self.admitted(query) if query.constrained else None
         parts = defaultdict[int, list[Contribution]](list)
-        for clause in clauses_of(query, snapshot.title_weight):
+        for clause in clauses_of(query):
             for number, score in self._scores(clause, snapshot).items():
                 if admitted is None or number in admitted:
                     parts[number].append(Contribution(clause.field, clause.word, score))
@@ -230,14 +211,7 @@ class PendingDocuments:
 
 
 class MergedLexicalIndex:
-    """Answers as the index will when it is up to date, but for the rounding of lengths and idf.
-
-    Its methods are those of `LexicalSnapshot`.
-
-    Args:
-        snapshot: The index.
-        pending: What changed in the store since.
-    """
+    """Answers as the snapshot will once it has what is pending, but for rounded lengths and idf."""
 
     def __init__(self, snapshot: LexicalSnapshot, pending: PendingDocuments) -> None:
         self.snapshot, self.pending = snapshot, pending

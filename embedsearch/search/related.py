@@ -11,8 +11,7 @@ import numpy as np
 from embedsearch._checks import Interval, check
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
 from embedsearch._types import Document
-from embedsearch.search.document_index import latent_vectors
-from embedsearch.search.passages import PassageVectors
+from embedsearch.search.document_index import PassageVectors, latent_vectors
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
@@ -120,7 +119,7 @@ class Related:
         """Look up the vectors of examples of the store, and encode those from elsewhere."""
         ids = [example for example, _ in given if isinstance(example, str)]
         numbers = np.array([store.number(id) for id in ids], np.int64)
-        rows = self.latent.rows_of(numbers)
+        rows = self.latent.rows.find(numbers)
         for id, row in zip(ids, rows.tolist(), strict=True):
             if row < 0:
                 raise UnknownDocumentError(id)
@@ -167,7 +166,7 @@ class Related:
     def _candidates(self, positive: Examples, topn: int, allowed: IntVector | None) -> IntVector:
         latent, among = self.latent, None
         if allowed is not None:
-            among = latent.rows_of(allowed)
+            among = latent.rows.find(allowed)
             among = np.sort(among[among >= 0])
         size = len(latent) if among is None else len(among)
         if size <= latent.scanned:

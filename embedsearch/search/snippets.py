@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._types import Highlight
-from embedsearch.search.passages import products
+from embedsearch.search.latent_space import products
 from embedsearch.text.folding import fold, fold_aligned
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.sparse import length_norm, saturated
@@ -95,10 +95,8 @@ def promising(
 ) -> list[list[str]]:
     """Return parts of a text that may answer a query, as sentences; all of it if it is short.
 
-    In a long text they are where most words of the query meet; and if that is not often, the
-    start and some parts spread evenly. So the time grows with the length only as finding a string
-    does.
-
+    In a long text they are where most words of the query meet, and if that is not often, the start
+    and some parts spread evenly: the time grows with the length only as finding a string does.
     `needles` are beginnings of the query's words, in lower case, with weights; `near` the same of
     words near in meaning.
     """
@@ -126,26 +124,26 @@ def _densest(text: str, needles: Mapping[str, float], near: Mapping[str, float])
     met: dict[int, dict[str, float]] = {}
     for words, size in ((needles, len(text)), (near, _MOST_FOR_NEAR)):
         for word, weight in words.items():
-            for place in _places(lowered, word, size):
+            for window in _windows(lowered, word, size):
                 # Windows overlap by half, so that no border separates two words.
-                for window in (place // LENGTH, place // LENGTH - 1):
-                    met.setdefault(window, {})[word] = weight
+                met.setdefault(window, {})[word] = weight
+                met.setdefault(window - 1, {})[word] = weight
     chosen = list[int]()
-    for window in sorted(met, key=lambda window: (-sum(met[window].values()), window)):
-        if all(abs(window - other) > 1 for other in chosen):
+    for _, window in sorted([(-sum(weights.values()), window) for window, weights in met.items()]):
+        if not {window - 1, window, window + 1}.intersection(chosen):
             chosen.append(window)
         if len(chosen) == _WINDOWS:
             break
     return [max(window, 0) * LENGTH for window in chosen]
 
 
-def _places(text: str, needle: str, size: int) -> Iterator[int]:
+def _windows(text: str, needle: str, size: int) -> list[int]:
+    found = list[int]()
     place = text.find(needle, 0, size)
-    for _ in range(_MOST_PLACES):
-        if place < 0:
-            return
-        yield place
-        place = text.find(needle, (place // LENGTH + 1) * LENGTH, size)
+    while place >= 0 and len(found) < _MOST_PLACES:
+        found.append(place // LENGTH)
+        place = text.find(needle, (found[-1] + 1) * LENGTH, size)
+    return found
 
 
 def _around(text: str, start: int) -> list[str]:
@@ -266,11 +264,9 @@ class _Passages(NamedTuple):
 class SnippetFinder:
     """Finds in documents the passage that a search would have put first.
 
-    A passage scores as a document does: BM25 of the query's words, plus the weighted cosines of
-    the linear encoders.
-
-    Without `latent` it goes by words alone; without a `query` by vectors alone. `expanded` has the
-    words of the query that others were added for, by the terms of these.
+    A passage scores as a document does: BM25 of the query's words, plus the weighted cosines of the
+    linear encoders. Without `latent` it goes by words alone; without a `query` by vectors alone.
+    `expanded` has the words of the query that others were added for, by the terms of these.
     """
 
     def __init__(
@@ -323,8 +319,8 @@ class SnippetFinder:
             for part in promising(text, needles, near):
                 first = len(found.texts)
                 found.texts.extend(part)
-                found.terms.extend(Counter(fields(piece).words.split(" ")) for piece in part)
-                found.runs.extend((first + start, first + stop) for start, stop in runs(part))
+                found.terms.extend([Counter(fields(piece).words.split(" ")) for piece in part])
+                found.runs.extend([(first + start, first + stop) for start, stop in runs(part)])
             found.bounds.append(len(found.runs))
         return found
 

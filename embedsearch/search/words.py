@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from embedsearch._checks import Choice, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
-from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
@@ -52,15 +52,13 @@ class _Combined(NamedTuple):
 class Words:
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
-    What differs: words are looked up as they are, and then treated like the corpus; an unknown
-    word raises with suggestions, or gets a vector from its n-grams if the model has them, and the
+    What differs: words are looked up as they are, and then treated like the corpus; an unknown word
+    raises with suggestions, or gets a vector from its n-grams if the model has them, and the
     answer's `inferred` names it; `topn` must be 1 or more; int keys are not taken.
 
-    Args:
-        vectors: The vocabulary.
-        index: A cosine index of the vocabulary's vectors, exact or not, whose ids are rows; or
-            a function that returns one when the first query needs it.
-        normalize: Treats a word like the corpus was; None if nothing is left of it.
+    `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
+    function that returns one when the first query needs it. `normalize` treats a word like the
+    corpus was; None if nothing is left of it.
     """
 
     def __init__(
@@ -113,8 +111,7 @@ class Words:
     def get_count(self, word: str) -> int | None:
         """Return how often the corpus has a word; None if counts are not known.
 
-        Raises:
-            UnknownWordError: Not in the vocabulary.
+        A word that is not in the vocabulary is an `UnknownWordError`.
         """
         row = self._row(word)
         if row < 0:
@@ -122,14 +119,10 @@ class Words:
         return None if self._words.counts is None else int(self._words.counts[row])
 
     def get_vector(self, word: str, norm: bool = False) -> FloatVector:
-        """Get the vector of a word, `(d,)`, read-only.
+        """Get the vector of a word, `(d,)`, read-only; at length 1 with `norm`, unless it is zero.
 
-        Args:
-            word: The word; if the model has n-grams, it may be one never seen.
-            norm: Scale it to length 1; a vector of zeros stays as it is.
-
-        Raises:
-            UnknownWordError: Not in the vocabulary, and nothing to infer a vector from.
+        `UnknownWordError` if it is not in the vocabulary, and has no n-grams to infer a vector
+        from.
         """
         vector = self.find(word).vector
         if norm:
@@ -152,11 +145,10 @@ class Words:
             weights: One for each; 1 by default. The sum is divided by that of their sizes.
             pre_normalize: Scale the words' vectors to length 1 before.
             post_normalize: Scale the mean to length 1 after.
-            ignore_missing: Leave unknown words out, rather than raise.
+            ignore_missing: Leave unknown words out, rather than raise `UnknownWordError`.
 
         Raises:
             QueryError: No keys, or another number of weights.
-            UnknownWordError: An unknown word, unless ignored.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
         """
         weights = [1.0] * len(keys) if weights is None else list(weights)
@@ -236,19 +228,9 @@ class Words:
     def most_similar_batch(
         self, words: Sequence[str], topn: int = 10, exact: bool = False
     ) -> list[Neighbors]:
-        """Find the words nearest to each of many, in one search: faster than one by one.
+        """Find the `topn` words nearest to each of many, in one search: faster than one by one.
 
-        Args:
-            words: The words.
-            topn: How many to find for each.
-            exact: See `most_similar`.
-
-        Returns:
-            What `most_similar` gives for each word, in their order.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-            ParameterError: `topn` is not a whole number of 1 or more.
+        The answers are those of `most_similar`, in the order of the words.
         """
         topn = as_count("topn", topn)
         found = self.find_all(words)
@@ -271,17 +253,14 @@ class Words:
         """Find words by 3CosMul (Levy and Goldberg, CoNLL 2014), less swayed by one big cosine.
 
         Args:
-            positive: As for `most_similar`; a weight is the power of a word's factor. Vectors
-                that are given are scaled to length 1.
+            positive: As for `most_similar`, at least one; a weight is the power of a word's factor.
+                Vectors that are given are scaled to length 1.
             negative: The same; these divide.
             topn: How many to find.
             restrict_vocab: Give only words of the first rows of the vocabulary.
 
         Raises:
-            UnknownWordError: A word is not in the vocabulary.
-            QueryError: Nothing positive was asked for.
-            VectorError: A vector of the wrong dimension, or with NaN or infinity.
-            ParameterError: `topn` or `restrict_vocab` out of range.
+            EmbedSearchError: See `most_similar`.
         """
         from embedsearch.search.analogy import cosmul_scores
 
@@ -308,17 +287,12 @@ class Words:
 
         Args:
             expression: A sum of words, `king - man + woman`, with weights and quotes as in
-                `embedsearch.search.analogy.parse_expression`; or three words a, b, c for
-                "a is to b as c is to what?", which is `b - a + c`.
+                `embedsearch.search.analogy.parse_expression`; or three words a, b, c for "a is to b
+                as c is to what?", which is `b - a + c`. Any other is a `QueryError`.
             topn: How many to find.
-            method: "3cosadd", the words nearest to the sum, or "3cosmul", their product form,
-                which is always exact.
+            method: "3cosadd", the words nearest to the sum, or "3cosmul", their product form, which
+                is always exact.
             exact: See `most_similar`.
-
-        Raises:
-            QueryError: The expression does not parse, or the list is not of three words.
-            UnknownWordError: A word is not in the vocabulary.
-            ParameterError: No such method, or `topn` out of range.
         """
         check("method", method, Choice(METHODS))
         terms = _expression_terms(expression)
@@ -329,27 +303,18 @@ class Words:
         return self.most_similar(positive, negative, topn, exact=exact)
 
     def similarity(self, w1: str, w2: str) -> float:
-        """Compute the cosine of two words; 0 where a vector is zero.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-        """
+        """Compute the cosine of two words; 0 where a vector is zero."""
         return _cosine(self.find(w1).vector, self.find(w2).vector)
 
     def distance(self, w1: str, w2: str) -> float:
-        """Compute 1 less the cosine of two words.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-        """
+        """Compute 1 less the cosine of two words."""
         return 1 - self.similarity(w1, w2)
 
     def n_similarity(self, ws1: Sequence[str], ws2: Sequence[str]) -> float:
         """Compute the cosine between the means of two lists of words.
 
-        Raises:
-            QueryError: A list is empty.
-            UnknownWordError: A word is not in the vocabulary (gensim leaves it out).
+        An unknown word is an `UnknownWordError` (gensim leaves it out), an empty list a
+        `QueryError`.
         """
         means = [
             self.get_mean_vector(
@@ -364,18 +329,10 @@ class Words:
     def distances(
         self, word_or_vector: str | ArrayLike, other_words: Sequence[str] = ()
     ) -> NDArray[np.float32]:
-        """Compute 1 less the cosine of a word with others.
+        """Compute 1 less the cosine of a word, or a vector `(d,)`, with others.
 
-        Args:
-            word_or_vector: A word, or a vector `(d,)`.
-            other_words: The others; all of the vocabulary by default.
-
-        Returns:
-            A distance for each of the others, `(n,)`, or for each row of the vocabulary, `(V,)`.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-            VectorError: A vector of the wrong dimension, or with NaN or infinity.
+        Returned is a distance for each of the other words, `(n,)`, or for each row of the
+        vocabulary if none are given, `(V,)`.
         """
         vector = _unit(self._as_vector(word_or_vector, normalize=True))
         if not len(other_words):
@@ -385,12 +342,7 @@ class Words:
         return distances
 
     def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
-        """Choose the word of a list that is most similar to `key1`; the first, of equals.
-
-        Raises:
-            QueryError: The list is empty.
-            UnknownWordError: A word is not in the vocabulary.
-        """
+        """Choose the word of a list that is most similar to `key1`; the first, of equals."""
         if not len(keys_list):
             raise QueryError("the list of words to choose from is empty")
         return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
@@ -400,13 +352,8 @@ class Words:
     ) -> list[tuple[float, str]]:
         """Order words by their cosine with the mean of them all, most central first.
 
-        Args:
-            words: The words.
-            use_norm: Scale their vectors to length 1 before the mean is taken.
-
-        Raises:
-            QueryError: No words.
-            UnknownWordError: A word is not in the vocabulary (gensim leaves it out).
+        With `use_norm` their vectors are scaled to length 1 before the mean is taken. An unknown
+        word is an `UnknownWordError` (gensim leaves it out), an empty list a `QueryError`.
         """
         if not len(words):
             raise QueryError("there are no words to compare")
@@ -417,41 +364,24 @@ class Words:
     def doesnt_match(self, words: Sequence[str]) -> str:
         """Find the word that fits the others least.
 
-        Args:
-            words: At least three; of two, each is as far from their mean as the other.
-
-        Raises:
-            QueryError: Fewer than three words.
-            UnknownWordError: A word is not in the vocabulary. gensim leaves it out with a
-                warning; but then the answer is to another question.
+        Of fewer than three words it is a `QueryError`: of two, each is as far from their mean as
+        the other. An unknown word is an `UnknownWordError`. gensim leaves it out with a warning;
+        but then the answer is to another question.
         """
         if isinstance(words, str) or len(words) < 3:
             raise QueryError(f"the odd one out needs a list of three words or more, got {words!r}")
         return self.rank_by_centrality(words)[-1][1]
 
     def closer_than(self, key1: str, key2: str) -> list[str]:
-        """List the words nearer to `key1` by cosine than `key2` is, in the vocabulary's order.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-        """
+        """List the words nearer to `key1` by cosine than `key2` is, in the vocabulary's order."""
         return [self.index_to_key[row] for row in self._closer_rows(key1, key2).tolist()]
 
     def rank(self, key1: str, key2: str) -> int:
-        """Return which neighbour of `key1` the word `key2` is: 1 for the nearest.
-
-        Raises:
-            UnknownWordError: A word is not in the vocabulary.
-        """
+        """Return which neighbour of `key1` the word `key2` is: 1 for the nearest."""
         return len(self._closer_rows(key1, key2)) + 1
 
     def find(self, word: str) -> Found:
-        """Look a word up.
-
-        Raises:
-            UnknownWordError: Not in the vocabulary, and nothing to infer a vector from.
-            QueryError: Not a string, or an empty one.
-        """
+        """Look a word up; `UnknownWordError` if there is nothing to infer a vector from, either."""
         found = self._lookup(word)
         if found is None:
             raise self._unknown(word)

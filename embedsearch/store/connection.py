@@ -1,4 +1,4 @@
-"""How the SQLite file is opened, and how the errors of SQLite become ours."""
+"""The SQLite file: how it is opened, its tables, and how the errors of SQLite become ours."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import sqlite3
 import sys
 from contextlib import closing, contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from embedsearch._checks import Choice, check
@@ -19,12 +19,11 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._io import flush_folder
-from embedsearch._messages import quoted
-from embedsearch.store.rows import is_utf8
-from embedsearch.store.schema import create_tables, foreign_parts
+from embedsearch._messages import cut, quoted
+from embedsearch.store.rows import is_number, is_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Writers of a workspace have another lock, too, so that SQLite's is only held for moments.
@@ -51,14 +50,16 @@ def connect(path: Path, *, writable: bool, durability: str = "full") -> sqlite3.
     are written to the file: if the power fails, the last commits may be lost, but those before
     stay as they were.
     """
-    check_durability(durability)
     _check_no_journal(path)
     with guarded(path):
         if not writable:
             return _open_reader(path)
         is_new = not path.exists()
-        prepare = partial(_prepare_writer, _SYNCHRONOUS[durability], is_new=is_new)
-        connection = _open(path, "rwc", prepare)
+        with _opened(path, "rwc") as connection:
+            if not is_new:
+                _check_mode(connection)
+            _set_durability(connection, _SYNCHRONOUS[durability])
+            create_tables(connection)
     if is_new:
         flush_folder(path.parent)
     return connection
@@ -86,6 +87,11 @@ class Database:
         except _SQLITE_ERRORS as error:
             raise _translated(self.path, error) from error
         return row
+
+    def number(self, query: str, *values: object) -> int:
+        """Return the number that an answer is; 0 if it is empty or null."""
+        row = self.row(query, *values)
+        return 0 if row is None else int(row[0] or 0)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows of an answer."""
@@ -121,8 +127,12 @@ def guarded(path: Path) -> Iterator[None]:
 
 def broken_document(path: Path, id: object, reason: str) -> WorkspaceDamagedError:
     """Return the error for a document that cannot be read; its id may be broken, too."""
-    shown = id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id)
-    return damaged(path, f"document {quoted(shown)} cannot be read: {reason}")
+    return damaged(path, f"document {quoted_id(id)} cannot be read: {reason}")
+
+
+def quoted_id(id: object) -> str:
+    """Return an id in quotation marks, one that is not valid text, too."""
+    return quoted(id.decode("utf-8", "replace") if isinstance(id, bytes) else str(id))
 
 
 def damaged(path: Path, reason: str) -> WorkspaceDamagedError:
@@ -130,10 +140,9 @@ def damaged(path: Path, reason: str) -> WorkspaceDamagedError:
     return WorkspaceDamagedError(path.parent, f"{path.name} is damaged: {reason}; {_ADVICE}")
 
 
-def _open(
-    path: Path, mode: str, first: Callable[[sqlite3.Connection], object]
-) -> sqlite3.Connection:
-    """Open the file, check and prepare it; close it again if that fails."""
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """Open and check the file; close it again only if that or what is done then fails."""
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
     connection = sqlite3.connect(
         # Without an isolation level Python begins no transactions of its own; and the threads of
@@ -148,16 +157,19 @@ def _open(
         _defend(connection)
         _check_size(path, connection)
         _check_schema(path, connection)
-        first(connection)
+        yield connection
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _open_reader(path: Path) -> sqlite3.Connection:
+    query = "SELECT change FROM latest"
     try:
-        return _open(path, "ro", _check_reader)
+        with _opened(path, "ro") as connection:
+            _check_mode(connection)
+            connection.execute(query).fetchone()
+            return connection
     except sqlite3.OperationalError:
         # Reading a write-ahead log needs a shared-memory file next to it, which cannot be made in a
         # folder without write access; but such a folder has no writer either.
@@ -165,27 +177,17 @@ def _open_reader(path: Path) -> sqlite3.Connection:
             raise
         _check_no_log(path)
         # Neither a journal nor a log is looked at, and nothing is written.
-        return _open(path, "ro&immutable=1", _check_readable)
+        with _opened(path, "ro&immutable=1") as connection:
+            connection.execute(query).fetchone()
+            return connection
 
 
-def _prepare_writer(synchronous: str, connection: sqlite3.Connection, *, is_new: bool) -> None:
-    if not is_new:
-        _check_mode(connection)
+def _set_durability(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     # Only macOS knows the difference: there, fsync alone leaves data in the disk's own cache.
     connection.execute(f"PRAGMA fullfsync = {int(synchronous == 'FULL')}")
     connection.execute("PRAGMA checkpoint_fullfsync = 1")
-    create_tables(connection)
-
-
-def _check_reader(connection: sqlite3.Connection) -> None:
-    _check_mode(connection)
-    _check_readable(connection)
-
-
-def _check_readable(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT change FROM latest").fetchone()
 
 
 def _check_mode(connection: sqlite3.Connection) -> None:
@@ -277,3 +279,140 @@ def _translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> Worksp
     if any(sign in text for sign in _DAMAGE):
         return WorkspaceDamagedError(folder, f"{path.name} is damaged ({text})")
     return StorageError(folder, f"{path.name}: {text}")
+
+
+# Indexes have two columns at least, so that those of documents are known by their shape when
+# pages of a damaged file are read one by one.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    text TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    change INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_by_change ON documents (change);
+CREATE TABLE IF NOT EXISTS deletions (
+    number INTEGER PRIMARY KEY,
+    change INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deletions_by_change ON deletions (change);
+CREATE TABLE IF NOT EXISTS latest (change INTEGER NOT NULL);
+INSERT INTO latest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM latest);
+CREATE TABLE IF NOT EXISTS sources (
+    source INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    UNIQUE (path, source)
+);
+CREATE TABLE IF NOT EXISTS origins (
+    origin INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    UNIQUE (source, key)
+);
+CREATE INDEX IF NOT EXISTS origins_by_number ON origins (number, source);
+CREATE TABLE IF NOT EXISTS origins_since (number INTEGER NOT NULL, change INTEGER NOT NULL);
+INSERT INTO origins_since SELECT (SELECT coalesce(max(number), 0) FROM documents), change
+    FROM latest WHERE NOT EXISTS (SELECT 1 FROM origins_since);
+"""
+
+# SQLite makes these itself, for ANALYZE.
+_STATISTICS = {
+    "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+    "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
+}
+
+
+class _Part(NamedTuple):
+    """A table, index, trigger or view, as SQLite lists it."""
+
+    type: str
+    name: str
+    table: str
+    sql: str | None
+
+
+def create_tables(connection: sqlite3.Connection, schema: str = SCHEMA) -> None:
+    """Create the tables that are missing, all of them or none."""
+    connection.executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
+
+
+def foreign_parts(connection: sqlite3.Connection) -> list[str]:
+    """Name the tables, indexes, triggers and views that are not as `SCHEMA` makes them."""
+    return _names(_parts(connection) - _expected())
+
+
+def missing_parts(connection: sqlite3.Connection) -> list[str]:
+    """Name the tables and indexes that `SCHEMA` makes and that the file does not have."""
+    return _names(_expected() - _parts(connection))
+
+
+def number_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say which numbers of documents or changes are out of range, a sentence each.
+
+    Only the ends of indexes are looked at, so that every opening can afford it.
+    """
+    latest = [row[0] for row in connection.execute("SELECT change FROM latest LIMIT 2")]
+    if len(latest) != 1:
+        yield "the number of the last change is missing, or stored twice"
+    elif not is_number(latest[0], least=0):
+        yield f"the number of the last change is {_shown(latest[0])}"
+    else:
+        yield from _later_changes(connection)
+    # As bytes: an id that is no valid text is no reason not to open.
+    yield from _out_of_range(connection, "documents", "CAST(id AS BLOB)", "document")
+    yield from _out_of_range(connection, "deletions", "number", "the deleted document")
+    query = "SELECT seq FROM sqlite_sequence WHERE name = 'documents' LIMIT 2"
+    sequences = [row[0] for row in connection.execute(query)]
+    if len(sequences) > 1:
+        yield "the highest number of a document is stored twice"
+    elif sequences and not is_number(sequences[0], least=0):
+        yield f"the highest number of a document is {_shown(sequences[0])}"
+
+
+@cache
+def _expected() -> frozenset[_Part]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _parts(connection)
+
+
+def _parts(connection: sqlite3.Connection) -> frozenset[_Part]:
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return frozenset(part for part in map(_Part._make, rows) if part.sql not in _STATISTICS)
+
+
+def _names(parts: frozenset[_Part]) -> list[str]:
+    return sorted({str(part.name) for part in parts})
+
+
+def _later_changes(connection: sqlite3.Connection) -> Iterator[str]:
+    # One statement sees one state, whatever a writer does.
+    query = (
+        "SELECT change, (SELECT max(change) FROM documents), (SELECT max(change) FROM deletions) "
+        "FROM latest"
+    )
+    latest, *highest = connection.execute(query).fetchone()
+    if later := [change for change in highest if is_number(change) and change > latest]:
+        yield f"the last change is said to be {latest}, but there is a change {max(later)}"
+
+
+def _out_of_range(
+    connection: sqlite3.Connection, table: str, name: str, what: str
+) -> Iterator[str]:
+    for column, of in (("number", "number"), ("change", "change number")):
+        for end in ("min", "max"):
+            # SQLite gives the other column of the row that has the least, or the greatest.
+            query = f"SELECT {end}({column}), {name} FROM {table}"
+            value, which = connection.execute(query).fetchone()
+            if value is not None and not is_number(value):
+                shown = which.decode("utf-8", "replace") if isinstance(which, bytes) else which
+                yield f"the {of} of {what} {_shown(shown)} is {_shown(value)}"
+                break
+
+
+def _shown(value: object) -> str:
+    return cut(repr(value), 40)

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import (
     ParameterError,
@@ -25,8 +25,14 @@ from embedsearch._errors import (
     WorkspaceError,
 )
 from embedsearch._io import flush_file, flush_folder
-from embedsearch.store.connection import Database, broken_document, damaged, guarded, wal_path
-from embedsearch.store.origins import Origin, Origins, shown_path
+from embedsearch.store.connection import (
+    Database,
+    broken_document,
+    damaged,
+    guarded,
+    number_faults,
+    wal_path,
+)
 from embedsearch.store.rows import (
     MOST_NUMBER,
     BrokenRowError,
@@ -35,14 +41,13 @@ from embedsearch.store.rows import (
     to_document,
     to_row,
 )
-from embedsearch.store.schema import number_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from embedsearch._types import Document, IntVector
-    from embedsearch.store.where.evaluate import Filters
+    from embedsearch.store.filters import Filters
     from embedsearch.text.source_stream import LeftOut
 
 _FIELDS = "id, title, text, metadata"
@@ -85,6 +90,19 @@ class Changes:
         return {**counts, "left_out": [each.to_json() for each in self.left_out]}
 
 
+class Origin(NamedTuple):
+    """Where a document is from.
+
+    Attributes:
+        source: The real path of a file, `-` for standard input, or `corpus:NAME`.
+        key: What it is called there: its id, `:7` for the row, line or paragraph, or nothing
+            if the file is one document.
+    """
+
+    source: str
+    key: str
+
+
 class DocumentStore:
     """Documents by id and by number; see `connect` for `durability`."""
 
@@ -110,7 +128,7 @@ class DocumentStore:
         self._close()
 
     def __len__(self) -> int:
-        return self._one("SELECT count(*) FROM documents")
+        return self._database.number("SELECT count(*) FROM documents")
 
     def __contains__(self, id: object) -> bool:
         return self._number(id) is not None
@@ -151,9 +169,10 @@ class DocumentStore:
         row = self._database.row(query, self.number(id))
         return None if row is None else Origin(shown_path(row[0]), str(row[1]))
 
-    def origins(self) -> Origins:
-        """Return the tables of origins, of a store that is open for writing."""
-        return Origins(self._database)
+    @property
+    def database(self) -> Database:
+        """The open file, for the tables of `store.ingestion`."""
+        return self._database
 
     def by_number(self, numbers: Sequence[int]) -> dict[int, Document]:
         """Return those documents of these numbers that still exist."""
@@ -177,18 +196,18 @@ class DocumentStore:
         for row in self._stream("SELECT id FROM documents ORDER BY number"):
             yield self._check_id(row[0])
 
-    def similar_ids(self, id: object, most: int = 3) -> list[str]:
+    def similar_ids(self, id: object) -> list[str]:
         """Return ids that contain `id`, for a hint."""
         if not isinstance(id, str) or not id:
             return []
         pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
-        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT ?"
-        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%", most)]
+        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT 3"
+        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%")]
 
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
 
-        See `store.where`. The array is read-only; it is remembered until something changes.
+        See `store.filters`. The array is read-only; it is remembered until something changes.
         """
         # A change that is undone gives its number back, so nothing is remembered of it.
         remember = not (self.writable and self.in_transaction)
@@ -223,7 +242,7 @@ class DocumentStore:
             "SELECT (SELECT count(*) FROM documents WHERE change > ?1)"
             " + (SELECT count(*) FROM deletions WHERE change > ?1)"
         )
-        return self._one(both, change)
+        return self._database.number(both, change)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -377,7 +396,7 @@ class DocumentStore:
 
     def set_change(self, change: int) -> None:
         """Set the number of the last change, within a transaction."""
-        highest = self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
+        highest = self._database.number("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
         if max(change, highest) > MOST_NUMBER:
             reason = f"the workspace has used up its numbers, which end at {MOST_NUMBER:,}"
             advice = "nothing was changed; add the documents to a new workspace"
@@ -387,7 +406,7 @@ class DocumentStore:
     @cached_property
     def _filters(self) -> Filters:
         # Most commands need none of it.
-        from embedsearch.store.where.evaluate import Filters
+        from embedsearch.store.filters import Filters
 
         return Filters(self._database)
 
@@ -434,10 +453,6 @@ class DocumentStore:
         row = self._database.row("SELECT number FROM documents WHERE id = ?", id)
         return None if row is None else int(row[0])
 
-    def _one(self, query: str, *values: object) -> int:
-        row = self._database.row(query, *values)
-        return 0 if row is None else int(row[0])
-
     def _stream(self, query: str, *values: object) -> Iterator[Any]:
         for rows in self._database.batches(query, *values):
             yield from rows
@@ -449,6 +464,11 @@ class DocumentStore:
             marks = ", ".join("?" * len(some))
             where = f"WHERE number IN ({marks}) {condition}"
             yield from self._database.rows(f"{query} {where}", *some)
+
+
+def shown_path(path: str | bytes) -> str:
+    """Return the path of a source as text."""
+    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

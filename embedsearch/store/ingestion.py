@@ -7,14 +7,14 @@ they have; and a document of one source never silently takes the place of anothe
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from embedsearch._errors import DuplicateIdError, InputError
 from embedsearch._messages import counted
-from embedsearch.store.documents import Changes
-from embedsearch.store.origins import KnownDocument, shown_path
+from embedsearch.store.documents import Changes, shown_path
 from embedsearch.store.rows import to_row
 from embedsearch.text.source_files import CORPUS, STREAM, is_file
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from embedsearch._progress import Progress
+    from embedsearch.store.connection import Database
     from embedsearch.store.documents import DocumentStore
     from embedsearch.store.rows import Row
     from embedsearch.text.settings import ReadSettings
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
 
 _NAMED = 3  # Renamed documents that the note gives as examples.
 _ADVICE = "give --id-prefix, --id-column none, or --on-conflict rename or replace"
+# A forged file may have anything in its rows.
+_IS_PATH = "typeof(path) IN ('text', 'blob')"
+# No name comes after these.
+_LAST = "\U0010ffff"
+_LAST_BYTES = b"\xff" * 255
 
 
-class Arriving(Protocol):
-    """What is read from sources: `embedsearch.text.sources.SourceReader`."""
+class SourceDocuments(Protocol):
+    """What is read from sources: `embedsearch.workspace.sources.Sources`."""
 
     def __iter__(self) -> Iterator[SourcedDocument]:
         """Yield the documents."""
@@ -55,7 +61,7 @@ class Arriving(Protocol):
 
 def ingest(
     store: DocumentStore,
-    reading: Arriving,
+    reading: SourceDocuments,
     settings: ReadSettings,
     progress: Progress,
     *,
@@ -80,7 +86,7 @@ class _Ingestion:
     """One call's documents, within one transaction; `counts` go by the names of `Changes`."""
 
     def __init__(self, store: DocumentStore, settings: ReadSettings) -> None:
-        self._store, self._origins = store, store.origins()
+        self._store, self._origins = store, _Origins(store.database)
         self._prefix, self._policy = settings.id_prefix, settings.on_conflict
         self.change, self.counts = store.change, Counter[str]()
         self._met = _BitSet()
@@ -114,7 +120,7 @@ class _Ingestion:
             self._renew(arrival, row, known, repetition)
         return None
 
-    def finish(self, reading: Arriving, progress: Progress, prune: bool) -> None:
+    def finish(self, reading: SourceDocuments, progress: Progress, prune: bool) -> None:
         """Count, and prune, what is gone; note what happened."""
         gone = self._gone(reading)
         numbers = self._orphaned(gone)
@@ -138,7 +144,7 @@ class _Ingestion:
         self._is_new_source = number is None or source.is_stream
         self._source_number = self._origins.add_source(source.path) if number is None else number
 
-    def _known(self, arrival: SourcedDocument, row: Row) -> tuple[KnownDocument | None, str]:
+    def _known(self, arrival: SourcedDocument, row: Row) -> tuple[_KnownDocument | None, str]:
         """Find a document by its origin; also return what is added to a repeated key."""
         if arrival.source.is_stream:
             return None, ""
@@ -155,7 +161,7 @@ class _Ingestion:
         return self._origins.find(self._source_number, arrival.key + repetition), repetition
 
     def _renew(
-        self, arrival: SourcedDocument, row: Row, known: KnownDocument, repetition: str
+        self, arrival: SourcedDocument, row: Row, known: _KnownDocument, repetition: str
     ) -> None:
         """Give a document that is known by its origin its present content."""
         self._met.add(known.origin)
@@ -264,7 +270,7 @@ class _Ingestion:
         self._repetitions[id] += 1
         return self._repetitions[id] + 1
 
-    def _has_others(self, known: KnownDocument) -> bool:
+    def _has_others(self, known: _KnownDocument) -> bool:
         """Whether another source that still exists has the document, too."""
         origins = self._origins.of_document(known.number)
         return any(_may_exist(path) for origin, path in origins.items() if origin != known.origin)
@@ -276,7 +282,7 @@ class _Ingestion:
             first = next(paths, "a document that was added by itself")
         return DuplicateIdError(id, first, arrival.place, _ADVICE)
 
-    def _gone(self, reading: Arriving) -> dict[int, int]:
+    def _gone(self, reading: SourceDocuments) -> dict[int, int]:
         """Find the origins, with their documents, that are gone though their sources were read."""
         gone: dict[int, int] = {}
         for named in reading.named:
@@ -313,6 +319,96 @@ class _Ingestion:
             if vanished > 1:
                 come, it = ("come from files or rows that are", "them")
             yield f"{_documents(vanished)} {come} gone; --prune removes {it}"
+
+
+class _KnownDocument(NamedTuple):
+    """A document that was found by its origin; `origin` and `number` are numbers."""
+
+    origin: int
+    number: int
+    digest: bytes
+
+
+class _Origins:
+    """The tables of sources and origins, which have numbers as documents have."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # Documents up to this number may have lost their origins: the file was repaired.
+        self.since = database.number(
+            "SELECT max(number) FROM origins_since WHERE typeof(number) = 'integer'"
+        )
+        # Of the sources before this call; those that it adds cannot have lost anything.
+        self.last_source = database.number("SELECT max(source) FROM sources")
+
+    def source(self, path: str | bytes) -> int | None:
+        """Return the number of a source, or None."""
+        return self._database.number("SELECT source FROM sources WHERE path = ?", path) or None
+
+    def add_source(self, path: str | bytes) -> int:
+        """Add a source and return its number."""
+        return self._database.execute("INSERT INTO sources (path) VALUES (?)", path).lastrowid or 0
+
+    def below(self, path: str | bytes) -> dict[int, str | bytes]:
+        """Return the path of a source, or of all sources below a folder, by their numbers."""
+        ranges: list[tuple[object, ...]] = []
+        if isinstance(path, str):
+            start = path.rstrip(os.sep) + os.sep
+            ranges.append((path, start, start + _LAST))
+        # Paths that are not UTF-8 are bytes, and come after all others.
+        encoded = os.fsencode(path).rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
+        ranges.append((path, encoded, encoded + _LAST_BYTES))
+        query = (
+            "SELECT source, path FROM sources "
+            f"WHERE (path = ? OR path BETWEEN ? AND ?) AND {_IS_PATH}"
+        )
+        found: dict[int, str | bytes] = {}
+        for values in ranges:
+            found.update(self._database.rows(query, *values))
+        return found
+
+    def find(self, source: int, key: str) -> _KnownDocument | None:
+        """Return the document of an origin, or None."""
+        query = (
+            "SELECT origin, number, digest FROM origins JOIN documents USING (number) "
+            "WHERE source = ? AND key = ?"
+        )
+        row = self._database.row(query, source, key)
+        return None if row is None else _KnownDocument(*row)
+
+    def of_source(self, source: int) -> list[tuple[int, int]]:
+        """List origin and number of all documents from a source."""
+        query = "SELECT origin, number FROM origins WHERE source = ?"
+        return self._database.rows(query, source)
+
+    def of_document(self, number: int) -> dict[int, str | bytes]:
+        """Return the paths of a document's sources by its origins, the first first."""
+        query = (
+            "SELECT origin, path FROM origins JOIN sources USING (source) "
+            f"WHERE number = ? AND {_IS_PATH} ORDER BY origin"
+        )
+        return dict(self._database.rows(query, number))
+
+    def put(self, source: int, key: str, number: int) -> int:
+        """Add an origin, or point it at another document; return its number."""
+        statement = (
+            "INSERT INTO origins (source, key, number) VALUES (?, ?, ?) "
+            "ON CONFLICT (source, key) DO NOTHING"
+        )
+        cursor = self._database.execute(statement, source, key, number)
+        if cursor.rowcount and cursor.lastrowid:
+            return cursor.lastrowid
+        where = "WHERE source = ? AND key = ?"
+        self._database.execute(f"UPDATE origins SET number = ? {where}", number, source, key)
+        return self._database.number(f"SELECT origin FROM origins {where}", source, key)
+
+    def remove(self, origin: int) -> None:
+        """Remove one origin."""
+        self._database.execute("DELETE FROM origins WHERE origin = ?", origin)
+
+    def remove_all(self, number: int) -> None:
+        """Remove all origins of a document."""
+        self._database.execute("DELETE FROM origins WHERE number = ?", number)
 
 
 class _BitSet:

@@ -22,28 +22,16 @@ from embedsearch._types import METADATA_DEPTH, MOST_DIGITS, Document
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-MOST_ID = 4_096
-"""Characters of an id: as many as a path may have."""
-
+# Characters, unless it says otherwise.
+MOST_ID = 4_096  # as many as a path may have
 MOST_TITLE = 100_000
-"""Characters of a title."""
-
-MOST_TEXT = 100_000_000
-"""Characters of a text: SQLite takes up to a billion bytes, and a character may have four."""
-
-MOST_METADATA = 1_000_000
-"""Characters of the metadata of a document, as JSON."""
-
-MOST_FIELDS = 10_000
-"""Entries in the metadata of a document, those of its lists and objects included."""
-
-MOST_NAME = 512
-"""Characters of the name of an entry."""
-
+MOST_TEXT = 100_000_000  # SQLite takes up to a billion bytes, and a character may have four
+MOST_METADATA = 1_000_000  # as JSON
+MOST_FIELDS = 10_000  # entries in metadata, those of its lists and objects included
+MOST_NAME = 512  # the name of an entry
+# The highest number of a document or of a change: no counter gets there, and programs that keep
+# the numbers of JSON as floats can tell all up to it apart.
 MOST_NUMBER = 2**53 - 1
-"""The highest number of a document or of a change: no counter gets there, and programs that keep
-the numbers of JSON as floats can tell all up to it apart."""
-
 _TOO_LARGE = 10**MOST_DIGITS
 _ALLOWED = (
     "a string, a finite number, a boolean, a date, None, or a list or a mapping of such values"
@@ -193,13 +181,7 @@ def _storable(text: str) -> str:
 
 
 def _is_storable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.isascii() or _storable(text) == text
 
 
 class _PlainMetadata:

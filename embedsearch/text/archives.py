@@ -86,13 +86,12 @@ def members(
 ) -> Iterator[tuple[str, ByteStream]]:
     """Yield the name and the bytes of each file of an archive; read them before the next.
 
-    What cannot be read is left out with its reason.
-    Names are only names: nothing is written, and those with `..` are read like the others.
-    Hidden files are skipped, as in folders.
+    What cannot be read is left out with its reason; hidden files are skipped, as in folders.
     """
     opened = _zip_members(source, limit) if kind == "zip" else _tar_members(source, limit)
     seen: set[str] = set()
     for stored, stream in opened:
+        # A name is only a name: nothing is written, and one with `..` is read like the others.
         parts = [part for part in stored.split("/") if part not in ("", ".")]
         name = "/".join(parts)
         if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts):

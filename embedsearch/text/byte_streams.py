@@ -27,10 +27,7 @@ class ByteStream(Protocol):
 
 
 class PeekableStream:
-    """A stream whose next bytes can be looked at; counts what it takes from the stream below.
-
-    `on_read` is called with the number of bytes that each read took.
-    """
+    """A stream whose next bytes can be looked at; counts what it takes from the stream below."""
 
     def __init__(self, stream: ByteStream, on_read: Callable[[int], None] | None = None) -> None:
         self._stream, self._on_read = stream, on_read
@@ -118,10 +115,7 @@ def without_suffix(name: str) -> str:
 
 
 def compression_of(name: str, head: bytes) -> str | None:
-    """Return "gzip", "bzip2", "xz", "zstd" or None, by the first `HEAD` bytes.
-
-    A name that promises a compression which the bytes do not have is a `SourceFormatError`.
-    """
+    """Return "gzip", "bzip2", "xz", "zstd" or None, by the first `HEAD` bytes."""
     found = next((kind for kind, magic in _MAGIC.items() if magic.match(head)), None)
     promised = next((k for suffix, k in SUFFIXES.items() if name.lower().endswith(suffix)), None)
     if promised and not found:
@@ -131,11 +125,7 @@ def compression_of(name: str, head: bytes) -> str | None:
 
 
 def decompress(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
-    """Return the plain bytes of a compressed stream.
-
-    However much a few bytes stand for, only a bounded part of it is in memory at a time. Damage
-    is a `SourceFormatError` while reading.
-    """
+    """Return the plain bytes of a compressed stream, a bounded part at a time."""
     # zstd is unpacked in steps of 512 bytes, so a file is better read in larger blocks.
     packed = stream if isinstance(stream, io.BufferedReader) else buffered_reader(stream.read)
     plain = _OPENERS[kind](packed)
@@ -153,29 +143,18 @@ def decompress(kind: str, stream: ByteStream, name: str) -> io.BufferedReader:
     return buffered_reader(pull)
 
 
-class _Unpacker(Protocol):
-    """The state of one frame: that of `lzma.LZMADecompressor`."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def needs_input(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
-
-
 class _Frames:
     """Frames, perhaps with padding between them; an end of the data within a frame is an error."""
 
     def __init__(
-        self, stream: IO[bytes], new: Callable[[], _Unpacker], step: int, padding: bytes = b""
+        self,
+        stream: IO[bytes],
+        new: Callable[[], lzma.LZMADecompressor | _ZstdFrame],
+        step: int,
+        padding: bytes = b"",
     ) -> None:
         self._stream, self._new, self._step, self._padding = stream, new, step, padding
-        self._frame: _Unpacker | None = None
+        self._frame: lzma.LZMADecompressor | _ZstdFrame | None = None
         self._packed = b""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -192,7 +171,7 @@ class _Frames:
                 return data
         return b""
 
-    def _next(self) -> _Unpacker | None:
+    def _next(self) -> lzma.LZMADecompressor | _ZstdFrame | None:
         self._packed = self._packed.lstrip(self._padding)
         while not self._packed and self._refill():
             self._packed = self._packed.lstrip(self._padding)
@@ -204,7 +183,7 @@ class _Frames:
 
 
 class _ZstdFrame:
-    """A frame of zstd, which gives all that its bytes unpack to at once."""
+    """A frame of zstd, used as an `LZMADecompressor`; its bytes are unpacked at once."""
 
     def __init__(self) -> None:
         import zstandard
@@ -234,7 +213,7 @@ class _ZstdFrame:
         return self._plain.read(max_length)
 
 
-def _xz_stream() -> _Unpacker:
+def _xz_stream() -> lzma.LZMADecompressor:
     # Beside the window there are some tables.
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW_LIMIT + 2**20)
 

@@ -129,12 +129,10 @@ def _all_in(folder: Path, place: Place, advice: str) -> list[Path]:
 class PlantedCorpus:
     """Generated text whose right answers are known, for checks of meaning.
 
-    Each document is about one topic, and has sentences that plant relations. A relation is a
-    list of pairs (`france paris`) with sentences for either side. A pair has clues of its own
-    (`french`, `seine`) that stand next to both of its words, and a side has words of its own
-    (`borders`, `mayor`) that stand next to that side of every pair. A word is therefore used like
-    its partner in one respect and like its peers in the other: what word vectors need for an
-    analogy to come out as a sum. Words and sentences are in `corpora/planted.json`.
+    Each document is about one topic, and has sentences that plant relations: pairs such as
+    `france paris`. A pair has clues of its own (`french`, `seine`) next to both of its words, and
+    a side has words of its own (`borders`, `mayor`) next to that side of every pair: what word
+    vectors need for an analogy to come out as a sum. All are in `corpora/planted.json`.
 
     Iterating gives the same documents each time; they depend on the arguments alone, whatever
     the version of Python. The metadata of a document has its `topic`.
@@ -182,9 +180,9 @@ class PlantedCorpus:
                 yield a, b, c, d
 
     def queries(self) -> list[tuple[str, str]]:
-        """Return texts to search for, each with the topic whose documents are relevant.
+        """Return pairs of words, each with the topic whose documents are relevant to it.
 
-        A query is two words of its topic; about two in five relevant documents have neither.
+        About two in five relevant documents have neither word.
         """
         return [
             (" ".join(words[start : start + 2]), topic)
@@ -246,9 +244,8 @@ class CorpusEntry:
         source: Where it comes from.
         licence: On what terms it may be used.
         language: A code such as "en".
-        size: How many `documents`, `tokens` and `bytes` it has, as far as this is known, in
-            round numbers for what changes; the tokens are those of the default tokenizer, the
-            bytes those of the files as they are stored.
+        size: How many `documents`, `tokens` (of the default tokenizer) and `bytes` (as stored) it
+            has, as far as this is known, in round numbers for what changes.
         read_settings: How its files are read.
         place: Where they are looked for.
         sha256: The checksum of each file, by its name; empty for what changes over time.
@@ -278,11 +275,7 @@ class CorpusEntry:
             return False
 
     def locate(self) -> list[Path]:
-        """Return its files, or its folder.
-
-        Raises:
-            SourceNotFoundError: It is not here, or has no files; the message says what to do.
-        """
+        """Return its files or folder; `SourceNotFoundError` says what to do if it is not here."""
         return locate(self.place)
 
     def verify(self) -> bool:
@@ -301,11 +294,7 @@ class CorpusEntry:
         return True
 
     def documents(self, progress: Progress) -> Iterator[Document]:
-        """Stream the documents.
-
-        Raises:
-            SourceError: The corpus is not here, or cannot be read.
-        """
+        """Stream the documents; `SourceError` if the corpus is not here, or cannot be read."""
         if self.place.kind == "planted":
             return iter(PlantedCorpus())
         from embedsearch.text.sources import read_sources
@@ -328,11 +317,7 @@ def list_corpora() -> list[CorpusEntry]:
 
 
 def get_corpus(name: str) -> CorpusEntry:
-    """Return the entry of this name.
-
-    Raises:
-        UnknownCorpusError: The catalogue has none.
-    """
+    """Return the entry of this name; `UnknownCorpusError` if there is none."""
     if name not in _catalogue():
         raise UnknownCorpusError(name, list(_catalogue()))
     return _catalogue()[name]

@@ -26,7 +26,7 @@ _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _WIDE_SAMPLE, _LEAST = 2**12, 4
 # Controls, and what Unicode has not assigned, left to private use, or made half a character.
 _NOT_IN_TEXT = ("Cc", "Cn", "Co", "Cs")
-# Codecs of Python that turn text into other text.
+# Codecs of Python that turn text into other text, in the square of its length.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"}
 # charset-normalizer decides by five samples of 512 bytes, and decodes the rest with each codec.
 _EVIDENCE = 2**16
@@ -76,11 +76,7 @@ def check_encoding(encoding: str | None) -> None:
 
 
 def known_codec(name: str) -> str | None:
-    """Return Python's name of an encoding that a file says it is in; None if it has none.
-
-    Some of Python's codecs are no encodings of text; decoding with one takes the square of the
-    length.
-    """
+    """Return Python's name of an encoding that a file says it is in; None if it has none."""
     try:
         found = codecs.lookup(name).name
         "".encode(found)
@@ -108,20 +104,15 @@ def bom_encoding(sample: bytes) -> str | None:
 
 
 def wide_encoding(sample: bytes) -> str | None:
-    """Return UTF-16 or UTF-32 in the byte order of a text that has no mark; None if it is neither.
-
-    Spaces, line ends and digits are ASCII in every script; in the right byte order the other
-    characters are letters and marks, without controls.
-    """
+    """Return UTF-16 or UTF-32 in the byte order of a text without a mark; None if neither."""
     start = sample[:_WIDE_SAMPLE]
     if b"\0" not in start:
         return None
-    most, found = 0, None
-    for name in _WIDE:
-        ascii_count = _ascii_of_wide(start, name)
-        if ascii_count > most:
-            most, found = ascii_count, name
-    return found
+    # Spaces, line ends and digits are ASCII in every script; in the right byte order the other
+    # characters are letters and marks, without controls.
+    counts = {name: _ascii_of_wide(start, name) for name in _WIDE}
+    best = max(_WIDE, key=counts.__getitem__)
+    return best if counts[best] else None
 
 
 def _ascii_of_wide(start: bytes, encoding: str) -> int:
@@ -138,10 +129,7 @@ def _ascii_of_wide(start: bytes, encoding: str) -> int:
 
 
 def detect_encoding(sample: bytes, complete: bool, name: str) -> str:
-    """Return the encoding of a text: by its byte order mark, else UTF-8, else a guess.
-
-    If `complete`, the sample does not end with the first half of a character.
-    """
+    """Return the encoding of a text; a sample that is not `complete` may cut a character."""
     known = bom_encoding(sample) or wide_encoding(sample)
     return known or ("utf-8" if _is_utf8(sample, complete) else _guess(sample, name))
 
@@ -207,8 +195,7 @@ def decode_blocks(
 ) -> Iterator[str]:
     r"""Decode a stream of bytes, cut anywhere; every line end becomes `\n`.
 
-    With `repairs` bytes that are not UTF-8 are repaired, if that is the encoding. `name` and
-    `first_line` are for errors.
+    With `repairs` bytes that are not UTF-8 are repaired, if that is the encoding.
     """
     if repairs is not None and encoding.startswith("utf-8"):
         return _repaired(blocks, encoding, repairs)
@@ -248,11 +235,10 @@ def _newline_decoder(encoding: str, errors: str) -> io.IncrementalNewlineDecoder
 
 
 class Repairs:
-    """Repairs single bytes that are not UTF-8, in a text that otherwise is.
+    """Repairs and reports single bytes that are not UTF-8, in a text that otherwise is.
 
     Such a byte is most often a character of windows-1252 that was pasted: a dash, a quote, or a
-    letter between Latin ones. What remains of a damaged character becomes U+FFFD. At the end
-    `report` is called with what was repaired, if anything was.
+    letter between Latin ones. What remains of a damaged character becomes U+FFFD.
     """
 
     def __init__(self, name: str, report: Callable[[str], None], line: int = 1) -> None:

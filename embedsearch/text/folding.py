@@ -67,25 +67,24 @@ _ASCII, _BASIC = bytes(range(0x80)), bytes(range(0xF0))  # bytes of UTF-8
 _SPACED_MARK = re.compile("[ \u0640](?=[\u064b-\u0652\u0670])")
 _DOTTED = re.compile("([ij])\u0307+")
 _GRAVE = re.compile(r"`(?<=[^\W\d_]`)(?=[^\W\d_])")
-_PIECE = re.compile(r"\s+|\S+")
+# What is plain stays as it is: words of ASCII are taken many at once.
+_PIECE = re.compile(r"[\x00-_a-\x7f]+(?!\S)|\s+|\S+")
 _WITH_MARKS = re.compile(r"(?s).[^\w\s!-~]*")
 
 
 def fold(text: str) -> str:
     """Return `text` with one spelling for what readers take to be the same.
 
-    Apostrophes of all shapes, primes and the accents that are typed in their place become `'`
-    (a grave accent only between letters); the Unicode hyphens become `-`; ligatures, full-width
-    and Arabic presentation forms, Roman numerals, letters of formulas and digits of any script
-    become plain letters and digits; so do digits set low (`H₂O`), and those set high behind up to
-    three letters (`m²`), while behind a longer word they are the mark of a footnote and go. The
-    micro sign becomes `μ`. Soft hyphens, joiners, direction marks, variation selectors, emoji
-    skin tones, the tatweel and the dot above i and j are taken out; the rest is composed (NFC).
+    Apostrophes, primes and the accents typed in their place become `'` (a grave accent only
+    between letters), Unicode hyphens `-`, the micro sign `μ`. Ligatures, full-width and Arabic
+    presentation forms, Roman numerals, letters of formulas and digits of any script become plain
+    ones; so do digits set low (`H₂O`) or high behind up to three letters (`m²`), while behind a
+    longer word they mark a footnote and go. Soft hyphens, joiners, direction marks, variation
+    selectors, skin tones, the tatweel and the dot above i and j go; the rest is composed (NFC).
     The zero width space stays, because it separates words; ß, ı, the final sigma and accents
-    stay, because they are letters of their own. Folding twice changes nothing more.
-
-    Whoever changes what it does changes `FOLDING` of the settings, too.
+    stay, as letters of their own. Folding twice changes nothing more.
     """
+    # Whoever changes what this does changes `FOLDING` of the settings, too.
     if not text.isascii():
         # The curly apostrophe is in most printed English, so it does not pay for the search.
         text = _fold_beyond_ascii(text.replace("\u2019", "'"))
@@ -174,10 +173,11 @@ def fold_aligned(text: str) -> tuple[str, Sequence[tuple[int, int]]]:
             new = fold(part)
             folded.append(new)
             begin = piece.start() + start
+            end = begin + len(part)
             if new == part:
-                places += ((place, place + 1) for place in range(begin, begin + len(part)))
+                places += zip(range(begin, end), range(begin + 1, end + 1), strict=True)
             else:
-                places += [(begin, begin + len(part))] * len(new)
+                places += [(begin, end)] * len(new)
     return "".join(folded), places
 
 
@@ -206,9 +206,8 @@ def compose(text: str) -> str:
 def strip_accents(text: str) -> str:
     """Return `text` without accents, and without Hebrew and Arabic points.
 
-    Vowel signs, tone marks and viramas of South and South-East Asian scripts and the voicing
-    marks of kana stay: there they make another letter. So do letters that Unicode does not
-    take apart, such as `ł` and `ø`.
+    Marks of South and South-East Asian scripts and the voicing marks of kana stay: there they make
+    another letter. So do letters that Unicode does not take apart, such as `ł` and `ø`.
     """
     if text.isascii():
         return text

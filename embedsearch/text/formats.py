@@ -5,67 +5,56 @@ from __future__ import annotations
 import json
 import re
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.text.byte_streams import without_suffix
 from embedsearch.text.encodings import bom_encoding, wide_encoding
-from embedsearch.text.readers.delimited import read_csv, read_tsv
-from embedsearch.text.readers.epub import read_epub
 from embedsearch.text.readers.html import read_html
 from embedsearch.text.readers.json import read_json
 from embedsearch.text.readers.mail import MAIL_BEGINS, read_eml, read_mbox
-from embedsearch.text.readers.markdown import read_markdown
+from embedsearch.text.readers.markdown import read_markdown, read_notebook
 from embedsearch.text.readers.mediawiki import read_mediawiki
-from embedsearch.text.readers.notebook import read_notebook
-from embedsearch.text.readers.office import read_docx, read_odt
-from embedsearch.text.readers.parquet import read_parquet
+from embedsearch.text.readers.office import read_docx, read_epub, read_odt
 from embedsearch.text.readers.pdf import read_pdf
 from embedsearch.text.readers.plain import read_plain
+from embedsearch.text.readers.tables import read_csv, read_parquet, read_tsv
 from embedsearch.text.readers.xml import read_xml
 
 if TYPE_CHECKING:
-    from embedsearch.text.source_stream import Reader, SourceStream
+    from collections.abc import Callable, Iterator
 
-READERS: dict[str, Reader] = {
-    "text": read_plain,
-    "jsonl": read_json,
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "markdown": read_markdown,
-    "html": read_html,
-    "pdf": read_pdf,
-    "parquet": read_parquet,
-    "mediawiki": read_mediawiki,
-    "xml": read_xml,
-    "docx": read_docx,
-    "odt": read_odt,
-    "epub": read_epub,
-    "eml": read_eml,
-    "mbox": read_mbox,
-    "notebook": read_notebook,
+    from embedsearch.text.settings import ReadSettings
+    from embedsearch.text.source_stream import ReadDocument, SourceStream
+
+
+class Format(NamedTuple):
+    """How files of a format are known and read."""
+
+    read: Callable[[SourceStream, ReadSettings], Iterator[ReadDocument]]
+    suffixes: tuple[str, ...] = ()
+    is_text: bool = True  # others are read as bytes: not decoded, and they may look like anything
+
+
+READERS = {
+    "text": Format(read_plain, (".txt", ".text")),
+    "jsonl": Format(read_json, (".jsonl", ".ndjson", ".json")),
+    "csv": Format(read_csv, (".csv",)),
+    "tsv": Format(read_tsv, (".tsv", ".tab")),
+    "markdown": Format(read_markdown, (".md", ".markdown", ".mdown", ".mkd")),
+    "html": Format(read_html, (".html", ".htm", ".xhtml")),
+    "xml": Format(read_xml),
+    "mediawiki": Format(read_mediawiki, is_text=False),
+    "pdf": Format(read_pdf, (".pdf",), is_text=False),
+    "docx": Format(read_docx, (".docx", ".docm", ".dotx"), is_text=False),
+    "odt": Format(read_odt, (".odt", ".ott"), is_text=False),
+    "epub": Format(read_epub, (".epub",), is_text=False),
+    "eml": Format(read_eml, (".eml",), is_text=False),
+    "mbox": Format(read_mbox, (".mbox", ".mbx"), is_text=False),
+    "notebook": Format(read_notebook, (".ipynb",)),
+    "parquet": Format(read_parquet, (".parquet", ".pq"), is_text=False),
 }
-
-_SUFFIXES = {
-    "text": (".txt", ".text"),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
-    "csv": (".csv",),
-    "tsv": (".tsv", ".tab"),
-    "markdown": (".md", ".markdown", ".mdown", ".mkd"),
-    "html": (".html", ".htm", ".xhtml"),
-    "pdf": (".pdf",),
-    "parquet": (".parquet", ".pq"),
-    "docx": (".docx", ".docm", ".dotx"),
-    "odt": (".odt", ".ott"),
-    "epub": (".epub",),
-    "eml": (".eml",),
-    "mbox": (".mbox", ".mbx"),
-    "notebook": (".ipynb",),
-}
-_BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
-
-# Read as bytes: these are not decoded, and may look like anything.
-_BYTES = frozenset({"pdf", "parquet", "mediawiki", "docx", "odt", "epub", "eml", "mbox"})
+_BY_SUFFIX = {suffix: name for name, each in READERS.items() for suffix in each.suffixes}
 
 _ZIPPED = frozenset({"docx", "odt", "epub"})
 # Documents that are ZIP files, too, and cannot be read.
@@ -194,7 +183,7 @@ def _is_json_line(start: bytes, source: SourceStream) -> bool:
 
 def check_is_text(source: SourceStream, format_name: str, encoding: str | None) -> None:
     """Refuse binary bytes that would be read as a text format."""
-    if format_name in _BYTES:
+    if not READERS[format_name].is_text:
         return
     for magic, what in _MAGIC:
         if source.sample.startswith(magic):

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -157,11 +157,10 @@ def find_phrases(
     slots: int = _MOST_SLOTS,
     stretch: int = STRETCH,
 ) -> PhraseTable:
-    """Find the collocations of a corpus.
+    """Find the collocations of a corpus, the most frequent of each pass first.
 
     Pairs are counted exactly. If there are more than the table of counts can hold, they are
-    counted in parts, each in a reading of the stream of its own. The phrases of a pass are in the
-    order of their counts; passes without any are left out.
+    counted in parts, each in a reading of the stream of its own.
     """
     table = PhraseTable()
     for _ in range(settings.passes):
@@ -196,8 +195,7 @@ def rewrite(
 ) -> TokenStream:
     """Write a stream with phrases joined into another folder, and return it, mapped.
 
-    Types keep their ids; the phrases come after them. Counts are those of the new stream, so a
-    word may be left with none.
+    Types keep their ids, and a word may be left with a count of none; phrases come after them.
     """
     joiner = _StreamJoiner(table, stream, stretch)
     counts = np.zeros(len(joiner.types), np.int64)
@@ -302,13 +300,6 @@ class _IdJoiner:
         return tokens[:size]
 
 
-class _Candidates(NamedTuple):
-    """Pairs of words, with what may stand between them, and how often they occur."""
-
-    keys: IntVector
-    counts: IntVector
-
-
 class _Search:
     """One pass: candidates are counted, scored and chosen."""
 
@@ -337,11 +328,11 @@ class _Search:
             if candidates is None:
                 parts += [(part, 2 * of), (part + of, 2 * of)]
             else:
-                chosen += self._chosen(candidates)
+                chosen += self._chosen(*candidates)
         return sorted(chosen, key=lambda phrase: (-phrase.count, phrase.words))
 
-    def _count(self, part: int, parts: int) -> _Candidates | None:
-        """Return the frequent pairs of a part, or None if it does not fit into the table."""
+    def _count(self, part: int, parts: int) -> tuple[IntVector, IntVector] | None:
+        """Return keys and counts of the frequent pairs of a part; None if the table is full."""
         from embedsearch.kernels.phrases import KeyTable, Part, WordKinds, count
 
         words = WordKinds(self._kinds, self._base)
@@ -352,24 +343,18 @@ class _Search:
                 return None
         keys, counts = table
         frequent = np.flatnonzero(counts >= self._settings.min_count)
-        return _Candidates(keys[frequent] - 1, counts[frequent].astype(np.int64))
+        return keys[frequent] - 1, counts[frequent].astype(np.int64)
 
-    def _chosen(self, candidates: _Candidates) -> list[Phrase]:
-        words, gaps = np.divmod(candidates.keys, self._base**2)
+    def _chosen(self, keys: IntVector, counts: IntVector) -> list[Phrase]:
+        words, gaps = np.divmod(keys, self._base**2)
         firsts, seconds = np.divmod(words, len(self._kinds))
-        scores = self._scores(self._counts[firsts], self._counts[seconds], candidates.counts)
+        scores = self._scores(self._counts[firsts], self._counts[seconds], counts)
         passing = np.flatnonzero(scores > self._settings.least_score)
+        columns = (each[passing].tolist() for each in (firsts, seconds, gaps, counts, scores))
         types = self._joiner.types
         return [
             Phrase((types[a], *self._between(gap), types[b]), n, score)
-            for a, b, gap, n, score in zip(
-                firsts[passing].tolist(),
-                seconds[passing].tolist(),
-                gaps[passing].tolist(),
-                candidates.counts[passing].tolist(),
-                scores[passing].tolist(),
-                strict=True,
-            )
+            for a, b, gap, n, score in zip(*columns, strict=True)
         ]
 
     def _between(self, gap: int) -> Sequence[str]:

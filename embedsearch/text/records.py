@@ -44,11 +44,7 @@ _INT64 = 2**63
 
 
 def cell_value(value: object) -> MetadataValue:
-    """Return what a cell of a CSV file means.
-
-    A whole number within 64 bits is an `int` and a number with a decimal point a `float`, an
-    empty cell is None, and all else stays a string: dates, and `007` with its zeros.
-    """
+    """Return what a cell of a CSV file means: a number, None if it is empty, else the string."""
     if not isinstance(value, str):
         return plain_value(value)
     cell = value.strip()
@@ -62,21 +58,14 @@ def cell_value(value: object) -> MetadataValue:
 def plain_value(value: object) -> MetadataValue:
     """Return a JSON or Parquet value as metadata.
 
-    Lists and objects stay what they are. Within them, too, dates become ISO text, integers
-    beyond 64 bits text, and numbers that are not finite None.
+    Dates become ISO text, integers beyond 64 bits text, and numbers that are not finite None.
     """
     return _plain(value, METADATA_DEPTH)
 
 
 def _plain(value: object, depth: int) -> MetadataValue:
-    if isinstance(value, (list, tuple, Mapping)):
-        return _nested(value, depth)
-    return _scalar(value)
-
-
-def _nested(
-    value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int
-) -> MetadataValue:
+    if not isinstance(value, (list, tuple, Mapping)):
+        return _scalar(value)
     if not depth:
         # What is deeper is refused by the store, with the name of the document.
         return cast("MetadataValue", value)
@@ -176,11 +165,7 @@ def choose_columns(
     sample: Sequence[Mapping[str, object]],
     settings: ReadSettings,
 ) -> Columns:
-    """Choose columns: those that the settings name, else well-known names, else long text.
-
-    The text is then the column whose values are the longest in the sample, on average. A column
-    that is missing is a `SourceFormatError`, which names those that exist.
-    """
+    """Choose columns: those that the settings name, else well-known names, else the longest."""
     wanted = (settings.id_column, settings.title_column, settings.text_column)
     for name in (*wanted, *(settings.metadata_columns or ())):
         if name is not None and name not in names:
@@ -248,13 +233,13 @@ def read_records(
     settings: ReadSettings,
 ) -> Iterator[ReadDocument]:
     """Yield a document for each record that has an id, a title or a text."""
-    stream = iter(records)
+    stream = ((number, flatten_metadata(record)) for number, record in records)
     sample, fault = _sample(stream)
     if not sample and fault is not None:
         raise fault
     if not sample and kind.names is None:
         return
-    names = kind.names or _names(record for _, record in sample)
+    names = kind.names or list(dict.fromkeys(chain.from_iterable(record for _, record in sample)))
     try:
         columns = _columns(source.name, names, [record for _, record in sample], settings)
     except SourceFormatError as error:
@@ -287,7 +272,7 @@ def _sample(
     characters = 0
     try:
         for number, record in records:
-            sample.append((number, flatten_metadata(record)))
+            sample.append((number, record))
             characters += sum(len(value) for value in record.values() if isinstance(value, str))
             if len(sample) == _SAMPLE_RECORDS or characters > _SAMPLE_CHARACTERS:
                 break
@@ -304,10 +289,6 @@ def _rest(
     yield from records
 
 
-def _names(records: Iterable[Record]) -> list[str]:
-    return list(dict.fromkeys(name for record in records for name in record))
-
-
 class _DocumentMaker:
     """Makes documents of the records of one source."""
 
@@ -316,7 +297,7 @@ class _DocumentMaker:
         self._roles = {columns.id, columns.title, columns.text}
 
     def __call__(self, number: int, record: Record) -> Document:
-        record, columns = flatten_metadata(record), self._columns
+        columns = self._columns
         text = self._string(number, record, columns.text)
         title = self._string(number, record, columns.title) if columns.title else ""
         id_ = self._string(number, record, columns.id) if columns.id else ""

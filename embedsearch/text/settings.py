@@ -131,15 +131,13 @@ def _delimiter(given: object) -> str:
 class PhraseSettings:
     """How collocations are found.
 
-    The default score is word2phrase's (Mikolov et al. 2013, "Distributed Representations of
-    Words and Phrases and their Compositionality"):
-    `(count(ab) - min_count) / (count(a) * count(b)) * total`. gensim multiplies by the number
-    of its distinct words and pairs in place of all tokens, so its thresholds are lower.
-    The other is normalised pointwise mutual information (Bouma 2009, "Normalized (Pointwise)
-    Mutual Information in Collocation Extraction"), from -1 to 1.
-
     Attributes:
-        scoring: "default" or "npmi".
+        scoring: "default" is `(count(ab) - min_count) / (count(a) * count(b)) * total`, as in
+            word2phrase (Mikolov et al. 2013, "Distributed Representations of Words and Phrases
+            and their Compositionality"); gensim multiplies by its distinct words and pairs in
+            place of all tokens, so its thresholds are lower. "npmi" is normalised pointwise mutual
+            information, from -1 to 1 (Bouma 2009, "Normalized (Pointwise) Mutual Information in
+            Collocation Extraction").
         min_count: Rarer pairs are no phrases; neither are pairs of rarer words.
         threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for npmi.
         passes: After each, phrases are words: two passes give phrases of up to four.
@@ -187,13 +185,11 @@ class TokenizerSettings:
         stop_words: Words left out, already resolved to a sorted tuple of words.
         stem: A Snowball language such as "english", or None.
         phrases: "default" or "npmi" joins words that often follow each other (`new_york`), by
-            that score; None joins none. See `PhraseSettings`.
+            that score; None joins none. This and what follows is as in `PhraseSettings`.
         phrase_min_count: Rarer pairs are no phrases.
-        phrase_threshold: Only pairs with a higher score are phrases; None is 200, or 0.6 for
-            "npmi".
+        phrase_threshold: Only pairs with a higher score are phrases.
         phrase_passes: Two passes give phrases of up to four words.
-        folding: The version of the spelling rules (`embedsearch.text.folding.fold`); there is
-            one.
+        folding: The version of the spelling rules; there is one.
     """
 
     tokenizer: str = "unicode"
@@ -255,11 +251,7 @@ class TokenizerSettings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TokenizerSettings:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ParameterError: A name is unknown, as those of later versions are, or a value wrong.
-        """
+        """Read what `to_json` wrote; names of later versions are a `ParameterError`."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))

@@ -89,10 +89,7 @@ class SourcedDocument(NamedTuple):
         return self.found.document.id or self.source.base + self._ending()
 
     def ids(self, repeated: str = "") -> Iterator[str]:
-        """Yield the ids that it may have, the preferred one first.
-
-        `repeated` is added to all of them, if its source has the same key more than once.
-        """
+        """Yield the ids that it may have, the preferred one first, with `repeated` behind each."""
         given, ending = self.found.document.id, self._ending() + repeated
         own = [given] if given and not repeated else []
         return chain(own, (base + ending for base in self.source.bases()))
@@ -181,7 +178,12 @@ def unreadable(name: str, error: OSError) -> SourceError:
 
 def stored_path(path: str | Path) -> str | bytes:
     """Return the real path by which a file is remembered; bytes where it is not UTF-8."""
-    return _storable(os.path.realpath(path))
+    real = os.path.realpath(path)
+    try:
+        real.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(real)
+    return real
 
 
 def is_file(path: str | bytes) -> bool:
@@ -192,14 +194,6 @@ def is_file(path: str | bytes) -> bool:
         return False
     except (OSError, ValueError):
         return True
-
-
-def _storable(real: str) -> str | bytes:
-    try:
-        real.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(real)
-    return real
 
 
 def _files_of(source: str, glob: str, listing: Listing) -> Iterator[tuple[str, SourceFile]]:
@@ -221,7 +215,7 @@ def _files_of(source: str, glob: str, listing: Listing) -> Iterator[tuple[str, S
     elif stat.S_ISREG(info.st_mode):
         real, name = os.path.realpath(path), printable(path.name)
         above = _parts(os.path.realpath(path.parent))
-        known = Source(_storable(real), source, name, above)
+        known = Source(stored_path(real), source, name, above)
         yield real, SourceFile(path, known, info.st_size, explicit=True)
     else:
         # A pipe has no content of its own: what comes next time is something else.
@@ -252,7 +246,7 @@ def _in_folder(folder: Path, glob: str, listing: Listing) -> Iterator[tuple[str,
         real = os.path.realpath(path)
         # The root of all folders has no name.
         base = f"{name.rstrip('/')}/{printable(relative)}".lstrip("/")
-        source = Source(_storable(real), str(path), base, tuple(above))
+        source = Source(stored_path(real), str(path), base, tuple(above))
         yield real, SourceFile(path, source, size, explicit=False)
     if not found:
         reason = f"the folder has no file that matches {glob!r} (hidden ones are left out)"
@@ -301,8 +295,7 @@ class Glob:
     """A pattern of paths: `*` and `?` stay within a name, `**/` is any number of folders.
 
     A regular expression would try the places of each `*` with those of all others. Here all ways
-    through the pattern are followed at once: each bit of a number is a place in it. A pattern
-    without a `/` is one of names, in any folder.
+    through the pattern are followed at once: each bit of a number is a place in it.
     """
 
     def __init__(self, glob: str) -> None:
@@ -312,6 +305,7 @@ class Glob:
         self._end = 0
         if len(glob) > _LONGEST_GLOB:
             raise ParameterError("glob", f"at most {_LONGEST_GLOB:,} characters long", len(glob))
+        # A pattern without a `/` is one of names, in any folder.
         self._read(glob if "/" in glob else f"**/{glob}")
 
     def matches(self, path: str) -> bool:

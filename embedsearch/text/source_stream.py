@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._messages import counted
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import Document
-    from embedsearch.text.settings import ReadSettings
 
 
 SAMPLE = 2**20
@@ -132,7 +131,7 @@ class SourceStream:
     """A source that is being read, once, from its start to its end.
 
     `path` is where it is, if it is a file that can be opened again; `on_read` is called with the
-    number of stored bytes that each read took.
+    stored bytes that each read took.
     """
 
     def __init__(
@@ -197,12 +196,9 @@ class SourceStream:
         return decode_blocks(self.blocks(), self.encoding(None), self.name, self.repairs())
 
     def _chunks_after_ascii(self) -> Iterator[str]:
-        """Yield the text of a file whose sample is ASCII: what comes later shows its encoding.
-
-        All encodings that are still possible are alike up to their first byte beyond ASCII.
-        """
-        blocks, others = self.blocks(), list[bytes]()
-        line = 1
+        """Yield the text of a file whose sample is ASCII: what comes later shows its encoding."""
+        # All encodings that are still possible are alike up to their first byte beyond ASCII.
+        blocks, others, line = self.blocks(), list[bytes](), 1
         for text in decode_blocks(_ascii_blocks(blocks, others), "utf-8", self.name):
             line += text.count("\n")
             yield text
@@ -248,15 +244,6 @@ class SourceStream:
             raise too_long(self.name, limit, "bytes")
         return data
 
-    def _copy_to(self, file: IO[bytes], limit: int) -> None:
-        size = 0
-        for block in self.blocks():
-            size += len(block)
-            if size > limit:
-                reason = f"has more than {limit:,} bytes; unpack it to a file, or cut it"
-                raise SourceFormatError(self.name, reason)
-            file.write(block)
-
     @contextmanager
     def seekable(self, limit: int = COPY_LIMIT) -> Iterator[IO[bytes]]:
         """Open the bytes for formats that are read from their end; may use a temporary file."""
@@ -265,7 +252,11 @@ class SourceStream:
                 yield file
         else:
             with tempfile.SpooledTemporaryFile(max_size=64 * SAMPLE) as file:
-                self._copy_to(file, limit)
+                for block in self.blocks():
+                    if file.tell() + len(block) > limit:
+                        reason = f"has more than {limit:,} bytes; unpack it to a file, or cut it"
+                        raise SourceFormatError(self.name, reason)
+                    file.write(block)
                 file.seek(0)
                 yield file
 
@@ -321,10 +312,3 @@ class ReadDocument(NamedTuple):
     unit: str = ""
     number: int = 0
     member: str = ""  # the path of the file inside an archive
-
-
-class Reader(Protocol):
-    """Streams the documents of one file of one format."""
-
-    def __call__(self, source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-        """Yield documents in the order of the file."""

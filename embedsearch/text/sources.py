@@ -47,10 +47,7 @@ def read_sources(
     progress: Progress,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Document]:
-    """Stream the documents of all sources, each with the id that it prefers; see `Reading`.
-
-    Whether two have the same id is for a workspace to see, which remembers where each is from.
-    """
+    """Stream the documents of all sources, each with the id that it prefers, unique or not."""
     for arrival in SourceReader(sources, settings, progress, stdin):
         document = arrival.document
         yield document if document.id else replace(document, id=arrival.first_id())
@@ -60,13 +57,7 @@ class SourceReader:
     """One pass over sources; iterate it once, for the documents in the order of the sources.
 
     Files of a folder that cannot be read are left out, with one note; the documents before the
-    fault are kept. A file that was named by itself must be readable. A file that is named twice
-    is read once.
-
-    Raises:
-        SourceError: A source is missing, empty, damaged or changes while it is read; its
-            attribute `left_out` lists the files, if they are several.
-        CorpusTooSmallError: No source has any text; it has `left_out`, too.
+    fault are kept. A file that was named by itself must be readable.
     """
 
     def __init__(
@@ -117,8 +108,7 @@ class SourceReader:
     def may_have_lost(self, path: str | bytes) -> bool:
         """Return whether documents of an earlier reading that were not yielded now are gone.
 
-        They are if their file was read to its end, or no longer exists. What could not be read,
-        or was skipped, is not gone.
+        They are if their file was read to its end, or no longer exists.
         """
         if path in self._read:
             return True
@@ -189,7 +179,7 @@ class SourceReader:
         check_is_text(source, name, self._settings.encoding)
         if name == "jsonl" and not explicit and self._settings.text_column is None:
             check_holds_texts(source)
-        return READERS[name](source, self._settings)
+        return READERS[name].read(source, self._settings)
 
     @contextmanager
     def _opened(self, file: SourceFile, task: Task) -> Iterator[SourceStream]:

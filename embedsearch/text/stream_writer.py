@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.text.processing import TextProcessor
-    from embedsearch.text.tokenizers import Edges
+    from embedsearch.text.tokenizers import Edges, TextProcessor
 
 T = TypeVar("T", bound=Sized)
 
@@ -60,7 +59,7 @@ def write_texts(
 
     Memory does not grow with the length of the text: distinct tokens are forgotten if there
     are too many (`TokenIds`), and their places in the stream then have a type that is an empty
-    string. A long document is taken in pieces of `block` characters if the tokenizer allows it.
+    string.
     """
     ids, edges = TokenIds(max_types), processor.edges
     if edges is None:
@@ -152,10 +151,7 @@ class TokenIds(dict[str, int]):
         self.counts[: len(found)] += found
 
     def prune(self, place: int) -> bool:
-        """Forget the rarest tokens if they are more than the limit; `place` is in the stream.
-
-        Returns whether any was forgotten; ids that were looked up before are then invalid.
-        """
+        """Forget the rarest tokens beyond the limit; return whether ids have become invalid."""
         if len(self) <= self.limit:
             return False
         self.grow_counts()
@@ -191,11 +187,7 @@ class TokenEncoder(Generic[T]):
         self.process, self.ids = process, ids
 
     def encode(self, texts: Sequence[T]) -> tuple[TokenArray, IntVector]:
-        """Look up and count the tokens of `texts`.
-
-        Returns the ids of all tokens, and where those of each text end. Both are valid until the
-        next call.
-        """
+        """Count all tokens; return their ids, and each text's end, valid until the next call."""
         found, ends, ids = array("i"), list[int](), self.ids
         for text in texts:
             found.extend([ids[token] for token in self.process(text)])
@@ -209,10 +201,7 @@ class TokenEncoder(Generic[T]):
 
 
 class ChunkEncoder(TokenEncoder[str]):
-    """Turns texts into token ids by way of chunks.
-
-    It remembers `max_chunks` of them, a power of 2; if they are more, it forgets all.
-    """
+    """Turns texts into token ids by way of chunks; of more than `max_chunks` it forgets all."""
 
     def __init__(
         self, processor: TextProcessor, edges: Edges, ids: TokenIds, max_chunks: int = _CHUNKS
@@ -222,7 +211,7 @@ class ChunkEncoder(TokenEncoder[str]):
         self._kinds = _kinds(edges)
         self._spelling = _spelling(lowercase=processor.settings.lowercase)
         self._max_chunks = max_chunks
-        # The bytes of all chunks, one after another, and where each ends.
+        # The bytes of all chunks (a power of 2), one after another, and where each ends.
         self._arena = np.zeros(16 * max_chunks, np.uint8)
         self._bounds = np.zeros(max_chunks + 1, np.int32)
         self._chunks, self._new = np.zeros(0, np.int32), np.zeros((0, 2), np.int64)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import ParameterError, VectorError
-from embedsearch.training.base import TrainedModel
-from embedsearch.training.warm_start import start_from
+from embedsearch.training.base import TrainedModel, start_from
 from embedsearch.vectors.formats.gensim import (
     copy_matrix,
     from_keyed,
@@ -23,12 +22,11 @@ from embedsearch.vectors.subwords import active_ngrams
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from embedsearch._progress import Progress
-    from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.training.base import Hooks
-    from embedsearch.training.corpus import Corpus
+    from embedsearch._types import FloatMatrix
+    from embedsearch.training.base import Corpus, Hooks
     from embedsearch.training.settings import TrainingSettings
     from embedsearch.vectors.subwords import Subwords
 
@@ -36,20 +34,9 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 10_000
 # The settings that gensim has under the same names.
 _SHARED = (
-    "vector_size",
-    "window",
-    "epochs",
-    "sg",
-    "hs",
-    "negative",
-    "ns_exponent",
-    "cbow_mean",
-    "sample",
-    "alpha",
-    "min_alpha",
-    "workers",
-    "seed",
-)
+    "vector_size", "window", "epochs", "sg", "hs", "negative", "ns_exponent", "cbow_mean",
+    "sample", "alpha", "min_alpha", "workers", "seed",
+)  # fmt: skip
 # What `to_gensim` takes from the model.
 _FIXED = frozenset({"vector_size", "min_count", "min_n", "max_n", "bucket"})
 
@@ -61,8 +48,7 @@ def from_gensim(model: Any, *, all_ngrams: bool = True) -> TrainedModel:
         model: A `Word2Vec` or `FastText`; or `KeyedVectors` or `FastTextKeyedVectors`, which
             have no output side to continue from.
         all_ngrams: Keep fastText's whole table of n-grams, so that unknown words get the
-            vectors that gensim gives them. Without it only the rows that a word of the
-            vocabulary has: the others were never trained.
+            vectors that gensim gives them; else only the rows that words of the vocabulary have.
 
     Raises:
         ParameterError: It is none of these.
@@ -151,12 +137,7 @@ def _context(model: Any, vectors: WordVectors) -> FloatMatrix | None:
 
 
 class GensimTrainer:
-    """gensim's `Word2Vec` or `FastText`, trained from a file as that is its fastest way.
-
-    Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
-    Compositionality"; Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information";
-    implementation by gensim.
-    """
+    """gensim's `Word2Vec` or `FastText`, trained from a file as that is its fastest way."""
 
     def __init__(self, settings: TrainingSettings, *, ngrams: bool = False) -> None:
         self.settings, self._ngrams = settings, ngrams
@@ -164,15 +145,13 @@ class GensimTrainer:
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
-        """Train; the seed with one worker gives the same vectors on every run.
-
-        Callbacks and checkpoints are those of our own trainers; gensim has none in this mode.
-        """
+        """Train; the seed with one worker gives the same vectors on every run."""
         self._check(hooks)
         model = self._train(corpus, progress, hooks)
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
         trained = from_gensim(model, all_ngrams=False)
-        rows = _rows_of(words, trained.vectors.key_to_index)
+        # gensim sorts by count as we do, but leaves ties in an order of its own.
+        rows = [trained.vectors.key_to_index[word] for word in words]
         context = None if trained.context is None else trained.context[rows]
         inputs = None if trained.inputs is None else trained.inputs[rows]
         vectors, subwords = trained.vectors.vectors[rows], trained.vectors.subwords
@@ -246,8 +225,3 @@ def epoch_end(call: Callable[[], None]) -> Any:
             call()
 
     return EpochEnd()
-
-
-def _rows_of(words: Sequence[str], key_to_index: Mapping[str, int]) -> IntVector:
-    # gensim sorts by count as we do, but leaves ties in an order of its own.
-    return np.fromiter((key_to_index[word] for word in words), np.int64, len(words))

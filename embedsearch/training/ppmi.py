@@ -19,24 +19,25 @@ import numpy as np
 
 from embedsearch._checks import COUNT, check_fields
 from embedsearch._errors import ParameterError
-from embedsearch.kernels.cooccurrence import (
+from embedsearch.kernels.ppmi import (
     Logs,
     PairBlock,
     Pairs,
     Places,
     Sparse,
     count_rows,
-    first_out_of_range,
+    gram,
     lay_out,
+    multiply,
     scratch_for,
     sort_places,
     tally,
     text_room,
+    times,
+    transposed_times,
     weigh,
 )
-from embedsearch.kernels.products import gram, multiply, times, transposed_times
-from embedsearch.training.base import TrainedModel
-from embedsearch.training.corpus import encode
+from embedsearch.training.base import TrainedModel, encode
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
-    from embedsearch.training.base import Hooks
-    from embedsearch.training.corpus import Corpus, EncodedCorpus
+    from embedsearch.training.base import Corpus, EncodedCorpus, Hooks
     from embedsearch.training.settings import TrainingSettings
 
 _CHUNK_TOKENS = 8_000_000
@@ -78,11 +78,10 @@ class PpmiSettings:
 
 
 class Ppmi:
-    """Positive pointwise mutual information with a truncated singular value decomposition.
+    """PPMI with a truncated singular value decomposition, the same on every run.
 
     Of the settings it knows `vector_size`, `window`, `min_count`, `max_final_vocab`,
-    `ns_exponent` (the smoothing of contexts) and `seed`. The result is the same on every run,
-    with any number of workers.
+    `ns_exponent` (the smoothing of contexts) and `seed`.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
@@ -117,8 +116,7 @@ def ppmi_vectors(
     """Factorise the positive mutual information of words that occur near each other.
 
     One thread does it, so the result does not depend on the number of workers. Besides the two
-    results, (V, vector_size) float32 each, it takes at most about 300 MB: 8 bytes for each of
-    `most_pairs`, and buffers. The folder holds 8 bytes a pair meanwhile.
+    results, (V, vector_size) float32 each, it takes at most about 300 MB of memory.
     """
     runs = CountRuns(folder, len(corpus.counts), settings.window)
     try:
@@ -132,8 +130,7 @@ def ppmi_vectors(
 class CountRuns:
     """Co-occurrence counts in a folder; a run is the counts of one chunk, sorted by word.
 
-    A pair of words that occurs in several chunks is in several runs: `blocks` reads the same
-    words of all runs together. A pair takes 8 bytes of disk in each run that has it.
+    A pair of words takes 8 bytes of disk in each run that has it.
     """
 
     def __init__(
@@ -150,10 +147,8 @@ class CountRuns:
         heaviest = chunk_tokens * window * (window + 1)
         self._type: type[Any] = np.uint32 if heaviest < 2**32 else np.uint64
         self._files = {name: folder / f"pairs.{name}" for name in ("columns", "counts", "sizes")}
-        # (V,) the weight of all pairs of each word.
-        self.totals = np.zeros(words, np.int64)
-        # (V,) how many pairs of each word all runs have.
-        self.pairs = np.zeros(words, np.int64)
+        # (V,) the weight of all pairs of each word, and how many pairs all runs have.
+        self.totals, self.pairs = np.zeros(words, np.int64), np.zeros(words, np.int64)
         self._run_sizes: list[int] = []
         # A process that was killed leaves its files.
         self.remove()
@@ -161,10 +156,10 @@ class CountRuns:
     def count(self, corpus: EncodedCorpus) -> None:
         """Count the whole corpus."""
         ids = corpus.ids
-        # A kernel would write beyond its arrays.
-        wrong = first_out_of_range(ids, self.words)
-        if wrong < ids.size:
-            raise ParameterError("ids", f"from 0 to {self.words - 1}", int(ids[wrong]))
+        # With any other a kernel would write beyond its arrays.
+        for extreme in (int(ids.min(initial=0)), int(ids.max(initial=0))):
+            if not 0 <= extreme < self.words:
+                raise ParameterError("ids", f"from 0 to {self.words - 1}", extreme)
         chunk = min(self._chunk_tokens, ids.size)
         text = np.empty(text_room(chunk, self._window), np.int32)
         places = Places(np.empty(self.words + 1, np.int64), np.empty(chunk, np.int32))
@@ -218,11 +213,11 @@ class CountRuns:
             path.unlink(missing_ok=True)
 
     def _sizes(self, run: int) -> Any:
-        offset = run * self.words * 8
-        shape = (self.words,)
-        return np.memmap(self._files["sizes"], np.int64, mode="r", offset=offset, shape=shape)
+        path, offset = self._files["sizes"], run * self.words * 8
+        return np.memmap(path, np.int64, mode="r", offset=offset, shape=(self.words,))
 
     def _bounds(self) -> list[int]:
+        """Return the first word of each block, and how many words there are."""
         bounds, held = [0], 0
         for word, size in enumerate(self.pairs.tolist()):
             # A word with more pairs than the buffer is read alone.
@@ -249,7 +244,7 @@ class CountRuns:
             np.fromfile(self._files[name], kind, amount, offset=start * size)
             for start, amount in zip(starts, amounts, strict=True)
         ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.concatenate(parts)
 
 
 def ppmi_matrix(runs: CountRuns, smoothing: float = 0.75, most_pairs: int = _MOST_PAIRS) -> Sparse:

@@ -1,52 +1,62 @@
-"""The trainers by name, and from a token stream to word vectors."""
+"""From a token stream, or from texts, to word vectors: the trainers by name."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import Choice, check
-from embedsearch.text.vocabulary import select
-from embedsearch.training.base import Hooks, TrainingReport
-from embedsearch.training.corpus import Corpus
-from embedsearch.training.settings import LITTLE_TEXT, default_workers, fit_auto, fit_to_corpus
-from embedsearch.training.warm_start import extend_vocabulary
+from embedsearch._progress import Progress, SilentProgress
+from embedsearch.text.phrases import PhraseTable, with_phrases
+from embedsearch.text.settings import TokenizerSettings, apply_options
+from embedsearch.text.stream import select
+from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.training.base import (
+    Callback,
+    Corpus,
+    Hooks,
+    TrainedModel,
+    TrainingReport,
+    extend_vocabulary,
+)
+from embedsearch.training.settings import (
+    LITTLE_TEXT,
+    default_workers,
+    fit_auto,
+    fit_to_corpus,
+    training_settings,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
-    from embedsearch._progress import Progress
     from embedsearch.text.stream import TokenStream
-    from embedsearch.training.base import TrainedModel, Trainer
+    from embedsearch.training.base import Trainer
     from embedsearch.training.settings import TrainingSettings
+
 
 TRAINERS = ("auto", "word2vec", "fasttext", "ppmi", "gensim", "gensim-fasttext")
 
 
 def _trainer(name: str, settings: TrainingSettings) -> Trainer:
     # Imported by name, so that none pays for gensim or kernels that it does not use.
-    match name:
-        case "auto":
-            from embedsearch.training.auto import Auto
+    if name.startswith("gensim"):
+        from embedsearch.training.gensim import GensimTrainer
 
-            return Auto(settings)
-        case "word2vec":
-            from embedsearch.training.word2vec import Word2Vec
+        return GensimTrainer(settings, ngrams=name == "gensim-fasttext")
+    if name == "ppmi":
+        from embedsearch.training.ppmi import Ppmi
 
-            return Word2Vec(settings)
-        case "fasttext":
-            from embedsearch.training.word2vec import FastText
+        return Ppmi(settings)
+    from embedsearch.training.word2vec import Auto, FastText, Word2Vec
 
-            return FastText(settings)
-        case "ppmi":
-            from embedsearch.training.ppmi import Ppmi
-
-            return Ppmi(settings)
-        case _:
-            from embedsearch.training.gensim import GensimTrainer
-
-            return GensimTrainer(settings, ngrams=name == "gensim-fasttext")
+    if name == "fasttext":
+        return FastText(settings)
+    return Auto(settings) if name == "auto" else Word2Vec(settings)
 
 
 def resolve_trainer(name: str) -> str:
@@ -129,3 +139,55 @@ def _shown(name: str, settings: TrainingSettings, chosen: tuple[str, ...]) -> st
         names.remove("epochs")
     values = [f"{name}={getattr(settings, name):g}" for name in names if name in chosen]
     return f"; chosen for a corpus of this size: {', '.join(values)}" if values else ""
+
+
+def train_texts(
+    texts: Iterable[str],
+    trainer: str = "auto",
+    *,
+    tokenizer: TokenizerSettings | str | None = None,
+    progress: Progress | None = None,
+    callbacks: Sequence[Callback] = (),
+    start: TrainedModel | None = None,
+    **parameters: Any,
+) -> TrainedModel:
+    """Train word vectors on texts; only the result stays.
+
+    Args:
+        texts: Documents, read once; an open text file is one document a line.
+        trainer: One of `embedsearch.TRAINERS`.
+        tokenizer: How text becomes tokens: settings, or the name of a tokenizer.
+        progress: A listener.
+        callbacks: Called with an `EpochReport` after every epoch.
+        start: A model to continue from, such as that of `from_gensim`.
+        **parameters: gensim's, see `TrainingSettings`, and those of `TokenizerSettings`.
+
+    Raises:
+        CorpusTooSmallError: Fewer than two words are frequent enough.
+        ParameterError: A parameter is unknown or out of range.
+    """
+    cutting, options = apply_options(tokenizer or "unicode", parameters, TokenizerSettings())
+    hooks = Hooks(callbacks=callbacks, start=start)
+    listener = progress or SilentProgress()
+    return learn_texts(texts, trainer, cutting, training_settings(**options), listener, hooks)[0]
+
+
+def learn_texts(
+    texts: Iterable[str],
+    trainer: str,
+    tokenizer: TokenizerSettings,
+    settings: TrainingSettings,
+    progress: Progress,
+    hooks: Hooks | None = None,
+) -> tuple[TrainedModel, PhraseTable]:
+    """Train word vectors on texts; return them, and the phrases that were joined."""
+    processor, phrases = TextProcessor(tokenizer), PhraseTable()
+    with TemporaryDirectory(prefix="embedsearch-") as name:
+        folder = Path(name)
+        stream = write_texts(folder, enumerate(texts), processor, progress)
+        if tokenizer.phrase_settings is not None:
+            stream, phrases = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
+        model, _ = train_word_vectors(
+            stream, trainer, settings, progress, folder=folder, hooks=hooks
+        )
+    return model, phrases

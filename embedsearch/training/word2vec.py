@@ -1,27 +1,39 @@
-"""Our own word2vec and fastText: negative sampling in compiled loops.
+"""Our own networks, trained by negative sampling in compiled loops: word2vec, fastText, auto.
 
-The sources are named in `embedsearch.kernels.word2vec`.
+`trainer="auto"` is skip-gram fitted to the corpus. Little text has too few pairs of words for a
+network to find its way from random numbers, but enough to count; so below some millions of tokens
+it starts from factorised counts (PPMI), and fine-tunes them. A word's vector is the sum of its
+input and output side, each at length 1: what a word is like and what it occurs near (Levy,
+Goldberg and Dagan 2015, "w+c"). The figures behind the choices are in docs/benchmarks.md; other
+sources are named in `embedsearch.kernels.word2vec`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedsearch._errors import ParameterError
 from embedsearch.kernels._simd import MOST_NEGATIVE
-from embedsearch.training.base import TrainedModel
-from embedsearch.training.corpus import encode
-from embedsearch.training.loop import train_network
-from embedsearch.training.network import Network, ngram_rows
-from embedsearch.training.warm_start import start_from
+from embedsearch.training.base import TrainedModel, encode, start_from
+from embedsearch.training.network import Network, ngram_rows, train_network
+from embedsearch.training.ppmi import PpmiSettings, ppmi_vectors
+from embedsearch.training.settings import LITTLE_TEXT
+from embedsearch.vectors.arrays import row_norms, unit_rows
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
-    from embedsearch.training.base import Hooks
-    from embedsearch.training.corpus import Corpus
+    from embedsearch._types import FloatMatrix
+    from embedsearch.text.stream import Vocabulary
+    from embedsearch.training.base import Corpus, Hooks
     from embedsearch.training.settings import TrainingSettings
+
+# Counts gain from a wide view even if training has a narrow one.
+_COUNT_WINDOW = 10
+_ROWS = 4_096
 
 
 class Word2Vec:
@@ -32,26 +44,66 @@ class Word2Vec:
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
-        check_supported(settings)
+        _check_supported(settings)
         self.settings = settings
         self.losses: list[float] = []
 
     def fit(self, corpus: Corpus, progress: Progress, hooks: Hooks) -> TrainedModel:
         """Train on the corpus, or continue from `hooks.start` or a checkpoint."""
-        words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+        words = corpus.vocabulary.words
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:
             start_from(hooks.start, words, net.x, net.y, progress)
+        else:
+            self._start(net, corpus, progress)
         self.losses = train_network(net, words, self.settings, progress, hooks)
-        vectors, context = net.take()
-        return TrainedModel(WordVectors(vectors, list(words), counts), context)
+        return self._model(*net.take(), corpus.vocabulary)
+
+    def _start(self, net: Network, corpus: Corpus, progress: Progress) -> None:
+        """Begin with the random vectors that a network has."""
+
+    def _model(self, x: FloatMatrix, y: FloatMatrix, words: Vocabulary) -> TrainedModel:
+        return TrainedModel(WordVectors(x, list(words.words), words.counts), y)
+
+
+class Auto(Word2Vec):
+    """Skip-gram with the settings of `fit_auto`, as far as the user set none."""
+
+    def _start(self, net: Network, corpus: Corpus, progress: Progress) -> None:
+        if corpus.stream.total >= LITTLE_TEXT:
+            return
+        counting = PpmiSettings(
+            vector_size=self.settings.vector_size or 1,
+            window=max(self.settings.window or 1, _COUNT_WINDOW),
+            seed=self.settings.seed,
+        )
+        total = len(net.corpus.ids)
+        with progress.task("counting", total, "words") as task:
+            words, contexts = ppmi_vectors(net.corpus, counting, corpus.folder)
+            task.advance(total)
+        # To length 1 in the mean, so that sigmoids are not saturated.
+        scale = np.float32(1 / np.sqrt(max(float((words**2).sum(axis=1).mean()), 1e-12)))
+        net.x[:], net.y[:] = words * scale, contexts * scale
+
+    def _model(self, x: FloatMatrix, y: FloatMatrix, words: Vocabulary) -> TrainedModel:
+        vectors = WordVectors(_unit_sums(x, y), list(words.words), words.counts)
+        return TrainedModel(vectors, y, x)
+
+
+def _unit_sums(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
+    """Add the two sides at length 1, a block of rows at a time to spare the memory."""
+    vectors = np.empty_like(inputs)
+    for first in range(0, len(inputs), _ROWS):
+        block = slice(first, first + _ROWS)
+        vectors[block] = sum(unit_rows(x[block], row_norms(x[block])) for x in (inputs, context))
+    return vectors
 
 
 class FastText:
     """Skip-gram whose words are the means of their own row and the rows of their n-grams."""
 
     def __init__(self, settings: TrainingSettings) -> None:
-        check_supported(settings)
+        _check_supported(settings)
         if not settings.sg:
             raise ParameterError("sg", '1, or used with trainer="gensim-fasttext"', settings.sg)
         self.settings = settings
@@ -74,7 +126,7 @@ class FastText:
         return TrainedModel(WordVectors(vectors, list(words), counts, subwords), context, own)
 
 
-def check_supported(settings: TrainingSettings) -> None:
+def _check_supported(settings: TrainingSettings) -> None:
     """Refuse what only gensim's trainers can do."""
     if settings.hs:
         raise ParameterError("hs", '0, or used with trainer="gensim"', settings.hs)

@@ -1,4 +1,4 @@
-"""Encoders of texts: their protocol, checks of what they return, and how they are found by name.
+"""Encoders of texts: their protocol, checks of what they return, how they are found, two adapters.
 
 A package offers an encoder by an entry point of the group `embedsearch.encoders`, whose name is
 what users choose and whose object returns an `Encoder`. It is called without arguments for the
@@ -8,12 +8,14 @@ group is ever imported.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from embedsearch._checks import COUNT, check
-from embedsearch._errors import EmbedSearchError, ParameterError, VectorError
+from embedsearch._errors import EmbedSearchError, MissingExtraError, ParameterError, VectorError
 from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
 
 if TYPE_CHECKING:
@@ -213,8 +215,7 @@ def _entry_points() -> Iterator[EntryPoint]:
     # Whoever has no encoder of this kind does not pay for the import.
     from importlib.metadata import EntryPoint, entry_points
 
-    adapters = f"{__name__.rpartition('.')[0]}.encoder_adapters"
-    yield from (EntryPoint(name, f"{adapters}:{cls}", GROUP) for name, cls in _ADAPTERS.items())
+    yield from (EntryPoint(name, f"{__name__}:{cls}", GROUP) for name, cls in _ADAPTERS.items())
     yield from entry_points(group=GROUP)
 
 
@@ -245,3 +246,88 @@ def _as_texts(texts: Sequence[str]) -> list[str]:
         if not isinstance(text, str):
             raise ParameterError("every text", "a str", text)
     return checked
+
+
+class Model2VecEncoder:
+    """A static model of model2vec: a text is the mean of the vectors of its tokens.
+
+    `model` is a folder, as model2vec saves it, or a name on the Hugging Face Hub. Texts are cut
+    where the model says, after 512 tokens unless it says otherwise.
+    """
+
+    batch_size = 1024
+
+    def __init__(self, model: str) -> None:
+        try:
+            from model2vec import StaticModel
+        except ImportError as error:
+            raise MissingExtraError("the encoder model2vec", "model2vec") from error
+        with _model_errors(model, "model2vec model"):
+            self._model: Any = StaticModel.from_pretrained(model, force_download=False)
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts: (n, d), zeros where no token is known."""
+        # It would start processes of its own from within ours.
+        vectors: FloatMatrix = self._model.encode(list(texts), use_multiprocessing=False)
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts as documents are."""
+        return self.encode_documents(texts)
+
+
+_OPTIONS: dict[str, Any] = {
+    "batch_size": 32,
+    "normalize_embeddings": True,
+    "show_progress_bar": False,
+    "convert_to_numpy": True,
+}
+
+
+class SentenceTransformersEncoder:
+    """A model of sentence-transformers, with the prompts that it has for either side.
+
+    Code that a model brings along is never run: such a model cannot be loaded. Texts longer
+    than the model reads are cut by it. `model` is a folder or a name on the Hugging Face Hub.
+    """
+
+    # It sorts what it is given by length, so that short texts need not wait for long ones.
+    batch_size = 2048
+
+    def __init__(self, model: str) -> None:
+        missing = MissingExtraError(
+            "the encoder sentence-transformers (5.0 or newer)", "sentence-transformers"
+        )
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise missing from error
+        if not hasattr(SentenceTransformer, "encode_query"):
+            raise missing
+        # Else the hub is asked for a folder of the same name.
+        local = Path(model).is_dir()
+        with _model_errors(model, "model"):
+            self._model: Any = SentenceTransformer(
+                model, device="cpu", trust_remote_code=False, local_files_only=local
+            )
+
+    def encode_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts with the model's prompt for documents: (n, d), unit rows."""
+        vectors: FloatMatrix = self._model.encode_document(list(texts), **_OPTIONS)
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode texts with the model's prompt for queries: (n, d), unit rows."""
+        vectors: FloatMatrix = self._model.encode_query(list(texts), **_OPTIONS)
+        return vectors
+
+
+@contextmanager
+def _model_errors(model: str, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # torch, transformers, the hub's client and the readers of its files raise their own.
+        first = str(error).partition("\n")[0]
+        allowed = f"a folder or a name of a {kind} ({type(error).__name__}: {first})"
+        raise ParameterError("model", allowed, model) from error

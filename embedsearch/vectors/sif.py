@@ -34,7 +34,7 @@ class SifEncoder:
     def __init__(
         self, vectors: FloatMatrix, counts: IntVector, a: float = 1e-3, n_components: int = 1
     ) -> None:
-        self.vectors, self.a, self.n_components = vectors, a, n_components
+        self.vectors, self.n_components = vectors, n_components
         share = counts / max(int(counts.sum()), 1)
         self.weights_: FloatVector = (a / (a + share)).astype(np.float32)
         # Orthonormal directions to remove, `n_components` or fewer; `fit_transform` learns them.

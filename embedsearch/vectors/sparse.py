@@ -83,9 +83,8 @@ class TermStatistics:
         """Weigh counts `(n, V)` by BM25: sparse, `(n, V)` float32."""
         lengths = np.asarray(counts.sum(axis=1)).ravel()
         norms = length_norm(lengths, self.mean_length).astype(np.float32)
-        weights = counts.copy()
-        weights.data = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
-        return scaled_columns(weights, self.idf)
+        frequencies = saturated(counts.data, np.repeat(norms, np.diff(counts.indptr)))
+        return scaled_columns(with_data(counts, frequencies), self.idf)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the statistics for a file."""
@@ -99,22 +98,23 @@ class TermStatistics:
 
 def log_counts(counts: Any) -> Any:
     """Dampen counts `(n, V)`: 1 + ln(count)."""
-    dampened = counts.copy()
-    dampened.data = 1 + np.log(counts.data)
-    return dampened
+    return with_data(counts, 1 + np.log(counts.data))
 
 
 def scaled_columns(matrix: Any, weights: FloatVector) -> Any:
     """Multiply each column of a sparse matrix `(n, V)` by a weight `(V,)`."""
-    scaled = matrix.copy()
-    scaled.data = matrix.data * weights[matrix.indices]
-    return scaled
+    return with_data(matrix, matrix.data * weights[matrix.indices])
 
 
 def unit_sparse(matrix: Any) -> Any:
     """Scale the rows of a sparse matrix to length 1; empty rows stay empty."""
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    scaled = matrix.copy()
     factors = (1 / np.where(norms == 0, 1, norms)).astype(np.float32)
-    scaled.data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
-    return scaled
+    return with_data(matrix, matrix.data * np.repeat(factors, np.diff(matrix.indptr)))
+
+
+def with_data(matrix: Any, data: NDArray[Any]) -> Any:
+    """Return a sparse matrix with other values in the places of this one's."""
+    other = matrix.copy()
+    other.data = data
+    return other

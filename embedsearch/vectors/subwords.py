@@ -84,15 +84,20 @@ class Subwords:
 
     def infer(self, word: str) -> FloatVector | None:
         """Return the mean of the word's known n-gram vectors, `(d,)`; None if none is known."""
-        wanted = np.array(self.ngram_ids(word), dtype=np.int64)
-        places = np.searchsorted(self.ids, wanted)
-        inside = places < len(self.ids)
-        places, wanted = places[inside], wanted[inside]
-        known = places[self.ids[places] == wanted]
-        if not len(known):
+        places, known = self.find(np.array(self.ngram_ids(word), dtype=np.int64))
+        if not known.any():
             return None
-        mean: FloatVector = self.vectors[known].mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows = self.vectors[places[known]]
+        mean: FloatVector = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         return mean
+
+    def find(self, ids: IntVector) -> tuple[IntVector, NDArray[np.bool_]]:
+        """Return the places of ids in `vectors`, and which of them are there."""
+        places = np.searchsorted(self.ids, ids)
+        if not len(self.ids):
+            return places, np.zeros(len(ids), bool)
+        # A place beyond the end is taken for the last, whose id is lower.
+        return places, self.ids.take(places, mode="clip") == ids
 
 
 def _fnv1a(text: bytes, value: int) -> int:
@@ -149,11 +154,9 @@ def ngram_sums(
     for start in range(0, len(ids), step):
         part = slice(start, start + step)
         wanted, columns = np.unique(ids[part], return_inverse=True)
-        places = np.searchsorted(subwords.ids, wanted)
-        here = places < len(subwords.ids)
-        here[here] = subwords.ids[places[here]] == wanted[here]
+        places, known = subwords.find(wanted)
         rows = np.zeros((len(wanted), size))
-        rows[here] = subwords.vectors[places[here]]
+        rows[known] = subwords.vectors[places[known]]
         shape = (len(words), len(wanted))
         sums += csr_matrix((np.ones(len(columns)), (owners[part], columns)), shape) @ rows
     return sums, np.bincount(owners, minlength=len(words))

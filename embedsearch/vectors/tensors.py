@@ -30,17 +30,9 @@ _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
 # Little-endian on every machine, as the format has it.
 _DTYPES: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (8, 4, 2)},
+    **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (8, 4, 2, 1)},
+    **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (8, 4, 2, 1)},
     "BOOL": np.dtype("?"),
 }
 _NAME_OF_DTYPE = {dtype: name for name, dtype in _DTYPES.items()}
@@ -130,7 +122,7 @@ def restore_header(path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]]
 
     Returns whether they do; if not, the file is left as it is.
     """
-    empty = {n: np.broadcast_to(np.zeros((), dtype), shape) for n, (dtype, shape) in shapes.items()}
+    empty = {name: Blocks(np.dtype(d), shape, ()) for name, (d, shape) in shapes.items()}
     header = _header_bytes(_ordered(empty), {})
     size = _LENGTH_BYTES + len(header) + sum(array.nbytes for array in empty.values())
     if path.stat().st_size != size:

@@ -38,15 +38,10 @@ class WordVectors:
         *,
         check: bool = True,
     ) -> None:
-        """Hold the arrays, without copying them.
+        """Hold the arrays, without copying them; other real types are converted to float32.
 
-        Args:
-            vectors: See the class; other real types are converted.
-            index_to_key: See the class.
-            counts: See the class.
-            subwords: See the class.
-            check: Look through every word and number, about 0.1 s for 400,000 words. Without it
-                only shapes are compared: for vectors that were checked when they were saved.
+        `check` looks through every word and number, about 0.1 s for 400,000 words. Without it only
+        shapes are compared: for vectors that were checked when they were saved.
 
         Raises:
             VectorError: Shapes that do not fit, a repeated word, or NaN or infinity.

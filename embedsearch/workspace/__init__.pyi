@@ -1,12 +1,16 @@
 from embedsearch._progress import Progress as Progress
 from embedsearch.evaluation.base import Report as Report
+from embedsearch.search.options import (
+    KINDS as KINDS,
+    METRICS as METRICS,
+    SEARCH_MODES as SEARCH_MODES,
+)
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
     CorpusEntry as CorpusEntry,
     get_corpus as get_corpus,
     list_corpora as list_corpora,
 )
-from embedsearch.text.processing import resolve_stop_words as resolve_stop_words
 from embedsearch.text.settings import (
     ACCENTS as ACCENTS,
     CONFLICTS as CONFLICTS,
@@ -18,39 +22,35 @@ from embedsearch.text.settings import (
     TokenizerSettings as TokenizerSettings,
 )
 from embedsearch.text.source_stream import LeftOut as LeftOut
+from embedsearch.text.tokenizers import resolve_stop_words as resolve_stop_words
 from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
-from embedsearch.vectors.formats import ENCODING_ERRORS as ENCODING_ERRORS
-from embedsearch.vectors.formats.registry import VECTOR_FORMATS as VECTOR_FORMATS
-from embedsearch.workspace.choices import (
-    KINDS as KINDS,
-    METRICS as METRICS,
-    SEARCH_MODES as SEARCH_MODES,
-)
+from embedsearch.vectors import ENCODING_ERRORS as ENCODING_ERRORS
+from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
 from embedsearch.workspace.creation import (
     add_vectors as add_vectors,
     build as build,
     create as create,
     import_vectors as import_vectors,
     opened_or_created as opened_or_created,
+    restore as restore,
 )
 from embedsearch.workspace.documents import Documents as Documents
 from embedsearch.workspace.info import Info as Info
 from embedsearch.workspace.maintenance.backup import BackupReport as BackupReport
 from embedsearch.workspace.maintenance.compact import CompactReport as CompactReport
-from embedsearch.workspace.maintenance.migrate import (
-    MigrateReport as MigrateReport,
-    migrate as migrate,
+from embedsearch.workspace.maintenance.repair import (
+    RepairReport as RepairReport,
+    repair as repair,
 )
-from embedsearch.workspace.maintenance.repair import RepairReport as RepairReport
 from embedsearch.workspace.maintenance.verify import (
     Problem as Problem,
     VerifyReport as VerifyReport,
     verify as verify,
 )
-from embedsearch.workspace.offline import (
-    repair as repair,
-    restore as restore,
+from embedsearch.workspace.state import (
+    MigrateReport as MigrateReport,
+    migrate as migrate,
 )
 from embedsearch.workspace.workspace import (
     Workspace as Workspace,

@@ -1,4 +1,4 @@
-"""New workspaces: empty ones, and complete ones from text or vectors."""
+"""New workspaces: empty ones, and complete ones from text, vectors or a backup."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from embedsearch._errors import (
-    CorpusTooSmallError,
-    EmbedSearchError,
-    WorkspaceExistsError,
-)
+from embedsearch._errors import CorpusTooSmallError, EmbedSearchError, WorkspaceExistsError
 from embedsearch._io import checked_path, flush_folder, make_folder, storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.connection import check_durability
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
-    from embedsearch.workspace.requests import TrainingOptions
+    from embedsearch.workspace.train import TrainingOptions
     from embedsearch.workspace.vector_import import Rows
 
 
@@ -64,7 +60,7 @@ def build(
 
     Args:
         sources: Files, folders, "-" for standard input, or "corpus:NAME" of the catalogue.
-        path: Where the workspace is made.
+        path: Where the workspace is made; it is returned, open for writing.
         overwrite: Replace the documents of an existing workspace; if anything fails, it stays
             as it was.
         read: How sources become documents.
@@ -79,16 +75,13 @@ def build(
             `encoders`, `language`, `spec`, `recall` and `memory` are as for
             `Workspace.index`.
 
-    Returns:
-        The workspace, open for writing.
-
     Raises:
         WorkspaceExistsError: The path exists, and `overwrite` is off.
         InputError: A source cannot be read, a setting is wrong, or there is too little text.
             No new workspace is left behind then.
     """
     # Imported only here, as it brings training with it: `add` needs none.
-    from embedsearch.workspace.requests import TrainingOptions, check_options
+    from embedsearch.workspace.train import TrainingOptions, check_options
 
     path, listener = checked_path(path), progress or SilentProgress()
     read, options = extract_settings(ReadSettings, read, options)
@@ -121,18 +114,8 @@ def import_vectors(
     """Make a workspace of word vectors that were trained elsewhere.
 
     It has no documents; `add` some, and they are found by these vectors. In an existing
-    workspace, they replace its word vectors.
-
-    Args:
-        source: See `Workspace.import_vectors`.
-        path: The workspace.
-        tokenizer: See `Workspace.import_vectors`.
-        progress: A listener.
-        wait: How long to wait for another process that writes; see `Workspace`.
-        **options: See `Workspace.import_vectors`.
-
-    Returns:
-        The workspace, open for writing.
+    workspace, they replace its word vectors. `wait` is as for `Workspace`, the rest as for
+    `Workspace.import_vectors`. Returns the workspace, open for writing.
 
     Raises:
         InputError: The vectors cannot be read. No new workspace is left behind then.
@@ -154,15 +137,8 @@ def add_vectors(
 ) -> Workspace:
     """Add vectors of anything to a workspace, which is made if it does not exist.
 
-    Args:
-        X: See `Workspace.add_vectors`.
-        path: The workspace.
-        rows: See `Workspace.add_vectors`.
-        wait: How long to wait for another process that writes; see `Workspace`.
-        **options: See `Workspace.add_vectors`.
-
-    Returns:
-        The workspace, open for writing.
+    `wait` is as for `Workspace`, the rest as for `Workspace.add_vectors`. Returns the workspace,
+    open for writing.
 
     Raises:
         InputError: The vectors or rows cannot be used. No new workspace is left behind then.
@@ -172,6 +148,49 @@ def add_vectors(
         workspace.add_vectors(X, rows, **options)
 
     return _open_or_create(checked_path(path), fill, wait)
+
+
+def restore(
+    file: str | Path,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    wait: float | None = None,
+    progress: Progress | None = None,
+) -> Workspace:
+    """Make a workspace of a backup.
+
+    The file may come from anybody: nothing is written but the files of a workspace, at their
+    places, of the sizes and hashes that its list has, and only if there is room for all.
+
+    Args:
+        file: What `Workspace.backup` wrote.
+        path: Where the workspace is to be; it is returned, open for writing.
+        overwrite: Replace an existing workspace; it stays until the new one is complete.
+        wait: How long to wait for another process that writes to that one; see `Workspace`.
+        progress: A listener.
+
+    Raises:
+        WorkspaceNotFoundError: There is no such file.
+        WorkspaceDamagedError: It is no backup, or not what was written.
+        WorkspaceVersionError: Another version of embedsearch wrote it.
+        WorkspaceExistsError: The path exists, and `overwrite` is off, or it is not a workspace.
+        WorkspaceLockedError: Another process is writing to the existing workspace.
+        StorageError: There is too little room.
+    """
+    from embedsearch.workspace.maintenance.backup import restore_files
+
+    source, path = checked_path(file, "file"), checked_path(path)
+    check_wait(wait)
+    listener = progress or SilentProgress()
+    lock = restore_files(
+        source, resolve_target(path), overwrite=overwrite, wait=wait, progress=listener
+    )
+    try:
+        return Workspace.of(Session(path, "w", lock=lock))
+    except BaseException:
+        lock.release()
+        raise
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_ta
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.search.related import Like
-    from embedsearch.store.documents import DocumentStore
-    from embedsearch.store.origins import Origin
+    from embedsearch.store.documents import DocumentStore, Origin
     from embedsearch.workspace.session import Session
 
 # Rows in a notebook.
@@ -113,12 +112,8 @@ class Documents(Mapping[str, Document]):
         has (Broder 1997): 0.8 lets one word in about thirty differ. No pair is missed. Titles
         count; nothing needs to be trained.
 
-        Args:
-            threshold: The lowest score, above 0 and up to 1.
-            progress: A listener.
-
         Raises:
-            ParameterError: The threshold is out of its range.
+            ParameterError: `threshold`, the lowest score, is not above 0 and up to 1.
             InputError: There are more than five million pairs; ask for `duplicate_groups`.
         """
         from embedsearch.search.duplicates import near_duplicates
@@ -133,13 +128,8 @@ class Documents(Mapping[str, Document]):
     ) -> list[tuple[str, ...]]:
         """Group the documents that `duplicates` links, directly or through others.
 
-        Args:
-            threshold: As for `duplicates`.
-            progress: A listener.
-
-        Returns:
-            Ids of two or more documents each, in the order of their addition; the largest
-            groups first.
+        Each has the ids of two or more documents in the order of their addition; the largest
+        groups come first. `threshold` is as for `duplicates`.
         """
         from embedsearch.search.duplicates import duplicate_groups
 

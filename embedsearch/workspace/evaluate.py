@@ -17,9 +17,9 @@ from embedsearch._progress import Progress, SilentProgress
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
-from embedsearch.store.where.columns import ABSENT, FieldPath
-from embedsearch.workspace.choices import KINDS, check_mode
-from embedsearch.workspace.contents import check_outside
+from embedsearch.search.options import KINDS, SEARCH_MODES
+from embedsearch.store.columns import ABSENT, FieldPath
+from embedsearch.workspace.layout import check_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,11 +47,10 @@ _KS, _PERCENTILES = (1, 10, 100), (50, 90, 99)
 _PROPOSED = 200
 
 
-def save_report(
+def _write_report(
     layout: Layout, report: Report, generation: int, arguments: Mapping[str, Any]
-) -> Path:
-    """Write a report to `reports/TIME-KIND.json`; no two share a name, so no lock is needed."""
-    # With microseconds, so that two reports do not share a name.
+) -> None:
+    # With microseconds, so that no two reports share a name: then no lock is needed.
     now = datetime.now(timezone.utc)
     # A reader may write here: nothing else depends on reports.
     layout.check_in_place()
@@ -67,7 +66,6 @@ def save_report(
         "results": report.to_json(),
     }
     write_json(path, content)
-    return path
 
 
 def _plain(value: Any) -> Any:
@@ -77,11 +75,7 @@ def _plain(value: Any) -> Any:
 
 
 class Evaluation:
-    """Measures of one workspace; each returns a report and keeps it in the folder `reports`.
-
-    Args:
-        session: The workspace.
-    """
+    """Measures of one workspace; each returns a report and keeps it in the folder `reports`."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._generation = session, session.trained()
@@ -97,12 +91,7 @@ class Evaluation:
     ) -> AnalogyReport:
         """Answer questions "a is to b as c is to d"; see `embedsearch.evaluation.analogies`.
 
-        Args:
-            path: A file in the layout of Google's `questions-words.txt`; "google" is that file.
-            method: "3cosadd" or "3cosmul".
-            restrict_vocab: Ask only about the first so many words.
-            case_insensitive: Ignore case.
-            progress: A listener.
+        "google" is the file `questions-words.txt`.
         """
         options: dict[str, Any] = {
             "method": method,
@@ -125,14 +114,7 @@ class Evaluation:
     ) -> PairReport:
         """Compare similarities with human ones; see `embedsearch.evaluation.pairs`.
 
-        Args:
-            path: A file in the layout of WordSim-353, SimLex-999 or MEN; "wordsim353" and
-                "simlex999" are those that gensim ships.
-            restrict_vocab: Ask only about the first so many words.
-            case_insensitive: Ignore case.
-            dummy4unknown: Count a pair with an unknown word as similarity 0, rather than
-                leave it out.
-            progress: A listener.
+        "wordsim353" and "simlex999" are the files that gensim ships.
         """
         options: dict[str, Any] = {
             "restrict_vocab": restrict_vocab,
@@ -186,12 +168,8 @@ class Evaluation:
     ) -> StabilityReport:
         """Train again with other seeds and compare; see `embedsearch.evaluation.stability`.
 
-        With the documents of the workspace and the settings of the last training.
-
-        Args:
-            seeds: How many models to train and compare, 2 or more.
-            topn: How many neighbours are compared.
-            progress: A listener.
+        With the documents of the workspace and the settings of the last training: `seeds` models,
+        2 or more, of which `topn` neighbours are compared.
         """
         from embedsearch.workspace.train import train_with_seeds
 
@@ -229,7 +207,7 @@ class Evaluation:
             progress: A listener.
         """
         for mode in modes:
-            check_mode(mode)
+            check("mode", mode, Choice(SEARCH_MODES))
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
@@ -247,11 +225,7 @@ class Evaluation:
         return self._save(report, progress, **arguments)
 
     def lee(self, *, progress: Progress | None = None) -> LeeReport:
-        """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`.
-
-        Args:
-            progress: A listener.
-        """
+        """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`."""
         report = evaluation.lee(lambda texts: self._session.search().encoder.passages(list(texts)))
         return self._save(report, progress, set="lee")
 
@@ -310,7 +284,7 @@ class Evaluation:
     def _save(self, report: R, progress: Progress | None, **arguments: Any) -> R:
         """Save a report in the workspace, unless that cannot be written to."""
         try:
-            save_report(self._session.layout, report, self._generation.number, arguments)
+            _write_report(self._session.layout, report, self._generation.number, arguments)
         except OSError as error:
             listener = progress or SilentProgress()
             listener.note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +12,15 @@ from embedsearch._errors import ParameterError, VectorError
 from embedsearch._io import storage_errors
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.settings import IndexSettings, index_options
-from embedsearch.search.options import SearchSettings
+from embedsearch.search.options import KINDS, SearchSettings
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.training.base import TrainedModel, TrainingReport
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.word_vectors import WordVectors
-from embedsearch.workspace.choices import KINDS
-from embedsearch.workspace.contents import check_outside
 from embedsearch.workspace.fitted_search import FitSettings, fit_search
 from embedsearch.workspace.generation import IMPORTED
+from embedsearch.workspace.layout import check_outside
 from embedsearch.workspace.publishing import temporary_folder, temporary_work, undone_on_failure
 from embedsearch.workspace.train import (
     GenerationContent,
@@ -41,33 +40,6 @@ _SEPARATORS = frozenset("\t\n\r")
 _LOOKED_AT, _CASED = 20_000, 0.02
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImportedVectors:
-    """Word vectors that were trained elsewhere; `source` says where they came from."""
-
-    model: TrainedModel
-    source: str
-
-    def report(self, documents: int) -> TrainingReport:
-        """Return what the manifest has in place of the report of a training."""
-        vectors = self.model.vectors
-        subwords = vectors.subwords
-        parameters: dict[str, Any] = {"vector_size": vectors.vector_size, "epochs": 0}
-        if subwords is not None:
-            parameters["min_n"], parameters["max_n"] = subwords.min_n, subwords.max_n
-            parameters["bucket"] = subwords.bucket
-        return TrainingReport(
-            trainer=IMPORTED,
-            parameters=parameters,
-            documents=documents,
-            tokens=0 if vectors.counts is None else int(vectors.counts.sum()),
-            vocabulary=len(vectors),
-            seconds=0.0,
-            cpu_seconds=0.0,
-            choices=f"imported from {self.source}",
-        )
-
-
 def import_word_vectors(
     session: Session,
     source: object,
@@ -84,14 +56,15 @@ def import_word_vectors(
     reading, cutting = _split_options(tokenizer, options)
     with temporary_work(layout):
         folder = temporary_folder(layout, "reading")
-        imported = _import_from(source, format, reading, folder, progress)
-    fitting = TokenizerSettings(lowercase=not _has_case(imported.model.vectors.index_to_key))
+        model, name = _import_from(source, format, reading, folder, progress)
+    fitting = TokenizerSettings(lowercase=not _has_case(model.vectors.index_to_key))
     if not fitting.lowercase and "lowercase" not in cutting:
         progress.note("the vocabulary has capital letters, so case is kept in documents too")
     settings, _ = apply_options(tokenizer or fitting, cutting, fitting)
     search = SearchSettings() if current is None else current.search_settings
     fit = FitSettings.load(settings, search, learned=False)
-    number = _import_generation(session, imported, fit, index, progress)
+    # Not kept by a name: what it holds is opened again from the disk.
+    number = _import_content(session, model, name, fit, progress).publish(layout, index, progress)
     session.commit(replace(session.state, tokenizer=settings, generation=number), progress)
 
 
@@ -105,29 +78,24 @@ def export_vectors(
     progress: Progress | None = None,
 ) -> int:
     """Write the vectors of words or documents and return how many; see `Workspace.export`."""
-    from embedsearch.vectors.formats.saving import save_vectors
+    from embedsearch.vectors.formats.files import save_vectors
 
     check("what", what, Choice(KINDS))
     check_outside(path, "path")
-    vectors, inputs = _document_vectors(session) if what == "documents" else _word_vectors(session)
+    if what == "documents":
+        ids = list(session.store.ids())
+        model = TrainedModel(WordVectors(session.search().matrix(), ids, check=False))
+    else:
+        model = trained_model(session.trained())
     save_vectors(
-        vectors,
+        model.vectors,
         path,
         format,
-        inputs=inputs,
+        inputs=None if model.vectors.subwords is None else model.inputs,
         overwrite=overwrite,
         progress=progress or SilentProgress(),
     )
-    return len(vectors)
-
-
-def _document_vectors(session: Session) -> tuple[WordVectors, None]:
-    return WordVectors(session.search().matrix(), list(session.store.ids()), check=False), None
-
-
-def _word_vectors(session: Session) -> tuple[WordVectors, Any]:
-    model = trained_model(session.trained())
-    return model.vectors, None if model.vectors.subwords is None else model.inputs
+    return len(model.vectors)
 
 
 def _split_options(
@@ -147,32 +115,28 @@ def _split_options(
 
 def _import_from(
     source: object, format: str, options: LoadOptions, folder: Path, progress: Progress
-) -> ImportedVectors:
-    """Take vectors from memory, or stream them from a file into a folder, and map them."""
+) -> tuple[TrainedModel, str]:
+    """Take vectors from memory, or stream them from a file into a folder, and map them.
+
+    Also returns where they are from.
+    """
     if isinstance(source, TrainedModel):
-        found = ImportedVectors(source, "memory")
+        model, name = source, "memory"
     elif isinstance(source, WordVectors):
-        found = ImportedVectors(TrainedModel(source), "memory")
+        model, name = TrainedModel(source), "memory"
     elif isinstance(source, str | Path):
-        found = _from_file(Path(source), format, options, folder, progress)
+        from embedsearch.vectors.formats.files import read_into
+
+        read = read_into(folder, Path(source), format, options, progress)
+        rest = read.rest
+        vectors = WordVectors(read.vectors, read.words, rest.counts, rest.subwords, check=False)
+        model = TrainedModel(vectors, inputs=rest.inputs)
+        name = f"{Path(source).name} ({read.format})"
     else:
         allowed = "a file, WordVectors or a TrainedModel (es.from_gensim makes one)"
         raise ParameterError("source", allowed, type(source))
-    _check_words(found.model.vectors)
-    return found
-
-
-def _from_file(
-    path: Path, format: str, options: LoadOptions, folder: Path, progress: Progress
-) -> ImportedVectors:
-    from embedsearch.vectors.formats.loading import read_into
-
-    read = read_into(folder, path, format, options, progress)
-    rest = read.rest
-    vectors = WordVectors(read.vectors, read.words, rest.counts, rest.subwords, check=False)
-    return ImportedVectors(
-        TrainedModel(vectors, inputs=rest.inputs), f"{path.name} ({read.format})"
-    )
+    _check_words(model.vectors)
+    return model, name
 
 
 def _check_words(vectors: WordVectors) -> None:
@@ -193,15 +157,11 @@ def _has_case(words: Iterable[str]) -> bool:
     return cased > _CASED * len(letters)
 
 
-def _import_generation(
-    session: Session,
-    imported: ImportedVectors,
-    fit: FitSettings,
-    index: IndexSettings,
-    progress: Progress,
-) -> int:
-    """Publish word vectors that were trained elsewhere, with the documents encoded by them."""
-    layout, store, vectors = session.layout, session.store, imported.model.vectors
+def _import_content(
+    session: Session, model: TrainedModel, name: str, fit: FitSettings, progress: Progress
+) -> GenerationContent:
+    """Encode the documents by word vectors that were trained elsewhere."""
+    layout, store, vectors = session.layout, session.store, model.vectors
     # A bar for no documents would only flicker.
     listener = progress if len(store) else SilentProgress()
     # The temporary folder stays: vectors that came from a file are mapped from there.
@@ -212,8 +172,25 @@ def _import_generation(
     facts = {
         "trained_change": store.change,
         "tokenizer": fit.tokenizer.to_json(),
-        "training": imported.report(len(stream)).to_json(),
+        "training": _report(vectors, name, len(stream)).to_json(),
         "expected_share": unknown_share(stream, vectors),
     }
-    content = GenerationContent(imported.model, PhraseTable(), search, facts)
-    return content.publish(layout, index, progress)
+    return GenerationContent(model, PhraseTable(), search, facts)
+
+
+def _report(vectors: WordVectors, name: str, documents: int) -> TrainingReport:
+    """Return what the manifest has in place of the report of a training."""
+    parameters: dict[str, Any] = {"vector_size": vectors.vector_size, "epochs": 0}
+    if (subwords := vectors.subwords) is not None:
+        parameters["min_n"], parameters["max_n"] = subwords.min_n, subwords.max_n
+        parameters["bucket"] = subwords.bucket
+    return TrainingReport(
+        trainer=IMPORTED,
+        parameters=parameters,
+        documents=documents,
+        tokens=0 if vectors.counts is None else int(vectors.counts.sum()),
+        vocabulary=len(vectors),
+        seconds=0.0,
+        cpu_seconds=0.0,
+        choices=f"imported from {name}",
+    )

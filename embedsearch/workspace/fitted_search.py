@@ -16,13 +16,16 @@ from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.document_index import SCANNED, DocumentVectors
-from embedsearch.search.fusion_weights import learn
-from embedsearch.search.latent_space import Spreads, fit_space, full_text
+from embedsearch.search.fitting import (
+    StreamTerms,
+    TermVectors,
+    fit_space,
+    learn_weights,
+)
+from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
-from embedsearch.search.passages import all_pieces, split
-from embedsearch.search.terms import StreamTerms, TermVectors, known_vectors
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.stream_writer import write_texts
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.search.document_index import Segmented
+    from embedsearch.search.latent_space import TermDocuments
     from embedsearch.search.options import SearchSettings
-    from embedsearch.search.terms import TermDocuments
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
@@ -136,7 +139,7 @@ def fit_search(
             found = store.by_number(stream.numbers[rows].tolist())
             return [full_text(found[int(number)]) for number in stream.numbers[rows]]
 
-        fusion = learn(terms, space, term_vectors, analyzer, texts_of, external)
+        fusion = learn_weights(terms, space, term_vectors, analyzer, texts_of, external)
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)
@@ -193,7 +196,8 @@ def _term_vectors(
     """
     if known is None:
         return trained_vectors
-    return known_vectors(cut.vectors(known, TextProcessor(tokenizer).normalize))
+    vectors = cut.vectors(known, TextProcessor(tokenizer).normalize)
+    return lambda _: vectors
 
 
 def trained_vectors(documents: TermDocuments, seed: int = 1) -> FloatMatrix:

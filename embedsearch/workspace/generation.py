@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
 from embedsearch._io import read_json
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.text.stream import Vocabulary
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.vectors.word_vectors import WordVectors
 from embedsearch.workspace.layout import Layout
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from embedsearch.search.options import SearchSettings
     from embedsearch.search.words import Words
     from embedsearch.text.phrases import PhraseTable
-    from embedsearch.text.processing import TextProcessor
+    from embedsearch.text.tokenizers import TextProcessor
     from embedsearch.vectors.encoders import CheckedEncoder
     from embedsearch.vectors.subwords import Subwords
     from embedsearch.workspace.layout import GenerationLayout
@@ -189,7 +189,7 @@ class Generation(ArtifactFolder):
     @cached_property
     def processor(self) -> TextProcessor:
         """Cuts queries as the corpus was cut."""
-        from embedsearch.text.processing import TextProcessor
+        from embedsearch.text.tokenizers import TextProcessor
 
         return TextProcessor(self.tokenizer, self.phrases)
 
@@ -255,8 +255,8 @@ class Generation(ArtifactFolder):
     @cached_property
     def search_model(self) -> SearchModel:
         """Encodes queries, and documents added later, in the space of search."""
+        from embedsearch.search.latent_space import Terms
         from embedsearch.search.model import restore_model
-        from embedsearch.search.terms import Terms
 
         with self._intact(self.files.search):
             terms = Terms(self.files.terms.read_bytes().decode("utf-8").split("\n")[:-1])
@@ -267,8 +267,7 @@ class Generation(ArtifactFolder):
     @cached_property
     def document_vectors(self) -> DocumentVectors:
         """The document vectors at its change number, mapped."""
-        from embedsearch.search.document_index import DocumentVectors
-        from embedsearch.search.passages import check_owners
+        from embedsearch.search.document_index import DocumentVectors, check_owners
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)

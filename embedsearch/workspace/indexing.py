@@ -52,7 +52,8 @@ def build_index(
     ids: IntVector | None = None,
 ) -> dict[str, Any]:
     """Index vectors `(n, d)`, measure and write that; see `save_index`."""
-    index = settings.build(X, progress, metric, ids)
+    options = settings.options(X.size)
+    index = VectorIndex.build(X, metric, ids=ids, progress=progress, **options)
     recall = measured_recall(index, X, ids) if index.recall is None else index.recall
     return save_index(index, settings, path, recall)
 

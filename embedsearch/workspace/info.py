@@ -9,7 +9,6 @@ from embedsearch._errors import WorkspaceError
 from embedsearch.search.drift import Drift, vocabulary_drift
 from embedsearch.search.latent_space import full_text
 from embedsearch.vectors.encoders import missing_encoders
-from embedsearch.workspace.disk_space import size_on_disk
 from embedsearch.workspace.indexing import index_info
 from embedsearch.workspace.layout import FORMAT_VERSION
 from embedsearch.workspace.lexical_sync import open_checked
@@ -124,7 +123,7 @@ def workspace_info(session: Session) -> Info:
         documents=len(store),
         change=store.change,
         tokenizer=tokenizer.describe(),
-        size_bytes=size_on_disk(session.layout),
+        size_bytes=session.layout.total_bytes,
         behind=store.count_since(0 if generation is None else generation.change),
         **facts,
     )

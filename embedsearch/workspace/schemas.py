@@ -145,8 +145,9 @@ def version_fault(values: Mapping[str, Any]) -> str | None:
     if version > FORMAT_VERSION:
         reads = f"this embedsearch reads format {FORMAT_VERSION}"
         return f"has format {version}, {reads}; upgrade embedsearch-engine"
-    made = "made by an earlier, unreleased version"
-    return f"has format {version}, {made}; build it again from its sources, at another path"
+    made = "made by an earlier, unreleased version, which cannot be read or replaced"
+    advice = "move it away or remove it, then build it again from its sources"
+    return f"has format {version}, {made}; {advice}"
 
 
 def fault_of(values: Mapping[str, Any], schema: Schema, *, checksum: bool = True) -> str | None:

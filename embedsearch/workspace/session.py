@@ -14,9 +14,8 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._io import checked_path, storage_errors
-from embedsearch.workspace.contents import check_contents
 from embedsearch.workspace.generation import ArtifactFolder, Generation
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.layout import Layout, check_contents
 from embedsearch.workspace.locks import OpenFolder, WriterLock, check_wait, lock_for_writing
 from embedsearch.workspace.state import State, load_state
 

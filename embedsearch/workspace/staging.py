@@ -12,8 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
-from embedsearch.workspace.contents import enclosing_workspace
-from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.layout import Layout, enclosing_workspace
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 
 if TYPE_CHECKING:

@@ -1,21 +1,24 @@
-"""The state of a workspace: `workspace.json`."""
+"""The state of a workspace: `workspace.json`, and the format that it is of."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import (
     InputError,
     WorkspaceDamagedError,
     WorkspaceNotFoundError,
 )
-from embedsearch._io import read_json, write_json
+from embedsearch._io import checked_path, read_json, write_json
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.workspace.layout import FORMAT_VERSION, Layout
+from embedsearch.workspace.layout import FORMAT_VERSION, Layout, check_contents
 from embedsearch.workspace.schemas import WORKSPACE, check
+
+if TYPE_CHECKING:
+    from embedsearch._progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,37 @@ def _explain_missing(layout: Layout) -> None:
     raise WorkspaceNotFoundError(
         layout.root, f"no workspace here; make one with: embedsearch build TEXT -w {layout.root}"
     )
+
+
+@dataclass(slots=True)
+class MigrateReport:
+    """What a migration did.
+
+    Attributes:
+        path: The workspace.
+        done: What was done, a sentence each; empty if there was nothing to do.
+    """
+
+    path: str
+    done: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def migrate(path: str | Path, *, progress: Progress | None = None) -> MigrateReport:  # noqa: ARG001
+    """Bring a workspace to the present format.
+
+    No released version has written another format yet, so there is nothing to do: a workspace
+    either has the present format, or is refused.
+
+    Raises:
+        WorkspaceNotFoundError: There is no workspace at the path.
+        WorkspaceDamagedError: It must be repaired first.
+        WorkspaceVersionError: A newer embedsearch wrote it, or an unreleased one.
+    """
+    layout = Layout(checked_path(path))
+    load_state(layout)
+    check_contents(layout.root)
+    return MigrateReport(str(layout.root))

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._errors import CorpusTooSmallError, StorageError
-from embedsearch.index.settings import IndexSettings, changed_index
+from embedsearch._errors import CorpusTooSmallError, InputError, ParameterError, StorageError
+from embedsearch._io import bytes_of, check_space
+from embedsearch.index.settings import IndexSettings, changed_index, index_options
 from embedsearch.search.drift import expected_share
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchSettings, changed_search
 from embedsearch.text.phrases import PhraseTable, with_phrases
-from embedsearch.text.processing import TextProcessor
+from embedsearch.text.settings import FOLDING, TokenizerSettings, apply_options
+from embedsearch.text.stream import Vocabulary
 from embedsearch.text.stream_writer import write_texts
-from embedsearch.text.vocabulary import Vocabulary
-from embedsearch.training.base import Hooks, TrainedModel
-from embedsearch.training.settings import training_settings
-from embedsearch.training.trainers import train_word_vectors
-from embedsearch.vectors.encoders import check_available
+from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
+from embedsearch.training.checkpoint import read_state
+from embedsearch.training.settings import TrainingSettings, training_settings
+from embedsearch.training.trainers import resolve_trainer, train_word_vectors
+from embedsearch.vectors.encoders import check_available, encoder_names
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.disk_space import check_room_to_index, check_room_to_learn
 from embedsearch.workspace.fitted_search import (
     FitSettings,
     FittedSearch,
@@ -34,27 +36,161 @@ from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.publishing import publish, reuse, temporary_folder, temporary_work
-from embedsearch.workspace.requests import check_search, training_request
 from embedsearch.workspace.state import State
 from embedsearch.workspace.vector_import import index_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from embedsearch._progress import Progress
     from embedsearch.search.document_index import DocumentVectors
     from embedsearch.store.documents import DocumentStore
-    from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
-    from embedsearch.training.base import TrainingReport
+    from embedsearch.training.base import Callback
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.layout import GenerationLayout
-    from embedsearch.workspace.requests import IndexRequest, TrainingOptions, TrainingRequest
     from embedsearch.workspace.session import Session
 
 # When there are so many times as many documents, search is fitted again: idf, clusters and weights
 # of the old ones would describe less than half of them.
 _GROWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What the user gave to `Workspace.train`, unchecked."""
+
+    trainer: str = "auto"
+    tokenizer: TokenizerSettings | str | None = None
+    callbacks: Sequence[Callback] = ()
+    update: bool = False
+    # Settings of training, tokenizing, search and index by their names.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRequest:
+    """A training that can be done: settings that were checked, and complete each other."""
+
+    tokenizer: TokenizerSettings
+    trainer: str
+    # Those that are None are fitted to the corpus.
+    settings: TrainingSettings
+    callbacks: Sequence[Callback] = ()
+    update: bool = False
+    search: SearchSettings = field(default_factory=SearchSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+
+    def facts(self, change: int) -> dict[str, Any]:
+        """Return what must be the same for a checkpoint to fit."""
+        # Another number of threads changes the speed, not what is trained.
+        settings = {**self.settings.to_json(), "workers": None}
+        facts = {"trainer": self.trainer, "settings": settings, "update": self.update}
+        return {**facts, "tokenizer": self.tokenizer.to_json(), "change": change}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What the user gave to `Workspace.index`; `index` has its spec, recall and memory."""
+
+    refit: bool = False
+    encoders: Sequence[str] | None = None
+    language: str | None = None
+    index: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` for what a training would refuse, before anything is read."""
+    search, rest = _search_options(options, SearchSettings())
+    _, rest = index_options(rest, IndexSettings())
+    check_search(search, tokenizer)
+    resolve_trainer(trainer)
+    training_settings(**rest)
+
+
+def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None:
+    """Raise `ParameterError` for an encoder or a language that is not known; load nothing."""
+    from embedsearch.index.lexical import LexicalAnalyzer
+
+    for spec in settings.encoders:
+        if not isinstance(spec, str) or spec.partition(":")[0] not in encoder_names():
+            allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
+            raise ParameterError("encoder", allowed, spec)
+    if len(set(settings.encoders)) < len(settings.encoders):
+        raise ParameterError("encoders", "different ones", list(settings.encoders))
+    if settings.language != "auto":
+        LexicalAnalyzer.for_language(settings.language, tokenizer)
+
+
+def training_request(session: Session, options: TrainingOptions) -> TrainingRequest:
+    """Check and complete what the user gave; if that was nothing, go on as last interrupted."""
+    updated = session.trained() if options.update else None
+    before = session.state.tokenizer
+    if updated is None:
+        # Only an update continues from words that an older folding made.
+        before = replace(before, folding=FOLDING)
+    tokenizer, rest = apply_options(options.tokenizer or before, options.parameters, before)
+    current = session.generation
+    search, rest = _search_options(
+        rest, SearchSettings() if current is None else current.search_settings
+    )
+    index, rest = index_options(
+        rest, IndexSettings() if current is None else current.index_settings
+    )
+    check_search(search, tokenizer)
+    given = {name: value for name, value in rest.items() if value is not None}
+    asked: dict[str, Any] = {"callbacks": options.callbacks, "search": search, "index": index}
+    if updated is None and options.trainer == "auto" and not given:
+        interrupted = _interrupted(session.layout, session.store.change)
+        if interrupted is not None and interrupted.tokenizer == tokenizer:
+            return replace(interrupted, **asked)
+    trainer = options.trainer
+    if updated is not None:
+        trainer = _trainer_of_update(updated, trainer, tokenizer)
+        given = {"vector_size": updated.vectors.vector_size, **given}
+    settings = training_settings(**given)
+    index.check(settings.vector_size)
+    return TrainingRequest(
+        tokenizer=tokenizer,
+        trainer=resolve_trainer(trainer),
+        settings=settings,
+        update=options.update,
+        **asked,
+    )
+
+
+def _search_options(
+    options: Mapping[str, Any], before: SearchSettings
+) -> tuple[SearchSettings, dict[str, Any]]:
+    """Complete the settings of search by options; return them and the other options."""
+    rest = dict(options)
+    encoders, language = rest.pop("encoders", None), rest.pop("language", None)
+    return changed_search(before, encoders, language), rest
+
+
+def _trainer_of_update(updated: Generation, trainer: str, tokenizer: TokenizerSettings) -> str:
+    if tokenizer != updated.tokenizer:
+        raise ParameterError("tokenizer", "as before in an update", tokenizer.describe())
+    if trainer != "auto":
+        return trainer
+    return "word2vec" if updated.imported else str(updated.training["trainer"])
+
+
+def _interrupted(layout: Layout, change: int) -> TrainingRequest | None:
+    """Return what an interrupted training was asked for, if its checkpoint still fits."""
+    if not layout.checkpoint.exists():
+        return None
+    try:
+        facts = read_state(layout.checkpoint)["facts"]
+        request = TrainingRequest(
+            tokenizer=TokenizerSettings.from_json(facts["tokenizer"]),
+            trainer=resolve_trainer(facts["trainer"]),
+            settings=training_settings(**facts["settings"]),
+            update=facts["update"],
+        )
+    except (InputError, KeyError, ValueError, TypeError):
+        return None
+    return request if facts["change"] == change and not request.update else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,10 +254,21 @@ class TokenizedDocuments:
 def train(session: Session, options: TrainingOptions, progress: Progress) -> TrainingReport:
     """Train on all documents and make the result the current generation."""
     request = training_request(session, options)
+    if options.update and not session.store.numbers_since(session.trained().trained_change):
+        return _untouched(session.trained())
     number, report = _train_generation(session, request, progress)
     state = replace(session.state, tokenizer=request.tokenizer, generation=number)
     session.commit(state, progress)
     return report
+
+
+def _untouched(generation: Generation) -> TrainingReport:
+    """Return the report of an update that found nothing new."""
+    trainer, parameters, vocabulary = (
+        generation.training[name] for name in ("trainer", "parameters", "vocabulary")
+    )
+    why = "no document is new or changed since the last training"
+    return TrainingReport(trainer, parameters, 0, 0, vocabulary, 0.0, 0.0, why)
 
 
 def refill(
@@ -177,7 +324,7 @@ def _train_generation(
     change = store.change
     start = previous if request.update else None
     with temporary_work(layout):
-        check_room_to_learn(layout, None if previous is None else previous.number)
+        _check_room(layout, previous)
         phrases = start.phrases if start else None
         documents = TokenizedDocuments(layout, store, request.tokenizer, phrases, progress)
         since = start.trained_change if start else 0
@@ -207,6 +354,15 @@ def _train_generation(
     }
     content = GenerationContent(model, documents.phrases, search, facts)
     return content.publish(layout, request.index, progress), report
+
+
+def _check_room(layout: Layout, previous: Generation | None) -> None:
+    """Raise `StorageError` unless there is room to learn from the documents again."""
+    # Tokens take about a quarter of what texts do. What is learned is likely to be as large as what
+    # was learned before; the first time, nobody knows.
+    before = 0 if previous is None else bytes_of([previous.folder])
+    needed = layout.documents_bytes // 4 + before
+    check_space(layout.root, needed, layout.root, "what is learned")
 
 
 def _share_to_expect(stream: TokenStream, vectors: WordVectors, report: TrainingReport) -> float:
@@ -268,7 +424,8 @@ def _index_generation(
     }
     if vectors is not None:
         growth = len(vectors) / max(generation.fitted_documents, 1)
-        check_room_to_index(layout, generation.number, growth)
+        needed = int(bytes_of(generation.files.of_the_documents) * max(growth, 1))
+        check_space(layout.root, needed, layout.root, "the index")
 
     def write(files: GenerationLayout) -> None:
         if vectors is not None:
@@ -294,7 +451,7 @@ def refit_generation(
     check_search(settings, tokenizer)
     fit = FitSettings.load(tokenizer, settings, learned=not generation.imported)
     with temporary_work(layout):
-        check_room_to_learn(layout, None)
+        _check_room(layout, None)
         stream = TokenizedDocuments(layout, store, tokenizer, phrases, progress).since(0)
         search = fit_search(stream, store, generation.vectors, fit, progress)
     return _republish(layout, generation, search.facts, search.save, index, progress)

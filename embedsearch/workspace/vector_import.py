@@ -20,9 +20,9 @@ from embedsearch._errors import (
     VectorError,
     WorkspaceExistsError,
 )
-from embedsearch._io import storage_errors
+from embedsearch._io import check_space, storage_errors
 from embedsearch._types import Document, Metric
-from embedsearch.index.preprocessing import as_metric
+from embedsearch.index.engine import as_metric
 from embedsearch.index.settings import IndexSettings, changed_index
 from embedsearch.index.sources import ArraySource, as_source, rows_per_block
 from embedsearch.index.vector_index import VectorIndex
@@ -31,7 +31,6 @@ from embedsearch.text.records import flatten_metadata, plain_value, replace_surr
 from embedsearch.text.source_files import unreadable
 from embedsearch.text.source_stream import SourceStream
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.disk_space import check_space
 from embedsearch.workspace.indexing import build_index, measured_recall, save_index
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 
@@ -204,7 +203,7 @@ def _rewrite(
     gone = len(stored.removed(session.store))
     if not gone and settings == stored.settings:
         return 0, None
-    return gone, VectorWriter(session, stored, stored.metric, settings, progress).rewrite()
+    return gone, VectorWriter(session, stored, stored.metric, settings, progress).rewrite(stored)
 
 
 class Arrivals(NamedTuple):
@@ -244,9 +243,10 @@ class VectorWriter:
             numbers = _numbers_of(self._store, ids, change)
             return self._publish(Arrivals(source, numbers, first + count))
 
-    def rewrite(self) -> int:
+    def rewrite(self, previous: StoredVectors) -> int:
         """Publish what there is, without what was deleted, and return the number of that."""
-        return self._publish(None)
+        nothing = ArraySource(np.empty((0, previous.dimension), np.float32))
+        return self._publish(Arrivals(nothing, np.empty(0, np.int64), previous.following))
 
     def _checked(self, source: ArraySource) -> ArraySource:
         if not source.shape[0]:
@@ -282,43 +282,35 @@ class VectorWriter:
             raise InputError(f"{reason}; give one row for each vector")
         return list(places)
 
-    def _publish(self, arrivals: Arrivals | None) -> int:
+    def _publish(self, arrivals: Arrivals) -> int:
+        count = len(arrivals.numbers) + (0 if self._previous is None else len(self._previous))
         with storage_errors(self._layout.root):
             clear_temporary(self._layout)
-            self._check_room(arrivals)
+            # Vectors are written twice: gathered in a file, then with their numbers.
+            needed = 2 * 4 * count * arrivals.source.shape[1]
+            check_space(self._layout.root, needed, self._layout.root, "the vectors")
         return publish_vectors(self._layout, lambda files: self._write(files, arrivals))
 
-    def _check_room(self, arrivals: Arrivals | None) -> None:
-        """Vectors are written twice: gathered in a file, then with their numbers."""
-        new = 0 if arrivals is None else len(arrivals.numbers)
-        count = new + (0 if self._previous is None else len(self._previous))
-        needed = 2 * 4 * count * self._dimension(arrivals)
-        check_space(self._layout.root, needed, self._layout.root, "the vectors")
-
-    def _write(self, files: VectorsLayout, arrivals: Arrivals | None) -> dict[str, Any]:
-        numbers, origins = self._merge(arrivals)
-        dimension = self._dimension(arrivals)
-        vectors = self._gather(origins, arrivals, dimension)
+    def _write(self, files: VectorsLayout, arrivals: Arrivals) -> dict[str, Any]:
+        numbers, origins = self._merge(arrivals.numbers)
+        vectors = self._gather(origins, arrivals.source)
         save_tensors(files.tensors, {"numbers": numbers, "vectors": vectors}, {})
-        built, index = self._write_index(files.index, numbers, vectors, arrivals)
-        previous = self._previous
-        following = 0 if previous is None else previous.following
+        built, index = self._write_index(files.index, numbers, vectors, arrivals.numbers)
         return {
             "change": self._store.change,
             "metric": self._metric.value,
             "count": len(numbers),
-            "dimension": dimension,
-            "following": following if arrivals is None else arrivals.following,
+            "dimension": vectors.shape[1],
+            "following": arrivals.following,
             "built": built,
             "index": index,
         }
 
-    def _merge(self, arrivals: Arrivals | None) -> tuple[IntVector, IntVector]:
+    def _merge(self, new: IntVector) -> tuple[IntVector, IntVector]:
         """Return all document numbers `(n,)`, ascending, and where the vector of each is.
 
         That is the row of what arrives, or, below 0, -1 less the row before.
         """
-        new = np.empty(0, np.int64) if arrivals is None else arrivals.numbers
         kept, rows = new[:0], new[:0]
         if self._previous is not None:
             gone = np.concatenate([self._previous.removed(self._store), new])
@@ -329,39 +321,35 @@ class VectorWriter:
         origins = np.concatenate([-1 - rows, np.arange(len(new))])
         return numbers[order], origins[order]
 
-    def _dimension(self, arrivals: Arrivals | None) -> int:
-        if arrivals is not None:
-            return arrivals.source.shape[1]
-        return 0 if self._previous is None else self._previous.dimension
-
-    def _gather(self, origins: IntVector, arrivals: Arrivals | None, dimension: int) -> FloatMatrix:
+    def _gather(self, origins: IntVector, new: ArraySource) -> FloatMatrix:
         """Bring the vectors together in a file, block by block, and map it."""
+        dimension = new.shape[1]
         if not len(origins):
             return np.empty((0, dimension), np.float32)
         path, size = self._layout.temporary / "vectors.rows", rows_per_block(dimension)
         with path.open("wb") as file:
             for start in range(0, len(origins), size):
-                file.write(self._block(origins[start : start + size], arrivals, dimension).data)
+                file.write(self._block(origins[start : start + size], new).data)
         return np.memmap(path, np.float32, "r", shape=(len(origins), dimension))
 
-    def _block(self, origins: IntVector, arrivals: Arrivals | None, dimension: int) -> FloatMatrix:
-        block = np.empty((len(origins), dimension), np.float32)
+    def _block(self, origins: IntVector, source: ArraySource) -> FloatMatrix:
+        block = np.empty((len(origins), source.shape[1]), np.float32)
         new = origins >= 0
-        if arrivals is not None:
-            block[new] = arrivals.source.take(origins[new])
+        if new.any():
+            block[new] = source.take(origins[new])
         if self._previous is not None:
             block[~new] = self._previous.vectors[-1 - origins[~new]]
         return block
 
     def _write_index(
-        self, path: Path, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
+        self, path: Path, numbers: IntVector, vectors: FloatMatrix, new: IntVector
     ) -> tuple[int, dict[str, Any]]:
         """Index the vectors; return for how many it was last built, and what is said of it."""
         previous = self._previous
         if previous is not None and self._can_grow(previous, len(numbers)):
             index = VectorIndex.load(previous.files.index, mapped=False)
             index.delete(np.setdiff1d(index.ids, numbers))
-            _apply(index, numbers, vectors, arrivals)
+            _apply(index, numbers, vectors, np.sort(new))
             recall = measured_recall(index, vectors, numbers)
             return previous.built, save_index(index, self._settings, path, recall)
         facts = build_index(vectors, self._settings, path, self._progress, self._metric, numbers)
@@ -383,13 +371,8 @@ def _settled_metric(metric: Metric | str | None, previous: StoredVectors | None)
     return previous.metric
 
 
-def _apply(
-    index: VectorIndex, numbers: IntVector, vectors: FloatMatrix, arrivals: Arrivals | None
-) -> None:
-    """Add what arrives to an index, or let it take the place of what has its number."""
-    if arrivals is None:
-        return
-    new = np.sort(arrivals.numbers)
+def _apply(index: VectorIndex, numbers: IntVector, vectors: FloatMatrix, new: IntVector) -> None:
+    """Add new numbers, ascending, to an index, or let them take the place of the same ones."""
     there = np.isin(new, index.ids)
     rows = np.searchsorted(numbers, new)
     if there.any():

@@ -10,7 +10,7 @@ import numpy as np
 from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, QueryError, VectorError
 from embedsearch._types import Document, FloatMatrix, FloatVector, Hit, Hits, IntVector, Metric
-from embedsearch.index.preprocessing import weighted_query
+from embedsearch.index.engine import weighted_query
 from embedsearch.index.settings import IndexSettings
 from embedsearch.search.related import UNLIKE, as_examples, check_apart
 from embedsearch.vectors.tensors import open_tensors
@@ -132,10 +132,6 @@ class VectorCollection:
 
     A deleted document is no longer found; `Workspace.index` frees its place.
     Several threads may ask at the same time.
-
-    Args:
-        store: The documents.
-        stored: The vectors.
     """
 
     def __init__(self, store: DocumentStore, stored: StoredVectors) -> None:
@@ -188,13 +184,9 @@ class VectorCollection:
         return vector
 
     def search(self, q: ArrayLike, topn: int = 10, where: str | None = None) -> Hits:
-        """Find the vectors nearest to one that need not be in the workspace.
+        """Find the vectors nearest to one `(d,)`, which need not be in the workspace.
 
-        Args:
-            q: `(d,)`.
-            topn: How many to find.
-            where: A condition on metadata, as for `Workspace.search`; there are as many hits
-                as exist.
+        `where` is a condition on metadata, as for `Workspace.search`.
 
         Raises:
             VectorError: The wrong dimension, NaN or infinity.

@@ -251,9 +251,6 @@ class Workspace:
             **settings: Any of `ReadSettings` by its name, where `read` is not given:
                 `on_conflict="error"`, `id_prefix="feb-"`.
 
-        Returns:
-            What was done, and which files could not be read.
-
         Raises:
             InputError: A source cannot be read, or a setting is wrong.
             DuplicateIdError: An id is taken, and `on_conflict` is "error".
@@ -313,7 +310,8 @@ class Workspace:
                 stops the training.
             update: Continue from the present word vectors, on the documents that were added or
                 changed since; new words join the vocabulary, and words that the new
-                text does not have keep their vectors.
+                text does not have keep their vectors. If there are no such documents, nothing is
+                trained or published, and the report says so: it has 0 documents.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
                 `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
@@ -322,8 +320,7 @@ class Workspace:
             CorpusTooSmallError: Fewer than two words are frequent enough.
             ParameterError: A parameter is unknown or out of range.
         """
-        from embedsearch.workspace.requests import TrainingOptions
-        from embedsearch.workspace.train import train
+        from embedsearch.workspace.train import TrainingOptions, train
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, update, parameters)
@@ -347,8 +344,7 @@ class Workspace:
             StorageError: The disk failed at the last step, when the documents were replaced; the
                 words are still the old ones then.
         """
-        from embedsearch.workspace.requests import TrainingOptions
-        from embedsearch.workspace.train import refill
+        from embedsearch.workspace.train import TrainingOptions, refill
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
@@ -392,11 +388,10 @@ class Workspace:
             MissingExtraError: An encoder needs a package that is not installed.
         """
         from embedsearch.workspace import train
-        from embedsearch.workspace.requests import IndexRequest
 
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
-        request = IndexRequest(refit, encoders, language, asked)
+        request = train.IndexRequest(refit, encoders, language, asked)
         return train.index(self._session, request, progress or SilentProgress())
 
     def import_vectors(
@@ -462,6 +457,7 @@ class Workspace:
 
         Each belongs to a document, which is added if it does not exist: it may have a title, a
         text and metadata, or nothing but its id. All are added, or, if anything fails, none.
+        Returns how many vectors there are now.
 
         Args:
             X: `(n, d)`: an array, or a file (`.npy`, `.safetensors`); see `VectorIndex.build`.
@@ -471,13 +467,10 @@ class Workspace:
                 document as it is.
             update: Add to the present vectors; one with the id of another replaces it.
             metric: "cosine" (None), "ip" or "euclidean"; with `update`, as before.
-            spec: What kind of index; see `Workspace.index`.
-            recall: See `Workspace.index`.
-            memory: See `Workspace.index`.
+            spec: What kind of index; as `recall` and `memory`, see `index`.
+            recall: See `index`.
+            memory: See `index`.
             progress: A listener.
-
-        Returns:
-            How many vectors there are now.
 
         Raises:
             WorkspaceExistsError: There are vectors, and `update` is off.
@@ -520,11 +513,10 @@ class Workspace:
     def indexes(self) -> dict[str, dict[str, Any]]:
         """Describe the index of the words and that of the user's own vectors, and why they are so.
 
-        Returns:
-            By "words" and "vectors", as far as there are such: `settings` (what was asked),
-            `spec`, `vectors`, `dimension`, `parameters`, `recall` (measured; None where it is
-            not known), `bytes` (in memory), `reasons`, and `choice`: what "auto" measured, as
-            in `VectorIndex.choice`; None if nothing was measured.
+        By "words" and "vectors", as far as there are such: `settings` (what was asked), `spec`,
+        `vectors`, `dimension`, `parameters`, `recall` (measured; None where it is not known),
+        `bytes` (in memory), `reasons`, and `choice`: what "auto" measured, as in
+        `VectorIndex.choice`; None if nothing was measured.
         """
         from embedsearch.workspace.info import index_reports
 
@@ -544,11 +536,6 @@ class Workspace:
         The file has one state of the documents, and the word vectors and vectors of your own that
         this object has opened. `embedsearch.restore` makes a workspace of it. It is written
         beside its place, flushed and renamed.
-
-        Args:
-            file: The file.
-            overwrite: Replace an existing file.
-            progress: A listener.
 
         Raises:
             WorkspaceExistsError: The file exists, and `overwrite` is off.
@@ -574,9 +561,6 @@ class Workspace:
         What changed since is indexed first (see `index`); then the lexical index and the documents
         are written again without what was deleted. Readers may continue meanwhile.
 
-        Args:
-            progress: A listener.
-
         Raises:
             WorkspaceReadOnlyError: Opened for reading.
             StorageError: There is too little room for the new before the old goes.
@@ -587,11 +571,9 @@ class Workspace:
         return compact(self._session, progress or SilentProgress())
 
     def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
-        """Compare every part with what was written, and with the others.
+        """Compare every part with what was written, and with the others; see `verify`.
 
-        Args:
-            quick: Look at sizes, the pages of the database and the states, but not at contents.
-            progress: A listener.
+        With `quick`, sizes, the pages of the database and the states are, but not contents.
         """
         from embedsearch.workspace.maintenance.verify import verify
 

@@ -139,8 +139,10 @@ def test_what_was_done_and_left_out_can_be_had_as_json_and_in_a_file(
     added = invoke("add", docs, "-w", path, "--id-prefix", "new/")
     assert "Added 1, updated 0, unchanged 2 documents; 1 gone from the sources" in added.stderr
     assert "1 document comes from a file or row that is gone; --prune removes it" in added.stderr
-    pruned = invoke("add", docs, "-w", path, "--prune", "--json", "-q")
+    pruned = invoke("add", docs, "-w", path, "--prune", "--json")
     assert [json.loads(pruned.stdout)[name] for name in ("vanished", "pruned")] == [1, 1]
+    assert "; 1 pruned" in pruned.stderr
+    assert "gone" not in pruned.stderr
     with es.open(path) as ws:
         assert list(ws.documents) == ["1", "2", "new/docs/d.txt"]
 
@@ -291,6 +293,15 @@ def test_training_again_keeps_the_tokenizer_unless_told(invoke: Run, tmp_path: P
     invoke("train", "-w", path, "--lowercase", *FAST)
     with es.open(path) as ws:
         assert "CAT" not in ws.words.index_to_key
+
+
+def test_an_update_without_new_documents_says_so_and_is_no_error(
+    invoke: Run, workspace: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(workspace, tmp_path / "copy.es"))
+    done = invoke("train", "--update", "-w", copy)
+    assert done.returncode == 0
+    assert "no document is new or changed since the last training" in done.stderr
 
 
 def test_the_help_of_build_names_every_trainer() -> None:

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from embedsearch._messages import duration, per_second
 from embedsearch._progress import SilentProgress
-from embedsearch.cli.bars import BarProgress
-from embedsearch.cli.progress import LineProgress, make_progress
+from embedsearch.cli.progress import BarProgress, LineProgress, make_progress
 
 
 class Clock:

@@ -13,7 +13,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch import ParameterError, QueryError, UnknownWordError
-from embedsearch.cli import queries
+from embedsearch.cli import questions
 from embedsearch.cli.output import Answer
 from embedsearch.cli.shell import MOST_COMPLETIONS, Conversation
 
@@ -40,50 +40,52 @@ def records(answer: Answer) -> object:
 
 @pytest.mark.parametrize("line", ["cow", "  cow ", "neighbors cow"])
 def test_a_word_asks_for_its_neighbors(ws: es.Workspace, capsys: CapSys, line: str) -> None:
-    assert said(ws, capsys, line) == records(queries.neighbors(ws, "cow", 3))
+    assert said(ws, capsys, line) == records(questions.neighbors.ask(ws, "cow", 3))
 
 
 @pytest.mark.parametrize("line", ["cow - meadow + night", "analogy cow - meadow + night"])
 def test_a_sum_is_an_analogy(ws: es.Workspace, capsys: CapSys, line: str) -> None:
-    assert said(ws, capsys, line) == records(queries.analogy(ws, "cow - meadow + night", 3))
+    assert said(ws, capsys, line) == records(questions.analogy.ask(ws, "cow - meadow + night", 3))
 
 
 @pytest.mark.parametrize(
     "line", ["? hay in the barn", "?hay in the barn", "search hay in the barn"]
 )
 def test_a_question_mark_searches(ws: es.Workspace, capsys: CapSys, line: str) -> None:
-    assert said(ws, capsys, line) == records(queries.search(ws, "hay in the barn", 3))
+    assert said(ws, capsys, line) == records(questions.search.ask(ws, "hay in the barn", 3))
 
 
 def test_several_words_search(ws: es.Workspace, capsys: CapSys) -> None:
-    assert said(ws, capsys, "hay in the barn") == records(queries.search(ws, "hay in the barn", 3))
+    assert said(ws, capsys, "hay in the barn") == records(
+        questions.search.ask(ws, "hay in the barn", 3)
+    )
 
 
 def test_other_verbs_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys) -> None:
     asked = {
-        "similarity cow goat": queries.similarity(ws, "cow", "goat"),
-        "odd cow goat comet": queries.odd_one_out(ws, ["cow", "goat", "comet"]),
-        "related farm-3": queries.related(ws, ["farm-3"], 3),
-        "related farm-3 farm-5 - sky-1": queries.related(ws, ["farm-3", "farm-5"], 3, ["sky-1"]),
+        "similarity cow goat": questions.similarity.ask(ws, "cow goat"),
+        "odd cow goat comet": questions.odd_one_out.ask(ws, "cow goat comet"),
+        "related farm-3": questions.related.ask(ws, "farm-3", 3),
+        "related farm-3 farm-5 - sky-1": questions.related.ask(ws, "farm-3\tfarm-5", 3, ["sky-1"]),
     }
     for line, answer in asked.items():
         assert said(ws, capsys, line) == records(answer)
 
 
 def test_topn_holds_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
-    assert said(ws, capsys, "topn 2", "cow") == records(queries.neighbors(ws, "cow", 2))
+    assert said(ws, capsys, "topn 2", "cow") == records(questions.neighbors.ask(ws, "cow", 2))
 
 
 def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
     asked = "hay in the barn"
-    by_words = records(queries.search(ws, asked, 3, "lexical"))
+    by_words = records(questions.search.ask(ws, asked, 3, "lexical"))
     assert said(ws, capsys, "mode lexical", f"? {asked}") == by_words
     sky = "topic = 'sky'"
-    found = records(queries.search(ws, asked, 3, where=sky))
+    found = records(questions.search.ask(ws, asked, 3, where=sky))
     assert said(ws, capsys, f"where {sky}", f"? {asked}") == found
-    related = records(queries.related(ws, ["farm-3"], 3, where=sky))
+    related = records(questions.related.ask(ws, "farm-3", 3, where=sky))
     assert said(ws, capsys, f"where {sky}", "related farm-3") == related
-    everything = records(queries.search(ws, asked, 3))
+    everything = records(questions.search.ask(ws, asked, 3))
     assert said(ws, capsys, f"where {sky}", "where off", f"? {asked}") == everything
 
 

@@ -21,15 +21,15 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 import embedsearch as es
-from embedsearch.cli import maintain as care
-from embedsearch.cli.bars import BarProgress
+from embedsearch.cli import options
 from embedsearch.cli.main import main
 from embedsearch.cli.output import csv_line, json_line
+from embedsearch.cli.progress import BarProgress
 from embedsearch.cli.shell import edited_lines
 from embedsearch.cli.streams import replaced, visible
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-CLI = Path(care.__file__).parent
+CLI = Path(options.__file__).parent
 # Clears the screen, sets the title (also by C1), turns text around, hides it, moves up.
 EVIL = "\x1b[2J\x1b]0;owned\x07\x9d0;owned\x9c\u202etxt\u2066\u200f\ufeff\U000e0041"
 EVIL += "\x85\u2028\r\x7f\x08"
@@ -106,7 +106,7 @@ def test_the_command_writes_only_where_streams_are_made_safe() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Name):
                 assert node.id != "print", path
-                assert node.id != "Console" or path.name in ("output.py", "bars.py"), path
+                assert node.id != "Console" or path.name in ("output.py", "progress.py"), path
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if node.value.id == "sys" and node.attr in ("stdin", "stdout", "stderr"):
                     assert node.attr in allowed.get(path.name, set()), (path, node.lineno)
@@ -209,7 +209,7 @@ def test_no_command_passes_on_what_would_drive_a_terminal(
         sys.stderr.write(f"warned {EVIL}")
         raise RuntimeError(f"a fault {EVIL}")
 
-    monkeypatch.setattr(care, "make_progress", fails)
+    monkeypatch.setattr(options, "make_progress", fails)
     done = invoke("verify", *w)
     assert done.returncode == 1
     assert "warned" in done.stderr

@@ -123,3 +123,14 @@ def test_bad_input_is_an_error() -> None:
         classification(X, labels, test=(X[:, :5], labels))
     with pytest.raises(VectorError, match="row 2 of X"):
         classification(np.where(np.arange(30)[:, None] == 2, np.nan, X), labels)
+
+
+def test_a_class_of_as_many_documents_as_folds_is_kept_and_one_of_fewer_is_not() -> None:
+    labels = ["many"] * 12 + ["just enough"] * 4 + ["too few"] * 3
+    X = np.random.default_rng(0).standard_normal((len(labels), 5))
+    report = classification(X, labels, folds=4)
+    assert {found.label for found in report.classes} == {"many", "just enough"}
+    assert (report.documents, report.folds, report.majority) == (16, 4, 12 / 16)
+    assert any("fewer than 4 documents: 'too few'" in note for note in report.notes)
+    with pytest.raises(InputError, match="two classes or more"):
+        classification(X, labels, folds=5)

@@ -24,12 +24,13 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import SilentProgress
 from embedsearch.evaluation import analogies
-from embedsearch.evaluation.analogy_scoring import Blocks, right_answers
 from embedsearch.evaluation.word_analogies import (
     AnalogyReport,
+    Blocks,
     Section,
     question_rows,
     read_analogies,
+    right_answers,
 )
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
 from embedsearch.vectors.word_vectors import WordVectors

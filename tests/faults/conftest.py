@@ -44,12 +44,12 @@ class Ended:
 class Nursery:
     """Does tasks in processes of their own; see `nursery.py`."""
 
-    def __init__(self, library: Path, *arguments: str) -> None:
+    def __init__(self, library: Path) -> None:
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
         roots = f"{Path(embedsearch.__file__).parents[1]}"
         preloaded = {"LD_PRELOAD": str(library), "PYTHONPATH": roots}
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "nursery.py"), *arguments],
+            [sys.executable, str(HERE / "nursery.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -106,12 +106,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = str(HERE / "failing.c")
     subprocess.run([compiler, *options, "-o", str(path), source, "-ldl"], check=True)
     return path
-
-
-@pytest.fixture(scope="session")
-def nursery_type() -> type[Nursery]:
-    """The class, for tests that need another one."""
-    return Nursery
 
 
 @pytest.fixture(scope="session")

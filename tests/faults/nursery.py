@@ -23,8 +23,6 @@ import tasks
 
 def main() -> None:
     """Answer requests until there are no more."""
-    if len(sys.argv) > 1:
-        _have_many_clusters(int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/warm.es"
         state = tasks.make(path)
@@ -33,14 +31,6 @@ def main() -> None:
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         print(json.dumps(run(json.loads(line))), flush=True)  # noqa: T201
-
-
-def _have_many_clusters(least: int) -> None:
-    """Cluster few documents as if they were many."""
-    from embedsearch.search import document_index as latent_index
-    from embedsearch.workspace import fitted_search
-
-    latent_index.SCANNED = fitted_search.SCANNED = least
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,12 @@ from steps import RARE, SMALL, STEPS, USUAL
 from together import PAIRS, pair, read, write
 
 import embedsearch as es
+from embedsearch._io import read_json, sha256, write_json
 from embedsearch.cli.main import main
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.training.checkpoint import Checkpoint
+from embedsearch.workspace.generation import Generation
+from embedsearch.workspace.layout import MANIFEST
 
 
 def make(path: str, documents: int = 40, trained: bool = True) -> State:
@@ -52,9 +56,20 @@ def make_everything(path: str) -> State:
         X = np.random.default_rng(1).normal(size=(40, 20)).astype(np.float32)
         ws.add_vectors(X, list(state), metric="ip")
         Checkpoint(place / "checkpoint.safetensors", {"seed": 2}).save(X, X, 1, [0.5])
+        _cluster(ws._session.trained())
     # A reader that is gone would have kept it.
     (place.parent / "old").rename(place / "generations/0001")
     return state
+
+
+def _cluster(generation: Generation) -> None:
+    """Add the clusters that a generation of many documents has."""
+    clusters, manifest = generation.files.document_index, generation.files.root / MANIFEST
+    CandidateIndex.build(np.array(generation.document_vectors.latent.base)).save(clusters)
+    values = read_json(manifest, generation.workspace)
+    entry = {"size": clusters.stat().st_size, "sha256": sha256(clusters)}
+    values["files"][clusters.name] = entry
+    write_json(manifest, values)
 
 
 def change(

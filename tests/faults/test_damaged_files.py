@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,12 @@ WITHOUT_CONTENT = ("lock", "documents.sqlite-shm", ".tantivy-meta.lock", ".tanti
 
 
 @pytest.fixture(scope="module")
-def crowded(library: Path, nursery_type: Callable[..., Any]) -> Iterator[Any]:
-    """A nursery that clusters 30 documents as if they were many, so that all files are there."""
-    started = nursery_type(library, "30")
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module")
-def sound(crowded: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sound(nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with every kind of file, and with changes in the log of SQLite."""
     path = tmp_path_factory.mktemp("sound") / "sound.es"
-    state = crowded.do("make_everything", path=path)
+    state = nursery.do("make_everything", path=path)
     arguments = {"path": path, "state": state, "log": path.with_suffix(".log"), "seed": 1}
-    ended = crowded.attempt("change", names=["add", "search", "update"], die=True, **arguments)
+    ended = nursery.attempt("change", names=["add", "search", "update"], die=True, **arguments)
     assert ended.status == -signal.SIGKILL
     assert (path / "documents.sqlite-wal").stat().st_size
     return path
@@ -69,13 +61,13 @@ DAMAGES = (flipped, cut, scrambled)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_noticed_and_mended_and_never_crashes(
     damage: Callable[[bytes, random.Random], bytes],
-    crowded: Any,
+    nursery: Any,
     sound: Path,
     tmp_path: Path,
     long: bool,
     figure: Callable[[str, object], None],
 ) -> None:
-    expected = crowded.do("look", path=shutil.copytree(sound, tmp_path / "expected.es"))
+    expected = nursery.do("look", path=shutil.copytree(sound, tmp_path / "expected.es"))
     assert not [each for each in expected.values() if isinstance(each, str)]
     tried: Counter[str] = Counter()
     told, noticed, mended = Counter(tried), Counter(tried), Counter(tried)
@@ -86,7 +78,7 @@ def test_a_damaged_file_is_noticed_and_mended_and_never_crashes(
         for number in range(6 if long else 1):
             choose = random.Random(f"{kind_of(file)} {number}")  # noqa: S311
             bad = damage(file.read_bytes(), choose)
-            case = Case(crowded, sound, file.relative_to(sound), bad, tmp_path / "case.es")
+            case = Case(nursery, sound, file.relative_to(sound), bad, tmp_path / "case.es")
             kind = kind_of(file)
             tried[kind] += 1
             told[kind] += case.tells(expected)

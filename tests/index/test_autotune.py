@@ -12,8 +12,8 @@ from embedsearch._errors import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.index import VectorIndex
 from embedsearch.index.autotune import AutoLimits, BuildOptions, build_parts
+from embedsearch.index.engine import as_metric
 from embedsearch.index.ids import IdMap
-from embedsearch.index.preprocessing import as_metric
 from embedsearch.index.sources import as_source
 from embedsearch.index.tuning import TuningReport
 

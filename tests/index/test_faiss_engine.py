@@ -10,9 +10,9 @@ import pytest
 
 from embedsearch._errors import VectorError
 from embedsearch._types import Metric
-from embedsearch.index.engine import IndexParts
+from embedsearch.index.engine import Preprocessing
 from embedsearch.index.faiss_engine import FaissEngine
-from embedsearch.index.preprocessing import Preprocessing
+from embedsearch.index.storage import IndexParts
 from embedsearch.index.vector_index import VectorIndex
 
 N, D = 2000, 16

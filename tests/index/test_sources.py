@@ -16,7 +16,7 @@ from embedsearch._errors import (
     VectorError,
 )
 from embedsearch._types import Metric
-from embedsearch.index.preprocessing import Preprocessing
+from embedsearch.index.engine import Preprocessing
 from embedsearch.index.sources import (
     Block,
     DiskSource,

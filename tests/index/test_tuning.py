@@ -11,10 +11,10 @@ import pytest
 
 from embedsearch._errors import VectorError
 from embedsearch._types import Metric
+from embedsearch.index.engine import Preprocessing
 from embedsearch.index.faiss_tools import search_parameters
-from embedsearch.index.preprocessing import Preprocessing
+from embedsearch.index.settings import make_index, train_index
 from embedsearch.index.sources import NormalizedSource, as_source
-from embedsearch.index.specs import make_index, train_index
 from embedsearch.index.tuning import (
     HeldOutQueries,
     OperatingCurve,

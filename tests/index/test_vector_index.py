@@ -188,3 +188,12 @@ def test_an_interrupted_addition_leaves_nothing(index: VectorIndex) -> None:
     assert np.mean(ids == wanted[1]) > 0.97
     assert ids.max() < N
     assert index.add(Q[:1]).tolist() == [N + 10]
+
+
+def test_the_seed_decides_what_is_drawn_at_random(tmp_path: Path) -> None:
+    digests = [
+        VectorIndex.build(X, "ip", "ivf", threads=1, seed=seed).save(tmp_path / "i.faiss")
+        for seed in (1, 1, 2)
+    ]
+    assert digests[0] == digests[1]
+    assert digests[1] != digests[2]

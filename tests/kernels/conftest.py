@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedsearch.kernels.matrices import Floats, aligned
-from embedsearch.kernels.sampling import keep_table, noise_table
-from embedsearch.kernels.windows import Text
+from embedsearch.kernels._simd import Floats, aligned
+from embedsearch.kernels.sampling import Text, keep_table, noise_table
 
 WORDS, TOKENS = 60, 3000
 

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedsearch.kernels._simd import unroll
-from embedsearch.kernels.matrices import Floats
+from embedsearch.kernels._simd import Floats, unroll
 from embedsearch.kernels.rounds import RoundWorker
-from embedsearch.kernels.sampling import stream_key
-from embedsearch.kernels.windows import Piece
+from embedsearch.kernels.sampling import Piece, stream_key
 from embedsearch.kernels.word2vec import Cbow, Model, SkipGram, Step, SubwordSkipGram, train
 
 STEP = Step(4, np.float32(0.05), False, unroll(5))

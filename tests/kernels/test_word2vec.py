@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from gensim.models import FastText, Word2Vec
 
-from embedsearch.kernels._simd import unroll
-from embedsearch.kernels.matrices import Floats, aligned
-from embedsearch.kernels.sampling import alias_table, keep_table
-from embedsearch.kernels.windows import Piece, Text
+from embedsearch.kernels._simd import Floats, aligned, unroll
+from embedsearch.kernels.sampling import Piece, Text, alias_table, keep_table
 from embedsearch.kernels.word2vec import (
     Cbow,
     SkipGram,

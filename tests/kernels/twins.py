@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedsearch.kernels._simd import group_size
-from embedsearch.kernels.sampling import GOLDEN, draws
-from embedsearch.kernels.windows import Text
+from embedsearch.kernels.sampling import GOLDEN, Text, draws
 from embedsearch.kernels.word2vec import LIFE, TOGETHER
 
 Floats = npt.NDArray[np.float32]

@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from embedsearch._types import Document, FloatMatrix
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex, LexicalSnapshot
 from embedsearch.search.document_index import LatentIndex
-from embedsearch.search.fusion import Fusion
+from embedsearch.search.fitting import fit_space
 from embedsearch.search.hybrid import HybridSearch
-from embedsearch.search.latent_space import Spreads, fit_space, full_text
-from embedsearch.search.model import SearchModel
-from embedsearch.search.passages import all_pieces, split
-from embedsearch.search.terms import TermDocuments, Terms, known_vectors
+from embedsearch.search.latent_space import (
+    Spreads,
+    TermDocuments,
+    Terms,
+    all_pieces,
+    full_text,
+    split,
+)
+from embedsearch.search.model import Fusion, SearchModel
 from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.vectors.encoders import CheckedEncoder
 from embedsearch.vectors.sparse import TermStatistics
@@ -91,9 +96,9 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     statistics = TermStatistics.of(counted.counts)
     passages, owners = split(counted)
     external = [CheckedEncoder(Letters(), "letters")]
-    vectors = known_vectors(cooccurring(counted))
+    vectors = cooccurring(counted)
     parts = statistics.of_parts(len(passages) / len(counted))
-    space = fit_space(passages, terms, parts, vectors, external)
+    space = fit_space(passages, terms, parts, lambda _: vectors, external)
     X = space.documents(passages.counts, all_pieces(texts, owners))
     spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
     names = {block.name: WEIGHTS.get(block.name, 1.0) for block in space.blocks}
@@ -172,7 +177,7 @@ def planted() -> Iterator[Planted]:
         statistics = TermStatistics.of(counted.counts)
         random = np.random.default_rng(0).standard_normal((len(documents), 30))
         vectors = np.asarray(counted.counts.T @ random, np.float32)
-        space = fit_space(counted, terms, statistics, known_vectors(vectors))
+        space = fit_space(counted, terms, statistics, lambda _: vectors)
         X = space.linear_documents(counted.counts)
         spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
         weights = {block.name: 0.5 + i for i, block in enumerate(space.blocks)}

@@ -18,11 +18,10 @@ from embedsearch.search.document_index import (
     LatentIndex,
     Segmented,
 )
-from embedsearch.search.latent_space import TextEncoder, full_text
-from embedsearch.search.passages import products, split
+from embedsearch.search.latent_space import TextEncoder, full_text, products, split
 from embedsearch.store.documents import DocumentStore
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -235,8 +234,8 @@ def test_equal_scores_are_ordered_by_number() -> None:
 def test_rows_are_found_by_number(stored: FloatMatrix) -> None:
     numbers = np.array([40, 7, 900, 12])
     index = LatentIndex.of(numbers, stored[:4])
-    assert index.rows_of(np.array([12, 41, 40, 1_000, -3])).tolist() == [3, -1, 0, -1, -1]
-    assert LatentIndex.of(numbers[:0], stored[:0]).rows_of(numbers).tolist() == [-1] * 4
+    assert index.rows.find(np.array([12, 41, 40, 1_000, -3])).tolist() == [3, -1, 0, -1, -1]
+    assert LatentIndex.of(numbers[:0], stored[:0]).rows.find(numbers).tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

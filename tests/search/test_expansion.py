@@ -11,8 +11,8 @@ import pytest
 from embedsearch.search.expansion import EACH, FACTOR, NEAR, Expander, with_words
 from embedsearch.search.latent_space import TextEncoder
 from embedsearch.search.options import SearchOptions
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.word_vectors import WordVectors
 

@@ -13,8 +13,8 @@ from embedsearch._types import Explanation, Part
 from embedsearch.index.lexical.query import LexicalQuery
 from embedsearch.search.explain import Explainer, ExplanationBuilder
 from embedsearch.search.hybrid import Ranking
+from embedsearch.search.latent_space import split
 from embedsearch.search.options import SearchOptions
-from embedsearch.search.passages import split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def test_a_long_document_is_explained_by_the_words_of_one_passage(long_collectio
     search = long_collection.search
     assert max(np.diff(search.latent.rows.bounds)) > 2
     _, ranking, explanations = explained(long_collection, "the engine of a vehicle", "latent")
-    rows = search.latent.rows_of(ranking.numbers)
+    rows = search.latent.rows.find(ranking.numbers)
     for row, number, explanation in zip(rows, ranking.numbers, explanations, strict=True):
         terms = search.model.space.terms
         (text,) = long_collection.texts_of([number])
@@ -191,7 +191,7 @@ def test_an_encoder_that_is_plugged_in_gives_one_part(plain: Any) -> None:
     search = plain.search
     _, ranking, explanations = explained(plain, "comet")
     block = search.model.space.blocks[-1]
-    X = search.latent.X.take(search.latent.rows_of(ranking.numbers))[:, block.columns]
+    X = search.latent.X.take(search.latent.rows.find(ranking.numbers))[:, block.columns]
     cosines = X @ ranking.latent[block.columns]
     for cosine, explanation in zip(cosines.tolist(), explanations, strict=True):
         (part,) = (part for part in explanation.parts if part.encoder == "letters")
@@ -223,7 +223,7 @@ def test_any_document_can_be_explained(collection: Any) -> None:
     explainer = Explainer(search, query, ranking, {})
     numbers = np.arange(10, 10 + len(collection.documents))
     scores = explainer.scores(numbers)
-    X = search.latent.X.take(search.latent.rows_of(numbers))
+    X = search.latent.X.take(search.latent.rows.find(numbers))
     bm25 = search.lexical.scores_of(query, numbers)
     np.testing.assert_allclose(scores, X @ ranking.latent + ranking.lexical * bm25, atol=1e-5)
     explanations = explainer.explain(numbers, collection.documents, scores, None)

@@ -13,8 +13,8 @@ from embedsearch._errors import ParameterError
 from embedsearch._types import Document
 from embedsearch.index.lexical import LexicalIndex, LexicalQuery
 from embedsearch.search.document_index import LatentIndex
-from embedsearch.search.fusion import PLAIN, Fusion
 from embedsearch.search.hybrid import Depth, HybridSearch, Ranking
+from embedsearch.search.model import PLAIN, Fusion
 from embedsearch.search.options import SearchOptions
 from embedsearch.text.corpora import PlantedCorpus
 

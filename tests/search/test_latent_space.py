@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedsearch.search.latent_space import LatentSpace, Spreads, fit_space, rocchio
-from embedsearch.search.terms import Terms
+from embedsearch.search.fitting import fit_space
+from embedsearch.search.latent_space import LatentSpace, Spreads, Terms, rocchio
 from embedsearch.vectors.encoders import CheckedEncoder, load_encoder
 from embedsearch.vectors.sparse import TermStatistics
 

@@ -306,7 +306,7 @@ def test_texts_without_words_have_what_they_have(collection: Any) -> None:
 
 def test_without_a_query_of_words_the_vector_alone_decides(plain: Any) -> None:
     search = plain.search
-    row = search.latent.rows_of(np.array([10]))[0]
+    row = search.latent.rows.find(np.array([10]))[0]
     weighted = search.weighted(search.latent.X.base[row], search.model.fusion.weights)
     text = "The goat was hay-barn near a meadow. " * 9 + plain.documents[0].text
     (snippet,) = SnippetFinder(search.model, weighted).find([text])
@@ -324,3 +324,12 @@ def test_in_a_very_long_text_the_place_is_found(plain: Any, size: int) -> None:
     (snippet,) = finder(plain, "engines of vehicles").find([text])
     assert "The vehicle has an Engine." in snippet.text
     assert len(snippet.text) <= LENGTH
+
+
+def test_in_a_long_text_without_a_word_of_the_query_what_is_near_it_is_found(plain: Any) -> None:
+    filler = "Lorem ipsum dolor sit amet consectetur. " * 1_250
+    for place in (3_700, 17_111, 38_000):
+        middle = filler.index(". ", place) + 2
+        text = f"{filler[:middle]}A truck has a brake on its wheel. {filler[middle:]}"
+        (snippet,) = finder(plain, "vehicle", "latent").find([text])
+        assert "A truck has a brake on its wheel." in snippet.text

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.exceptions import NotFittedError
@@ -16,8 +18,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
 import embedsearch as es
+from embedsearch._errors import CorpusTooSmallError, InputError, ParameterError
 from embedsearch.sklearn import DocumentEncoder, WordEncoder
+from embedsearch.sklearn.transformers import as_texts, as_words
 from embedsearch.vectors.subwords import Subwords
+from embedsearch.vectors.word_vectors import WordVectors
 
 
 @pytest.fixture(scope="module")
@@ -313,3 +318,73 @@ def test_no_word_can_be_encoded_before_fitting() -> None:
 def test_what_to_do_with_unknown_words_must_be_known(value: Any) -> None:
     with pytest.raises(es.ParameterError, match="handle_unknown must be one of error, zero, infer"):
         WordEncoder(vectors=COLOURS, handle_unknown=value).fit(["red"])
+
+
+TEXTS = ["one", "two three"]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        TEXTS,
+        tuple(TEXTS),
+        iter(TEXTS),
+        np.array(TEXTS),
+        np.array(TEXTS, object).reshape(-1, 1),
+        pd.Series(TEXTS),
+        pd.DataFrame({"text": TEXTS}),
+    ],
+)
+def test_texts_come_in_many_containers(X: Any) -> None:
+    assert as_texts(X) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("X", "reason"),
+    [
+        ("one text", "not one text"),
+        (b"one text", "not one text"),
+        (3, "an iterable of texts"),
+        (pd.DataFrame({"a": TEXTS, "b": TEXTS}), r"one column .*shape \(2, 2\)"),
+        (np.zeros((2, 1, 1)), r"shape \(2, 1, 1\)"),
+        (csr_matrix((2, 4)), r"shape \(2, 4\)"),
+    ],
+)
+def test_what_is_no_column_of_texts_is_refused(X: Any, reason: str) -> None:
+    with pytest.raises(ParameterError, match=reason):
+        as_texts(X)
+
+
+@pytest.mark.parametrize("odd", [None, float("nan"), pd.NA, 7, b"bytes", ["nested"]])
+def test_what_is_no_text_is_told_by_its_position(odd: Any) -> None:
+    with pytest.raises(InputError, match=r"position 1, where a text"):
+        as_texts(["one", odd])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+def test_words_may_be_missing(missing: Any) -> None:
+    assert as_words(["one", missing]) == ["one", None]
+
+
+@pytest.mark.parametrize("odd", [7, 2.5, b"bytes", ["nested"], np.zeros(2)])
+def test_what_is_no_word_is_told_by_its_position(odd: Any) -> None:
+    with pytest.raises(InputError, match=r"position 1, where a word"):
+        as_words(["one", odd])
+
+
+def test_too_little_text_is_refused() -> None:
+    for X in ([], ["one"], ["", " "]):
+        with pytest.raises(CorpusTooSmallError):
+            DocumentEncoder().fit(X)
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.5])
+def test_frequent_words_weigh_as_little_as_a_says(a: float) -> None:
+    X, counts = np.array([[3, 1], [0, 2], [-1, 4]], np.float32), np.array([900, 90, 10])
+    vectors = WordVectors(X, ["cow", "barn", "star"], counts)
+    encoder = DocumentEncoder(vectors=vectors, a=a, n_components=0).fit(["cow barn", "star"])
+    weights = a / (a + counts / 1_000)
+    np.testing.assert_allclose(encoder.word_weights_, weights, rtol=1e-5)
+    expected = weights @ X
+    found = encoder.transform(["cow barn star"])
+    np.testing.assert_allclose(found, [expected / np.linalg.norm(expected)], atol=1e-5)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from embedsearch import (
     Document,
@@ -209,3 +211,203 @@ def test_the_store_is_a_dictionary(batch: list[Document]) -> None:
         expected = {document.id: document for document in batch}
         assert {id: store.get(id) for id in store.ids()} == expected
         store.close()
+
+
+IDS = st.sampled_from(["a", "b", "c", "d/1", "é"])
+
+
+class StoreAndDictionary(RuleBasedStateMachine):
+    """The store beside a dictionary, which writes down when each document changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.store = DocumentStore(Path(self.folder.name) / "d.sqlite", writable=True)
+        self.texts: dict[str, str] = {}
+        self.numbers: dict[str, int] = {}
+        self.changed: dict[int, int] = {}
+        self.deleted: dict[int, int] = {}
+        self.change, self.last_number = 0, 0
+        self.add([(id, "one") for id in ("a", "b", "c")])
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(
+        batch=st.lists(st.tuples(IDS, st.sampled_from(["one", "two", ""])), min_size=1, max_size=4)
+    )
+    def add(self, batch: list[tuple[str, str]]) -> None:
+        added = updated = unchanged = 0
+        for id, text in batch:
+            if id in self.texts and self.texts[id] == text:
+                unchanged += 1
+                continue
+            if id in self.texts:
+                updated += 1
+            else:
+                added += 1
+                self.last_number += 1
+                self.numbers[id] = self.last_number
+            self.texts[id] = text
+            self.change += 1
+            self.changed[self.numbers[id]] = self.change
+        found = self.store.add([Document(id, text) for id, text in batch])
+        assert found == Changes(added=added, updated=updated, unchanged=unchanged)
+
+    @rule(id=IDS)
+    def delete_one(self, id: str) -> None:
+        self.delete([id])
+
+    @rule(ids=st.lists(IDS, max_size=3))
+    def delete(self, ids: list[str]) -> None:
+        if any(id not in self.texts for id in ids):
+            with pytest.raises(UnknownDocumentError):
+                self.store.delete(ids)
+            return
+        distinct = list(dict.fromkeys(ids))
+        assert self.store.delete(ids) == len(distinct)
+        for id in distinct:
+            self.change += 1
+            self._gone(id)
+
+    @rule()
+    def clear(self) -> None:
+        self.store.clear()
+        self.change += 1
+        for id in list(self.texts):
+            self._gone(id)
+
+    @rule(kept=st.integers(0, 3))
+    def forget_deletions(self, kept: int) -> None:
+        until = max(0, self.change - kept)
+        forgotten = [number for number, change in self.deleted.items() if change <= until]
+        assert self.store.forget_deletions(until) == len(forgotten)
+        for number in forgotten:
+            del self.deleted[number]
+
+    @rule(batch=st.lists(st.tuples(IDS, st.just("undone")), min_size=1, max_size=3))
+    def change_of_mind(self, batch: list[tuple[str, str]]) -> None:
+        with suppress(KeyboardInterrupt), self.store.transaction():
+            self.store.add([Document(id, text) for id, text in batch])
+            with self.store.transaction():
+                self.store.delete([batch[0][0]])
+            assert self.store.in_transaction
+            raise KeyboardInterrupt
+
+    def _gone(self, id: str) -> None:
+        del self.texts[id]
+        number = self.numbers.pop(id)
+        del self.changed[number]
+        self.deleted[number] = self.change
+
+    @invariant()
+    def all_questions_are_answered_as_by_the_dictionary(self) -> None:
+        store, ids = self.store, sorted(self.texts, key=self.numbers.__getitem__)
+        assert (list(store.ids()), len(store), store.change) == (ids, len(ids), self.change)
+        assert {id: store.get(id).text for id in ids} == self.texts
+        assert {id: store.number(id) for id in ids} == self.numbers
+        everything = [*self.numbers.values(), *self.deleted, 10**6]
+        assert store.ids_of(everything) == {number: id for id, number in self.numbers.items()}
+        for since in range(0, self.change + 1, 3):
+            later = sorted(number for number, change in self.changed.items() if change > since)
+            removed = {number for number, change in self.deleted.items() if change > since}
+            assert store.numbers_since(since) == later
+            assert [number for number, _ in store.changed_since(since)] == later
+            assert set(store.removed_since(since)) == removed
+            assert store.count_since(since) == len(later) + len(removed)
+            assert store.count_until(since, everything) == len(ids) - len(later)
+
+
+StoreAndDictionary.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=12, deadline=None
+)
+TestStoreAndDictionary = StoreAndDictionary.TestCase
+
+
+def test_a_store_behind_the_change_asked_about_has_all_to_tell(store: DocumentStore) -> None:
+    store.add([Document("a", "one"), Document("b", "two")])
+    store.delete(["a"])
+    assert store.count_since(store.change) == 0
+    assert store.count_since(store.change + 1) == len(store) == 1
+
+
+def test_more_documents_than_one_statement_of_sqlite_names_are_read(store: DocumentStore) -> None:
+    store.add(Document(f"d{n}", f"text {n}") for n in range(1, 1301))
+    store.delete([f"d{n}" for n in (500, 501, 1000, 1001)])
+    numbers = list(range(1300, 0, -1))
+    held = set(numbers) - {500, 501, 1000, 1001}
+    assert store.ids_of(numbers) == {n: f"d{n}" for n in held}
+    assert {n: d.text for n, d in store.by_number(numbers).items()} == {
+        n: f"text {n}" for n in held
+    }
+    assert store.count_until(1300, numbers) == len(held)
+    assert store.count_until(700, numbers) == 700 - 2
+    assert store.by_number([]) == store.ids_of([]) == {}
+
+
+def test_of_similar_ids_the_shortest_three_are_suggested(store: DocumentStore) -> None:
+    ids = ["notes/long-name/a_b.txt", "a_b", "xa_bx", "a_b.txt", "axb", "a%b", r"a\b"]
+    store.add(Document(id, "x") for id in ids)
+    assert store.similar_ids("a_b") == ["a_b", "xa_bx", "a_b.txt"]
+    assert store.similar_ids("a_b", most=9) == ["a_b", "xa_bx", "a_b.txt", ids[0]]
+    # What stands for any text in SQL stands for itself here.
+    assert store.similar_ids("a%b") == ["a%b"]
+    assert store.similar_ids(r"a\b") == [r"a\b"]
+    assert store.similar_ids("a__") == []
+    for no_id in ("", None, 5):
+        assert store.similar_ids(no_id) == []
+
+
+def test_a_snapshot_stays_what_it_is_while_another_writes(
+    store: DocumentStore, tmp_path: Path
+) -> None:
+    store.add([Document("a", "one")])
+    reader = DocumentStore(tmp_path / "documents.sqlite", writable=False)
+    with reader.snapshot():
+        assert reader.in_snapshot
+        store.add([Document("a", "other"), Document("b", "two")])
+        with reader.snapshot():
+            assert (reader.change, list(reader.ids())) == (1, ["a"])
+        # The inner one has not ended it.
+        assert reader.in_snapshot
+        assert (reader.change, reader.get("a").text) == (1, "one")
+        copied: list[float] = []
+        reader.copy_to(tmp_path / "copy.sqlite", copied.append)
+    assert not reader.in_snapshot
+    assert (reader.change, reader.get("a").text) == (3, "other")
+    reader.close()
+    copy = DocumentStore(tmp_path / "copy.sqlite", writable=False)
+    assert (copy.change, [d.text for _, d in copy.changed_since(0)]) == (1, ["one"])
+    copy.close()
+    assert sum(copied) == (tmp_path / "copy.sqlite").stat().st_size
+    assert min(copied) >= 0
+
+
+def test_a_filter_answers_for_the_present_state_even_if_that_is_undone(
+    store: DocumentStore,
+) -> None:
+    store.add([Document("a", "x", {"n": 1}), Document("b", "x", {"n": 2})])
+    assert store.matching("n >= 2").tolist() == [2]
+    with suppress(KeyboardInterrupt), store.transaction():
+        store.add([Document("c", "x", {"n": 3})])
+        assert store.matching("n >= 2").tolist() == [2, 3]
+        raise KeyboardInterrupt
+    # Another change gets the number of the one that was undone.
+    store.add([Document("d", "x", {"n": 0})])
+    assert store.matching("n >= 2").tolist() == [2]
+    assert store.matching("n < 2").tolist() == [1, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        store.matching("n < 2")[0] = 9
+
+
+def test_compacting_gives_back_the_place_of_what_was_deleted(
+    store: DocumentStore, tmp_path: Path
+) -> None:
+    store.add(Document(str(n), f"{n} " * 2000) for n in range(300))
+    store.delete([str(n) for n in range(1, 300)])
+    store.compact()
+    assert (tmp_path / "documents.sqlite").stat().st_size < 200_000
+    assert (tmp_path / "documents.sqlite-wal").stat().st_size == 0
+    assert list(store.ids()) == ["0"]
+    assert store.get("0").text == "0 " * 2000

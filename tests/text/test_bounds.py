@@ -62,7 +62,7 @@ TEXT: dict[str, list[Any]] = {
     "embedsearch.search.analogy:parse_expression": [
         '"' + "\\a" * N, "'a " * N, "1" * N, "1" + " " * N, '"a" ' * N, "a + " * N, ".1" * N,
     ],
-    "embedsearch.store.where.parse:tokenize": [
+    "embedsearch.store.filter_parser:tokenize": [
         "'" + "''" * 49_000, "1" * 99_000, "a " * 49_000, " " * 99_000, "'" + "\\a" * 49_000,
     ],
     "embedsearch.text.tokenizers:cut_words": [

@@ -23,8 +23,8 @@ from embedsearch._errors import (
 )
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora import CorpusEntry, PlantedCorpus, get_corpus, list_corpora
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import TextProcessor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import fold, fold_aligned, strip_accents
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import FOLDING, TokenizerSettings
+from embedsearch.text.tokenizers import TextProcessor
 
 
 @pytest.mark.parametrize(

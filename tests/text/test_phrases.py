@@ -15,10 +15,10 @@ from embedsearch import ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora import get_corpus
 from embedsearch.text.phrases import Phrase, PhraseTable, find_phrases, rewrite
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import CONNECTORS, PhraseSettings, TokenizerSettings
 from embedsearch.text.stream import TokenStream
 from embedsearch.text.stream_writer import write_stream, write_texts
+from embedsearch.text.tokenizers import TextProcessor
 
 Corpus = list[list[str]]
 OF_THE = ("of", "the")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from embedsearch import CorpusTooSmallError, VectorError
+from embedsearch.text.stream import Vocabulary, select
 from embedsearch.text.stream_writer import write_stream
-from embedsearch.text.vocabulary import Vocabulary, select
 
 corpora = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), max_size=12)
 

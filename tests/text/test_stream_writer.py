@@ -16,12 +16,10 @@ from hypothesis import example, given, settings, strategies as st
 
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora import get_corpus
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import ACCENTS, DIGITS, TokenizerSettings
-from embedsearch.text.stream import TokenStream
+from embedsearch.text.stream import TokenStream, select
 from embedsearch.text.stream_writer import ChunkEncoder, TokenIds, split_text, write_texts
-from embedsearch.text.tokenizers import EDGES, cut_words
-from embedsearch.text.vocabulary import select
+from embedsearch.text.tokenizers import EDGES, TextProcessor, cut_words
 
 SETTINGS = st.builds(
     TokenizerSettings,

@@ -8,10 +8,10 @@ import pytest
 
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora import PlantedCorpus
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import TokenStream
 from embedsearch.text.stream_writer import write_stream
+from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import train_word_vectors

@@ -13,15 +13,12 @@ import numpy as np
 import pytest
 
 from embedsearch._errors import ParameterError
-from embedsearch.kernels.cooccurrence import Sparse
-from embedsearch.kernels.products import times, transposed_times
+from embedsearch.kernels.ppmi import Sparse, times, transposed_times
 from embedsearch.text.corpora import PlantedCorpus
-from embedsearch.text.processing import TextProcessor
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.stream import TokenStream
-from embedsearch.text.vocabulary import select
-from embedsearch.training.base import TrainedModel, TrainingReport
-from embedsearch.training.corpus import Corpus, EncodedCorpus, encode
+from embedsearch.text.stream import TokenStream, select
+from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.training.base import Corpus, EncodedCorpus, TrainedModel, TrainingReport, encode
 from embedsearch.training.ppmi import (
     CountRuns,
     PpmiSettings,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +17,6 @@ from embedsearch._errors import VectorError
 from embedsearch.vectors.tensors import Blocks, open_tensors, read_metadata, save_tensors
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 
@@ -159,3 +159,18 @@ def test_no_bytes_raise_anything_else(
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_tensors(tmp_path / "absent")
+
+
+@given(st.permutations([np.int8, np.float64, np.float16, np.float32, np.int64, np.bool_]))
+def test_every_array_begins_at_a_multiple_of_its_size(dtypes: list[Any]) -> None:
+    tensors = {f"{n}": np.arange(1, 4).astype(dtype) for n, dtype in enumerate(dtypes)}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.safetensors"
+        save_tensors(path, tensors)
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        for name, array in tensors.items():
+            begin, end = header[name]["data_offsets"]
+            assert (8 + length + begin) % array.itemsize == 0
+            assert content[8 + length + begin : 8 + length + end] == array.tobytes()

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import runpy
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embedsearch as es
+from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.text.corpora import PlantedCorpus
 
 # Read once, when the client of the hub is imported by whichever test comes first.
@@ -53,3 +55,16 @@ def small_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example(small_example: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may change or damage."""
     return Path(shutil.copytree(small_example, tmp_path / "example.es"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Callable[[Path], None]:
+    """Have the documents of a workspace found by clusters, as if there were many."""
+
+    def save_clusters(path: Path) -> None:
+        with es.open(path) as ws:
+            generation = ws._session.trained()
+            latent = np.array(generation.document_vectors.latent.base)
+            CandidateIndex.build(latent).save(generation.files.document_index)
+
+    return save_clusters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,12 @@ def test_the_clusters_that_search_looks_into_are_measured(writable: Path) -> Non
     assert max(recall(writable).recall.values()) < 0.5
 
 
-def test_recall_is_that_of_a_comparison_with_numpy(writable: Path) -> None:
+def test_recall_is_that_of_a_comparison_with_numpy(
+    writable: Path, cluster: Callable[[Path], None]
+) -> None:
+    cluster(writable)
     with es.open(writable) as ws:
-        generation = ws._session.trained()
-        latent = np.array(generation.document_vectors.latent.base)
-        CandidateIndex.build(latent).save(generation.files.document_index)
-    with es.open(writable) as ws:
+        latent = np.array(ws._session.trained().document_vectors.latent.base)
         hybrid = ws._session.search().hybrid()
         weights = {block.name: 1.0 for block in hybrid.model.space.blocks}
         rows = np.sort(np.random.default_rng(0).choice(len(latent), 100, replace=False))

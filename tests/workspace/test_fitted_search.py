@@ -15,8 +15,11 @@ import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
+from embedsearch.search.document_index import SCANNED, DocumentVectors
 from embedsearch.text.corpora import PlantedCorpus
 from embedsearch.vectors.tensors import open_tensors, save_tensors
+from embedsearch.workspace.fitted_search import write_document_vectors
+from embedsearch.workspace.layout import GenerationLayout
 
 # Before 0.10 model2vec leaves files open.
 pytestmark = pytest.mark.filterwarnings(
@@ -438,3 +441,21 @@ def test_passages_that_belong_to_no_document_are_told_of(tmp_path: Path) -> None
     rewrite(path, owners=np.arange(len(long_documents()) + 1))
     with es.open(path) as ws, pytest.raises(es.WorkspaceDamagedError, match="passages"):
         ws.search("nebula")
+
+
+@pytest.mark.parametrize(("passages", "clustered"), [(SCANNED, False), (SCANNED + 1, True)])
+def test_more_passages_than_are_all_compared_are_clustered(
+    passages: int, clustered: bool, tmp_path: Path
+) -> None:
+    numbers, X = np.arange(5, 5 + passages // 2), np.random.default_rng(0).random((passages, 4))
+    owners = np.append(np.arange(len(numbers)) * 2, passages)
+    latent = X.astype(np.float32)
+    documents = DocumentVectors.of(numbers, latent[: len(numbers)], latent, 9, owners)
+    files = GenerationLayout(tmp_path)
+    write_document_vectors(files, documents)
+    assert files.document_index.exists() == clustered
+    written = open_tensors(files.documents)
+    np.testing.assert_array_equal(written["numbers"], numbers)
+    np.testing.assert_array_equal(written["vectors"], latent[: len(numbers)])
+    np.testing.assert_array_equal(written["latent"], latent)
+    np.testing.assert_array_equal(written["owners"], owners)

@@ -59,13 +59,9 @@ def path(built: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def clustered(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def clustered(path: Path, cluster: Callable[[Path], None]) -> Path:
     """The workspace as if it had many documents: clusters propose what is near."""
-    for module in ("search.document_index", "workspace.fitted_search"):
-        monkeypatch.setattr(f"embedsearch.{module}.SCANNED", 30)
-    with es.open(path, "w") as ws:
-        ws.index(refit=True)
-        assert any(path.glob("generations/*/documents.faiss"))
+    cluster(path)
     return path
 
 
@@ -320,31 +316,39 @@ def test_a_document_of_ten_megabytes_is_found_beside_others(path: Path) -> None:
             assert ids(reader, "zyzzyva", 1, "lexical") == ["huge"]
 
 
-def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class OvertakenStore:
+    """A store in which something changes just before the documents found are read."""
+
+    def __init__(self, store: Any, change: Callable[[], object]) -> None:
+        self._store, self._change, self.read = store, change, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def by_number(self, numbers: list[int]) -> Any:
+        self.read += 1
+        self._change()
+        return self._store.by_number(numbers)
+
+
+def test_an_answer_is_tried_again_only_if_what_it_found_has_changed(path: Path) -> None:
     with es.open(path) as reader, es.open(path, "w") as writer:
         writer.add([es.Document("found", "zyzzyva galaxy one")])
-        search = reader._session.search()
         others = [es.Document(f"other-{n}", "king of france") for n in range(2)]
         changed = [es.Document("found", f"zyzzyva galaxy changed{n}") for n in range(4)]
-        hits, answered, added = search._hits, [0], iter(others + changed)
-
-        def while_a_writer_adds(*arguments: Any) -> list[es.Hit]:
-            answered[0] += 1
-            writer.add([next(added)])
-            return hits(*arguments)
-
-        monkeypatch.setattr(search, "_hits", while_a_writer_adds)
+        added = iter(others + changed)
+        search = reader._session.search()
+        store = OvertakenStore(search.store, lambda: writer.add([next(added)]))
+        search.store = store  # type: ignore[assignment]
 
         found = reader.search("zyzzyva", 1, mode="lexical")
-        assert (answered[0], [hit.id for hit in found]) == (1, ["found"])
+        assert (store.read, [hit.id for hit in found]) == (1, ["found"])
         assert reader.documents.most_similar("found", topn=2)
-        assert answered[0] == 2
+        assert store.read == 2
 
         # Thrice in vain; then the documents stand still.
         (hit,) = reader.search("zyzzyva", 1, mode="lexical")
-        assert (answered[0], hit.snippet) == (6, "zyzzyva galaxy changed2")
+        assert (store.read, hit.snippet) == (6, "zyzzyva galaxy changed2")
 
 
 VERSIONS = """

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
-from embedsearch.workspace import creation, publishing, train
-from embedsearch.workspace.state import State
+from embedsearch.workspace import creation
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}
 
@@ -21,8 +20,16 @@ def names(path: Path) -> set[str]:
     return {str(file.relative_to(path)) for file in path.rglob("*") if file.is_dir()}
 
 
-def full(*_: Any, **__: Any) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
+def fail_when_flushing(name: str, error: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the disk fail when a file or a folder of this name is flushed."""
+    fsync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == name:
+            raise OSError(error, os.strerror(error))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
 
 
 @pytest.fixture
@@ -55,21 +62,13 @@ def test_what_cannot_be_opened_is_left_alone(trained: Path) -> None:
     assert (trained / "generations" / "0002" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        (train, "fit_search"),
-        (train, "write_words"),
-        (publishing, "_write_manifest"),
-        (publishing, "flush_folder"),
-    ],
-)
+@pytest.mark.parametrize("name", ["vocabulary.tsv", "search.safetensors", "manifest.json.new"])
 def test_a_training_that_fails_gives_its_space_back(
-    trained: Path, module: Any, name: str, monkeypatch: pytest.MonkeyPatch
+    trained: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with es.open(trained, "w") as ws:
         before = names(trained)
-        monkeypatch.setattr(module, name, full)
+        fail_when_flushing(name, errno.ENOSPC, monkeypatch)
         with pytest.raises(es.StorageError, match="the disk is full"):
             ws.train("ppmi", **SMALL)
         assert names(trained) == before
@@ -78,19 +77,25 @@ def test_a_training_that_fails_gives_its_space_back(
         assert ws.verify().sound
 
 
+def test_a_training_fails_while_its_folder_gets_its_name(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with es.open(trained, "w") as ws:
+        before = names(trained)
+        fail_when_flushing("generations", errno.ENOSPC, monkeypatch)
+        with pytest.raises(es.StorageError, match="the disk is full"):
+            ws.train("ppmi", **SMALL)
+        assert names(trained) == before
+
+
 @pytest.mark.parametrize("renamed", [False, True])
 def test_a_generation_that_cannot_be_named_goes_only_if_it_is_not(
     trained: Path, renamed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = State.save
-
-    def failing(state: State, layout: Any) -> None:
-        if renamed:
-            save(state, layout)
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
+    # The folder is flushed when the file has its name.
+    name = trained.name if renamed else "workspace.json.new"
     with es.open(trained, "w") as ws:
-        monkeypatch.setattr(State, "save", failing)
+        fail_when_flushing(name, errno.EIO, monkeypatch)
         with pytest.raises(es.StorageError, match="the disk fails"):
             ws.train("ppmi", **SMALL)
     monkeypatch.undo()

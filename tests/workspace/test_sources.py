@@ -18,9 +18,9 @@ import pytest
 import embedsearch as es
 from embedsearch import Document, DuplicateIdError, ParameterError, SourceError
 from embedsearch._progress import SilentProgress
-from embedsearch.store.origins import Origin
-from embedsearch.store.recovery.check import database_faults
-from embedsearch.store.recovery.salvage import salvage
+from embedsearch.store.documents import Origin
+from embedsearch.store.integrity import database_faults
+from embedsearch.store.salvage import salvage
 
 Put = Callable[[str, str], Path]
 Add = Callable[..., str]

@@ -165,6 +165,17 @@ def test_an_update_joins_the_same_phrases(ws: es.Workspace) -> None:
     assert "new" not in ws.words.key_to_index
 
 
+def test_an_update_without_new_documents_says_so_and_publishes_nothing(ws: es.Workspace) -> None:
+    ws.delete([next(iter(ws.documents))])
+    before = ws.info().generation
+    report = ws.train(update=True, epochs=1)
+    assert (report.documents, report.tokens, report.vocabulary) == (0, 0, len(ws.words))
+    assert report.choices == "no document is new or changed since the last training"
+    assert ws.info().generation == before
+    with pytest.raises(es.ParameterError, match="epochs"):
+        ws.train(update=True, epochs=0)
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [

@@ -15,7 +15,7 @@ from gensim.models import KeyedVectors
 import embedsearch as es
 from embedsearch._types import Hits
 from embedsearch.cli.output import show
-from embedsearch.cli.queries import documents_found
+from embedsearch.cli.questions import documents_found
 from embedsearch.text.corpora import PlantedCorpus
 
 
@@ -84,10 +84,69 @@ def test_scores_by_meaning_alone_are_means_of_cosines(ws: es.Workspace) -> None:
     assert 0.5 < scores[0] <= 1.0001
 
 
-def test_batches_answer_like_single_queries(ws: es.Workspace) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"topn": 3, "mode": "latent", "where": "topic != 'none'"},
+        {"topn": 4, "mode": "rrf", "explain": True},
+        {"expand": True, "feedback": 0},
+        {"mode": "hybrid", "feedback": 5},
+    ],
+)
+def test_batches_answer_like_single_queries(ws: es.Workspace, options: dict[str, Any]) -> None:
     queries = [query for query, _ in PlantedCorpus().queries()]
-    single = [[hit.id for hit in ws.search(query)] for query in queries]
-    assert [[hit.id for hit in hits] for hits in ws.search_batch(queries)] == single
+    single = [ws.search(query, **options) for query in queries]
+    found = ws.search_batch(queries, **options)
+    assert found == single
+    assert [hits.expanded for hits in found] == [hits.expanded for hits in single]
+    assert [hits.unknown for hits in found] == [hits.unknown for hits in single]
+    assert ws.search_batch([]) == []
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid", "rrf"])
+def test_a_condition_is_met_by_every_hit_of_a_search(ws: es.Workspace, mode: str) -> None:
+    query, topic = PlantedCorpus().queries()[0]
+    held = {id: document.metadata["topic"] for id, document in ws.documents.items()}
+    everything = ws.search(query, len(held), mode)
+    for condition, met in (
+        (f"topic = '{topic}'", {id for id, of in held.items() if of == topic}),
+        (f"topic != '{topic}'", {id for id, of in held.items() if of != topic}),
+        ("topic = 'no such'", set()),
+    ):
+        hits = ws.search(query, len(held), mode, condition)
+        assert {hit.id for hit in hits} == {hit.id for hit in everything if hit.id in met}
+        few = ws.search(query, 2, mode, condition)
+        assert len(few) == min(2, len(hits))
+        assert {hit.id for hit in few} <= met
+        assert [hit.score for hit in hits] == sorted((h.score for h in hits), reverse=True)
+
+
+def test_similar_documents_meet_a_condition_and_leave_out_all_examples(ws: es.Workspace) -> None:
+    like, unlike = list(ws.documents)[:2], list(ws.documents)[7:8]
+    topic = ws.documents[like[0]].metadata["topic"]
+    met = {id for id, each in ws.documents.items() if each.metadata["topic"] != topic}
+    found = ws.documents.most_similar(like, unlike, 9, f"topic != '{topic}'")
+    assert len(found) == 9
+    assert {hit.id for hit in found} <= met - {*like, *unlike}
+    everything = ws.documents.most_similar(like, unlike, len(ws.documents))
+    assert len(everything) == len(ws.documents) - 3
+    of_others = [(hit.id, hit.score) for hit in everything if hit.id in met][:9]
+    assert [hit.id for hit in found] == [id for id, _ in of_others]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in of_others])
+
+
+def test_the_vector_of_a_text_is_near_those_of_documents_of_its_topic(ws: es.Workspace) -> None:
+    for query, topic in PlantedCorpus().queries():
+        vector = ws.vector_of(query)
+        assert (vector.shape, vector.dtype) == ((ws.words.vector_size,), np.float32)
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+        scores = ws.documents.vectors @ vector
+        ids = list(ws.documents)
+        best = [ids[row] for row in np.argsort(-scores)[:10]]
+        assert [ws.documents[id].metadata["topic"] for id in best].count(topic) >= 7
+    id = next(iter(ws.documents))
+    np.testing.assert_array_equal(ws.documents.vector(id), ws.documents.vectors[0])
 
 
 def test_unknown_words_of_a_query_are_reported(ws: es.Workspace) -> None:

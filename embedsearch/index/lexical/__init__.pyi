@@ -2,9 +2,12 @@ from embedsearch.index.lexical.analysis import (
     LexicalAnalyzer as LexicalAnalyzer,
     detect_language as detect_language,
 )
-from embedsearch.index.lexical.index import LexicalIndex as LexicalIndex
-from embedsearch.index.lexical.query import LexicalQuery as LexicalQuery
-from embedsearch.index.lexical.scoring import (
+from embedsearch.index.lexical.index import (
     Contribution as Contribution,
+    LexicalIndex as LexicalIndex,
     LexicalSnapshot as LexicalSnapshot,
 )
+from embedsearch.index.lexical.query import LexicalQuery as LexicalQuery
+
+TANTIVY_FILES: str
+FILE_NAMES: str

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import strip_accents
-from embedsearch.text.processing import CACHED_TYPES, TextProcessor, resolve_stop_words
 from embedsearch.text.settings import TokenizerSettings
+from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -205,13 +205,15 @@ class _Forms(dict[str, str]):
     def __missing__(self, token: str) -> str:
         if token.isascii() and token.isalnum() and token.lower() not in self._stop_words:
             # Most words are one term, which is spelled as it is stored.
-            words = self[token] = strip_accents(self._normalize(token) or GAP)
+            form = self._normalize(token) or GAP
+            # Some stems gain accents, as Turkish ones that end in ç.
+            words = self[token] = form if form.isascii() else strip_accents(form)
             return words
         terms = self.terms(token)
-        stops = " ".join(term.text if term.stop else GAP for term in terms)
+        stops = " ".join([term.text if term.stop else GAP for term in terms])
         if stops != GAP:
             self.stops[token] = stops
-        words = self[token] = " ".join(GAP if term.stop else term.text for term in terms)
+        words = self[token] = " ".join([GAP if term.stop else term.text for term in terms])
         return words
 
     def terms(self, token: str) -> list[Term]:

@@ -1,4 +1,4 @@
-"""Queries: words, phrases, and what must or must not be in a document."""
+"""Queries: words, phrases, what must or must not be in a document; and as tantivy takes them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import QueryError
-from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT
+from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE
+from embedsearch.index.lexical.storage import NUMBER, load_tantivy
 from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
 
     from embedsearch.index.lexical.analysis import LexicalAnalyzer
+
+    Numbers = range | ArrayLike
 
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 # A quote or a sign has a meaning only where a word could begin: 5" and well-known are words.
@@ -165,14 +170,11 @@ MOST_PHRASES = 32
 def limit_query(
     query: LexicalQuery, count: int, frequency: Callable[[str, str], int]
 ) -> LexicalQuery:
-    """Return the query with its heaviest words; `dropped` counts the others.
+    """Return the query with its heaviest words (idf times weight); `dropped` counts the others.
 
-    Of more than 32 phrases, as pasted text may have, the later ones become words, and so do
-    phrases of more than 256 words.
-
-    Of what is required or excluded nothing can be left out without changing what the query means:
-    more than 32 of these, or one of more than 256 words, are an error. `frequency` counts the
-    documents that have a term in a field.
+    Of more than 32 phrases, as pasted text may have, the later ones become words, and so do phrases
+    of more than 256 words. What is required or excluded cannot be left out without changing what
+    the query means: more than 32 of these, or one of more than 256 words, are an error.
     """
     _check_constraints("required", query.required)
     _check_constraints("excluded", query.excluded)
@@ -231,3 +233,93 @@ def _with_fewer_phrases(query: LexicalQuery) -> LexicalQuery:
         for _, term in phrase.terms:
             weights[term] = weights.get(term, 0) + weight
     return replace(query, words=words, stops=stops, phrases=phrases)
+
+
+# nDCG@10 on SciFact: 0 gives 0.699, 0.1 and 0.2 0.702, 0.3 0.700, 0.5 0.691, 1 0.668. The title
+# next to a text without it gives 0.696 at best, with 0.5.
+TITLE_WEIGHT = 0.2
+
+
+class Clause(NamedTuple):
+    """One thing that is scored in one field."""
+
+    field: str
+    phrase: Phrase
+    weight: float  # the factor of its BM25 score
+    word: str  # what it is called in an explanation
+
+
+def clauses_of(query: LexicalQuery) -> list[Clause]:
+    """List all that is scored: each word and phrase, in the text and in the title.
+
+    Stop words are scored only if there is nothing else.
+    """
+
+    def of_word(field: str, word: str, weight: float) -> Clause:
+        return Clause(field, Phrase(((0, word),)), weight, query.spellings.get(word, word))
+
+    def of_phrase(field: str, phrase: Phrase, weight: float) -> Clause:
+        return Clause(field, phrase, weight, f'"{phrase.spelling}"')
+
+    if not query.words and not query.phrases:
+        return [of_word(STOPS, word, weight) for word, weight in query.stops.items()]
+    clauses = list[Clause]()
+    for name, factor in ((TEXT, 1.0), (TITLE, TITLE_WEIGHT)):
+        clauses += [of_word(name, word, w * factor) for word, w in query.words.items()]
+        clauses += [
+            of_phrase(name, phrase, w * factor)
+            for phrase, w in query.phrases.items()
+            if not phrase.stop
+        ]
+    return clauses + [of_phrase(STOPS, p, w) for p, w in query.phrases.items() if p.stop]
+
+
+class QueryBuilder:
+    """Makes tantivy's query objects; tantivy never parses text."""
+
+    def __init__(self, schema: Any) -> None:
+        tantivy = load_tantivy()
+        self._schema, self._query, self._occur = schema, tantivy.Query, tantivy.Occur
+
+    def scored(self, clauses: Sequence[Clause], query: LexicalQuery) -> Any:
+        """Return the sum of all clauses, for documents that `query` does not rule out."""
+        # One flat union of terms is what tantivy can prune (block-max WAND).
+        return self._constrained(self._any(map(self._boosted, clauses)), query)
+
+    def admitted(self, query: LexicalQuery) -> Any:
+        """Return the query of all documents that `query` does not rule out."""
+        return self._constrained(self._query.all_query(), query)
+
+    def ruled_out(self, query: LexicalQuery) -> Any:
+        """Return the query of all documents with anything that `query` excludes."""
+        return self._any(self._filter(phrase) for phrase in query.excluded)
+
+    def among(self, query: Any, numbers: Sequence[int]) -> Any:
+        """Return `query` for the documents of these numbers alone."""
+        # A set query does the same in four times the time.
+        term = self._query.term_query
+        some = self._any(term(self._schema, NUMBER, number, "basic") for number in numbers)
+        silent = self._query.const_score_query(some, 0.0)
+        return self._query.boolean_query([(self._occur.Must, silent), (self._occur.Must, query)])
+
+    def _constrained(self, scored: Any, query: LexicalQuery) -> Any:
+        if not query.constrained:
+            return scored
+        must = [(self._occur.Must, self._filter(phrase)) for phrase in query.required]
+        must_not = [(self._occur.MustNot, self._filter(phrase)) for phrase in query.excluded]
+        return self._query.boolean_query([(self._occur.Must, scored), *must, *must_not])
+
+    def _any(self, queries: Iterator[Any]) -> Any:
+        return self._query.boolean_query([(self._occur.Should, query) for query in queries])
+
+    def _boosted(self, clause: Clause) -> Any:
+        query = self._phrase(clause.field, clause.phrase)
+        return query if clause.weight == 1 else self._query.boost_query(query, clause.weight)
+
+    def _filter(self, phrase: Phrase) -> Any:
+        return self._query.const_score_query(self._phrase(phrase.field, phrase), 0.0)
+
+    def _phrase(self, field: str, phrase: Phrase) -> Any:
+        if len(phrase.terms) == 1:
+            return self._query.term_query(self._schema, field, phrase.terms[0][1], "freq")
+        return self._query.phrase_query(self._schema, field, list(phrase.terms))

@@ -37,8 +37,8 @@ from embedsearch._errors import (
 )
 from embedsearch._io import checksum_holds, read_json, read_json_value, replace_file, with_checksum
 from embedsearch._schemas import COUNT, HASH, POSITIVE, Anything, Fields, Named, Text, fault
+from embedsearch.index.lexical import FILE_NAMES, TANTIVY_FILES
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE, LexicalAnalyzer
-from embedsearch.index.lexical.file_names import FILE_NAMES, TANTIVY
 from embedsearch.index.storage import full_hash, hash_of_places
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ writing_errors = partial(_errors_as, _unwritable)
 STATE, META = "lexical.json", "meta.json"
 _MANAGED = ".managed.json"
 _SEGMENT = re.compile("[0-9a-f]{32}")
-_SEGMENT_FILE = re.compile(TANTIVY)
+_SEGMENT_FILE = re.compile(TANTIVY_FILES)
 FORMAT = 2
 _ENTRY = Fields({"size": COUNT, "sha256": HASH}, {"places": HASH})
 _SCHEMA = Fields(

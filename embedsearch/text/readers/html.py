@@ -132,14 +132,11 @@ def html_text(html: str) -> str:
 
 
 def title_and_text(html: str) -> tuple[str, str]:
-    """Return the title of a page and its text.
-
-    The title is the `<title>`, else the first `<h1>`, which is then left out of the text. Pages
-    that are very large, or nested in a way that makes trees explode, are read tag by tag.
-    """
+    """Return the title of a page, `<title>` or else the first `<h1>`, and the rest of its text."""
     if _XHTML.search(html[:_START]):
         # In HTML `<title/>` begins a title, which all that follows is then in.
         html = _SELF_CLOSED.sub(_closed, html)
+    # Pages that are large, or nested so that a tree would explode, are read tag by tag.
     flat = len(html) > _TREE_LIMIT or is_costly(html)
     title, text = map(tidy, _FlatPage(html).title_and_text() if flat else _of_tree(html))
     return title.replace("\n", " "), text
@@ -227,13 +224,10 @@ def unescape_references(text: str) -> str:
 
 
 def is_costly(page: str) -> bool:
-    """Return whether a parser that builds a tree needs far more than the length of a page.
-
-    For each tag such a parser looks through the elements that are open, and for each attribute
-    through the others of its tag; and after a block that was closed too early it makes copies of
-    all formatting in it. This is estimated, rather too high: an element counts as open until it
-    is closed in its turn.
-    """
+    """Return whether a parser that builds a tree needs far more than the length of a page."""
+    # For each tag such a parser looks through the elements that are open, and for each attribute
+    # through the others of its tag; after a block that was closed too early it copies all
+    # formatting in it. Estimated rather too high: an element is open until it is closed in turn.
     names, weights = list[str](), list[int]()
     steps, copies, formatting = 0, 0, 0
     for tag in _TAG_TO_ITS_END.finditer(page):

@@ -49,8 +49,7 @@ on.
 def read_json(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     """Yield a document for each object.
 
-    A file that begins with `[` is a list; one whose first line is no complete object holds
-    objects written over several lines. Both are read item by item, never as a whole.
+    A list, or objects written over several lines, are read item by item, never as a whole.
     """
     head = source.head(settings.encoding).lstrip("\ufeff \t\r\n")
     if head.startswith("[") or _is_spread(head):

@@ -99,17 +99,14 @@ def read_mbox(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocu
 
 
 def _split(source: SourceStream) -> Iterator[tuple[int, bytes]]:
-    """Yield number and bytes of each mail.
-
-    One begins with a line `From ` after an empty line (RFC 4155). Within a mail such lines have a
-    `>` before them; as not all programs write it, the line has to look like one that separates.
-    """
+    """Yield number and bytes of each mail, which begins with `From ` after an empty line."""
     stream = buffered_reader(source.read)
     if not stream.readline(MAIL_LIMIT).startswith(b"From "):
         reason = 'is not a mailbox: its first line does not begin with "From "'
         raise SourceFormatError(source.name, reason)
     number, data, size, after_empty = 1, bytearray(), 0, False
     while line := stream.readline(MAIL_LIMIT):
+        # Within a mail `>` stands before such lines, but not all programs write it.
         if after_empty and line.startswith(b"From ") and MAIL_BEGINS.match(line[:1000]):
             yield number, _QUOTED_FROM.sub(rb"\1", data)
             number, data, size = number + 1, bytearray(), 0

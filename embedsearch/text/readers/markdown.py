@@ -1,15 +1,19 @@
-"""Markdown: its words without its marks, and the facts of its front matter."""
+"""Markdown without its marks, with the facts of its front matter; Jupyter notebooks."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
+from collections.abc import Mapping
+from itertools import chain
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+from embedsearch._errors import SourceFormatError
 from embedsearch._types import Document
 from embedsearch.text.readers.html import html_text
+from embedsearch.text.readers.json import check_parts
 from embedsearch.text.records import cell_value, plain_value, select_metadata
 from embedsearch.text.source_stream import ReadDocument
 
@@ -19,8 +23,10 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+    from embedsearch._types import MetadataValue
     from embedsearch.text.settings import ReadSettings
     from embedsearch.text.source_stream import SourceStream
+
 
 # The parts of a page take a few hundred times their length in memory while they are parsed.
 _PART = 2**18
@@ -28,9 +34,8 @@ _LONGEST_PART = 2**20
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # What a link is called, which may be defined anywhere in the page (CommonMark 4.7).
 _DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n]{1,999}\]:.*$", re.MULTILINE)
+# Characters of front matter; what is longer is text.
 _FRONT_LIMIT = 2**16
-"""Characters that front matter may have; what is longer is text."""
-
 _ENDS = {"---": ("---", "..."), "+++": ("+++",)}
 _NAME = re.compile(r"[^\W\d][\w.:/-]*(?: [\w.:/-]+){0,3}")
 _TABLE = re.compile(r"\[([\w.-]+)\]")
@@ -144,10 +149,9 @@ def _inline_text(tokens: Sequence[Token]) -> str:
 def front_matter(text: str) -> tuple[dict[str, object], str]:
     """Return the facts at the top of a text, and the text below them.
 
-    Front matter has at least one key, and each of its lines is a key with its value, an item or
-    a line that continues a value, a comment or blank. Anything else between two `---` is text,
-    and the lines are rules. Of YAML and TOML only what people write there is understood: strings,
-    numbers, truth values, lists, and objects by indentation; everything else stays a string.
+    Of YAML and TOML only what people write there is understood: strings, numbers, truth values,
+    lists, and objects by indentation; everything else stays a string. Where a line is none of
+    these, what is between two `---` is text, and they are rules.
     """
     start = text.removeprefix("\ufeff")
     lines = start[:_FRONT_LIMIT].split("\n")
@@ -277,3 +281,68 @@ def _toml_value(value: str) -> tuple[object] | None:
     if value.startswith("[") != value.endswith("]") or value[:1] in ("", "{") or '"""' in value:
         return None
     return (_scalar(value),)
+
+
+def read_notebook(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
+    """Yield the notebook as one document: Markdown as text, code as it is, in order.
+
+    The title is the first heading. Notebooks of the formats 3 and 4 are read.
+    """
+    notebook = _parsed(source, settings)
+    title, texts = "", list[str]()
+    for kind, text in _cells(source, notebook):
+        if kind == "code":
+            texts.append(text.strip())
+            continue
+        for is_heading, block in chain.from_iterable(markdown_blocks(text)):
+            if is_heading and not title:
+                title = block
+            else:
+                texts.append(block)
+    text = "\n".join(filter(None, texts))
+    if title or text:
+        yield ReadDocument(Document("", text, _facts(notebook, settings), title))
+
+
+def _parsed(source: SourceStream, settings: ReadSettings) -> Mapping[str, object]:
+    # Most of a large one are pictures, each a single string.
+    text = source.text(settings.encoding or "utf-8-sig")
+    check_parts(source.name, text, 1)
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        reason = f"the notebook is broken JSON ({error}); save it again"
+        raise SourceFormatError(source.name, reason, line) from error
+    if not isinstance(notebook, Mapping):
+        raise _no_notebook(source)
+    return notebook
+
+
+def _cells(source: SourceStream, notebook: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of each cell; before format 4 cells were in worksheets."""
+    sheets = notebook.get("worksheets", [notebook])
+    for sheet in sheets if isinstance(sheets, list) else ():
+        cells = sheet.get("cells") if isinstance(sheet, Mapping) else None
+        if not isinstance(cells, list):
+            raise _no_notebook(source)
+        for cell in cells:
+            if not isinstance(cell, Mapping):
+                raise _no_notebook(source)
+            lines = cell.get("source", cell.get("input", ""))
+            text = "".join(map(str, lines)) if isinstance(lines, list) else str(lines)
+            if cell.get("cell_type") == "heading":
+                text = f"# {text}"
+            yield str(cell.get("cell_type")), text
+
+
+def _facts(notebook: Mapping[str, object], settings: ReadSettings) -> dict[str, MetadataValue]:
+    about = notebook.get("metadata")
+    kernel = about.get("kernelspec") if isinstance(about, Mapping) else None
+    language = kernel.get("language") if isinstance(kernel, Mapping) else None
+    facts: dict[str, MetadataValue] = {"language": language} if isinstance(language, str) else {}
+    return select_metadata(facts, settings)
+
+
+def _no_notebook(source: SourceStream) -> SourceFormatError:
+    return SourceFormatError(source.name, "is not a Jupyter notebook: it has no list of cells")

@@ -63,7 +63,7 @@ _SPACES = re.compile(r"[ \t\xa0]{2,}|[\t\xa0]")
 _SPACE_BEFORE = re.compile(r" (?=[,.;:)](?:\s|$))", re.MULTILINE)
 _NO_WORDS = re.compile(r"[\W_]*")
 
-# MediaWiki itself follows templates forty deep.
+# MediaWiki itself follows templates forty deep; of marks that are deeper the text stays.
 _DEEPEST = 64
 _HIGHEST_HEADING = 6
 
@@ -110,9 +110,7 @@ class _PageFilter:
 def plain_text(wikitext: str) -> str:
     """Return the words of an article.
 
-    References, formulas, source code and templates are removed; of `lang`, `nowrap` and
-    `convert` templates the words are kept. Pictures leave their captions, links their labels,
-    and a row of a table becomes a line.
+    Of `lang`, `nowrap` and `convert` templates the words are kept, of pictures the captions.
     """
     text = _without_elements(wikitext)
     text = _replace_balanced(text, "{{", "}}", _template)
@@ -151,10 +149,7 @@ def _captions(gallery: str) -> str:
 
 
 def _replace_balanced(text: str, opening: str, closing: str, replace: Callable[[str], str]) -> str:
-    """Replace every `opening ... closing`, the innermost first; what has no partner stays.
-
-    Marks nested deeper than `_DEEPEST` are left out, and what is in them stays.
-    """
+    """Replace every `opening ... closing`, the innermost first; what has no partner stays."""
     parts, at, deeper = [list[str]()], 0, 0
     for mark in _marks(opening, closing).finditer(text):
         parts[-1].append(text[at : mark.start()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from embedsearch._types import Document
@@ -19,28 +20,20 @@ def read_plain(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDoc
     Paragraphs end with lines without text. Empty lines are no documents, but are counted, so that
     a document's number is its line.
     """
-    if settings.split == "line":
-        return _lines(source, settings)
     if settings.split == "paragraph":
-        return _paragraphs(source, settings)
-    return _file(source, settings)
-
-
-def _file(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-    text = source.text(settings.encoding)
-    if text.strip():
+        yield from _paragraphs(source, settings)
+    elif settings.split == "line":
+        for number, line in source.lines(settings.encoding):
+            if text := line.strip():
+                yield ReadDocument(Document("", text), "line", number)
+    elif (text := source.text(settings.encoding)).strip():
         yield ReadDocument(Document("", text))
-
-
-def _lines(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
-    for number, line in source.lines(settings.encoding):
-        if text := line.strip():
-            yield ReadDocument(Document("", text), "line", number)
 
 
 def _paragraphs(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocument]:
     number, lines, length = 0, list[str](), 0
-    for place, line in source.lines(settings.encoding):
+    # A blank line behind the last one ends the last paragraph.
+    for place, line in chain(source.lines(settings.encoding), [(0, "")]):
         if line.strip():
             lines.append(line.rstrip())
             length += len(line)
@@ -50,5 +43,3 @@ def _paragraphs(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDo
             number += 1
             yield ReadDocument(Document("", "\n".join(lines)), "paragraph", number)
             lines, length = [], 0
-    if lines:
-        yield ReadDocument(Document("", "\n".join(lines)), "paragraph", number + 1)

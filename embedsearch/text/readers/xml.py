@@ -1,26 +1,23 @@
 """XML of any vocabulary: a document for each repeated element, or for the whole file.
 
-It is parsed within bounds: no entities that grow, nothing fetched, no depth without end. Office
-documents and e-books are such files in a ZIP (`ZipParts`).
+It is parsed within bounds: no entities that grow, nothing fetched, no depth without end.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field as dataclass_field, replace
 from html import escape, unescape
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._messages import quoted
 from embedsearch._types import Document
-from embedsearch.text.archives import open_zip, zip_errors
-from embedsearch.text.byte_streams import read_up_to
 from embedsearch.text.encodings import bom_encoding, declared_xml_encoding
 from embedsearch.text.readers.html import html_text, tidy
 from embedsearch.text.records import (
@@ -97,56 +94,8 @@ def elements(
     yield from parser.feed("", final=True)
 
 
-def xml_tree(name: str, data: bytes) -> Element:
-    """Return the root of a small XML file."""
-    encoding = bom_encoding(data) or declared_xml_encoding(data) or "utf-8"
-    for placed in elements(name, [data.decode(encoding, "replace")], lambda _: True):
-        return placed.element
-    raise SourceFormatError(name, "is empty; the file is damaged, write it again")
-
-
-class ZipParts:
-    """The parts of a ZIP file, by their names."""
-
-    def __init__(self, name: str, file: IO[bytes]) -> None:
-        self._name = name
-        self._zip = open_zip(name, file)
-        self._left = 4 * TREE_LIMIT
-
-    def __contains__(self, part: str) -> bool:
-        return part in self._zip.NameToInfo
-
-    def data(self, part: str) -> bytes:
-        """Return a part, without compression."""
-        if part not in self:
-            reason = f"{part} is missing in it; the file is damaged, write it again"
-            raise SourceFormatError(self._name, reason)
-        most = min(TREE_LIMIT, self._left)
-        with zip_errors(self._name), self._zip.open(part) as opened:
-            data = read_up_to(opened, most + 1)
-        if len(data) > most:
-            raise too_long(self._name, TREE_LIMIT, "bytes")
-        self._left -= len(data)
-        return data
-
-    def tree(self, part: str) -> Element:
-        """Return the root of a part that is XML."""
-        return xml_tree(f"{self._name}, {part}", self.data(part))
-
-
-@contextmanager
-def zip_parts(source: SourceStream) -> Iterator[ZipParts]:
-    """Open a source as a ZIP file."""
-    with source.seekable() as file:
-        yield ZipParts(source.name, file)
-
-
 def _well_formed(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield XML without what many programs write although XML does not allow it.
-
-    That is blanks before the declaration, control characters, and characters written as two
-    halves of a surrogate pair.
-    """
+    """Yield XML without blanks before its declaration, control characters and surrogate halves."""
     rest = ""
     for number, chunk in enumerate(chunks):
         text = rest + (chunk if number else chunk.lstrip("\ufeff \t\r\n"))
@@ -413,10 +362,8 @@ def read_xml(source: SourceStream, settings: ReadSettings) -> Iterator[ReadDocum
     """Yield a document for each record of a file of records, else the file as one document.
 
     Records are elements with elements in them, two or more of one name, that are most of what
-    is just below the root, or (as the items of a feed) below the only element there. Elements of
-    other names among them are records, too; texts between them are left out, and reported. If
-    their fields have no fields of their own, fields and attributes are columns, as of a table.
-    All else is read as text, with its first title as the title.
+    is just below the root, or (as the items of a feed) below the only element there. If their
+    fields have no fields of their own, fields and attributes are columns, as of a table.
     """
     records = _records(source, settings)
     chunks = xml_chunks(source, settings.encoding)

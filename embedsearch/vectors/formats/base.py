@@ -1,9 +1,10 @@
-"""What a file format of word vectors is to the rest of the program, and what all of them share."""
+"""What a file format of word vectors is to the rest of the program, and how a file is opened."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,11 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._checks import COUNT, Choice, Optional, check_fields
-from embedsearch._errors import SourceFormatError, VectorError
+from embedsearch._errors import SourceError, SourceFormatError, SourceNotFoundError, VectorError
+from embedsearch.text.byte_streams import (
+    HEAD as COMPRESSION_HEAD,
+    compression_of,
+    decompress,
+    read_up_to,
+)
+from embedsearch.text.source_files import unreadable
 from embedsearch.text.stream import release
-from embedsearch.vectors.formats import ENCODING_ERRORS
+from embedsearch.vectors import ENCODING_ERRORS
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -100,13 +109,14 @@ class VectorFormat:
     # Opens a file. Raises `SourceFormatError`, naming the place, for whatever is wrong with it, at
     # once or while its blocks are read.
     read: Reader
-    # Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to a new file;
-    # None if the format can only be read.
+    # Writes word vectors, and the words' own rows (`Rest.inputs`) if there are any, to a new file,
+    # after `check_writable`; None if the format can only be read.
     write: Writer | None = None
     # Whether a file is of this format, by its path and its first bytes; they are without
     # compression, and empty for a folder.
     recognises: Callable[[Path, bytes], bool] = lambda _path, _head: False
     compressed: bool = False  # whether `read` undoes gzip, bzip2, xz and zstd
+    spaces: bool = True  # whether a written file can hold words with spaces
     # Which of "counts", "subwords" and "inputs" a written file holds.
     keeps: frozenset[str] = frozenset()
 
@@ -183,3 +193,72 @@ def _release(array: Any) -> None:
             release(array)
             return
         array = getattr(array, "base", None)
+
+
+HEAD = 2**16
+"""Bytes by which formats are recognised."""
+
+
+class PlainBytes(NamedTuple):
+    """The bytes of a file, without compression."""
+
+    stream: io.BufferedReader
+    size: int | None  # None for compressed data, which do not say
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Refuse what is empty or no file on a disk; what the system refuses is a `SourceError`."""
+    with _system_errors(path):
+        _check_file(path)
+        yield
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise SourceNotFoundError(path, "there is no such file")
+    if path.is_dir():
+        raise SourceFormatError(path, "is a folder; name the file with the vectors")
+    if not path.is_file():
+        raise SourceFormatError(path, "is not a file on a disk; save its output, and read that")
+    if path.stat().st_size == 0:
+        raise SourceFormatError(path, "is empty")
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[PlainBytes]:
+    """Open a file; gzip, bzip2, xz and zstd are undone as it is read."""
+    with reading(path), path.open("rb") as raw:
+        kind = compression_of(str(path), raw.peek(COMPRESSION_HEAD)[:COMPRESSION_HEAD])
+        if kind:
+            yield PlainBytes(decompress(kind, raw, str(path)), None)
+        else:
+            yield PlainBytes(raw, path.stat().st_size)
+
+
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceError:
+        raise
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file, without compression; none for a folder."""
+    with _system_errors(path):
+        if path.is_dir():
+            return b""
+        with open_plain(path) as plain:
+            return read_up_to(plain.stream, HEAD)
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file is compressed, by its first bytes; what is no file is not."""
+    with _system_errors(path):
+        if not path.is_file() or path.stat().st_size == 0:
+            return False
+        with open_plain(path) as plain:
+            return plain.size is None

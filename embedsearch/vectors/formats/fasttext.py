@@ -23,22 +23,19 @@ from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
     VectorFormat,
-    check_writable,
+    reading,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.subwords import END_OF_LINE, Subwords, active_ngrams, compose, own_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from embedsearch._progress import Progress, Task
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.vectors.formats.base import LoadOptions
     from embedsearch.vectors.word_vectors import WordVectors
-
-    Rows = Callable[[int, int], FloatMatrix]
 
 _MAGIC = (793712314).to_bytes(4, "little")
 _VERSION, _OLD_VERSION = 12, 11
@@ -69,10 +66,8 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.position = path, 0
-        with reading_errors(path):
-            check_file(path)
-            with path.open("rb") as file:
-                self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with reading(path), path.open("rb") as file:
+            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     @property
     def left(self) -> int:
@@ -327,13 +322,11 @@ def _write(
     ):
         file.write(header + dictionary + _NOT_COMPRESSED)
         file.write(struct.pack("<2q", rows + bucket, size))
-        _write_rows(file, task, rows, _own(vectors, subwords, inputs))
+        _write_rows(file, task, _own(vectors, subwords, inputs))
         if subwords is not None:
-            _write_rows(file, task, bucket, _table(subwords))
+            _write_rows(file, task, _table(subwords))
         file.write(_NOT_COMPRESSED + struct.pack("<2q", rows, size))
-        _write_rows(
-            file, task, rows, lambda start, stop: np.zeros((stop - start, size), np.float32)
-        )
+        _write_rows(file, task, (np.zeros((n, size), np.float32) for n in map(len, _parts(rows))))
 
 
 def _header(vectors: WordVectors, subwords: Subwords | None) -> Header:
@@ -346,7 +339,6 @@ def _header(vectors: WordVectors, subwords: Subwords | None) -> Header:
 
 def _dictionary_bytes(vectors: WordVectors) -> bytes:
     words = vectors.index_to_key
-    check_writable(words, spaces=True)
     counts = [1] * len(words)
     if vectors.counts is not None:
         counts = np.maximum(vectors.counts, 1).tolist()
@@ -365,38 +357,39 @@ def _packed(word: str) -> bytes:
     return text + b"\0"
 
 
-def _own(vectors: WordVectors, subwords: Subwords | None, inputs: FloatMatrix | None) -> Rows:
-    def rows(start: int, stop: int) -> FloatMatrix:
-        part = vectors.vectors[start:stop]
-        if subwords is None:
-            return part
-        texts = [word.encode() for word in vectors.index_to_key[start:stop]]
-        if inputs is None:
-            return own_rows(part, texts, subwords)
-        # fastText does not compose this word, whoever trained it may have done so.
-        ends = np.array([text == END_OF_LINE for text in texts])
-        return np.where(ends[:, np.newaxis], part, inputs[start:stop])
-
-    return rows
-
-
-def _table(subwords: Subwords) -> Rows:
-    ids = subwords.ids
-
-    def rows(start: int, stop: int) -> FloatMatrix:
-        first, last = np.searchsorted(ids, (start, stop))
-        part = np.zeros((stop - start, subwords.vectors.shape[1]), np.float32)
-        part[ids[first:last] - start] = subwords.vectors[first:last]
-        return part
-
-    return rows
+def _own(
+    vectors: WordVectors, subwords: Subwords | None, inputs: FloatMatrix | None
+) -> Iterator[FloatMatrix]:
+    for part in _parts(len(vectors)):
+        rows = vectors.vectors[part.start : part.stop]
+        if subwords is not None:
+            texts = [vectors.index_to_key[row].encode() for row in part]
+            if inputs is None:
+                rows = own_rows(rows, texts, subwords)
+            else:
+                # fastText does not compose this word, whoever trained it may have done so.
+                ends = np.array([text == END_OF_LINE for text in texts])
+                rows = np.where(ends[:, np.newaxis], rows, inputs[part.start : part.stop])
+        yield rows
 
 
-def _write_rows(file: BinaryIO, task: Task, count: int, rows: Rows) -> None:
-    for start in range(0, count, _ROWS_WRITTEN):
-        stop = min(start + _ROWS_WRITTEN, count)
-        file.write(np.ascontiguousarray(rows(start, stop), "<f4").data)
-        task.advance(stop - start)
+def _table(subwords: Subwords) -> Iterator[FloatMatrix]:
+    for part in _parts(subwords.bucket):
+        first, last = np.searchsorted(subwords.ids, (part.start, part.stop))
+        rows = np.zeros((len(part), subwords.vectors.shape[1]), np.float32)
+        rows[subwords.ids[first:last] - part.start] = subwords.vectors[first:last]
+        yield rows
+
+
+def _parts(rows: int) -> Iterator[range]:
+    for start in range(0, rows, _ROWS_WRITTEN):
+        yield range(start, min(start + _ROWS_WRITTEN, rows))
+
+
+def _write_rows(file: BinaryIO, task: Task, blocks: Iterator[FloatMatrix]) -> None:
+    for rows in blocks:
+        file.write(np.ascontiguousarray(rows, "<f4").data)
+        task.advance(len(rows))
 
 
 FORMAT = VectorFormat(

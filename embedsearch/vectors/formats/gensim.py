@@ -13,8 +13,13 @@ import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, VectorError
 from embedsearch.vectors.arrays import as_matrix
-from embedsearch.vectors.formats.base import Reading, Rest, VectorFormat, matrix_blocks
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
+from embedsearch.vectors.formats.base import (
+    Reading,
+    Rest,
+    VectorFormat,
+    matrix_blocks,
+    reading,
+)
 from embedsearch.vectors.subwords import Subwords, active_ngrams, own_rows
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -155,11 +160,9 @@ def _encoded(word: str) -> bytes:
 
 def _read(path: Path, options: LoadOptions) -> Reading:
     """Load a Word2Vec, FastText or KeyedVectors that gensim saved."""
-    with reading_errors(path):
-        check_file(path)
-        with path.open("rb") as file:
-            if not _recognises(path, file.read(2)):
-                raise SourceFormatError(path, "is not a file of gensim's save(): no pickle")
+    with reading(path), path.open("rb") as file:
+        if not _recognises(path, file.read(2)):
+            raise SourceFormatError(path, "is not a file of gensim's save(): no pickle")
     if not options.allow_pickle:
         raise SourceFormatError(path, _REFUSED)
     try:

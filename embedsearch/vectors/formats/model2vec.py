@@ -33,10 +33,10 @@ from embedsearch.vectors.formats.base import (
     VectorFormat,
     as_float32,
     check_matrix,
+    reading,
     row_slices,
 )
 from embedsearch.vectors.formats.safetensors import open_file
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,8 +88,7 @@ def _read_tokens(path: Path) -> Tokens:
 
 
 def _parse_json(path: Path) -> Any:
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         text = path.read_bytes()
     try:
         return json.loads(text)

@@ -20,10 +20,9 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     check_matrix,
-    check_writable,
     matrix_blocks,
+    reading,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.formats.text_table import read_lines, split_counts, write_words
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def map_array(path: Path) -> NDArray[Any]:
 
 
 def _read(path: Path, options: LoadOptions) -> Reading:
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         matrix = map_array(path)
     words_file = _words_file(path)
     words, counts = split_counts(words_file, read_lines(words_file))
@@ -78,7 +76,6 @@ def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     words = vectors.index_to_key
-    check_writable(words, spaces=True)
     with progress.task("writing vectors", len(words), "words") as task:
         with path.open("wb") as file:
             np.save(file, vectors.vectors, allow_pickle=False)

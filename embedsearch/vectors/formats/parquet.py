@@ -6,12 +6,12 @@ counts are known, `count` (int64). Lists of other real types are read too; other
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._errors import EmbedSearchError, MissingExtraError, SourceFormatError
+from embedsearch._errors import SourceFormatError
+from embedsearch.text.readers.tables import arrow_errors, import_arrow
 from embedsearch.vectors.formats.base import (
     Block,
     Reading,
@@ -19,10 +19,9 @@ from embedsearch.vectors.formats.base import (
     VectorFormat,
     as_float32,
     check_size,
-    check_writable,
+    reading,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +40,12 @@ _STREAMED = {"pre_buffer": False, "buffer_size": 2**20}
 # What a row group may take without compression, in any file and for each byte of the file: real
 # vectors hardly compress.
 _ALWAYS_FINE, _RATIO = 1 << 28, 100
-_PARSER_ERRORS = (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
 
 def _read(path: Path, options: LoadOptions) -> Reading:
-    with reading_errors(path):
-        check_file(path)
-    with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
+    with reading(path):
+        pa, pq = import_arrow("reading Parquet")
+    with arrow_errors(path, pa), pq.ParquetFile(path, **_STREAMED) as table:
         names, count = table.schema_arrow.names, table.metadata.num_rows
         _check_columns(path, names)
         _check_lists(pa, path, table.schema_arrow.field("vector").type)
@@ -67,8 +65,7 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
-    check_writable(vectors.index_to_key, spaces=True)
-    pa, pq = _arrow("writing Parquet")
+    pa, pq = import_arrow("writing Parquet")
     counts = vectors.counts
     fields = [("word", pa.string()), ("vector", pa.list_(pa.float32()))]
     schema = pa.schema([*fields, *([("count", pa.int64())] if counts is not None else [])])
@@ -105,7 +102,8 @@ def _blocks(
     counts: list[IntVector] = []
     step = max(1, min(_BATCH, 2**19 // vector_size))
     done = 0
-    with _arrow_errors(path) as (pa, pq), pq.ParquetFile(path, **_STREAMED) as table:
+    pa, pq = import_arrow("reading Parquet")
+    with arrow_errors(path, pa), pq.ParquetFile(path, **_STREAMED) as table:
         for batch in table.iter_batches(step, columns=columns, use_threads=False):
             if limit is not None:
                 batch = batch.slice(0, limit - done)
@@ -161,27 +159,6 @@ def _check_lists(pa: Any, path: Path, kind: Any) -> None:
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     if not is_list or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
         raise SourceFormatError(path, f"the vectors must be lists of numbers, not {kind}")
-
-
-@contextmanager
-def _arrow_errors(path: Path) -> Iterator[tuple[Any, Any]]:
-    pa, pq = _arrow("reading Parquet")
-    try:
-        yield pa, pq
-    except EmbedSearchError:
-        raise
-    except (pa.ArrowException, *_PARSER_ERRORS) as error:
-        reason = f"the Parquet file is damaged or not supported ({error}); write it again"
-        raise SourceFormatError(path, reason) from error
-
-
-def _arrow(what: str) -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError(what, "parquet") from error
-    return pa, pq
 
 
 FORMAT = VectorFormat(

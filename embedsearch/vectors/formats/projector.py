@@ -23,9 +23,8 @@ from embedsearch.vectors.formats.base import (
     Rest,
     VectorFormat,
     check_size,
-    check_writable,
+    open_plain,
 )
-from embedsearch.vectors.formats.source_file import open_plain
 from embedsearch.vectors.formats.text_table import (
     filled_blocks,
     first_line,
@@ -66,7 +65,6 @@ def _write(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
     words, counts = vectors.index_to_key, vectors.counts
-    check_writable(words, spaces=True)
     metadata = path.with_name(_metadata_names(path.stem)[0])
     write_words(metadata, words, counts, "" if counts is None else "word\tcount\n")
     task = progress.task("writing vectors", len(words), "words")

@@ -32,10 +32,9 @@ from embedsearch.vectors.formats.base import (
     VectorFormat,
     as_float32,
     check_matrix,
-    check_writable,
     matrix_blocks,
+    reading,
 )
-from embedsearch.vectors.formats.source_file import check_file, reading_errors
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
 
@@ -74,7 +73,6 @@ def _read(path: Path, options: LoadOptions) -> Reading:
 def _write(
     path: Path, vectors: WordVectors, progress: Progress, inputs: FloatMatrix | None
 ) -> None:
-    check_writable(vectors.index_to_key, spaces=True)
     words = np.frombuffer("\n".join(vectors.index_to_key).encode(), np.uint8)
     tensors: dict[str, NDArray[Any]] = {"vectors": vectors.vectors, "words": words}
     metadata = dict(_METADATA)
@@ -97,8 +95,7 @@ def _recognises(_path: Path, head: bytes) -> bool:
 
 def open_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Map the tensors of any file in this format, and read its metadata."""
-    with reading_errors(path):
-        check_file(path)
+    with reading(path):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
         if length > _LONGEST_HEADER:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.base import LONGEST_VECTOR, Block, check_writable
-from embedsearch.vectors.formats.source_file import open_plain
+from embedsearch.vectors.formats.base import LONGEST_VECTOR, Block, open_plain
 
 if TYPE_CHECKING:
     import io
@@ -77,7 +76,6 @@ def write_text(
     header: bool,
 ) -> None:
     """Write a line for each word; `header` puts one with their number and dimensions first."""
-    check_writable(vectors.index_to_key, spaces=False)
     task = progress.task("writing vectors", len(vectors), "words")
     with path.open("w", encoding="utf-8", newline="\n") as file, task as written:
         if header:

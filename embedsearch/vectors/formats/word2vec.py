@@ -20,15 +20,16 @@ import numpy as np
 
 from embedsearch._errors import SourceFormatError
 from embedsearch.vectors.formats.base import (
+    HEAD,
     Block,
     Reading,
     Rest,
     VectorFormat,
     check_size,
-    check_writable,
+    head_of,
+    open_plain,
     row_slices,
 )
-from embedsearch.vectors.formats.source_file import HEAD, head_of, open_plain
 from embedsearch.vectors.formats.text_table import (
     check_is_lines,
     fields_of,
@@ -167,6 +168,7 @@ TEXT = VectorFormat(
     partial(write_text, header=True),
     _recognises_text,
     compressed=True,
+    spaces=False,
 )
 
 
@@ -194,6 +196,7 @@ GLOVE = VectorFormat(
     partial(write_text, header=False),
     _recognises_glove,
     compressed=True,
+    spaces=False,
 )
 
 
@@ -208,7 +211,6 @@ def _read_binary(path: Path, options: LoadOptions) -> Reading:
 def _write_binary(
     path: Path, vectors: WordVectors, progress: Progress, _inputs: FloatMatrix | None
 ) -> None:
-    check_writable(vectors.index_to_key, spaces=False)
     task = progress.task("writing vectors", len(vectors), "words")
     with path.open("wb") as file, task as written:
         file.write(f"{len(vectors)} {vectors.vector_size}\n".encode())
@@ -303,4 +305,5 @@ BINARY = VectorFormat(
     _write_binary,
     _recognises_binary,
     compressed=True,
+    spaces=False,
 )

@@ -25,6 +25,8 @@ from embedsearch._errors import (
     WorkspaceVersionError,
 )
 from embedsearch._io import (
+    bytes_of,
+    check_space,
     disk_errors,
     flush,
     flush_file,
@@ -36,14 +38,14 @@ from embedsearch._io import (
 from embedsearch._messages import quoted
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.store.documents import DocumentStore
-from embedsearch.workspace.contents import (
+from embedsearch.workspace.layout import (
+    MANIFEST,
+    Layout,
     check_contents,
     check_outside,
     has_only_our_files,
     may_be_in_backup,
 )
-from embedsearch.workspace.disk_space import check_space, store_bytes
-from embedsearch.workspace.layout import MANIFEST, Layout
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
 from embedsearch.workspace.schemas import BACKUP, fault_of
@@ -124,9 +126,9 @@ def write_backup(
     layout.check_in_place()
     _check_target(target, overwrite)
     listener = progress or SilentProgress()
-    folders = sum(path.stat().st_size for each in published for path in each.folder.iterdir())
+    folders = bytes_of(each.folder for each in published)
     # At the end, the copy of the documents and the backup with it both exist.
-    check_space(target.parent, 2 * store_bytes(layout) + folders, target, "the backup")
+    check_space(target.parent, 2 * layout.documents_bytes + folders, target, "the backup")
     with disk_errors(target), staging(target, "backing") as stage:
         new, written = Layout(stage.folder), stage.folder / "written"
         documents, change = _copy_store(layout, new.documents, listener)

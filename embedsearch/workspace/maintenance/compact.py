@@ -6,16 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceError
-from embedsearch._io import flush_folder, storage_errors
+from embedsearch._io import bytes_of, check_space, flush_folder, storage_errors
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
-from embedsearch.workspace.disk_space import bytes_of, check_space, size_on_disk, store_bytes
 from embedsearch.workspace.layout import MANIFEST
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
 from embedsearch.workspace.publishing import clear_temporary, remove_unused, undone_on_failure
-from embedsearch.workspace.requests import IndexRequest
-from embedsearch.workspace.train import index
+from embedsearch.workspace.train import IndexRequest, index
 from embedsearch.workspace.trust import mark_lexical
 
 if TYPE_CHECKING:
@@ -54,8 +52,10 @@ class CompactReport:
 def compact(session: Session, progress: Progress) -> CompactReport:
     """Give back what deletions and changes have left; see `Workspace.compact`."""
     layout, store = session.layout, session.store
-    _check_room(layout)
-    report = CompactReport(str(session.path), before=size_on_disk(layout))
+    # VACUUM writes the documents to a temporary file, then to the log, then taken over.
+    needed = 2 * layout.documents_bytes + bytes_of([layout.lexical])
+    check_space(layout.root, needed, layout.root, "compacting")
+    report = CompactReport(str(session.path), before=layout.total_bytes)
     # Deletions that the vectors have not seen yet could not be forgotten.
     if session.artifacts and (behind := index(session, IndexRequest(), progress)):
         report.done.append(f"the vectors of {behind:,} changes were stored")
@@ -72,15 +72,8 @@ def compact(session: Session, progress: Progress) -> CompactReport:
         store.compact()
         task.advance(1)
     remove_unused(layout, session.state)
-    report.after = size_on_disk(layout)
+    report.after = layout.total_bytes
     return report
-
-
-def _check_room(layout: Layout) -> None:
-    """Raise `StorageError` unless there is room for the new before the old goes."""
-    # VACUUM writes the documents to a temporary file, then to the log, then taken over.
-    needed = 2 * store_bytes(layout) + bytes_of([layout.lexical])
-    check_space(layout.root, needed, layout.root, "compacting")
 
 
 def _compact_lexical(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._io import CHECKSUM, MOST_BYTES, canonical, checksum_holds, sha256 as sha256_of
-from embedsearch.workspace.checksums import block_hash, parse_blocks
+from embedsearch.workspace.publishing import block_hash, parse_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

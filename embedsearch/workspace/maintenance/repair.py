@@ -12,31 +12,49 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._errors import EmbedSearchError, WorkspaceError, WorkspaceVersionError
+from embedsearch._errors import (
+    EmbedSearchError,
+    InputError,
+    MissingExtraError,
+    WorkspaceError,
+    WorkspaceVersionError,
+)
 from embedsearch._io import (
+    checked_path,
     flush_file,
     flush_folder,
     read_json,
     storage_errors,
     with_checksum,
 )
+from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.storage import are_ours, damaged_files
+from embedsearch.search.options import SearchSettings
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.salvage import salvage
+from embedsearch.store.salvage import salvage
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.vectors.tensors import open_tensors
-from embedsearch.workspace.checksums import folder_faults, manifest_faults
-from embedsearch.workspace.contents import STRANGE, check_links, foreign_entries
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import MANIFEST, WORDS, Layout
+from embedsearch.workspace.indexing import build_index
+from embedsearch.workspace.layout import (
+    GENERATION_FILES,
+    MANIFEST,
+    STRANGE,
+    VECTORS_FILES,
+    WORDS,
+    Layout,
+    check_links,
+    foreign_entries,
+)
 from embedsearch.workspace.lexical_sync import open_checked, open_lexical
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.maintenance.file_recovery import read_facts
-from embedsearch.workspace.maintenance.rebuild import rebuild_generation, republish_generation
-from embedsearch.workspace.maintenance.vector_recovery import RecoveredVectors, recover_vectors
+from embedsearch.workspace.maintenance.vector_recovery import (
+    RecoveredVectors,
+    index_settings,
+    recover_vectors,
+)
 from embedsearch.workspace.maintenance.verify import (
-    GENERATION_FILES,
-    VECTORS_FILES,
     Problem,
     verify_parts,
 )
@@ -45,13 +63,35 @@ from embedsearch.workspace.maintenance.word_recovery import (
     recover_words,
     tokenizer_of,
 )
-from embedsearch.workspace.publishing import numbered, reuse
+from embedsearch.workspace.publishing import (
+    folder_faults,
+    manifest_faults,
+    numbered,
+    publish,
+    reuse,
+)
 from embedsearch.workspace.schemas import version_fault
+from embedsearch.workspace.session import Session
 from embedsearch.workspace.state import State, load_state, parsed_state, state_of_file
+from embedsearch.workspace.train import (
+    IndexRequest,
+    TrainingOptions,
+    index,
+    refit_generation,
+    train,
+)
 
 if TYPE_CHECKING:
-    from embedsearch._progress import Progress
-    from embedsearch.store.recovery.salvage import Salvage
+    from collections.abc import Iterator
+
+    from embedsearch.index.settings import IndexSettings
+    from embedsearch.store.salvage import Salvage
+    from embedsearch.workspace.layout import GenerationLayout
+
+
+_OF_THE_TRAINING = ("trained_change", "tokenizer", "training", "expected_share")
+# What `publish` writes itself; the time of creation stays that of the words.
+_OF_THE_FOLDER = ("format", "generation", "files", "sha256")
 
 
 @dataclass(slots=True)
@@ -101,10 +141,54 @@ class RepairReport:
         return {"complete": self.complete, **asdict(self)}
 
 
-def repair_parts(
+def repair(
+    path: str | Path,
+    *,
+    dry_run: bool = False,
+    retrain: bool = False,
+    progress: Progress | None = None,
+) -> RepairReport:
+    """Make a workspace sound again.
+
+    What follows from the rest is made again. Of a damaged store every document is kept whose
+    text, title and metadata are what was written; of damaged vectors, the user's own and those
+    of words, every row that is what was written or that an index has. The damaged originals
+    are moved to a folder `damaged-DATE` in the workspace.
+
+    With `dry_run`, nothing is changed: the report says what would be done, and which documents
+    would be lost. With `retrain`, words are trained again if no word vectors are left.
+
+    Raises:
+        WorkspaceNotFoundError: There is no workspace at the path.
+        WorkspaceLockedError: Another process is writing.
+        WorkspaceDamagedError: There are links in it, which only its owner can judge.
+        WorkspaceVersionError: Another version of embedsearch wrote it.
+    """
+    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
+    report = RepairReport(str(layout.root))
+    damaged = _repair_parts(layout, report, listener, dry_run=dry_run)
+    if damaged and not dry_run:
+        _bring_up_to_date(layout, report, listener, retrain=retrain)
+        report.remaining = verify_parts(layout, progress=listener).problems
+    return report
+
+
+def _bring_up_to_date(
+    layout: Layout, report: RepairReport, progress: Progress, *, retrain: bool
+) -> None:
+    with closing(Session(layout.root, "w")) as session:
+        if report.untrained and retrain and len(session.store):
+            train(session, TrainingOptions(), progress)
+            report.untrained = False
+            report.done.append("word vectors were trained again")
+        elif session.generation is not None:
+            index(session, IndexRequest(), progress)
+
+
+def _repair_parts(
     layout: Layout, report: RepairReport, progress: Progress, *, dry_run: bool
 ) -> bool:
-    """Repair all but what follows from the documents; see `embedsearch.repair`.
+    """Repair all but what follows from the documents; see `repair`.
 
     Returns whether anything was wrong with what belongs in a workspace.
     """
@@ -298,24 +382,18 @@ class _Repair:
 
     def _vectored(self) -> set[int]:
         """Return the numbers of documents that have vectors of the user's own."""
-        for number in _newest_first(self.layout.vectors):
-            files = self.layout.vectors_of(number)
-            if self._is_sound(files.root, (files.tensors.name,)):
-                return set(open_tensors(files.tensors)["numbers"].tolist())
-        return set()
+        sound = self._sound(self.layout.vectors, "vectors.safetensors")
+        return next((numbers for _, numbers in sound), set())
 
     def _known(self) -> tuple[set[int], int]:
         """Return the numbers of documents that all else knows, and the highest change."""
-        layout, known, reached = self.layout, set(), 0
-        for folder, name in (
-            (layout.generations, "documents.safetensors"),
-            (layout.vectors, "vectors.safetensors"),
+        layout, known, reached = self.layout, set[int](), 0
+        for change, numbers in (
+            *self._sound(layout.generations, "documents.safetensors"),
+            *self._sound(layout.vectors, "vectors.safetensors"),
         ):
-            for number in _newest_first(folder):
-                root = folder / f"{number:04d}"
-                if self._is_sound(root, (name,)):
-                    reached = max(reached, int(read_json(root / MANIFEST, root)["change"]))
-                    known.update(open_tensors(root / name)["numbers"].tolist())
+            known |= numbers
+            reached = max(reached, change)
         try:
             if damaged_files(layout.lexical):
                 return known, reached
@@ -324,12 +402,17 @@ class _Repair:
         except (EmbedSearchError, OSError):
             return known, reached
 
+    def _sound(self, parent: Path, name: str) -> Iterator[tuple[int, set[int]]]:
+        """Yield the change and the documents of each undamaged folder, the newest first."""
+        for number in _newest_first(parent):
+            root = parent / f"{number:04d}"
+            if self._is_sound(root, (name,)):
+                numbers = open_tensors(root / name)["numbers"].tolist()
+                yield int(read_json(root / MANIFEST, root)["change"]), set(numbers)
+
     def _report_salvage(self, result: Salvage) -> None:
-        self.report.done += [
-            f"{result.documents:,} documents are read from the store",
-            *result.notes,
-        ]
-        self.report.done += result.mended
+        read = f"{result.documents:,} documents are read from the store"
+        self.report.done += [read, *result.notes, *result.mended]
         self.report.lost_parts += result.losses
         self.report.lost, self.report.nameless = result.lost, result.nameless
         self.report.doubtful = result.doubtful
@@ -384,8 +467,8 @@ class _Repair:
         usable = words.trusted and not any(manifest_faults(root, with_checksum(words.facts)))
         derived = any(problem.derived for problem in self.found.of("generation"))
         if usable and words.complete and faults <= {*WORDS, MANIFEST} and not derived:
-            return republish_generation(self.layout, words)
-        return rebuild_generation(self.layout, store, words, self.progress)
+            return _republish(self.layout, words)
+        return _rebuild(self.layout, store, words, self.progress)
 
     def _vectors(
         self, state: State, store: DocumentStore, scratch: Path
@@ -446,3 +529,59 @@ def _newest_first(parent: Path, current: int | None = None) -> list[int]:
     """Return the numbers of published folders: the current one, then the newest."""
     numbers = (number for number, _ in numbered(parent))
     return sorted(numbers, key=lambda number: (number == current, number), reverse=True)
+
+
+# A generation from its words
+
+
+def _rebuild(
+    layout: Layout, store: DocumentStore, words: RecoveredWords, progress: Progress
+) -> int:
+    """Publish words with everything derived from them made again; return the new number."""
+    index = index_settings(words.facts.get("word_index"))
+    # Encoders are fitted to a generation: one of the words alone, which is never named, so that
+    # the next writer removes it.
+    number = publish(layout, lambda new: _write_words(words, new, index, progress))
+    search = _search_settings(words.facts)
+    with closing(Generation(layout, number)) as generation:
+        try:
+            return refit_generation(layout, store, generation, search, index, progress)
+        except (MissingExtraError, InputError) as error:
+            # An encoder that was plugged in may be gone; the documents must stay searchable.
+            if not search.encoders:
+                raise
+            progress.note(f"search goes without {', '.join(search.encoders)}: {error}")
+            plain = SearchSettings(language=search.language)
+            return refit_generation(layout, store, generation, plain, index, progress)
+
+
+def _republish(layout: Layout, words: RecoveredWords) -> int:
+    """Publish a generation, in which only words were damaged, again; return the new number."""
+    old = layout.generation(words.number).root
+
+    def write(new: GenerationLayout) -> dict[str, Any]:
+        for name in words.facts["files"]:
+            reuse(words.files.get(name, old / name), new.root / name)
+        facts = words.facts.items()
+        return {name: value for name, value in facts if name not in _OF_THE_FOLDER}
+
+    return publish(layout, write)
+
+
+def _write_words(
+    words: RecoveredWords, new: GenerationLayout, settings: IndexSettings, progress: Progress
+) -> dict[str, Any]:
+    for name, path in words.files.items():
+        reuse(path, new.root / name)
+    X = open_tensors(new.words)["vectors"]
+    index = build_index(X, settings, new.word_index, progress)
+    facts = {name: words.facts[name] for name in _OF_THE_TRAINING if name in words.facts}
+    return {"change": 0, **facts, "word_index": index}
+
+
+def _search_settings(manifest: dict[str, Any]) -> SearchSettings:
+    try:
+        asked = manifest["search"]["settings"]
+        return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
+    except (EmbedSearchError, KeyError, TypeError):
+        return SearchSettings()

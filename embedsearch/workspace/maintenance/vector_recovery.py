@@ -12,6 +12,7 @@ from embedsearch._errors import EmbedSearchError
 from embedsearch._types import FloatMatrix, IntVector, Metric
 from embedsearch.index.settings import IndexSettings
 from embedsearch.index.vector_index import VectorIndex
+from embedsearch.search.options import METRICS
 from embedsearch.vectors.tensors import data_start, open_tensors, restore_header, save_tensors
 from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest
@@ -328,22 +329,18 @@ def _facts(
     sure = trusted and type(reached) is int and reached <= change
     return {
         "change": reached if sure else 0,
-        "metric": metric if _is_metric(metric) else Metric.COSINE.value,
+        "metric": metric if metric in METRICS else Metric.COSINE.value,
         "count": len(numbers),
         "dimension": dimension,
         "following": following if usable and trusted else int(numbers[-1]) + 1,
     }
 
 
-def _is_metric(value: object) -> bool:
-    return value in [metric.value for metric in Metric]
-
-
 def _notes(
     manifest: RecoveredManifest, index: VectorIndex | None, found: RecoveredTensors
 ) -> list[str]:
     notes = []
-    if not manifest.trusted and index is None and not _is_metric(manifest.values.get("metric")):
+    if not manifest.trusted and index is None and manifest.values.get("metric") not in METRICS:
         notes.append("how nearness is measured was lost; the cosine is taken")
     if not found.compared and index is None:
         notes.append("nothing was left to compare your vectors with; they are taken as they are")

@@ -20,13 +20,19 @@ from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.recovery.check import database_faults
-from embedsearch.workspace.checksums import folder_faults
-from embedsearch.workspace.contents import foreign_entries
+from embedsearch.store.integrity import database_faults
 from embedsearch.workspace.generation import Generation
-from embedsearch.workspace.layout import MANIFEST, WORDS, Layout
+from embedsearch.workspace.layout import (
+    GENERATION_FILES,
+    MANIFEST,
+    VECTORS_FILES,
+    WORDS,
+    Layout,
+    foreign_entries,
+)
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.publishing import folder_faults
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.trust import check_vectors
 from embedsearch.workspace.vectors import StoredVectors
@@ -37,9 +43,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import IntVector
 
-_OF_THE_MODEL = ("words.faiss", "encoder.safetensors", "search.safetensors", "terms.txt")
-GENERATION_FILES = (*WORDS, *_OF_THE_MODEL, "documents.safetensors")
-VECTORS_FILES = ("vectors.safetensors", "vectors.faiss")
 _REPAIR = "run `embedsearch repair`"
 # A writer may publish and remove generations while one is checked.
 _ATTEMPTS = 3
@@ -107,13 +110,8 @@ def verify(
     """Compare every part of a workspace with what was written, and with the others.
 
     Nothing is changed. While another process writes, the log of the documents and the lexical index
-    are left out, and a note says so.
-
-    Args:
-        path: The workspace.
-        quick: Look at sizes, the pages of the database and the states, but not at contents.
-        held: The caller has opened the workspace for writing.
-        progress: A listener.
+    are left out, and a note says so. With `quick`, sizes, the pages of the database and the states
+    are compared, but not contents. `held` says that the caller has opened it for writing.
 
     Raises:
         WorkspaceNotFoundError: There is no workspace at the path.

@@ -12,7 +12,7 @@ from embedsearch._checks import as_number
 from embedsearch._errors import EmbedSearchError, VectorError
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.text.vocabulary import Vocabulary
+from embedsearch.text.stream import Vocabulary
 from embedsearch.training.base import TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import TRAINERS

@@ -22,11 +22,10 @@ from gensim.models.fasttext import (
 from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, VectorError
-from embedsearch._progress import SilentProgress
+from embedsearch.vectors.formats import detect
 from embedsearch.vectors.formats.base import LoadOptions, Rest
 from embedsearch.vectors.formats.fasttext import FORMAT, word_slices
-from embedsearch.vectors.formats.loading import load_vectors, read_into
-from embedsearch.vectors.formats.registry import detect
+from embedsearch.vectors.formats.files import load_vectors, read_into, save_vectors
 from embedsearch.vectors.subwords import Subwords, compose
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -56,8 +55,7 @@ def read(path: Path, **options: Any) -> tuple[WordVectors, Rest]:
 
 
 def write(path: Path, vectors: WordVectors, inputs: Any = None) -> None:
-    assert FORMAT.write is not None
-    FORMAT.write(path, vectors, SilentProgress(), inputs)
+    save_vectors(vectors, path, "fasttext", inputs=inputs, overwrite=True)
 
 
 def by_hand(

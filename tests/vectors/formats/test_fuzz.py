@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from embedsearch._errors import EmbedSearchError
-from embedsearch.vectors.formats.loading import load_vectors
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
 SUFFIXES = {

@@ -12,10 +12,10 @@ from gensim.models.doc2vec import TaggedDocument
 from gensim.models.phrases import Phrases
 
 from embedsearch._errors import SourceFormatError
+from embedsearch.vectors.formats import detect
 from embedsearch.vectors.formats.base import LoadOptions
+from embedsearch.vectors.formats.files import load_vectors, read_into
 from embedsearch.vectors.formats.gensim import FORMAT
-from embedsearch.vectors.formats.loading import load_vectors, read_into
-from embedsearch.vectors.formats.registry import detect
 
 SENTENCES = [["king", "queen", "kingdom"], ["man", "woman", "king"]] * 10
 

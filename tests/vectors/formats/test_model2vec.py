@@ -16,10 +16,10 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from embedsearch._errors import EmbedSearchError, SourceFormatError, SourceNotFoundError
+from embedsearch.vectors.formats import detect
 from embedsearch.vectors.formats.base import LoadOptions
-from embedsearch.vectors.formats.loading import Imported, load_vectors, read_into
+from embedsearch.vectors.formats.files import Imported, load_vectors, read_into
 from embedsearch.vectors.formats.model2vec import FORMAT
-from embedsearch.vectors.formats.registry import detect
 from embedsearch.vectors.word_vectors import WordVectors
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

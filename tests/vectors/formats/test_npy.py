@@ -11,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedsearch._errors import SourceFormatError, SourceNotFoundError
-from embedsearch.vectors.formats.loading import load_vectors
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
 Put = Callable[[str, bytes], Path]

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedsearch._errors import MissingExtraError, SourceFormatError
-from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.files import load_vectors, save_vectors
 from embedsearch.vectors.formats.parquet import check_row_groups
-from embedsearch.vectors.formats.saving import save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
 X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -163,7 +162,7 @@ TRY = """
 import sys
 from pathlib import Path
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.loading import load_vectors
+from embedsearch.vectors.formats.files import load_vectors
 
 path, start, stop = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 content = path.read_bytes()

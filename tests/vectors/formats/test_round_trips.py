@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from embedsearch._errors import VectorError
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats.loading import load_vectors, read_into
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, read_into, save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
 SUFFIXES = {

@@ -13,8 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.loading import load_vectors, read_into
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, read_into, save_vectors
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 

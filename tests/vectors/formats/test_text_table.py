@@ -14,8 +14,7 @@ import pytest
 from gensim.models import KeyedVectors
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.loading import load_vectors
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, save_vectors
 from embedsearch.vectors.formats.text_table import line_blocks
 from embedsearch.vectors.word_vectors import WordVectors
 

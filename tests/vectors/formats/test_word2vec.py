@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from embedsearch._errors import SourceFormatError
-from embedsearch.vectors.formats.loading import load_vectors
-from embedsearch.vectors.formats.saving import save_vectors
+from embedsearch.vectors.formats.files import load_vectors, save_vectors
 from embedsearch.vectors.word_vectors import WordVectors
 
 Put = Callable[[str, bytes], Path]

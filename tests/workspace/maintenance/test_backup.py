@@ -25,7 +25,7 @@ import pytest
 import embedsearch as es
 from embedsearch import workspace
 from embedsearch._io import with_checksum
-from embedsearch.workspace import disk_space as space, locks
+from embedsearch.workspace import locks
 from embedsearch.workspace.maintenance import backup as backup_module
 
 SMALL: dict[str, Any] = {"vector_size": 8, "workers": 1, "min_count": 1}
@@ -254,7 +254,7 @@ def test_a_newer_backup_is_named(tmp_path: Path) -> None:
 def test_without_room_nothing_is_begun(
     trained: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: Usage(10**6, 10**6, 1_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**6, 10**6, 1_000))
     with pytest.raises(es.StorageError, match=r"needs about .* the disk has 1KB left"):
         es.restore(backup, tmp_path / "b.es")
     with es.open(trained, "w") as ws:

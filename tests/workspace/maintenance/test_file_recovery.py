@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from embedsearch._io import sha256, write_json
-from embedsearch.workspace.checksums import block_checksums
 from embedsearch.workspace.maintenance.file_recovery import read_facts, recover_file
+from embedsearch.workspace.publishing import block_checksums
 
 CONTENT = random.Random(3).randbytes(5 * 256 + 100)  # noqa: S311
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import embedsearch as es
-from embedsearch.store.recovery.check import content_digest
+from embedsearch.store.integrity import content_digest
 
 # A tuple holds the bytes of a text.
 FORGED: dict[str, tuple[str, object]] = {

@@ -1,0 +1,405 @@
+"""Questions about words and documents: their verbs, and their answers as records."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedsearch._errors import QueryError
+from embedsearch.cli.options import (
+    method_option,
+    on_workspace,
+    output_options,
+    quiet_option,
+    topn_option,
+)
+from embedsearch.cli.output import Answer, answer, show
+from embedsearch.workspace import SEARCH_MODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from embedsearch._types import Hit, Hits, Neighbors
+    from embedsearch.workspace import Progress, Workspace
+
+
+# Scores are float32, which has about seven digits.
+_DECIMALS = 6
+_SHOWN_PAIRS = 6
+_COLUMNS = ("id", "score", "title", "snippet", "metadata", "source", "highlights")
+_HIDDEN = frozenset({"metadata", "source", "highlights"})
+
+
+class Question(click.Command):
+    """A verb with a query for its arguments; `ask` answers one without the command line."""
+
+    ask: Callable[..., Answer]
+
+
+def question(
+    *arguments: click.Argument, between: str = " ", check: Callable[..., None] | None = None
+) -> Callable[[Callable[..., Answer]], Question]:
+    """Make a verb of a function of a workspace, a query and options; `-` reads many queries.
+
+    `between` is put between the arguments, to make a line of them as it would be read.
+    """
+
+    def decorate(ask: Callable[..., Answer]) -> Question:
+        @on_workspace(check=check)
+        @wraps(ask)
+        def run(ws: Workspace, output: str | None, **options: Any) -> None:
+            query = _query([options.pop(str(argument.name)) for argument in arguments], between)
+            answer(query, lambda line: ask(ws, line, **options), output)
+
+        command = click.command(ask.__name__.replace("_", "-"), cls=Question)(run)
+        # Here, as click shows parameters in their order: arguments come before all options.
+        command.params[:0] = arguments
+        command.ask = ask
+        return command
+
+    return decorate
+
+
+def _query(given: list[Any], between: str) -> str:
+    """Make one line of what was given for the arguments."""
+    words = [word for one in given for word in (one if isinstance(one, tuple) else (one,))]
+    return between.join(word for word in words if word is not None)
+
+
+def _pair_question(ask: Callable[..., Answer]) -> Question:
+    """Make a verb of a question about two words, which may be on one line."""
+
+    @wraps(ask)
+    def ask_line(ws: Workspace, line: str) -> Answer:
+        words = split_words(line)
+        if len(words) != 2:
+            raise QueryError(f"two words are needed, apart by a blank or a tab; got {line!r}")
+        return ask(ws, *words)
+
+    words = click.Argument(["a"]), click.Argument(["b"], required=False)
+    return question(*words, between="\t", check=_check_pair)(ask_line)
+
+
+def _check_pair(a: str, b: str | None, **_: Any) -> None:
+    # `-` alone stands for lines of both.
+    if b is None and a != "-":
+        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
+
+
+def split_words(line: str) -> list[str]:
+    """Cut a line into words: at tabs where it has any, else at blanks."""
+    parts = line.split("\t") if "\t" in line else line.split()
+    return [part.strip() for part in parts]
+
+
+exact_option = click.option(
+    "--exact", is_flag=True, help="Compare with every word, whatever the index."
+)
+
+
+@question(click.Argument(["word"]))
+@topn_option
+@click.option(
+    "--metric",
+    type=click.Choice(["cosine", "euclidean"]),
+    default="cosine",
+    show_default=True,
+    help="Measure of similarity; a Euclidean score is minus the distance.",
+)
+@click.option(
+    "--restrict-vocab",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Consider only the N most frequent words.",
+)
+@exact_option
+@output_options
+def neighbors(
+    ws: Workspace,
+    word: str,
+    topn: int = 10,
+    metric: str = "cosine",
+    restrict_vocab: int | None = None,
+    exact: bool = False,
+) -> Answer:
+    """Show the words nearest to WORD. `similar` is the same command.
+
+    With - as WORD, words are read from standard input, one per line.
+    """
+    found = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
+    return _words_found(found)
+
+
+@question(click.Argument(["expression"], nargs=-1, required=True, metavar="EXPRESSION"))
+@topn_option
+@method_option
+@exact_option
+@output_options
+def analogy(
+    ws: Workspace, expression: str, topn: int = 10, method: str = "3cosadd", exact: bool = False
+) -> Answer:
+    """Show the words nearest to an EXPRESSION of words.
+
+    \b
+    embedsearch analogy "king - man + woman"
+    embedsearch analogy "0.5 * paris + 2 * berlin - 'new york'"
+
+    With - as EXPRESSION, expressions are read from standard input, one per line.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    return _words_found(ws.words.analogy(expression, topn, method, exact))
+
+
+def _words_found(found: Neighbors) -> Answer:
+    records = [{"word": word, "score": _rounded(score)} for word, score in found]
+    note = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
+    return Answer(records, ("word", "score"), notes=(note,) if found.inferred else ())
+
+
+@_pair_question
+@output_options
+def similarity(ws: Workspace, a: str, b: str) -> Answer:
+    """Show how similar two words are.
+
+    The score is the cosine of the angle between the words A and B. With - alone, pairs are read
+    from standard input, one per line, separated by a blank or a tab.
+    """
+    return Answer.one({"a": a, "b": b, "score": _rounded(ws.words.similarity(a, b))})
+
+
+@question(click.Argument(["words"], nargs=-1, required=True, metavar="WORD..."), between="\t")
+@output_options
+def odd_one_out(ws: Workspace, line: str) -> Answer:
+    """Show which WORD fits the others least.
+
+    With - alone, groups of words are read from standard input, one group per line.
+    """
+    words = split_words(line)
+    return Answer.one({"word": ws.words.doesnt_match(words), "words": words})
+
+
+@_pair_question
+@output_options
+def closer(ws: Workspace, a: str, b: str) -> Answer:
+    """Show the words that are closer to A than B is.
+
+    With - alone, pairs are read from standard input, one per line.
+    """
+    return Answer([{"word": word} for word in ws.words.closer_than(a, b)], ("word",))
+
+
+@_pair_question
+@output_options
+def rank(ws: Workspace, a: str, b: str) -> Answer:
+    """Show the place of B among the words nearest to A.
+
+    The nearest word has place 1. With - alone, pairs are read from standard input, one per line.
+    """
+    return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
+
+
+where_option = click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Only documents whose metadata meet it, such as \"year > 1990 and lang = 'en'\".",
+)
+
+
+@question(click.Argument(["query"], nargs=-1, required=True, metavar="QUERY"))
+@topn_option
+@click.option(
+    "--mode",
+    type=click.Choice(SEARCH_MODES),
+    default="auto",
+    show_default=True,
+    help="auto: words and meaning, weighted as learned from the documents; lexical: words; latent: "
+    "meaning; hybrid: both with fixed weights; rrf: both by reciprocal ranks.",
+)
+@where_option
+@click.option("--explain", is_flag=True, help="Show what each score is made of.")
+@click.option("--expand", is_flag=True, help="Also look for words close to rare ones of QUERY.")
+@click.option(
+    "--feedback",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Move the query in meaning towards the first N hits; 0 for none.",
+)
+@output_options
+def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
+    """Show the documents that answer QUERY best.
+
+    A document need not have all words. In QUERY, +word must occur, -word must not, and
+    "words in quotes" are a phrase; then the shell needs quotes around the whole. A QUERY that
+    begins with - goes after --, or it would be taken for an option.
+
+    \b
+    embedsearch search how to boil an egg -w my.es
+    embedsearch search 'egg "boiling point" -frying' -w my.es
+    embedsearch search -w my.es -- -frying egg
+
+    Words of the snippet that are in QUERY, or close to one in meaning, are bold on a terminal;
+    --json gives their positions. --explain shows what adds most to a score: words in both,
+    "car ~ vehicle" for two that are close in meaning, and "first hits" for likeness to the best
+    documents of a first search; with --mode rrf, the rank in each list.
+
+    With - as QUERY, queries are read from standard input, one per line.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    found = ws.search(text, *options, **named)
+    return documents_found(found, ws, explained=bool(named.get("explain")))
+
+
+def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
+    if not ids and not texts:
+        missing = "Missing argument 'ID...' or option '--text'."
+        raise click.UsageError(missing, click.get_current_context())
+
+
+@question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_like)
+@topn_option
+@click.option(
+    "--less",
+    "less",
+    multiple=True,
+    metavar="ID",
+    help="Less like this document; repeat it for more.",
+)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="Also like this text; repeat it for more.",
+)
+@where_option
+@output_options
+def related(
+    ws: Workspace,
+    line: str,
+    topn: int = 10,
+    less: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    where: str | None = None,
+) -> Answer:
+    """Show the documents that are most like those called ID.
+
+    With several, such as all that somebody has read, this is what to read next. An identical text
+    has the score 1; half of the likeness to each document of --less is subtracted. A workspace
+    of your own vectors (`embedsearch import --vectors`) without a text model compares those.
+
+    \b
+    embedsearch related 305 -w my.es
+    embedsearch related 305 112 --less 7 --where "year > 1990" -w my.es
+
+    With - as ID, ids are read from standard input: one per line, or several separated by tabs.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    from embedsearch._types import Document
+
+    ids = [id for id in line.split("\t") if id]
+    # Documents with vectors of your own may have no text that could be compared.
+    if not ws.goes_by_vectors:
+        like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
+        return documents_found(ws.documents.most_similar(like, less, topn, where), ws)
+    if texts:
+        raise QueryError("texts cannot be compared with vectors; give ids")
+    return documents_found(ws.vectors.most_similar(ids, less, topn, where), ws)
+
+
+@click.command()
+@on_workspace()
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.8,
+    show_default=True,
+    metavar="SHARE",
+    help="The lowest score to show.",
+)
+@click.option("--groups", is_flag=True, help="Show groups instead of pairs.")
+@quiet_option
+@output_options
+def duplicates(
+    ws: Workspace, threshold: float, groups: bool, progress: Progress, output: str | None
+) -> None:
+    """Show documents that are nearly the same.
+
+    The score is the share of three-word sequences that both have: at 0.8 about one word in
+    thirty differs, at 1 none. All pairs are found. Many copies of a text make very many pairs,
+    but one group. The workspace need not be trained.
+    """
+    if groups:
+        found = ws.documents.duplicate_groups(threshold, progress)
+        records = [{"documents": len(ids), "ids": list(ids)} for ids in found]
+        show(Answer(records, ("documents", "ids")), output)
+    else:
+        pairs = ws.documents.duplicates(threshold, progress)
+        rows = [{"a": pair.a, "b": pair.b, "score": _rounded(pair.score)} for pair in pairs]
+        show(Answer(rows, ("a", "b", "score")), output)
+
+
+def documents_found(found: Hits, ws: Workspace | None = None, *, explained: bool = False) -> Answer:
+    """Return hits as an answer; the workspace knows where they are from.
+
+    JSON has all that is known of each; a table marks the highlights on a terminal, and of an
+    explanation has the strongest pairs of words.
+    """
+    return Answer(
+        [_record(hit, None if ws is None else _source(ws, hit.id)) for hit in found],
+        (*_COLUMNS, "explanation") if explained else _COLUMNS,
+        hidden=_HIDDEN,
+        notes=tuple(_notes(found)),
+        texts={"explanation": _strongest},
+        marks={"snippet": "highlights"},
+    )
+
+
+def _source(ws: Workspace, id: str) -> str | None:
+    # One may have been deleted since it was found.
+    origin = ws.documents.source(id) if id in ws.documents else None
+    return None if origin is None else origin.source
+
+
+def _record(hit: Hit, source: str | None) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": hit.id,
+        "score": _rounded(hit.score),
+        "title": hit.title,
+        "snippet": hit.snippet,
+        "metadata": dict(hit.metadata),
+        "source": source,
+        "highlights": [
+            {**mark._asdict(), "score": _rounded(mark.score)} for mark in hit.highlights
+        ],
+    }
+    if hit.explanation is not None:
+        record["explanation"] = hit.explanation.to_json()
+    return record
+
+
+def _strongest(explanation: Mapping[str, Any]) -> str:
+    from embedsearch._types import Explanation, Part
+
+    parts = tuple(Part(**part) for part in explanation["parts"])
+    if any(part.rank for part in parts):
+        return ", ".join(f"{part.pair[0]} {part.contribution:.4f}" for part in parts)
+    rebuilt = Explanation(explanation["score"], parts)
+    pairs = rebuilt.strongest(len(parts))
+    words = [pair for pair in pairs if not pair.through][:_SHOWN_PAIRS]
+    first = sum(pair.contribution for pair in pairs if pair.through)
+    others = rebuilt.score - first - sum(pair.contribution for pair in words)
+    moved = [f"first hits {first:.2f}"] if first else []
+    return ", ".join([*map(str, words), *moved, f"others {others:.2f}"])
+
+
+def _notes(found: Hits) -> list[str]:
+    notes = []
+    if found.unknown:
+        notes.append(f"words not in the vocabulary: {', '.join(found.unknown)}")
+    if found.expanded:
+        added = (f"{word} (near {typed} {near:.2f})" for typed, word, near, _ in found.expanded)
+        notes.append(f"looked for, too: {', '.join(added)}")
+    return notes
+
+
+def _rounded(score: float) -> float:
+    return round(float(score), _DECIMALS)

@@ -1,1 +1,0 @@
-"""Damaged databases: what is wrong with one, and what can be read of it without SQLite."""

@@ -1,0 +1,160 @@
+"""Long documents as passages, held against taking them one by one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from embedsearch._errors import VectorError
+from embedsearch._types import FloatMatrix, IntVector
+from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.search.document_index import (
+    DocumentRows,
+    LatentIndex,
+    PassageVectors,
+    Segmented,
+    best_scores,
+    check_owners,
+)
+from embedsearch.search.latent_space import Block, TermDocuments, all_pieces, pieces_of, split
+
+LENGTHS = [0, 3, 7, 8, 25, 1, 16]
+
+
+@pytest.fixture
+def documents() -> TermDocuments:
+    bounds = np.cumsum([0, *LENGTHS])
+    return TermDocuments(np.arange(bounds[-1], dtype=np.int32), bounds, int(bounds[-1]))
+
+
+def test_passages_are_even_and_leave_nothing_out(documents: TermDocuments) -> None:
+    passages, owners = split(documents, 8)
+    assert passages.ids.tolist() == documents.ids.tolist()
+    assert owners[-1] == len(passages)
+    for row, length in enumerate(LENGTHS):
+        own = np.diff(passages.bounds)[owners[row] : owners[row + 1]]
+        assert own.sum() == length
+        assert len(own) == max(1, -(-length // 8))
+        assert own.max() <= 8
+        assert own.max() - own.min() <= 1
+
+
+def test_short_documents_are_left_as_they_are(documents: TermDocuments) -> None:
+    passages, owners = split(documents)
+    assert passages is documents
+    assert owners.tolist() == list(range(len(LENGTHS) + 1))
+
+
+def test_texts_are_cut_into_as_many_pieces_as_they_have_passages() -> None:
+    text = "one two  three\nfour five six seven"
+    assert pieces_of(text, 1) == [text]
+    assert pieces_of(text, 3) == ["one two", "three four", "five six seven"]
+    assert pieces_of("one", 2) == ["", "one"]
+    assert all_pieces([text, "short"], np.array([0, 2, 3])) == [
+        "one two three",
+        "four five six seven",
+        "short",
+    ]
+
+
+@pytest.mark.parametrize(
+    "owners", [[0, 1, 1, 3], [1, 2, 3, 4], [0, 2, 1, 3], [0, 1, 3], [0, 1, 2, 4], [[0, 1, 2, 3]]]
+)
+def test_passages_that_belong_to_nobody_are_damage(owners: list[int]) -> None:
+    check_owners(np.array([0, 1, 2, 3]), 3, 3)
+    with pytest.raises(VectorError, match="passages"):
+        check_owners(np.array(owners), 3, 3)
+
+
+@pytest.fixture(scope="module")
+def owners() -> IntVector:
+    counts = np.random.default_rng(0).integers(1, 6, 300)
+    return np.concatenate(([0], np.cumsum(counts)))
+
+
+@pytest.fixture(scope="module")
+def vectors(owners: IntVector) -> FloatMatrix:
+    return np.random.default_rng(1).standard_normal((owners[-1], 12)).astype(np.float32)
+
+
+def best_by_hand(vectors: FloatMatrix, owners: IntVector, query: FloatMatrix) -> FloatMatrix:
+    scores = vectors.astype(np.float64) @ query
+    return np.array([scores[a:b].max() for a, b in pairwise(owners.tolist())])
+
+
+def test_a_document_has_the_score_of_its_best_passage(
+    vectors: FloatMatrix, owners: IntVector
+) -> None:
+    index, rows = LatentIndex.of(np.arange(300), vectors, owners=owners), np.array([7, 3, 250])
+    for query in vectors[:5]:
+        expected = best_by_hand(vectors, owners, query)
+        np.testing.assert_allclose(index.scores(query, rows), expected[rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            best_scores(vectors @ query, owners), expected, rtol=1e-5, atol=1e-5
+        )
+        taken = index.take(rows)
+        best = taken.at(taken.best(query)) @ query
+        np.testing.assert_allclose(best, expected[rows], rtol=1e-5, atol=1e-5)
+        found, nearest = index.nearest(query, 20)
+        assert nearest.tolist() == np.argsort(-expected)[:20].tolist()
+        np.testing.assert_allclose(found, expected[nearest], rtol=1e-5, atol=1e-5)
+
+
+def test_nearest_documents_are_found_among_those_allowed(
+    vectors: FloatMatrix, owners: IntVector
+) -> None:
+    index, allowed = LatentIndex.of(np.arange(300), vectors, owners=owners), np.arange(0, 300, 7)
+    expected = best_by_hand(vectors, owners, vectors[0])[allowed]
+    _, nearest = index.nearest(vectors[0], 9, allowed)
+    assert nearest.tolist() == allowed[np.argsort(-expected)[:9]].tolist()
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_proposed_passages_give_as_many_documents_as_are_asked(
+    vectors: FloatMatrix, owners: IntVector, filtered: bool
+) -> None:
+    # One document has all the passages that are nearest to the first query.
+    vectors = vectors.copy()
+    vectors[owners[4] : owners[5]] = vectors[0] * 3
+    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), owners, 50)
+    allowed = np.arange(0, 300, 2) if filtered else None
+    among = np.arange(300) if allowed is None else allowed
+    for query in vectors[:40:8]:
+        expected = among[np.argsort(-best_by_hand(vectors, owners, query)[among])]
+        for topn in (5, 100, 300):
+            rows = index.near(query, topn, allowed)
+            assert len(rows) == len(set(rows.tolist())) == min(topn, len(among))
+        near = set(index.near(query, 40, allowed).tolist())
+        assert len(near & set(expected[:10].tolist())) >= 9
+
+
+def test_proposals_hold_after_documents_have_come_and_gone(
+    vectors: FloatMatrix, owners: IntVector
+) -> None:
+    came = np.random.default_rng(2).standard_normal((30, 12)).astype(np.float32)
+    rows = DocumentRows.of(np.arange(300), owners).without(np.arange(1, 300, 2))
+    rows = rows.appended(np.arange(300, 310), np.full(10, 3))
+    X = Segmented(vectors).appended(came)
+    index = LatentIndex(rows, X, CandidateIndex.build(vectors))
+    alive = np.concatenate((np.arange(0, 300, 2), np.arange(300, 310)))
+    assert (rows.alive.tolist(), len(index)) == (alive.tolist(), 160)
+    for query in (*came[:5], *vectors[:5]):
+        scores = best_by_hand(np.concatenate((vectors, came)), rows.bounds, query)
+        expected = alive[np.argsort(-scores[alive])[:10]]
+        near = index.near(query, 30).tolist()
+        assert len(near) == 30
+        assert len(set(expected.tolist()) & set(near)) >= 9
+
+
+def test_a_document_as_a_whole_is_the_mean_of_its_passages(
+    vectors: FloatMatrix, owners: IntVector
+) -> None:
+    blocks = [Block("a", slice(0, 5)), Block("b", slice(5, 12))]
+    means = PassageVectors(vectors, owners).means(blocks)
+    for row in (0, 17, 299):
+        own = vectors[owners[row] : owners[row + 1]].mean(axis=0)
+        for block in blocks:
+            expected = own[block.columns] / np.linalg.norm(own[block.columns])
+            np.testing.assert_allclose(means[row, block.columns], expected, atol=1e-6)

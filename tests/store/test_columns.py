@@ -1,0 +1,195 @@
+"""Filters on nested objects, lists and dates, as the guide says."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from embedsearch import Document, QueryError
+from embedsearch.store.columns import ABSENT, FieldPath
+from embedsearch.store.documents import DocumentStore
+
+DOCUMENTS = [
+    Document(
+        "a",
+        "x",
+        {
+            "meta": {"agent": "bob", "at": {"place": "Ulm", "year": 1999}, "a b": 1},
+            "tags": ["x", "Yes", 7],
+            "authors": [{"name": "Ann", "born": 1960}, {"name": "Bob", "born": 1990}],
+            "date": "2020-06-15",
+            "n": [1, 100],
+        },
+    ),
+    Document(
+        "b",
+        "x",
+        {
+            "meta": {"agent": "al", "at": None},
+            "meta.agent": "flat",
+            "tags": [],
+            "date": "2020-01-01T23:30:00-05:00",
+            "n": 50,
+        },
+    ),
+    Document(
+        "c", "x", {"meta": "none", "tags": "x", "date": "unknown", "n": [[1, 50], [None], "60"]}
+    ),
+    Document("d", "x", {"tags": None, "date": "2021-03-04T05:00Z", "year": 2020, "only": {}}),
+    Document("e", "x", {"date": "2020-01-01", "tags": [None], "only": {"in": {"b": 1}}}),
+    Document("f", "x", {"date": 2019, "list": [{"k": 1}, {"k": 2}], "a.b": {"c": 1}}),
+]
+
+MEANINGS = [
+    ("meta.agent = 'bob'", "a"),
+    ("meta.agent = 'flat'", "b"),
+    ("meta.agent = 'al'", ""),
+    ("meta.agent != 'bob'", "bcdef"),
+    ("meta.at.place like 'u%'", "a"),
+    ("meta.at.year > 1990", "a"),
+    ("meta.at is null", "bcdef"),
+    ("meta.at exists", "a"),
+    ("`meta.a b` = 1", "a"),
+    ("\"meta.a b\" = '1'", "a"),
+    ("meta = 'none'", "c"),
+    ("meta exists", "abc"),
+    ("meta is null", "def"),
+    ("authors.name = 'Bob'", "a"),
+    ("authors.name in ('Cy', 'Ann')", "a"),
+    ("authors.born < 1970 and authors.born > 1980", "a"),
+    ("authors.born between 1970 and 1980", ""),
+    ("authors exists", "a"),
+    ("only.in.b = 1", "e"),
+    ("list.k > 1", "f"),
+    ("a.b.c = 1", "f"),
+    ("'x' in tags", "ac"),
+    ("tags = 'x'", "ac"),
+    ("'x' not in tags", "bdef"),
+    ("tags != 'x'", "bdef"),
+    ("7 in tags", "a"),
+    ("'7' in tags", "a"),
+    ("tags contains 'YE'", "a"),
+    ("tags like 'y__'", "a"),
+    ("tags > 6", "a"),
+    ("tags is null", "df"),
+    ("null in tags", "df"),
+    ("tags exists", "abce"),
+    ("n between 40 and 60", "bc"),
+    ("n not between 40 and 60", "adef"),
+    ("n = 60", "c"),
+    ("n > 60", "a"),
+    ("date > 2020-01-01", "abd"),
+    ("date >= 2020-01-01", "abde"),
+    ("date = 2020-01-01", "e"),
+    ("date = 2020-01", "be"),
+    ("date = 2020-01-02T04:30Z", "b"),
+    ("date = '2020-01-02T05:30:00+01:00'", "b"),
+    ("date = 2020", "abe"),
+    ("date = '2020'", "abe"),
+    ("date in (2020-06, 2021)", "ad"),
+    ("date not in (2020-06, 2021)", "bcef"),
+    ("2020-06 in date", "a"),
+    ("date < 2020-01-02", "ef"),
+    ("date < 2020", "f"),
+    ("date <= 2020", "abef"),
+    ("date > 2020", "d"),
+    ("date between 2020-01-02 and 2020-06", "ab"),
+    ("date >= '2020-06'", "acd"),
+    ("date >= 2020-06", "ad"),
+    ("date <= 2020-06", "abef"),
+    ("date < '2020-06-15T00:00'", "bef"),
+    ("date = 'unknown'", "c"),
+    ("date contains '2020-'", "abe"),
+    ("year < 2020-02", "d"),
+    ("year = 2020-01", ""),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentStore]:
+    store = DocumentStore(tmp_path_factory.mktemp("where") / "documents.sqlite", writable=True)
+    store.add(DOCUMENTS)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(("where", "expected"), MEANINGS)
+def test_a_filter_means_what_the_guide_says(
+    store: DocumentStore, where: str, expected: str
+) -> None:
+    numbers = store.matching(where).tolist()
+    assert "".join(store.ids_of(numbers)[number] for number in numbers) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("year = 1 and only = 'x'", "14: 'only' is an object.* within it are 'only.in"),
+        ("authors = 'Ann'", "1: 'authors' is an object.*'authors.born', 'authors.name'"),
+        ("only contains 'x'", "1: 'only' is an object"),
+        ("only in ('x', null)", "1: 'only' is an object"),
+        ("meta.agnt = 1", "1: no document has a field 'meta.agnt'; did you mean 'meta.agent'"),
+        ("meto exists", "1: .*did you mean 'meta'"),
+        ("meta.agent.name = 1", "1: no document has a field 'meta.agent.name'"),
+        ("tags.x = 1", "1: no document has a field 'tags.x'"),
+        ("m" + ".a" * 40_000 + " = 1", "1: no document has a field"),
+    ],
+)
+def test_a_field_that_cannot_be_compared_is_pointed_at(
+    store: DocumentStore, where: str, told: str
+) -> None:
+    with pytest.raises(QueryError, match=f"^the filter, at character {told}") as caught:
+        store.matching(where)
+    assert len(str(caught.value)) < 600
+
+
+keys = st.text("a.", min_size=1, max_size=4)
+trees = st.recursive(
+    st.integers(0, 3) | st.none(),
+    lambda inner: st.dictionaries(keys, inner, max_size=3) | st.lists(inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def found(value: Any, parts: list[str]) -> list[Any]:
+    """What a name leads to, in a list, by trying the longest keys first."""
+    if not parts:
+        return [value]
+    if isinstance(value, list):
+        some = [each[0] for part in value if (each := found(part, parts))]
+        return [some] if some else []
+    if isinstance(value, dict):
+        for size in range(len(parts), 0, -1):
+            key = ".".join(parts[:size])
+            if key in value and (each := found(value[key], parts[size:])):
+                return each
+    return []
+
+
+@given(st.dictionaries(keys, trees, max_size=3), keys)
+def test_a_path_leads_where_trying_every_key_does(metadata: dict[str, Any], name: str) -> None:
+    value = FieldPath(name).value(metadata)
+    assert ([] if value is ABSENT else [value]) == found(metadata, name.split("."))
+
+
+def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:
+    """Each name is as long as all above it together: a few small records would fill memory."""
+    with closing(DocumentStore(tmp_path / "documents.sqlite", writable=True)) as store:
+        for number in range(3):
+            value: dict[str, Any] = {f"{number}.{leaf}": 1 for leaf in range(3_000)}
+            for level in range(30):
+                value = {chr(97 + level) * 300: value}
+            store.add([Document(f"d{number}", "x", {"here": {"within": 1}, **value})])
+        tracemalloc.start()
+        with pytest.raises(QueryError, match=r"did you mean 'here.within'\?"):
+            store.matching("here.witin = 1")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    # All of them have 80 million characters.
+    assert most < 10_000_000
