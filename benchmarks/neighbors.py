@@ -25,9 +25,9 @@ import numpy as np
 from gensim.test.utils import datapath
 
 from embedsearch.search.evidence import AUTO_Z, Evidence, query_variance
-from embedsearch.text.processing import TextProcessor, resolve_stop_words
 from embedsearch.text.settings import TokenizerSettings
-from embedsearch.training.texts import train_texts
+from embedsearch.text.tokenizers import TextProcessor, resolve_stop_words
+from embedsearch.training.trainers import train_texts
 from embedsearch.vectors.arrays import row_norms, unit_rows
 
 if TYPE_CHECKING:

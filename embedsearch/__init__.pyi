@@ -36,6 +36,8 @@ from embedsearch._types import (
     Metric as Metric,
     Neighbor as Neighbor,
     Neighbors as Neighbors,
+    WordNeighbor as WordNeighbor,
+    WordNeighbors as WordNeighbors,
 )
 from embedsearch._version import __version__ as __version__
 from embedsearch.index.vector_index import (

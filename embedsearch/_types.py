@@ -61,6 +61,26 @@ class Neighbor(NamedTuple):
     score: float
 
 
+class WordNeighbor(NamedTuple):
+    """A word that is near, and how sure that is.
+
+    Attributes:
+        word: The word.
+        score: The cosine.
+        count: How often the corpus has the word; None if that is not known.
+        low: The lower end of the confidence interval of the cosine, by which words are ranked;
+            None without counts.
+        high: The upper end.
+    """
+
+    word: str
+    score: float
+    # The tuple's own method of this name is of no use here.
+    count: int | None = None  # type: ignore[assignment]
+    low: float | None = None
+    high: float | None = None
+
+
 class Highlight(NamedTuple):
     """A word of a snippet that answers a word of the query.
 
@@ -203,6 +223,22 @@ class Neighbors(list[Neighbor]):
 
     def _repr_html_(self) -> str:
         return html_table(("word", "score"), ((n.word, f"{n.score:.4f}") for n in self))
+
+
+class WordNeighbors(list[WordNeighbor]):
+    """A list of near words with their evidence, shown as a table in notebooks.
+
+    Attributes:
+        inferred: See `Neighbors`.
+    """
+
+    def __init__(self, items: Iterable[WordNeighbor] = (), inferred: Iterable[str] = ()) -> None:
+        super().__init__(items)
+        self.inferred = tuple(inferred)
+
+    def _repr_html_(self) -> str:
+        rows = ((n.word, f"{n.score:.4f}", "" if n.count is None else n.count) for n in self)
+        return html_table(("word", "score", "count"), rows)
 
 
 class ExpandedWord(NamedTuple):

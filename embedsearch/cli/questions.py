@@ -21,7 +21,7 @@ from embedsearch.workspace import SEARCH_MODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from embedsearch._types import Hit, Hits, Neighbors
+    from embedsearch._types import Hit, Hits, WordNeighbors
     from embedsearch.workspace import Progress, Workspace
 
 
@@ -114,6 +114,7 @@ exact_option = click.option(
     metavar="N",
     help="Consider only the N most frequent words.",
 )
+@click.option("--rare", is_flag=True, help="Rank by the score alone: rare words come up, too.")
 @exact_option
 @output_options
 def neighbors(
@@ -122,14 +123,26 @@ def neighbors(
     topn: int = 10,
     metric: str = "cosine",
     restrict_vocab: int | None = None,
+    rare: bool = False,
     exact: bool = False,
 ) -> Answer:
     """Show the words nearest to WORD. `similar` is the same command.
 
+    The score is the cosine, and count how often the word occurs. Of words that occur a few times
+    the cosine is a rough estimate; so words are ranked by the lower end of its confidence
+    interval, which --json shows.
+
     With - as WORD, words are read from standard input, one per line.
     """
-    found = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
-    return _words_found(found)
+    if metric == "euclidean":
+        near = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
+        return _words_found(ws.words.with_counts(near))
+    evidence = 0 if rare else "auto"
+    return _words_found(
+        ws.words.neighbors(
+            word, topn=topn, evidence=evidence, restrict_vocab=restrict_vocab, exact=exact
+        )
+    )
 
 
 @question(click.Argument(["expression"], nargs=-1, required=True, metavar="EXPRESSION"))
@@ -151,10 +164,23 @@ def analogy(
     return _words_found(ws.words.analogy(expression, topn, method, exact))
 
 
-def _words_found(found: Neighbors) -> Answer:
-    records = [{"word": word, "score": _rounded(score)} for word, score in found]
+def _words_found(found: WordNeighbors) -> Answer:
+    records = [
+        {
+            name: _rounded(value) if isinstance(value, float) else value
+            for name, value in near._asdict().items()
+        }
+        for near in found
+    ]
+    # Where counts are not known, so that there are no intervals, all of the column is empty.
+    uncounted = {"count"} if all(near.count is None for near in found) else set()
     note = f"not in the vocabulary, inferred from parts of words: {', '.join(found.inferred)}"
-    return Answer(records, ("word", "score"), notes=(note,) if found.inferred else ())
+    return Answer(
+        records,
+        ("word", "score", "count", "low", "high"),
+        hidden=frozenset({"low", "high"} | uncounted),
+        notes=(note,) if found.inferred else (),
+    )
 
 
 @_pair_question
@@ -182,7 +208,7 @@ def odd_one_out(ws: Workspace, line: str) -> Answer:
 @_pair_question
 @output_options
 def closer(ws: Workspace, a: str, b: str) -> Answer:
-    """Show the words that are closer to A than B is.
+    """Show the words that are closer to A than B is, by the score alone.
 
     With - alone, pairs are read from standard input, one per line.
     """
@@ -192,7 +218,7 @@ def closer(ws: Workspace, a: str, b: str) -> Answer:
 @_pair_question
 @output_options
 def rank(ws: Workspace, a: str, b: str) -> Answer:
-    """Show the place of B among the words nearest to A.
+    """Show the place of B among the words nearest to A, by the score alone.
 
     The nearest word has place 1. With - alone, pairs are read from standard input, one per line.
     """

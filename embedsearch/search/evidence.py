@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from embedsearch.index.ids import Rows
     from embedsearch.index.vector_index import VectorIndex
 
     Numbers = NDArray[np.float64]
@@ -65,7 +66,9 @@ class Evidence:
         middle, reach = self._on_fishers_scale(cosines, rows)
         return np.tanh(middle - reach), np.tanh(middle + reach)
 
-    def best(self, index: VectorIndex, query: ArrayLike, topn: int, among: object) -> Candidates:
+    def best(
+        self, index: VectorIndex, query: ArrayLike, topn: int, among: Rows | None
+    ) -> Candidates:
         """Return the rows with the highest lower ends, and their cosines, best first.
 
         The index gives more and more of the nearest, until no word that is left out can have a

@@ -7,17 +7,20 @@ words added come from word vectors alone and are often beside the point: this is
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch._types import ExpandedWord
+from embedsearch.search.evidence import AUTO_Z, Evidence
 from embedsearch.search.snippets import Match
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from embedsearch._types import FloatVector
     from embedsearch.index.lexical import LexicalQuery
@@ -117,7 +120,7 @@ class Expander:
         scores = products[:, 0] / np.sqrt(np.maximum(lengths, 1e-6))
         scores[self._frequencies < _FEWEST_DOCUMENTS - 0.01] = -1
         scores[column] = -1
-        for place in _best(scores):
+        for place in _best(scores, self._frequencies, self._frequencies[column]):
             yield self._model.space.terms.terms[place], float(scores[place])
 
     def _near_words(self, spelling: str) -> Iterator[tuple[str, float]]:
@@ -127,7 +130,9 @@ class Expander:
         scores = (
             vectors.vectors @ unit_rows(own.reshape(1, -1))[0] / np.maximum(vectors.norms, 1e-9)
         )
-        for place in _best(scores):
+        row = vectors.key_to_index.get(spelling)
+        count = 1 if row is None or vectors.counts is None else vectors.counts[row]
+        for place in _best(scores, vectors.counts, count):
             for term in self._model.analyzer.words(vectors.index_to_key[place]):
                 if self._is_used(term):
                     yield term, float(scores[place])
@@ -166,8 +171,14 @@ def matches_of(added: Iterable[Expansion]) -> dict[str, Match]:
     return {word.term: Match(word.expanded.query_word, word.expanded.score) for word in added}
 
 
-def _best(scores: FloatVector) -> list[int]:
-    """Return the places of the highest scores of at least `NEAR`, the best first."""
-    some = np.argpartition(-scores, min(_NEAREST, len(scores) - 1))[:_NEAREST]
-    ordered: list[int] = some[np.argsort(-scores[some], kind="stable")].tolist()
-    return [place for place in ordered if scores[place] >= NEAR]
+def _best(scores: FloatVector, counts: NDArray[Any] | None, count: float) -> list[int]:
+    """Return the places of scores of at least `NEAR`, the surest first; see `search.evidence`.
+
+    `counts` are those behind the scores, `count` that of the word that was asked for.
+    """
+    near = np.flatnonzero(scores >= NEAR)
+    low: NDArray[Any] = scores[near]
+    if counts is not None and len(near):
+        low, _ = Evidence(counts, 1 / max(count, 1), AUTO_Z).interval(low, near)
+    best: list[int] = near[np.argsort(-low, kind="stable")[:_NEAREST]].tolist()
+    return best

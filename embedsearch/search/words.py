@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 
 from embedsearch._checks import Choice, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
-from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
+from embedsearch._types import (
+    FloatVector,
+    IntVector,
+    Metric,
+    Neighbor,
+    Neighbors,
+    WordNeighbor,
+    WordNeighbors,
+)
 from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
+from embedsearch.search.evidence import Evidence, as_z, query_variance
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from embedsearch._types import FloatMatrix, IntVector
+    from embedsearch._types import FloatMatrix
     from embedsearch.vectors.word_vectors import WordVectors
 
 METHODS = ("3cosadd", "3cosmul")
@@ -47,6 +56,14 @@ class _Combined(NamedTuple):
     vector: FloatVector
     rows: list[int]
     inferred: tuple[str, ...]
+    variance: float  # of the words it is made of, as estimates; 0 without counts
+
+
+class _Best(NamedTuple):
+    query: _Combined
+    rows: IntVector
+    scores: FloatVector
+    evidence: Evidence | None
 
 
 class Words:
@@ -171,8 +188,12 @@ class Words:
         restrict_vocab: int | None = None,
         metric: Metric | str = Metric.COSINE,
         exact: bool = False,
+        *,
+        evidence: float | str | None = None,
     ) -> Neighbors:
         """Find the words nearest to a weighted mean of words; these are left out of the answer.
+
+        The order is that of the scores, as in gensim; `neighbors` ranks by evidence.
 
         Args:
             positive: A word, a vector `(d,)`, a pair of either with a weight, or a list of these.
@@ -185,6 +206,7 @@ class Words:
                 is their weighted sum, divided by the sum of the weights where that is above
                 zero, and the score is minus the distance; that is always exact.
             exact: Compare with every word, where the index would find nearly all of the nearest.
+            evidence: Rank as `neighbors` does; None ranks by the score.
 
         Returns:
             The words and their scores, best first; all of the vocabulary if `topn` is greater.
@@ -193,16 +215,56 @@ class Words:
             UnknownWordError: A word is not in the vocabulary.
             QueryError: Nothing was asked for, or the terms cancel out.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
-            ParameterError: `topn`, `restrict_vocab` or `metric` out of range.
+            ParameterError: `topn`, `restrict_vocab`, `metric` or `evidence` out of range.
         """
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         euclidean = _is_euclidean(metric)
+        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        if not euclidean:
+            query, rows, scores, _ = self._best(terms, topn, among, exact, evidence)
+            return self._neighbors(rows, scores, topn, query.rows, query.inferred)
+        if evidence is not None:
+            raise ParameterError("evidence", "left out: it is of cosines", evidence)
         query = self._combine(terms, euclidean)
-        index = self._euclidean_index if euclidean else self._index(exact)
-        topn = as_count("topn", topn)
-        among = self._first_rows(restrict_vocab)
-        scores, rows = index.search(query.vector, topn + len(query.rows), among)
-        return self._neighbors(rows[0], scores[0], topn, query.rows, query.inferred)
+        distances, near = self._euclidean_index.search(query.vector, topn + len(query.rows), among)
+        return self._neighbors(near[0], distances[0], topn, query.rows, query.inferred)
+
+    def neighbors(
+        self,
+        positive: Query = None,
+        negative: Query = None,
+        topn: int = 10,
+        *,
+        evidence: float | str = "auto",
+        restrict_vocab: int | None = None,
+        exact: bool = False,
+    ) -> WordNeighbors:
+        """Find the words that are near to a weighted mean of words for sure.
+
+        The cosine of words that were seen a few times is a rough estimate, and by chance some of
+        the many rare words are near to any other. Words are therefore ranked by the lower end of
+        the confidence interval of their cosine, see `embedsearch.search.evidence`. Without
+        counts, as in many files of vectors, they are ranked by the cosine.
+
+        Args:
+            positive: See `most_similar`.
+            negative: See `most_similar`.
+            topn: How many to find.
+            evidence: How many standard errors below the cosine the lower end is; "auto" is 1.645,
+                a one-sided bound of 95 %. 0 ranks by the cosine: rare words come up, too.
+            restrict_vocab: Look among the first rows of the vocabulary only.
+            exact: See `most_similar`.
+
+        Returns:
+            The words with their cosines, counts and the ends of the intervals, best first.
+
+        Raises:
+            EmbedSearchError: See `most_similar`.
+        """
+        terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
+        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        best = self._best(terms, topn, among, exact, evidence)
+        return self._word_neighbors(best, topn)
 
     def similar_by_word(
         self,
@@ -282,8 +344,10 @@ class Words:
         topn: int = 10,
         method: str = "3cosadd",
         exact: bool = False,
-    ) -> Neighbors:
-        """Complete an analogy.
+        *,
+        evidence: float | str = "auto",
+    ) -> WordNeighbors:
+        """Complete an analogy; the words are ranked by evidence, as by `neighbors`.
 
         Args:
             expression: A sum of words, `king - man + woman`, with weights and quotes as in
@@ -291,16 +355,22 @@ class Words:
                 as c is to what?", which is `b - a + c`. Any other is a `QueryError`.
             topn: How many to find.
             method: "3cosadd", the words nearest to the sum, or "3cosmul", their product form, which
-                is always exact.
+                is always exact, and ranks by its score.
             exact: See `most_similar`.
+            evidence: See `neighbors`.
         """
         check("method", method, Choice(METHODS))
         terms = _expression_terms(expression)
         positive = [(word, weight) for word, weight in terms if weight > 0]
         negative = [(word, weight) for word, weight in terms if weight < 0]
-        if method == "3cosmul":
-            return self.most_similar_cosmul(positive, negative, topn)
-        return self.most_similar(positive, negative, topn, exact=exact)
+        if method == "3cosadd":
+            return self.neighbors(positive, negative, topn, evidence=evidence, exact=exact)
+        return self.with_counts(self.most_similar_cosmul(positive, negative, topn))
+
+    def with_counts(self, found: Neighbors) -> WordNeighbors:
+        """Return neighbours with their counts, in the same order and without intervals."""
+        counted = (WordNeighbor(word, score, self.get_count(word)) for word, score in found)
+        return WordNeighbors(counted, found.inferred)
 
     def similarity(self, w1: str, w2: str) -> float:
         """Compute the cosine of two words; 0 where a vector is zero."""
@@ -449,13 +519,44 @@ class Words:
         cosines[norms == 0] = 0
         return cosines
 
-    def _combine(self, terms: list[WeightedTerm], euclidean: bool) -> _Combined:
+    def _best(
+        self,
+        terms: list[WeightedTerm],
+        topn: int,
+        among: range | None,
+        exact: bool,
+        evidence: float | str | None,
+    ) -> _Best:
+        """Find enough words for `topn` to be left without those of the query."""
+        z = None if evidence is None else as_z(evidence)
+        query, counts, index = self._combine(terms), self._words.counts, self._index(exact)
+        most = topn + len(query.rows)
+        if z is None or counts is None:
+            scores, rows = index.search(query.vector, most, among)
+            return _Best(query, rows[0], scores[0], None)
+        ranking = Evidence(counts, query.variance, z)
+        return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
+
+    def _word_neighbors(self, best: _Best, topn: int) -> WordNeighbors:
+        keys, counts, (query, rows, scores, evidence) = self.index_to_key, self._words.counts, best
+        kept = ~np.isin(rows, query.rows)
+        rows, scores = rows[kept][:topn], scores[kept][:topn]
+        words, cosines = [keys[row] for row in rows.tolist()], scores.tolist()
+        if counts is None or evidence is None:
+            plain = map(WordNeighbor, words, cosines)
+            return WordNeighbors(plain, query.inferred)
+        ends = (end.tolist() for end in evidence.interval(scores, rows))
+        found = map(WordNeighbor, words, cosines, np.asarray(counts)[rows].tolist(), *ends)
+        return WordNeighbors(found, query.inferred)
+
+    def _combine(self, terms: list[WeightedTerm], euclidean: bool = False) -> _Combined:
         if not terms:
             raise QueryError("nothing was asked for: give at least one word or vector")
         found = [self._resolve(item) for item, _ in terms]
+        variance = self._variance(found, [weight for _, weight in terms])
         if len(terms) == 1 and terms[0][1] == 1 and (euclidean or found[0].vector.any()):
             # A cosine index scales its queries itself.
-            return _Combined(found[0].vector, _rows(found), _inferred(found))
+            return _Combined(found[0].vector, _rows(found), _inferred(found), variance)
         vector = np.zeros(self.vector_size)
         for one, (item, weight) in zip(found, terms, strict=True):
             scaled = isinstance(item, str) and not euclidean
@@ -465,7 +566,15 @@ class Words:
             vector /= total
         if not euclidean and not vector.any():
             raise QueryError("the terms add up to zero, to which no word is near")
-        return _Combined(vector.astype(np.float32), _rows(found), _inferred(found))
+        return _Combined(vector.astype(np.float32), _rows(found), _inferred(found), variance)
+
+    def _variance(self, found: list[Found], weights: list[float]) -> float:
+        counts = self._words.counts
+        if counts is None:
+            return 0.0
+        # A vector that is given is no estimate; one that was inferred is of a word never seen.
+        seen = [int(counts[one.row]) if one.row >= 0 else 1 if one.word else None for one in found]
+        return query_variance(seen, weights)
 
     def _resolve(self, item: str | ArrayLike) -> Found:
         return self.find(item) if isinstance(item, str) else Found("", -1, self._given_vector(item))

@@ -32,15 +32,21 @@ class Space:
         with es.open(path) as ws:
             self.words = list(ws.words.index_to_key)
             vectors = np.array(ws.words.vectors, dtype=np.float64)
+            self.counts = np.array([ws.words.get_count(word) for word in self.words])
         self.unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         self.vectors = vectors
 
     def __getitem__(self, word: str) -> np.ndarray:
         return self.unit[self.words.index(word)]
 
-    def nearest(self, query: np.ndarray, *without: str) -> list[tuple[str, float]]:
+    def nearest(
+        self, query: np.ndarray, *without: str, z: float = 1.645
+    ) -> list[tuple[str, float]]:
+        """Rank by the lower end of the interval, or with a `z` of 0 by the cosine."""
         scores = self.unit @ (query / np.linalg.norm(query))
-        order = np.argsort(-scores, kind="stable")
+        asked = [self.counts[self.words.index(word)] for word in without]
+        errors = np.sqrt(1 / self.counts + np.mean(1 / np.array(asked)))
+        order = np.argsort(z * errors - np.arctanh(np.clip(scores, -1, 1 - 1e-9)), kind="stable")
         return [(self.words[i], scores[i]) for i in order if self.words[i] not in without]
 
 
@@ -66,6 +72,15 @@ def assert_same(found: list[dict[str, object]], expected: list[tuple[str, float]
 def test_neighbors_are_those_of_numpy(invoke: Run, workspace: Path, space: Space) -> None:
     found = answered(invoke("neighbors", "cow", "-w", workspace, "-k", "7", "--json"))
     assert_same(found, space.nearest(space["cow"], "cow")[:7])
+    assert [record["count"] for record in found] == [
+        space.counts[space.words.index(str(record["word"]))] for record in found
+    ]
+    assert all(record["low"] < record["score"] < record["high"] for record in found)
+
+
+def test_rare_neighbors_are_ranked_by_the_score(invoke: Run, workspace: Path, space: Space) -> None:
+    found = answered(invoke("neighbors", "cow", "-w", workspace, "-k", "30", "--rare", "--json"))
+    assert_same(found, space.nearest(space["cow"], "cow", z=0)[:30])
 
 
 def test_neighbors_mean_something(invoke: Run, workspace: Path) -> None:
@@ -111,10 +126,10 @@ def test_the_odd_one_is_of_the_other_topic(invoke: Run, workspace: Path) -> None
     }
 
 
-def test_rank_and_closer_agree_with_the_order_of_neighbors(
+def test_rank_and_closer_agree_with_the_order_of_scores(
     invoke: Run, workspace: Path, space: Space
 ) -> None:
-    order = [word for word, _ in space.nearest(space["cow"], "cow")]
+    order = [word for word, _ in space.nearest(space["cow"], "cow", z=0)]
     third = order[2]
     ranked = invoke("rank", "cow", third, "-w", workspace, "--json")
     assert json.loads(ranked.stdout) == {"a": "cow", "b": third, "rank": 3}
@@ -134,9 +149,9 @@ def test_every_form_of_output_has_the_same_answer(invoke: Run, workspace: Path) 
     as_csv = list(csv.DictReader(io.StringIO(invoke(*arguments, "--csv").stdout)))
     as_table = [line.split() for line in invoke(*arguments).stdout.splitlines()]
     assert as_json == as_lines
-    assert as_json == [{"word": r["word"], "score": float(r["score"])} for r in as_csv]
-    assert as_table[0] == ["word", "score"]
-    assert as_table[1:] == [[r["word"], f"{r['score']:.4f}"] for r in as_json]
+    assert [list(map(str, r.values())) for r in as_json] == [list(r.values()) for r in as_csv]
+    assert as_table[0] == ["word", "score", "count"]
+    assert as_table[1:] == [[r["word"], f"{r['score']:.4f}", f"{r['count']:,}"] for r in as_json]
 
 
 def test_an_unknown_word_is_an_error_with_suggestions(invoke: Run, workspace: Path) -> None:

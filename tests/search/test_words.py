@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from embedsearch._types import Neighbors
+    from embedsearch._types import Neighbors, WordNeighbors
 
 
 def random_vectors() -> KeyedVectors:
@@ -202,13 +203,110 @@ def test_euclidean_neighbours_are_those_of_numpy(kv: KeyedVectors, words: Words)
 
 
 def test_an_analogy_is_the_sum_that_it_says(words: Words) -> None:
+    def as_pairs(found: WordNeighbors) -> list[tuple[str, float]]:
+        return [near[:2] for near in found]
+
     plain = words.most_similar(["w1", "w3"], ["w2"])
-    assert words.analogy("w1 - w2 + w3") == plain
-    assert words.analogy(["w2", "w1", "w3"]) == plain
+    assert as_pairs(words.analogy("w1 - w2 + w3")) == plain
+    assert as_pairs(words.analogy(["w2", "w1", "w3"])) == plain
     weighted = words.most_similar([("w1", 0.5), ("w3", 2)], [("w2", -3)], topn=4)
-    assert words.analogy("0.5*w1 - 3 * w2 + 2*w3", topn=4) == weighted
+    assert as_pairs(words.analogy("0.5*w1 - 3 * w2 + 2*w3", topn=4)) == weighted
     product = words.most_similar_cosmul(["w1", "w3"], ["w2"])
-    assert words.analogy("w1 - w2 + w3", method="3cosmul") == product
+    assert as_pairs(words.analogy("w1 - w2 + w3", method="3cosmul")) == product
+
+
+@pytest.fixture(scope="module")
+def counted() -> Words:
+    """Words of which most were seen a few times."""
+    rng = np.random.default_rng(5)
+    counts = np.maximum(3_000 // np.arange(1, 2_001), 1)
+    vectors = WordVectors(
+        rng.standard_normal((2_000, 10)).astype(np.float32), [f"w{i}" for i in range(2_000)], counts
+    )
+    return Words(vectors, VectorIndex.build(vectors.vectors), str)
+
+
+def by_evidence(
+    words: Words, query: np.ndarray, parts: dict[str, float], z: float
+) -> list[tuple[str, float, int, float, float]]:
+    """Rank all words by the formula, a word at a time."""
+    count = words.get_count
+    total = sum(weight**2 for weight in parts.values())
+    variance = sum(weight**2 / (count(word) or 1) for word, weight in parts.items()) / total
+    rows = []
+    for word in words:
+        vector = words[word].astype(np.float64)
+        cosine = vector @ query / np.linalg.norm(vector) / np.linalg.norm(query)
+        reach = z * math.sqrt(1 / (count(word) or 1) + variance)
+        ends = (math.tanh(math.atanh(cosine) + sign * reach) for sign in (-1, 1))
+        if word not in parts:
+            rows.append((word, cosine, count(word) or 0, *ends))
+    return sorted(rows, key=lambda row: -row[3])
+
+
+def assert_neighbors(found: WordNeighbors, expected: list[Any]) -> None:
+    assert [near.word for near in found] == [row[0] for row in expected]
+    np.testing.assert_allclose(
+        [near[1:] for near in found], [row[1:] for row in expected], atol=2e-5
+    )
+
+
+@pytest.mark.parametrize("z", [0.5, 1.645, 3.0])
+@pytest.mark.parametrize("word", ["w0", "w40", "w1999"])
+def test_neighbors_are_ranked_by_the_lower_end_of_their_interval(
+    counted: Words, word: str, z: float
+) -> None:
+    expected = by_evidence(counted, counted[word], {word: 1.0}, z)
+    assert_neighbors(counted.neighbors(word, topn=50, evidence=z), expected[:50])
+    plain = counted.most_similar(word, topn=50, evidence=z)
+    assert plain == [near[:2] for near in counted.neighbors(word, topn=50, evidence=z)]
+
+
+def test_the_words_of_a_sum_are_as_sure_as_their_weights_say(counted: Words) -> None:
+    parts = {"w3": 2.0, "w1500": -0.5, "w8": 1.0}
+    unit = {word: counted.get_vector(word, norm=True) for word in parts}
+    query = np.sum([weight * unit[word] for word, weight in parts.items()], axis=0)
+    expected = by_evidence(counted, query, parts, 1.645)[:10]
+    assert_neighbors(counted.neighbors([("w3", 2), "w8"], [("w1500", -0.5)]), expected)
+    assert_neighbors(counted.analogy("2*w3 - 0.5*w1500 + w8"), expected)
+
+
+def test_without_evidence_the_cosine_ranks(counted: Words) -> None:
+    plain = counted.most_similar("w7", topn=20)
+    assert [near[:2] for near in counted.neighbors("w7", topn=20, evidence=0)] == plain
+    found = counted.neighbors("w7", topn=20)
+    assert [near.word for near in found] != [word for word, _ in plain]
+    assert sum(near.count or 0 for near in found) > sum(counted.get_count(w) or 0 for w, _ in plain)
+
+
+def test_without_counts_neighbors_are_ranked_by_the_cosine(some: Words) -> None:
+    found = some.neighbors("w1", topn=4)
+    assert [near[:2] for near in found] == some.most_similar("w1", topn=4)
+    assert {near[2:] for near in found} == {(None, None, None)}
+
+
+def test_a_given_vector_is_no_estimate(counted: Words) -> None:
+    found = counted.neighbors(counted["w9"] * 3, topn=1_999)
+    assert found[0].word == "w9"
+    reach = 1.645 / math.sqrt(found[5].count or 1)
+    assert found[5].low == pytest.approx(math.tanh(math.atanh(found[5].score) - reach), abs=1e-5)
+
+
+def test_all_words_are_ranked_where_so_many_are_asked_for(counted: Words) -> None:
+    assert len(counted.neighbors("w9", topn=5_000)) == 1_999
+    assert {near.word for near in counted.neighbors("w9", restrict_vocab=4)} == {
+        "w0",
+        "w1",
+        "w2",
+        "w3",
+    }
+
+
+def test_evidence_goes_with_cosines_only(counted: Words) -> None:
+    with pytest.raises(ParameterError, match="evidence"):
+        counted.most_similar("w9", metric="euclidean", evidence=1)
+    with pytest.raises(ParameterError, match="evidence"):
+        counted.neighbors("w9", evidence="much")
 
 
 def test_scores_and_words_are_plain_values(some: Words) -> None:
