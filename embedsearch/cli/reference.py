@@ -39,7 +39,7 @@ nearer.
 
 | command | `--json` |
 |---|---|
-| `neighbors`, `analogy` | `[{"word", "score"}, ...]`, best first |
+| `neighbors`, `analogy` | `[{"word", "score", "count", "low", "high"}, ...]`, surest first |
 | `similarity` | `{"a", "b", "score"}` |
 | `odd-one-out` | `{"word", "words"}`: the odd one, and all that were given |
 | `closer` | `[{"word"}, ...]`, most frequent first |
