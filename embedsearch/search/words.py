@@ -54,9 +54,23 @@ class Found(NamedTuple):
 
 class _Combined(NamedTuple):
     vector: FloatVector
-    rows: list[int]
-    inferred: tuple[str, ...]
-    variance: float  # of the words it is made of, as estimates; 0 without counts
+    found: list[Found]
+    weights: list[float]
+
+    @property
+    def rows(self) -> list[int]:
+        return _rows(self.found)
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        return _inferred(self.found)
+
+    def variance(self, counts: IntVector) -> float:
+        # A vector that is given is no estimate; one that was inferred is of a word never seen.
+        seen = [
+            int(counts[one.row]) if one.row >= 0 else 1 if one.word else None for one in self.found
+        ]
+        return query_variance(seen, self.weights)
 
 
 class _Best(NamedTuple):
@@ -534,7 +548,7 @@ class Words:
         if z is None or counts is None:
             scores, rows = index.search(query.vector, most, among)
             return _Best(query, rows[0], scores[0], None)
-        ranking = Evidence(counts, query.variance, z)
+        ranking = Evidence(counts, query.variance(counts), z)
         return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
 
     def _word_neighbors(self, best: _Best, topn: int) -> WordNeighbors:
@@ -553,28 +567,20 @@ class Words:
         if not terms:
             raise QueryError("nothing was asked for: give at least one word or vector")
         found = [self._resolve(item) for item, _ in terms]
-        variance = self._variance(found, [weight for _, weight in terms])
+        weights = [weight for _, weight in terms]
         if len(terms) == 1 and terms[0][1] == 1 and (euclidean or found[0].vector.any()):
             # A cosine index scales its queries itself.
-            return _Combined(found[0].vector, _rows(found), _inferred(found), variance)
+            return _Combined(found[0].vector, found, weights)
         vector = np.zeros(self.vector_size)
         for one, (item, weight) in zip(found, terms, strict=True):
             scaled = isinstance(item, str) and not euclidean
             vector += weight * (_unit(one.vector) if scaled else one.vector)
-        total = sum(weight for _, weight in terms)
+        total = sum(weights)
         if euclidean and total > 0:
             vector /= total
         if not euclidean and not vector.any():
             raise QueryError("the terms add up to zero, to which no word is near")
-        return _Combined(vector.astype(np.float32), _rows(found), _inferred(found), variance)
-
-    def _variance(self, found: list[Found], weights: list[float]) -> float:
-        counts = self._words.counts
-        if counts is None:
-            return 0.0
-        # A vector that is given is no estimate; one that was inferred is of a word never seen.
-        seen = [int(counts[one.row]) if one.row >= 0 else 1 if one.word else None for one in found]
-        return query_variance(seen, weights)
+        return _Combined(vector.astype(np.float32), found, weights)
 
     def _resolve(self, item: str | ArrayLike) -> Found:
         return self.find(item) if isinstance(item, str) else Found("", -1, self._given_vector(item))
