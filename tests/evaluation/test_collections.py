@@ -107,7 +107,7 @@ _QREL_CONTENT = st.binary(max_size=60) | st.lists(_QREL_PIECES, max_size=24).map
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=_QREL_CONTENT)
 def test_any_judgements_are_read_or_refused_clearly(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -191,7 +191,7 @@ _QUERY_CONTENT = st.binary(max_size=60) | st.lists(_QUERY_PIECES, max_size=16).m
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=_QUERY_CONTENT)
 def test_any_queries_are_read_or_refused_clearly(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -357,7 +357,7 @@ def test_the_file_is_in_the_layout_of_trec(tmp_path: Path) -> None:
 _SCORES = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, 1.0, 1 + 1e-9])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scores=st.lists(_SCORES, min_size=1, max_size=12), data=st.data())
 def test_the_order_survives_whatever_the_scores_and_ids(
     scores: list[float], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -453,7 +453,7 @@ _CONTENT = st.binary(max_size=60) | st.lists(_PIECES, max_size=24).map(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=_CONTENT)
 def test_any_bytes_are_read_or_refused_clearly(
     content: bytes, tmp_path_factory: pytest.TempPathFactory

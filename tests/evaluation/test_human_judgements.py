@@ -119,9 +119,7 @@ words = st.text("abcdé-'", min_size=1, max_size=8)
 scores = st.floats(-100, 100)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(st.tuples(words, words, scores), min_size=1), st.sampled_from("\t;, "))
 def test_what_was_written_is_read(
     tmp_path: Path, pairs: list[tuple[str, str, float]], sign: str
@@ -134,9 +132,7 @@ def test_what_was_written_is_read(
 pieces = st.sampled_from([b"a", b"\t", b",", b";", b'"', b" ", b"1", b"nan", b"\n", b"\xff", b"\0"])
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(pieces, max_size=30).map(b"".join) | st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     try:

@@ -255,7 +255,7 @@ def by_formula(name: str, grades: dict[str, int], ranking: list[str]) -> float:
     }[kind]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     grades=st.dictionaries(st.sampled_from(_DOCUMENTS), st.integers(-2, 4), min_size=1),
     ranking=st.permutations(_DOCUMENTS).flatmap(

@@ -109,9 +109,7 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
 pieces = st.sampled_from([b": ", b"a b c d", b"\n", b"\r", b"\x1f\x8b", b"\xff", b"\0", b" "])
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(pieces | st.binary(max_size=12), max_size=12).map(b"".join))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     try:

@@ -155,7 +155,6 @@ def test_a_workspace_is_a_dict_that_survives(
     bounds = settings(
         max_examples=80 if long else 6,
         stateful_step_count=30 if long else 12,
-        deadline=None,
         derandomize=not long,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -18,7 +18,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CHANGES, st.integers(0, 5), st.sampled_from([0, 2, 1024]))
 def test_changes_are_those_of_a_dictionary(
     changes: list[tuple[str, list[int]]], total: int, recent: int

@@ -117,7 +117,7 @@ def step(window: int, *, loss: bool = False) -> Step:
     return Step(window, np.float32(0.025), loss, unroll(5))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 60), min_size=1, max_size=8),
     words=st.integers(2, 40),

@@ -59,7 +59,6 @@ def towns(seed: int, count: int) -> list[tuple[int, str]]:
 
 
 # The first examples compile.
-@settings(deadline=None)
 @given(collections, thresholds)
 def test_pairs_are_those_of_comparing_all(
     documents: list[tuple[int, str]], threshold: float
@@ -67,7 +66,7 @@ def test_pairs_are_those_of_comparing_all(
     assert near_duplicates(documents, threshold) == brute_force(documents, threshold)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0]))
 def test_pairs_among_texts_of_a_template_are_those_of_comparing_all(
     seed: int, threshold: float
@@ -76,7 +75,6 @@ def test_pairs_among_texts_of_a_template_are_those_of_comparing_all(
     assert near_duplicates(documents, threshold) == brute_force(documents, threshold)
 
 
-@settings(deadline=None)
 @given(collections, thresholds)
 def test_groups_are_the_connected_components_of_all_pairs(
     documents: list[tuple[int, str]], threshold: float

@@ -202,7 +202,7 @@ documents = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(documents, max_size=12))
 def test_the_store_is_a_dictionary(batch: list[Document]) -> None:
     with TemporaryDirectory() as folder:
@@ -319,9 +319,7 @@ class StoreAndDictionary(RuleBasedStateMachine):
             assert store.count_until(since, everything) == len(ids) - len(later)
 
 
-StoreAndDictionary.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=12, deadline=None
-)
+StoreAndDictionary.TestCase.settings = settings(max_examples=25, stateful_step_count=12)
 TestStoreAndDictionary = StoreAndDictionary.TestCase
 
 

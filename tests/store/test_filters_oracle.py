@@ -256,7 +256,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentStore]:
     store.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(documents, min_size=1, max_size=8), st.lists(expressions, min_size=5, max_size=12))
 def test_every_filter_lets_through_what_the_evaluator_does(
     store: DocumentStore, drawn: list[tuple[dict[str, Any], str]], tried: list[Any]
@@ -272,7 +272,7 @@ def test_every_filter_lets_through_what_the_evaluator_does(
         assert found == {one.id for one in everything if passes(expression, one)}, where
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(patterns, st.text("ab1.🙂%_\\", max_size=8))
 def test_patterns_agree_with_trying_every_way(pattern: str, text: str) -> None:
     assert predicate_for(Like(Field("f"), pattern))(text) == like(

@@ -175,7 +175,7 @@ values = st.recursive(
 metadata = st.dictionaries(names, values)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(metadata, min_size=1, max_size=3))
 def test_what_was_written_is_read(drawn: list[dict[str, Any]]) -> None:
     written = [metadata_json(Document("a", "x", each)) for each in drawn]

@@ -94,7 +94,7 @@ def test_counting_in_parts_finds_the_same(stream: TokenStream) -> None:
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "of", "the", "a_b", "d"]), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(WORDS, max_size=8), st.integers(1, 4), st.sampled_from([(), OF_THE]), st.booleans())
 def test_a_stream_and_a_list_are_joined_alike(
     corpus: Corpus, size: int, connectors: tuple[str, ...], npmi: bool

@@ -18,7 +18,7 @@ from embedsearch.text.stream_writer import write_stream
 corpora = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(corpora, st.integers(1, 20))
 def test_blocks_give_back_every_document(corpus: list[list[str]], size: int) -> None:
     with TemporaryDirectory() as folder:

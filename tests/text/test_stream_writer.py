@@ -58,7 +58,7 @@ def read(stream: TokenStream) -> list[list[str]]:
     return [[stream.types[t] for t in stream.document(i)] for i in range(len(stream))]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(TEXT, max_size=5), SETTINGS)
 @example(["aΣ^b aΣ`b aΣ.b aΣ. b", "<\u0338a >\u0338", "", "_a.b -a.b"], TokenizerSettings())
 def test_chunks_give_the_tokens_of_the_processor(
@@ -72,7 +72,7 @@ def test_chunks_give_the_tokens_of_the_processor(
         assert dict(zip(stream.types, stream.counts)) == Counter(joined(expected))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXT, st.integers(1, 9))
 def test_a_text_may_be_cut_at_its_separators(text: str, size: int) -> None:
     processor = TextProcessor(TokenizerSettings())
@@ -172,7 +172,7 @@ def test_words_as_frequent_as_one_that_must_go_go_too() -> None:
 WORDS = st.lists(st.integers(0, 30).map("w{}".format), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(WORDS, max_size=30), st.integers(1, 12), st.booleans())
 def test_what_is_remembered_is_exact_and_the_rest_is_blank(
     corpus: list[list[str]], limit: int, chunked: bool

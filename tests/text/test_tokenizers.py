@@ -9,7 +9,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 from nltk import tokenize as nltk_tokenize
 from nltk.stem.snowball import SnowballStemmer
 
@@ -271,7 +271,6 @@ def test_a_pattern_that_only_nltk_refuses_is_our_error() -> None:
         NltkTokenizer("regexp", "[a-")
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("ab \n", min_size=1, max_size=5), min_size=1, max_size=4))
 def test_pieces_are_the_text_and_break_no_word(parts: list[str]) -> None:
     text = " ".join(part * 30_000 for part in parts)

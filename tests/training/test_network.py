@@ -19,7 +19,7 @@ def plan_of(total: int, epochs: int = 2, workers: int = 2, piece: int | None = N
     return Plan(total, training_settings(epochs=epochs, workers=workers, alpha=0.05), piece)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 3_000_000), st.integers(1, 8))
 def test_each_word_is_trained_once_an_epoch_or_kept_out(total: int, workers: int) -> None:
     plan = plan_of(total, workers=workers)

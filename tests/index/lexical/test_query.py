@@ -171,7 +171,7 @@ def test_a_count_that_is_none_is_refused(index: LexicalIndex, topn: object) -> N
         index.snapshot.search("cat", topn=topn)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text() | st.text(alphabet="+-\"ab' \u201c*:()[]{}^~\\/\x00\x1f\ud800", max_size=40))
 def test_any_text_is_a_query_or_a_clear_error(index: LexicalIndex, text: str) -> None:
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import SourceFormatError
 from embedsearch._progress import SilentProgress
@@ -156,7 +156,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(JSON), st.integers(1, 7), st.sampled_from([None, 1]))
 def test_values_survive_any_cut(values: list[object], step: int, indent: int | None) -> None:
     text = json.dumps(values, indent=indent)

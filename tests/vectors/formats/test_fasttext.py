@@ -360,7 +360,7 @@ def test_claims_are_compared_with_the_size_of_the_file(
     assert peak < 2_000_000
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2**16), st.binary(min_size=1, max_size=8), st.booleans()),

@@ -35,7 +35,6 @@ changes = st.lists(
 )
 short = settings(
     derandomize=True,
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

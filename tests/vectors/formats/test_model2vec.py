@@ -203,7 +203,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=80, derandomize=True, deadline=None)
+@settings(max_examples=80, derandomize=True)
 @given(values, values, values, values)
 def test_odd_tokenizers_raise_nothing_but_our_errors(
     vocabulary: Any, added: Any, pre_tokenizer: Any, unknown: Any

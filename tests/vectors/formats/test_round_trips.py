@@ -38,7 +38,6 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 every_format = pytest.mark.parametrize("name", SUFFIXES)
 fast = settings(
     derandomize=True,
-    deadline=None,
     max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
