@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from embedsearch import Document, QueryError
-from embedsearch.store.columns import ABSENT, FieldPath
+from embedsearch._fields import ABSENT, FieldPath
 from embedsearch.store.documents import DocumentStore
 
 DOCUMENTS = [
