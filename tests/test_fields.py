@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from hypothesis import given, strategies as st
 
-from embedsearch._fields import period_of
+from embedsearch._fields import distinct_of, period_of, ranks_of, scalars_of
 
 
 @given(
@@ -51,3 +51,57 @@ def test_the_last_day_of_all_has_an_end() -> None:
         period = period_of(text)
         assert period is not None
         assert period.start < period.stop
+
+
+# Values in the order that the guide states, with no two that are equal.
+NUMBERS = [-3, "-2.5", 0, "7", 10.5, "90", "1e3", 1990, "2001", 10**400]
+WITH_DATES = [
+    -3, "12", 12.5, "1999", "2000-01-15", "2000-02", 2001, "2001-06-15T10:00", "2001-06-15T11:00Z",
+    "2001-06-15T11:00-02:00", "2002-01-01",
+]  # fmt: skip
+REST = ["", "2001-13", "Äpfel", "apples", "Bean", "éclair", "Zoo", "ωμέγα", False, True]
+
+
+@given(st.permutations([*NUMBERS, *REST]))
+def test_numbers_come_before_texts_and_truths(values: list[object]) -> None:
+    assert sorted_by_ranks(values) == [*NUMBERS, *REST]
+
+
+@given(st.permutations([*WITH_DATES, *REST]))
+def test_years_are_dates_where_there_are_other_dates(values: list[object]) -> None:
+    assert sorted_by_ranks(values) == [*WITH_DATES, *REST]
+
+
+def sorted_by_ranks(values: list[object]) -> list[object]:
+    pairs = zip(ranks_of(values), values, strict=True)
+    return [value for _, value in sorted(pairs, key=lambda pair: pair[0])]
+
+
+def test_equal_values_share_a_place() -> None:
+    assert ranks_of([10, "10", 9, 10.0, " 10 ", "1e1"]) == [1, 1, 0, 1, 1, 1]
+    assert ranks_of([1, True, "1"]) == [0, 1, 0]
+    assert ranks_of([]) == []
+
+
+def test_values_that_are_spelled_the_same_are_one() -> None:
+    values = [1990, "a", "1990", 1990.0, True, "A", 1, 1.5, "1.5", "01990"]
+    distinct, places = distinct_of(values)
+    assert distinct == [1990, "a", True, "A", 1, 1.5, "01990"]
+    assert [type(value) for value in distinct][2] is bool
+    assert places == [0, 1, 0, 0, 2, 3, 4, 5, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("value", "scalars"),
+    [
+        (None, []),
+        ("x", ["x"]),
+        (False, [False]),
+        ([1, [None, "a"], {"b": 2}], [1, "a"]),
+        ((1, 2), [1, 2]),
+        ({"b": 2}, []),
+        ([], []),
+    ],
+)
+def test_scalars_are_what_can_be_compared(value: object, scalars: list[object]) -> None:
+    assert scalars_of(value) == scalars

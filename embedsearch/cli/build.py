@@ -178,7 +178,7 @@ def _check_deletion(ids: tuple[str, ...], where: str | None, source: str | None,
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="ID...")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
 @on_workspace("w", check=_check_deletion)
 @where_option
 @click.option(

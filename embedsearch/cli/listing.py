@@ -15,6 +15,8 @@ from embedsearch.cli.output import Answer, align, show as show_answer
 from embedsearch.cli.questions import counts, plain, question
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from embedsearch._types import DocumentList
     from embedsearch.cli.output import Record
     from embedsearch.workspace import Workspace
@@ -88,20 +90,21 @@ def _part(record: Record, separator: str, first: int, last: int | None) -> str:
 
 def _page(record: Record) -> str:
     """Write a document as it is read: facts, an empty line, the text."""
-    facts = {"id": record["id"], "title": record["title"], "source": record["source"]}
-    lines = [
-        [name, _fact(value)]
-        for name, value in (*facts.items(), *record["metadata"].items())
-        if value not in (None, "")
-    ]
+    own = {name: record[name] for name in ("id", "title", "source") if record[name]}
+    lines = [[name, value] for name, value in _facts({**own, **record["metadata"]}) if value]
     return f"{align([], lines, [False, False])}\n{record['text'].rstrip()}\n"
 
 
-def _fact(value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
-        return ", ".join(map(_fact, value))
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return " ".join(text.split())
+def _facts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield names, those in objects as `--where` has them, and values on one line."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _facts(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
+        yield name, ", ".join(text for part in value for _, text in _facts(part))
+    elif value is not None:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield name, " ".join(text.split())
 
 
 listing_options = together(

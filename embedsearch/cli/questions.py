@@ -270,7 +270,7 @@ def search(
     """  # noqa: D301 - click ends its own wrapping at a backspace
     found = ws.search(text, *options, **named)
     if facet is not None:
-        answer = counts(found.facet(facet))
+        answer = counts(found.facet(facet), of="hit")
         return replace(answer, notes=(*_notes(found), *answer.notes))
     explained = bool(named.get("explain"))
     if group_by is not None:
@@ -284,7 +284,7 @@ def _groups_found(found: Hits, groups: Sequence[HitGroup], *, explained: bool) -
 
     best = Hits((hits[0] for _, hits in groups), found.unknown, found.expanded)
     answer = documents_found(best, explained=explained)
-    note = f"{counted(len(groups), 'group')} of {counted(len(found), 'document')} found"
+    note = f"{counted(len(groups), 'group')} of {counted(len(found), 'hit')}"
     return replace(
         answer,
         records=[
@@ -297,12 +297,12 @@ def _groups_found(found: Hits, groups: Sequence[HitGroup], *, explained: bool) -
     )
 
 
-def counts(facet: Facet, topn: int = 0) -> Answer:
+def counts(facet: Facet, topn: int = 0, of: str = "document") -> Answer:
     """Return the counts of a field as an answer; 0 shows all."""
     values = [each for each in facet if each.value is not None]
     shown = [*facet] if not topn or len(values) <= topn else values[:topn]
     without = sum(each.documents for each in facet if each.value is None)
-    notes = [f"of {counted(facet.total, 'document')}"]
+    notes = [f"of {counted(facet.total, of)}"]
     if without:
         notes.append(f"{without:,} without {facet.field}")
     if len(shown) < len(values):

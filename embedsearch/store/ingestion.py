@@ -90,9 +90,9 @@ def delete_source(store: DocumentStore, source: str | bytes, *, dry_run: bool = 
     origins = _Origins(store.database)
     with store.transaction():
         below = origins.below(source)
-        if not below:
-            raise InputError(_unknown_source(source, origins))
         gone = {origin: n for number in below for origin, n in origins.of_source(number)}
+        if not gone:
+            raise InputError(_unknown_source(source, origins))
         numbers = origins.orphaned(gone)
         if dry_run:
             return len(numbers)
