@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Range = tuple[int, int | None]
 
-_COLUMNS: tuple[str, ...] = ("id", "title", "text", "metadata", "source")
-_HIDDEN = frozenset({"metadata", "source"})
+# All that `build` needs to make the same documents again.
+_COLUMNS: tuple[str, ...] = ("id", "title", "text", "metadata")
+_HIDDEN = frozenset({"metadata"})
 # Of a text in a table.
 _SHOWN = 80
 
@@ -73,11 +74,12 @@ def show(
     With - as ID, ids are read from standard input: one per line, or several separated by tabs.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     documents = [ws.documents[id] for id in line.split("\t")]
-    records = ws.documents.table(documents, _COLUMNS)
+    columns = (*_COLUMNS, "source")
+    records = ws.documents.table(documents, columns)
     if part := lines or chars:
         separator = "\n" if lines else ""
         records = [{**record, "text": _part(record, separator, *part)} for record in records]
-    return Answer(records, _COLUMNS, page=_page)
+    return Answer(records, columns, page=_page)
 
 
 def _part(record: Record, separator: str, first: int, last: int | None) -> str:
@@ -154,7 +156,7 @@ def list_(ws: Workspace, output: str | None, **options: Any) -> None:
 
     Fields are named as in --where: `meta.agent` is within an object. Values are ordered as numbers
     first, then dates, then texts; documents without one come last. --json, --jsonl and --csv
-    have the whole documents; `embedsearch build` can read what --jsonl writes.
+    have the whole texts and metadata; `embedsearch build` reads what --jsonl writes.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     show_answer(listed(ws, **options), output)
 

@@ -120,7 +120,9 @@ def test_list_is_a_short_table_and_whole_documents_as_json(invoke: Run, path: Pa
     rows = [json.loads(line) for line in process.stdout.splitlines()]
     assert [row["id"] for row in rows] == ["one", "two 2", "three", "four.txt"]
     assert (rows[0]["text"], process.stderr) == (TEXT, "")
-    assert rows[3]["source"] == str(path.parent / "four.txt")
+    process = invoke("list", "--offset", "3", "--columns", "id,source", "--json", "-w", path)
+    assert answer(process) == [{"id": "four.txt", "source": str(path.parent / "four.txt")}]
+    assert process.stderr == "4 to 4 of 4 documents\n"
 
 
 def test_what_list_writes_can_be_read_again(invoke: Run, path: Path, tmp_path: Path) -> None:
@@ -128,10 +130,7 @@ def test_what_list_writes_can_be_read_again(invoke: Run, path: Path, tmp_path: P
     file.write_text(invoke("list", "-k", "0", "--jsonl", "-w", path).stdout)
     assert invoke("add", file, "-w", tmp_path / "copy.es").returncode == 0
     with es.open(path) as old, es.open(tmp_path / "copy.es") as new:
-        for document in old.documents.values():
-            copy = new.documents[document.id]
-            assert (copy.text, copy.title) == (document.text, document.title)
-            assert dict(copy.metadata).items() >= dict(document.metadata).items()
+        assert list(new.documents.values()) == list(old.documents.values())
 
 
 def test_list_shows_chosen_columns_in_a_chosen_order(invoke: Run, path: Path) -> None:
