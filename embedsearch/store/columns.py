@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._fields import ABSENT, FieldPath, distinct_of, ranks_of
-from embedsearch.store.connection import broken_document
+from embedsearch.store.connection import broken_document, shown_path
 from embedsearch.store.rows import BrokenRowError, parse_many, parse_metadata
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OWN_FIELDS = ("id", "title")
 """Fields that every document has, unless its metadata has one of that name."""
+
+SOURCE = "source"
+"""A field that has an order and is counted, but that filters do not have."""
 
 SPARE = 10_000
 """So many values may stay that no document has any more, beyond twice as many as documents."""
@@ -167,6 +170,20 @@ def read_table(database: Database, names: Iterable[str]) -> Table:
         _extend(coders, database, rows)
     columns = {name: coder.column() for name, coder in coders.items()}
     return Table(change, np.array(numbers, dtype=np.int64), columns)
+
+
+def read_sources(database: Database, numbers: IntVector) -> Column:
+    """Read where each of some documents comes from: of several sources, the first."""
+    query = (
+        "SELECT number, path FROM origins JOIN sources USING (source) "
+        "WHERE typeof(path) IN ('text', 'blob') ORDER BY origin DESC"
+    )
+    found = {number: path for rows in database.batches(query, size=_BATCH) for number, path in rows}
+    coder = _Coder()
+    coder.extend(
+        shown_path(found[number]) if number in found else ABSENT for number in numbers.tolist()
+    )
+    return coder.column()
 
 
 def read_changes(database: Database, table: Table, spare: int) -> Table | None:

@@ -36,6 +36,7 @@ from embedsearch.store.connection import (
     damaged,
     guarded,
     number_faults,
+    shown_path,
     wal_path,
 )
 from embedsearch.store.rows import (
@@ -532,11 +533,6 @@ class DocumentStore:
             marks = ", ".join("?" * len(some))
             where = f"WHERE {column} IN ({marks}) {condition}"
             yield from self._database.rows(f"{query} {where}", *some)
-
-
-def shown_path(path: str | bytes) -> str:
-    """Return the path of a source as text."""
-    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

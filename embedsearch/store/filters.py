@@ -30,7 +30,15 @@ from embedsearch._fields import (
     period_of,
     unknown_field,
 )
-from embedsearch.store.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
+from embedsearch.store.columns import (
+    OWN_FIELDS,
+    SOURCE,
+    SPARE,
+    Table,
+    read_changes,
+    read_sources,
+    read_table,
+)
 from embedsearch.store.filter_parser import (
     Among,
     And,
@@ -265,15 +273,19 @@ class Filters:
     ) -> tuple[IntVector, Column]:
         """Return the numbers `(n,)` of all documents, ascending, and what they have in a field.
 
-        `QueryError` if none has it, or if it holds objects and values are to be `compared`.
+        The field `source` is where they come from, if no metadata have one. `QueryError` if none
+        has the field, or if it holds objects and values are to be `compared`.
         """
         with self._lock:
             table = (
                 self._table_with({name}, change) if remember else read_table(self._database, {name})
             )
         column = table.columns[name]
+        if name == SOURCE and not column.is_known:
+            # Not remembered: of two sources one may be gone without a change of the document.
+            column = read_sources(self._database, table.numbers)
         if len(table.numbers):
-            if not (column.is_known or name in OWN_FIELDS):
+            if not (column.is_known or name in (*OWN_FIELDS, SOURCE)):
                 raise QueryError(_unknown_field(name, self._database))
             if compared and column.is_object:
                 raise QueryError(_object_field(name, self._database, NOT_COMPARED))

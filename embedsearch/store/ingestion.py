@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from embedsearch._errors import DuplicateIdError, InputError
 from embedsearch._messages import counted, first_few
-from embedsearch.store.documents import Changes, shown_path
+from embedsearch.store.connection import shown_path
+from embedsearch.store.documents import Changes
 from embedsearch.store.rows import to_row
 from embedsearch.text.source_files import CORPUS, STREAM, is_file
 

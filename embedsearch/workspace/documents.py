@@ -166,7 +166,8 @@ class Documents(Mapping[str, Document]):
         ```
 
         Args:
-            field: A field, named as in a condition on metadata: `year`, `meta.agent`.
+            field: A field, named as in a condition on metadata: `year`, `meta.agent`; or `source`,
+                where documents come from, unless metadata have a field of that name.
             where: A condition on metadata, as for `Workspace.search`.
 
         Raises:
@@ -274,7 +275,7 @@ class Documents(Mapping[str, Document]):
 
         Args:
             where: A condition on metadata, as for `Workspace.search`.
-            sort: A field, named as in a condition: "year", or "-year" for descending order.
+            sort: A field, named as for `facet`: "year", or "-year" for descending order.
                 Numbers come first (also texts that spell one), then dates, then texts whatever
                 their case and accents, then false and true; descending is the reverse. Years
                 count as dates if the field has other dates. A list goes by its least element, or

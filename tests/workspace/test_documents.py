@@ -161,7 +161,27 @@ def test_a_table_knows_where_documents_come_from(tmp_path: Path) -> None:
     with es.create(tmp_path / "a.es") as ws:
         ws.add_sources(files)
         rows = ws.documents.table(ws.documents.list(), ["text", "source"])
-    assert rows == [{"text": file.name, "source": str(file)} for file in files]
+        assert rows == [{"text": file.name, "source": str(file)} for file in files]
+        ws.add([es.Document("own", "text")])
+        assert ws.documents.facet("source") == [
+            (str(files[0]), 1, 1 / 3),
+            (str(files[1]), 1, 1 / 3),
+            (None, 1, 1 / 3),
+        ]
+        assert ids(ws.documents.list(sort="-source")) == ["two.txt", "one.txt", "own"]
+        ws.add([es.Document("other", "text", {"source": "Reuters"})])
+        assert ws.documents.facet("source")[0] == ("Reuters", 1, 1 / len(ws.documents))
+
+
+def test_a_document_of_two_sources_has_the_first_until_that_is_gone(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.jsonl", "two.jsonl")]
+    for file in files:
+        file.write_text('{"id": "a", "text": "text"}\n')
+    with es.create(tmp_path / "a.es") as ws:
+        ws.add_sources(files)
+        assert ws.documents.facet("source") == [(str(files[0]), 1, 1.0)]
+        assert ws.delete(source=files[0]) == 0
+        assert ws.documents.facet("source") == [(str(files[1]), 1, 1.0)]
 
 
 @pytest.mark.parametrize(
