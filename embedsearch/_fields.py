@@ -258,9 +258,9 @@ def _spelled(value: Any) -> object:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def split_sort(sort: str) -> tuple[str, bool]:
+def split_sort(parameter: str, sort: str) -> tuple[str, bool]:
     """Return the field to sort by, and whether descending: `-year`."""
-    check("sort", sort, STRING)
+    check(parameter, sort, STRING)
     return sort.removeprefix("-"), sort.startswith("-")
 
 

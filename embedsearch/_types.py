@@ -356,7 +356,7 @@ class Hits(list[Hit]):
             QueryError: No hit has such a field.
             ParameterError: `field` is not a string.
         """
-        name, descending = split_sort(field)
+        name, descending = split_sort("field", field)
         values = self._values(name)
         sign, last = (-1, max) if descending else (1, min)
         flat = iter(ranks_of([value for each in values for value in each]))

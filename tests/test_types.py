@@ -99,7 +99,7 @@ def test_a_field_that_no_hit_has_is_an_error(method: str) -> None:
         getattr(FOUND, method)("at")
     wrong: Any
     for wrong in (3, None, ["year"]):
-        with pytest.raises(ParameterError, match="must be a string"):
+        with pytest.raises(ParameterError, match="field must be a string"):
             getattr(FOUND, method)(wrong)
 
 

@@ -154,9 +154,10 @@ def list_(ws: Workspace, output: str | None, **options: Any) -> None:
     embedsearch list --where "lang = 'en'" --facet year -w my.es
     embedsearch list -k 0 --jsonl -w my.es > all.jsonl
 
-    Fields are named as in --where: `meta.agent` is within an object. Values are ordered as numbers
-    first, then dates, then texts; documents without one come last. --json, --jsonl and --csv
-    have the whole texts and metadata; `embedsearch build` reads what --jsonl writes.
+    Fields are named as in --where: `meta.agent` is within an object; `source` is the file that a
+    document comes from. Values are ordered as numbers first, then dates, then texts; documents
+    without one come last. --json, --jsonl and --csv have the whole texts and metadata;
+    `embedsearch build` reads what --jsonl writes.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     show_answer(listed(ws, **options), output)
 
@@ -174,11 +175,9 @@ def listed(
     if facet is not None:
         return counts(ws.documents.facet(facet, where), topn)
     found = ws.documents.list(where, sort, topn or None, offset)
-    note = ""
-    if len(found) < found.total:
-        shown = f"{offset + 1:,} to {offset + len(found):,}" if found else "none"
-        note = f"{shown} of {counted(found.total, 'document')}"
-    return _documents(ws, found, columns, note)
+    shown = f"{offset + 1:,} to {offset + len(found):,}" if found else "none"
+    note = f"{shown} of {counted(found.total, 'document')}"
+    return _documents(ws, found, columns, "" if found and len(found) == found.total else note)
 
 
 @click.command()

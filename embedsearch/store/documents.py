@@ -253,7 +253,7 @@ class DocumentStore:
 
     def ordered(self, numbers: IntVector, sort: str) -> IntVector:
         """Return the numbers of some documents in the order of a field: `year`, or `-year`."""
-        name, descending = split_sort(sort)
+        name, descending = split_sort("sort", sort)
         known, column = self._column(name)
         # Another process may have deleted some since.
         places = np.flatnonzero(np.isin(known, numbers))
