@@ -29,9 +29,13 @@ from embedsearch._errors import (
 from embedsearch._progress import Progress as Progress
 from embedsearch._types import (
     Document as Document,
+    DocumentList as DocumentList,
     Explanation as Explanation,
+    Facet as Facet,
+    FacetCount as FacetCount,
     Highlight as Highlight,
     Hit as Hit,
+    HitGroup as HitGroup,
     Hits as Hits,
     Metric as Metric,
     Neighbor as Neighbor,

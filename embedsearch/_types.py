@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -9,9 +10,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from embedsearch._checks import STRING, check
+from embedsearch._errors import QueryError
+from embedsearch._fields import (
+    NOT_COMPARED,
+    distinct_of,
+    field_value,
+    names_in,
+    object_field,
+    ranks_of,
+    scalars_of,
+    split_sort,
+    unknown_field,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, time
+
+    from typing_extensions import Self
 
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float32]
@@ -26,6 +43,10 @@ METADATA_DEPTH = 32
 
 MOST_DIGITS = 4_300
 """Of an integer in JSON; Python refuses to read or write more (CVE-2020-10735)."""
+
+
+# Characters of a text that a table in a notebook shows.
+_BEGINNING = 160
 
 
 class Metric(Enum):
@@ -198,6 +219,7 @@ class Hit:
         metadata: As the document was added with.
         highlights: Words of the snippet that answer words of the query, in their order.
         explanation: What the score is made of, where that was asked for.
+        source: The file, `-` or `corpus:NAME` that it comes from; None where that is not known.
     """
 
     id: str
@@ -207,6 +229,7 @@ class Hit:
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     highlights: tuple[Highlight, ...] = ()
     explanation: Explanation | None = None
+    source: str | None = None
 
 
 class Neighbors(list[Neighbor]):
@@ -257,6 +280,90 @@ class ExpandedWord(NamedTuple):
     weight: float
 
 
+class FacetCount(NamedTuple):
+    """How many documents have a value.
+
+    Attributes:
+        value: The value; None for documents without one.
+        documents: How many documents have it.
+        share: That, as a share of all that were counted.
+    """
+
+    value: MetadataScalar
+    documents: int
+    share: float
+
+
+class Facet(list[FacetCount]):
+    """The values of a field, the most frequent first; documents without a value come last.
+
+    A document with a list counts once for each distinct value in it, so that the shares may add
+    up to more than 1. Equal counts are in the order of the values; see `Documents.list`.
+
+    Attributes:
+        field: The name of the field.
+        total: How many documents were counted.
+    """
+
+    def __init__(self, field: str, items: Iterable[FacetCount] = (), total: int = 0) -> None:
+        super().__init__(items)
+        self.field, self.total = field, total
+
+    @classmethod
+    def of(
+        cls,
+        field: str,
+        values: Sequence[MetadataScalar],
+        counts: Sequence[int],
+        *,
+        total: int,
+        missing: int,
+    ) -> Self:
+        """Make it of distinct values and their counts."""
+        best = sorted(zip(counts, ranks_of(values), values, strict=True), key=_by_count)
+        items = [(value, count) for count, _, value in best if count]
+        items += [(None, missing)] if missing else []
+        return cls(field, (FacetCount(*item, item[1] / total) for item in items), total)
+
+    def _repr_html_(self) -> str:
+        rows = ((value, f"{count:,}", f"{share:.1%}") for value, count, share in self)
+        return html_table((self.field, "documents", "share"), rows)
+
+
+def _by_count(item: tuple[int, int, MetadataScalar]) -> tuple[int, int]:
+    count, rank, _ = item
+    return -count, rank
+
+
+class DocumentList(list[Document]):
+    """Some documents, shown as a table in notebooks.
+
+    Attributes:
+        total: How many there are of which these are some.
+    """
+
+    def __init__(self, items: Iterable[Document] = (), total: int = 0) -> None:
+        super().__init__(items)
+        self.total = total
+
+    def _repr_html_(self) -> str:
+        rows = [(d.id, d.title, " ".join(d.text[:_BEGINNING].split())) for d in self]
+        note = f"<p>{len(self):,} of {self.total:,} documents</p>"
+        return note + html_table(("id", "title", "text"), rows)
+
+
+class HitGroup(NamedTuple):
+    """The hits that have a value in common.
+
+    Attributes:
+        value: The value; None for hits without one.
+        hits: Best first.
+    """
+
+    value: MetadataScalar
+    hits: Hits
+
+
 class Hits(list[Hit]):
     """A list of documents found, shown as a table in notebooks.
 
@@ -275,9 +382,90 @@ class Hits(list[Hit]):
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)
 
+    def sort_by(self, field: str) -> Hits:
+        """Return the same hits in the order of a field: "year", or "-year" for descending order.
+
+        Fields are named as in a condition on metadata (`meta.agent`); there are also "id", "title"
+        and "source". For the order see `Documents.list`.
+
+        Raises:
+            QueryError: No hit has such a field.
+            ParameterError: `field` is not a string.
+        """
+        name, descending = split_sort("field", field)
+        values = self._values(name)
+        sign, last = (-1, max) if descending else (1, min)
+        flat = iter(ranks_of([value for each in values for value in each]))
+        ranks = [[next(flat) for _ in each] for each in values]
+        keys = [(not each, sign * last(each, default=0)) for each in ranks]
+        order = sorted(range(len(self)), key=keys.__getitem__)
+        return Hits((self[place] for place in order), self.unknown, self.expanded)
+
+    def facet(self, field: str) -> Facet:
+        """Count the hits by what they have in a field; fields are named as for `sort_by`.
+
+        Raises:
+            QueryError: No hit has such a field.
+            ParameterError: `field` is not a string.
+        """
+        groups, without = self._grouped(field)
+        values, counts = [value for value, _ in groups], [len(places) for _, places in groups]
+        return Facet.of(field, values, counts, total=len(self), missing=len(without))
+
+    def group_by(self, field: str) -> list[HitGroup]:
+        """Put the hits with the same value together; fields are named as for `sort_by`.
+
+        The group with the best hit comes first, and that of the hits without a value last. A hit
+        whose value is a list is in several groups.
+
+        ```python
+        for source, hits in ws.search("boundary layer", topn=100).group_by("source"):
+            print(source, len(hits), hits[0].title)
+        ```
+
+        Raises:
+            QueryError: No hit has such a field.
+            ParameterError: `field` is not a string.
+        """
+        groups, without = self._grouped(field)
+        if without:
+            groups = [*groups, (None, without)]
+        return [
+            HitGroup(value, Hits((self[place] for place in places), self.unknown, self.expanded))
+            for value, places in groups
+        ]
+
+    def _grouped(self, field: str) -> tuple[list[tuple[MetadataScalar, list[int]]], list[int]]:
+        """Return the places of hits by their values, and of those without."""
+        check("field", field, STRING)
+        values = self._values(field)
+        pairs = [(value, place) for place, each in enumerate(values) for value in each]
+        distinct, found = distinct_of([value for value, _ in pairs])
+        places: list[dict[int, None]] = [{} for _ in distinct]
+        for group, (_, place) in zip(found, pairs, strict=True):
+            places[group][place] = None
+        without = [place for place, each in enumerate(values) if not each]
+        return [(value, list(each)) for value, each in zip(distinct, places, strict=True)], without
+
+    def _values(self, field: str) -> list[list[MetadataScalar]]:
+        """Return the values of each hit in a field; `QueryError` if it cannot have any."""
+        found = [field_value(field, hit.metadata, _own_fields(hit)) for hit in self]
+        values = [scalars_of(value) for value in found]
+        if self and not any(values) and field not in _own_fields(self[0]):
+            names = Counter(name for hit in self for name in set(names_in(hit.metadata)))
+            if any(isinstance(value, dict) for value in found):
+                raise QueryError(object_field(field, sorted(names), NOT_COMPARED))
+            known = [*(name for name, _ in names.most_common()), *_own_fields(self[0])]
+            raise QueryError(unknown_field(field, known, "no hit"))
+        return values
+
     def _repr_html_(self) -> str:
         rows = ((hit.id, f"{hit.score:.4f}", hit.title, hit.snippet) for hit in self)
         return html_table(("id", "score", "title", "snippet"), rows)
+
+
+def _own_fields(hit: Hit) -> dict[str, str | None]:
+    return {"id": hit.id, "title": hit.title, "source": hit.source}
 
 
 def html_table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

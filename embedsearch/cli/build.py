@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from embedsearch.cli.options import (
     durability_option,
     given,
     index_options,
+    json_option,
     on_workspace,
     output_options,
     quiet_option,
@@ -27,6 +29,7 @@ from embedsearch.cli.options import (
     tokenizer_options,
     training_options,
     wait_option,
+    where_option,
     workspace_option,
 )
 from embedsearch.cli.output import Answer, json_line, read_lines, show
@@ -168,20 +171,61 @@ def add(
             show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
 
+def _check_deletion(ids: tuple[str, ...], where: str | None, source: str | None, **_: Any) -> None:
+    if [bool(ids), where is not None, source is not None].count(True) != 1:
+        message = "Give documents to delete: ID..., --where or --source, one of them."
+        raise click.UsageError(message, click.get_current_context())
+
+
 @click.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@on_workspace("w")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@on_workspace("w", check=_check_deletion)
+@where_option
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="Documents from this file or folder, from -, or from corpus:NAME. One that another "
+    "source has, too, stays.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before --where or --source deletes.")
+@click.option("--dry-run", is_flag=True, help="Say how many would be deleted, and delete none.")
 @wait_option
 @durability_option
+@json_option
 @quiet_option
-def delete(ws: Workspace, ids: tuple[str, ...], progress: Progress) -> None:
-    """Delete documents by their ids, and their vectors with them.
+def delete(
+    ws: Workspace,
+    ids: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    progress: Progress,
+    **chosen: str | None,
+) -> None:
+    """Delete documents, and their vectors with them.
+
+    \b
+    embedsearch delete 305 112 -w my.es
+    embedsearch delete --where "year < 1990" --dry-run -w my.es
+    embedsearch delete --source papers/old.jsonl -w my.es
 
     With - as ID, ids are read from standard input, one per line. If one of them is unknown,
-    nothing is deleted.
-    """
-    deleted = ws.delete(list(read_lines()) if ids == ("-",) else list(ids))
-    progress.note(f"Deleted {counted(deleted, 'document')}.")
+    nothing is deleted. On a terminal, --where and --source ask first.
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    which = given(chosen)
+    if ids:
+        which = {"ids": list(read_lines()) if ids == ("-",) else list(ids)}
+    elif not yes and not dry_run and sys.stdin.isatty():
+        # Nobody else can write meanwhile: what is counted is what is deleted.
+        count = ws.delete(**which, dry_run=True)
+        if count and not click.confirm(f"Delete {counted(count, 'document')}?", err=True):
+            progress.note("Nothing was deleted.")
+            click.get_current_context().exit(1)
+    deleted = ws.delete(**which, dry_run=dry_run)
+    if as_json:
+        show(Answer.one({"deleted": deleted, "dry_run": dry_run}), "json")
+    else:
+        progress.note(f"{'Would delete' if dry_run else 'Deleted'} {counted(deleted, 'document')}.")
 
 
 @click.command()

@@ -26,7 +26,10 @@ SECTIONS = {
     "Ask about words": dict.fromkeys(
         ("neighbors", "analogy", "similarity", "odd-one-out", "closer", "rank"), "questions"
     ),
-    "Ask about documents": dict.fromkeys(("search", "related", "duplicates"), "questions"),
+    "Ask about documents": {
+        **dict.fromkeys(("search", "related", "duplicates"), "questions"),
+        **dict.fromkeys(("show", "list", "sample"), "listing"),
+    },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"

@@ -114,6 +114,12 @@ def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decora
 
 topn_option = count_option("-k", "--topn", default=10, help="How many to show.")
 
+where_option = click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Only documents whose metadata meet it, such as \"year > 1990 and lang = 'en'\".",
+)
+
 method_option = click.option(
     "--method",
     type=click.Choice(["3cosadd", "3cosmul"]),

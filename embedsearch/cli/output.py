@@ -47,6 +47,8 @@ class Answer:
     # Keys whose text a table marks on a terminal, and the keys that say where: a list of
     # objects with "start" and "stop".
     marks: Mapping[str, str] = field(default_factory=dict)
+    # How a record is written in place of a table, if it is more than a line.
+    page: Callable[[Record], str] | None = None
 
     @classmethod
     def one(cls, record: Record) -> Answer:
@@ -198,6 +200,9 @@ Marks = dict[tuple[int, int], list[tuple[int, int]]]
 
 def draw(answer: Answer) -> None:
     """Write an answer as a table on standard output."""
+    if answer.page is not None:
+        write("\n".join(map(answer.page, answer.records)))
+        return
     header, rows = _cells(answer)
     if terminal().isatty():
         _draw_rich(header, rows, _numeric(answer), _marks(answer))

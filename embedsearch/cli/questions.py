@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch._errors import QueryError
+from embedsearch._messages import counted
 from embedsearch.cli.options import (
     method_option,
     on_workspace,
     output_options,
     quiet_option,
     topn_option,
+    where_option,
 )
 from embedsearch.cli.output import Answer, answer, show
 from embedsearch.workspace import SEARCH_MODES
@@ -21,7 +24,7 @@ from embedsearch.workspace import SEARCH_MODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from embedsearch._types import Hit, Hits, WordNeighbors
+    from embedsearch._types import Facet, Hit, HitGroup, Hits, WordNeighbors
     from embedsearch.workspace import Progress, Workspace
 
 
@@ -225,14 +228,13 @@ def rank(ws: Workspace, a: str, b: str) -> Answer:
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-where_option = click.option(
-    "--where",
-    metavar="CONDITION",
-    help="Only documents whose metadata meet it, such as \"year > 1990 and lang = 'en'\".",
-)
+def _check_search(sort: str | None, group_by: str | None, facet: str | None, **_: Any) -> None:
+    if [sort, group_by, facet].count(None) < 2:
+        message = "Give one of --sort, --group-by and --facet."
+        raise click.UsageError(message, click.get_current_context())
 
 
-@question(click.Argument(["query"], nargs=-1, required=True, metavar="QUERY"))
+@question(click.Argument(["query"], nargs=-1, required=True, metavar="QUERY"), check=_check_search)
 @topn_option
 @click.option(
     "--mode",
@@ -243,6 +245,13 @@ where_option = click.option(
     "meaning; hybrid: both with fixed weights; rrf: both by reciprocal ranks.",
 )
 @where_option
+@click.option("--sort", metavar="FIELD", help="Order the hits by a field; -FIELD in reverse.")
+@click.option(
+    "--group-by",
+    metavar="FIELD",
+    help="Show the best hit for each value of a field, or of source, and how many hits have it.",
+)
+@click.option("--facet", metavar="FIELD", help="Count the hits by the values of a field instead.")
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
 @click.option("--expand", is_flag=True, help="Also look for words close to rare ones of QUERY.")
 @click.option(
@@ -252,7 +261,15 @@ where_option = click.option(
     help="Move the query in meaning towards the first N hits; 0 for none.",
 )
 @output_options
-def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
+def search(
+    ws: Workspace,
+    text: str,
+    *options: Any,
+    sort: str | None = None,
+    group_by: str | None = None,
+    facet: str | None = None,
+    **named: Any,
+) -> Answer:
     """Show the documents that answer QUERY best.
 
     A document need not have all words. In QUERY, +word must occur, -word must not, and
@@ -269,10 +286,65 @@ def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
     "car ~ vehicle" for two that are close in meaning, and "first hits" for likeness to the best
     documents of a first search; with --mode rrf, the rank in each list.
 
+    --sort, --group-by and --facet look at the N best hits of -k. Fields are named as in --where.
+
+    \b
+    embedsearch search egg -k 100 --group-by source -w my.es
+    embedsearch search egg -k 100 --facet year -w my.es
+
     With - as QUERY, queries are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
     found = ws.search(text, *options, **named)
-    return documents_found(found, ws, explained=bool(named.get("explain")))
+    if facet is not None:
+        answer = counts(found.facet(facet), of="hit")
+        return replace(answer, notes=(*_notes(found), *answer.notes))
+    explained = bool(named.get("explain"))
+    if group_by is not None:
+        return _groups_found(found, found.group_by(group_by), explained=explained)
+    return documents_found(found if sort is None else found.sort_by(sort), explained=explained)
+
+
+def _groups_found(found: Hits, groups: Sequence[HitGroup], *, explained: bool) -> Answer:
+    """Return the best hit of each group, after the value that they share and their number."""
+    from embedsearch._types import Hits
+
+    best = Hits((hits[0] for _, hits in groups), found.unknown, found.expanded)
+    answer = documents_found(best, explained=explained)
+    note = f"{counted(len(groups), 'group')} of {counted(len(found), 'hit')}"
+    return replace(
+        answer,
+        records=[
+            {"group": value, "hits": len(hits), **record}
+            for (value, hits), record in zip(groups, answer.records, strict=True)
+        ],
+        columns=("group", "hits", *answer.columns),
+        notes=(*answer.notes, note),
+        texts={**answer.texts, "group": plain},
+    )
+
+
+def counts(facet: Facet, topn: int = 0, of: str = "document") -> Answer:
+    """Return the counts of a field as an answer; 0 shows all."""
+    values = [each for each in facet if each.value is not None]
+    shown = [*facet] if not topn or len(values) <= topn else values[:topn]
+    without = sum(each.documents for each in facet if each.value is None)
+    notes = [f"of {counted(facet.total, of)}"]
+    if without:
+        notes.append(f"{without:,} without {facet.field}")
+    if len(shown) < len(values):
+        notes.append(f"the {len(shown):,} most frequent of {len(values):,} values")
+    return Answer(
+        [{**each._asdict(), "share": _rounded(each.share)} for each in shown],
+        ("value", "documents", "share"),
+        notes=(", ".join(notes),),
+        texts={"value": plain, "share": "{:.1%}".format},
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value of metadata for a table: a year has no thousands apart."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
 
 
 def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
@@ -325,10 +397,10 @@ def related(
     # Documents with vectors of your own may have no text that could be compared.
     if not ws.goes_by_vectors:
         like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
-        return documents_found(ws.documents.most_similar(like, less, topn, where), ws)
+        return documents_found(ws.documents.most_similar(like, less, topn, where))
     if texts:
         raise QueryError("texts cannot be compared with vectors; give ids")
-    return documents_found(ws.vectors.most_similar(ids, less, topn, where), ws)
+    return documents_found(ws.vectors.most_similar(ids, less, topn, where))
 
 
 @click.command()
@@ -363,14 +435,14 @@ def duplicates(
         show(Answer(rows, ("a", "b", "score")), output)
 
 
-def documents_found(found: Hits, ws: Workspace | None = None, *, explained: bool = False) -> Answer:
-    """Return hits as an answer; the workspace knows where they are from.
+def documents_found(found: Hits, *, explained: bool = False) -> Answer:
+    """Return hits as an answer.
 
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
     explanation has the strongest pairs of words.
     """
     return Answer(
-        [_record(hit, None if ws is None else _source(ws, hit.id)) for hit in found],
+        list(map(_record, found)),
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN,
         notes=tuple(_notes(found)),
@@ -379,20 +451,14 @@ def documents_found(found: Hits, ws: Workspace | None = None, *, explained: bool
     )
 
 
-def _source(ws: Workspace, id: str) -> str | None:
-    # One may have been deleted since it was found.
-    origin = ws.documents.source(id) if id in ws.documents else None
-    return None if origin is None else origin.source
-
-
-def _record(hit: Hit, source: str | None) -> dict[str, Any]:
+def _record(hit: Hit) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
         "score": _rounded(hit.score),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
-        "source": source,
+        "source": hit.source,
         "highlights": [
             {**mark._asdict(), "score": _rounded(mark.score)} for mark in hit.highlights
         ],

@@ -45,6 +45,11 @@ nearer.
 | `closer` | `[{"word"}, ...]`, most frequent first |
 | `rank` | `{"a", "b", "rank"}` |
 | `search`, `related` | `[{"id", "score", "title", "snippet", ...}, ...]`, best first |
+| `search --group-by` | `[{"group", "hits", "id", "score", ...}, ...]`, best group first |
+| `search --facet`, `list --facet` | `[{"value", "documents", "share"}, ...]`, most frequent first |
+| `show` | `[{"id", "title", "text", "metadata", "source"}, ...]`, as they were named |
+| `list`, `sample` | `[{"id", "title", "text", "metadata"}, ...]`, or the `--columns` |
+| `delete` | `{"deleted", "dry_run"}` |
 | `duplicates` | `[{"a", "b", "score"}, ...]`, best first |
 | `duplicates --groups` | `[{"documents", "ids"}, ...]`, largest first |
 | `info` | `{"path", "documents", ...}` |

@@ -15,7 +15,7 @@ import click
 
 from embedsearch._checks import Choice, check
 from embedsearch._errors import QueryError
-from embedsearch.cli import questions
+from embedsearch.cli import listing, questions
 from embedsearch.cli.info import facts_of
 from embedsearch.cli.options import on_workspace, output_options, topn_option
 from embedsearch.cli.output import UNANSWERABLE, echo_err, echo_error, read_lines, show, terminal
@@ -99,6 +99,10 @@ king - man + woman      analogy: the words nearest to a sum
 related A B ... - C ... the documents like A, B, ..., and less like C, ...
 similarity A B          how similar two words are
 odd A B C ...           the word that fits the others least
+show ID                 a document
+list                    the first documents
+sample N                documents at random
+facet FIELD             how many documents have each value of a field
 info                    what the workspace holds
 topn N                  show N from now on
 mode NAME               search so from now on: auto, lexical, latent, hybrid or rrf
@@ -123,6 +127,7 @@ class Conversation:
         self._alone: dict[str, Callable[[], None]] = {
             "help": lambda: echo_err(*HELP.splitlines()),
             "info": lambda: self._show(facts_of(ws)),
+            "list": lambda: self._show(listing.listed(ws, self._topn, where=self._where)),
             "quit": self._end,
             "exit": self._end,
         }
@@ -134,6 +139,11 @@ class Conversation:
             "related": self._related,
             "similarity": lambda rest: self._ask(questions.similarity, rest),
             "odd": lambda rest: self._ask(questions.odd_one_out, rest),
+            "show": lambda rest: self._ask(listing.show, self._ids(rest)),
+            "sample": self._sample,
+            "facet": lambda field: self._show(
+                listing.listed(ws, self._topn, where=self._where, facet=field)
+            ),
             "topn": self._set_topn,
             "mode": self._set_mode,
             "where": self._set_where,
@@ -183,10 +193,15 @@ class Conversation:
             like, less = given[:cut], given[cut + 1 :]
         self._ask(questions.related, "\t".join(like), self._topn, less, (), self._where)
 
+    def _ids(self, rest: str) -> str:
+        # An id may have blanks.
+        return rest if rest in self._ws.documents else "\t".join(questions.split_words(rest))
+
+    def _sample(self, rest: str) -> None:
+        self._show(listing.sampled(self._ws, _whole("sample", rest), where=self._where))
+
     def _set_topn(self, rest: str) -> None:
-        if not rest.isdecimal() or int(rest) < 1:
-            raise QueryError(f"topn needs a whole number from 1, got {rest!r}")
-        self._topn = int(rest)
+        self._topn = _whole("topn", rest)
 
     def _set_mode(self, rest: str) -> None:
         check("mode", rest, Choice(SEARCH_MODES))
@@ -202,6 +217,12 @@ class Conversation:
 def _cut(line: str) -> tuple[str, str]:
     verb, _, rest = line.partition(" ")
     return verb, rest
+
+
+def _whole(verb: str, rest: str) -> int:
+    if not rest.isdecimal() or int(rest) < 1:
+        raise QueryError(f"{verb} needs a whole number from 1, got {rest!r}")
+    return int(rest)
 
 
 PROMPT = "embedsearch> "

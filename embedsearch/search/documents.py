@@ -230,11 +230,21 @@ class DocumentSearch:
         numbers, scores = numbers[here], scores[here]
         found = [documents[number] for number in numbers.tolist()]
         snippets = finder.find([document.text for document in found])
+        sources = self.store.sources_of([document.id for document in found])
         reasons: Sequence[Explanation | None] = [None] * len(found)
         if explainer is not None:
             reasons = explainer.explain(numbers, found, scores)
         return [
-            Hit(document.id, score, document.title, text, document.metadata, marked, reason)
+            Hit(
+                document.id,
+                score,
+                document.title,
+                text,
+                document.metadata,
+                marked,
+                reason,
+                sources.get(document.id),
+            )
             for document, score, (text, marked), reason in zip(
                 found, scores.tolist(), snippets, reasons, strict=True
             )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.store.connection import broken_document
+from embedsearch._fields import ABSENT, FieldPath, distinct_of, ranks_of
+from embedsearch.store.connection import broken_document, shown_path
 from embedsearch.store.rows import BrokenRowError, parse_many, parse_metadata
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 OWN_FIELDS = ("id", "title")
 """Fields that every document has, unless its metadata has one of that name."""
 
-ABSENT = object()
-"""Stands for the value of a field that does not exist."""
+SOURCE = "source"
+"""A field that has an order and is counted, but that filters do not have."""
 
 SPARE = 10_000
 """So many values may stay that no document has any more, beyond twice as many as documents."""
@@ -38,50 +39,9 @@ _BATCH = 2_000
 # Codes of what is no single value; those of values follow.
 _NULL, _ABSENT, _LIST, _OBJECT = range(4)
 _NO_VALUES = 4
-# Names of more parts are those of one key: metadata is not nested so deeply.
-_MOST_PARTS = 64
 
 # Last change of the store, number, metadata, id and title.
 _Row = tuple[int, int, str, str, str]
-
-
-class FieldPath:
-    """A name such as `meta.agent`: a key that is called so, or one within another.
-
-    In each object the longest key counts that leads to a value, so that a key with dots in it is
-    found before those that are nested. A list on the way is gone through: `authors.name` is the
-    list of the names of all authors.
-    """
-
-    def __init__(self, name: str) -> None:
-        parts = name.split(".")
-        parts = parts if len(parts) <= _MOST_PARTS else [name]
-        count = len(parts)
-        self._count = count
-        # For each place in the name, the keys that may come next, and the place after each.
-        self._keys = [
-            [(".".join(parts[at:after]), after) for after in range(count, at, -1)]
-            for at in range(count)
-        ]
-
-    def value(self, metadata: Mapping[str, Any]) -> Any:
-        """Return the value in the metadata of a document, or `ABSENT`."""
-        return self._within(metadata, 0)
-
-    def _within(self, value: Any, at: int) -> Any:
-        if at == self._count:
-            return value
-        if isinstance(value, list):
-            parts = [self._within(part, at) for part in value]
-            return [part for part in parts if part is not ABSENT] or ABSENT
-        if not isinstance(value, dict):
-            return ABSENT
-        for key, after in self._keys[at]:
-            if key in value:
-                found = self._within(value[key], after)
-                if found is not ABSENT:
-                    return found
-        return ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +87,48 @@ class Column:
         mask[self.rows[truths[self.elements]]] = True
         return mask
 
+    def order(self, places: IntVector, *, descending: bool = False) -> IntVector:
+        """Return the places of some documents in the order of their values; see `ranks_of`.
+
+        Documents without a value come last, and those with equal ones stay in their order. A list
+        goes by its least element, or in descending order by its greatest.
+        """
+        used, last = self._used, len(self.values)
+        ranks = np.full(last, last, np.int64)
+        ranks[used] = ranks_of([self.values[code] for code in used])
+        if descending:
+            ranks[used] *= -1
+        keys = ranks[self.codes]
+        np.minimum.at(keys, self.rows, ranks[self.elements])
+        return places[np.argsort(keys[places], kind="stable")]
+
+    def counts(self, places: IntVector) -> tuple[list[MetadataScalar], list[int], int]:
+        """Count the documents at some places by their values, and those without a value.
+
+        Return the distinct values, their counts, and the third number. A document counts once for
+        each distinct value of a list.
+        """
+        used = self._used
+        distinct, found = distinct_of([self.values[code] for code in used])
+        group = np.full(len(self.values), -1, np.int64)
+        group[used] = found
+        own = group[self.codes[places]]
+        own = own[own >= 0]
+        chosen = np.zeros(len(self.codes), dtype=bool)
+        chosen[places] = True
+        counted = chosen[self.rows] & (group[self.elements] >= 0)
+        rows, elements = self.rows[counted].astype(np.int64), group[self.elements[counted]]
+        size = max(len(distinct), 1)
+        pairs = np.unique(rows * size + elements) % size
+        counts = np.bincount(np.concatenate((own, pairs)), minlength=len(distinct))
+        return distinct, counts.tolist(), len(places) - len(own) - len(np.unique(rows))
+
+    @property
+    def _used(self) -> IntVector:
+        """The places of the values that some document still has."""
+        used = np.unique(np.concatenate((self.codes, self.elements)))
+        return used[used >= _NO_VALUES].astype(np.int64)
+
     def changed(self, places: IntVector, fresh: Column, keep: NDArray[np.bool_]) -> Column:
         """Return the column with `fresh` values at some places, and without places not to `keep`.
 
@@ -168,6 +170,20 @@ def read_table(database: Database, names: Iterable[str]) -> Table:
         _extend(coders, database, rows)
     columns = {name: coder.column() for name, coder in coders.items()}
     return Table(change, np.array(numbers, dtype=np.int64), columns)
+
+
+def read_sources(database: Database, numbers: IntVector) -> Column:
+    """Read where each of some documents comes from: of several sources, the first."""
+    query = (
+        "SELECT number, path FROM origins JOIN sources USING (source) "
+        "WHERE typeof(path) IN ('text', 'blob') ORDER BY origin DESC"
+    )
+    found = {number: path for rows in database.batches(query, size=_BATCH) for number, path in rows}
+    coder = _Coder()
+    coder.extend(
+        shown_path(found[number]) if number in found else ABSENT for number in numbers.tolist()
+    )
+    return coder.column()
 
 
 def read_changes(database: Database, table: Table, spare: int) -> Table | None:

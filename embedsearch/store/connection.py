@@ -125,6 +125,11 @@ def guarded(path: Path) -> Iterator[None]:
         raise _translated(path, error) from error
 
 
+def shown_path(path: str | bytes) -> str:
+    """Return the path of a source as text."""
+    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
+
+
 def broken_document(path: Path, id: object, reason: str) -> WorkspaceDamagedError:
     """Return the error for a document that cannot be read; its id may be broken, too."""
     return damaged(path, f"document {quoted_id(id)} cannot be read: {reason}")

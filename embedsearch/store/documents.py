@@ -18,19 +18,25 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from embedsearch._checks import STRING, check
 from embedsearch._errors import (
     ParameterError,
     StorageError,
     UnknownDocumentError,
     WorkspaceError,
 )
+from embedsearch._fields import split_sort
 from embedsearch._io import flush_file, flush_folder
+from embedsearch._types import Facet
 from embedsearch.store.connection import (
     Database,
     broken_document,
     damaged,
     guarded,
     number_faults,
+    shown_path,
     wal_path,
 )
 from embedsearch.store.rows import (
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._types import Document, IntVector
+    from embedsearch.store.columns import Column
     from embedsearch.store.filters import Filters
     from embedsearch.text.source_stream import LeftOut
 
@@ -55,6 +62,8 @@ _FIELDS = "id, title, text, metadata"
 _MARKS = 500
 # Pages of a backup that are copied at once; an interrupt is noticed between two such steps.
 _PAGES = 4096
+# Ids of other lengths have no similar ones, or too many.
+_MISSPELLED = range(3, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,15 @@ class DocumentStore:
         row = self._database.row(query, self.number(id))
         return None if row is None else Origin(shown_path(row[0]), str(row[1]))
 
+    def sources_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the source of those documents whose source is known, by their ids."""
+        query = (
+            "SELECT id, path FROM documents JOIN origins USING (number) JOIN sources USING (source)"
+        )
+        condition = "AND typeof(path) IN ('text', 'blob') ORDER BY origin DESC"
+        # Of several origins the first counts.
+        return {id: shown_path(path) for id, path in self._rows_of(query, ids, condition, "id")}
+
     @property
     def database(self) -> Database:
         """The open file, for the tables of `store.ingestion`."""
@@ -197,12 +215,26 @@ class DocumentStore:
             yield self._check_id(row[0])
 
     def similar_ids(self, id: object) -> list[str]:
-        """Return ids that contain `id`, for a hint."""
+        """Return ids that contain `id`, or else are spelled like it, for a hint."""
         if not isinstance(id, str) or not id:
             return []
         pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
         query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT 3"
-        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%")]
+        found = [str(row[0]) for row in self._database.rows(query, f"%{pattern}%")]
+        return found or self._misspelled_ids(id)
+
+    def _misspelled_ids(self, id: str) -> list[str]:
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import extract
+
+        if len(id) not in _MISSPELLED:
+            return []
+        # One letter in four may differ; in short ids, one.
+        reach = max(1, len(id) // 4)
+        query = "SELECT id FROM documents WHERE length(id) BETWEEN ? AND ?"
+        ids = [str(row[0]) for row in self._stream(query, len(id) - reach, len(id) + reach)]
+        found = extract(id, ids, scorer=OSA.distance, score_cutoff=reach, limit=3)
+        return [near for near, *_ in found]
 
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.
@@ -212,6 +244,36 @@ class DocumentStore:
         # A change that is undone gives its number back, so nothing is remembered of it.
         remember = not (self.writable and self.in_transaction)
         return self._filters.matching(where, self.change, remember=remember)
+
+    def numbers(self) -> IntVector:
+        """Return the numbers `(n,)` of all documents, ascending."""
+        # By the smallest index that has them all.
+        found = self._stream("SELECT number FROM documents WHERE change > 0 ORDER BY +number")
+        return np.fromiter((row[0] for row in found), np.int64)
+
+    def ordered(self, numbers: IntVector, sort: str) -> IntVector:
+        """Return the numbers of some documents in the order of a field: `year`, or `-year`."""
+        name, descending = split_sort("sort", sort)
+        known, column = self._column(name)
+        # Another process may have deleted some since.
+        places = np.flatnonzero(np.isin(known, numbers))
+        return known[column.order(places, descending=descending)]
+
+    def facet(self, numbers: IntVector, name: str) -> Facet:
+        """Count some documents by what they have in a field."""
+        check("field", name, STRING)
+        known, column = self._column(name)
+        places = np.flatnonzero(np.isin(known, numbers))
+        values, counts, missing = column.counts(places)
+        return Facet.of(name, values, counts, total=len(places), missing=missing)
+
+    def check_field(self, name: str) -> None:
+        """Raise `QueryError` if no document has a field."""
+        self._column(name, compared=False)
+
+    def _column(self, name: str, *, compared: bool = True) -> tuple[IntVector, Column]:
+        remember = not (self.writable and self.in_transaction)
+        return self._filters.column(name, self.change, remember=remember, compared=compared)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
@@ -354,10 +416,15 @@ class DocumentStore:
     def delete(self, ids: Iterable[str]) -> int:
         """Delete documents and return how many; `UnknownDocumentError` deletes none."""
         with self.transaction():
+            return self.delete_numbers([self.number(id) for id in dict.fromkeys(ids)])
+
+    def delete_numbers(self, numbers: Iterable[int]) -> int:
+        """Delete documents by their numbers, each given once, and return how many."""
+        with self.transaction():
             change = start = self.change
-            for id in dict.fromkeys(ids):
+            for number in numbers:
                 change += 1
-                self.remove(self.number(id), change)
+                self.remove(int(number), change)
             self.set_change(change)
         return change - start
 
@@ -457,18 +524,15 @@ class DocumentStore:
         for rows in self._database.batches(query, *values):
             yield from rows
 
-    def _rows_of(self, query: str, numbers: Sequence[int], condition: str = "") -> Iterator[Any]:
-        """Yield the rows of a query on documents for those of these numbers."""
-        for start in range(0, len(numbers), _MARKS):
-            some = [int(number) for number in numbers[start : start + _MARKS]]
+    def _rows_of(
+        self, query: str, keys: Sequence[int | str], condition: str = "", column: str = "number"
+    ) -> Iterator[Any]:
+        """Yield the rows of a query on documents for those of these numbers, or ids."""
+        for start in range(0, len(keys), _MARKS):
+            some = keys[start : start + _MARKS]
             marks = ", ".join("?" * len(some))
-            where = f"WHERE number IN ({marks}) {condition}"
+            where = f"WHERE {column} IN ({marks}) {condition}"
             yield from self._database.rows(f"{query} {where}", *some)
-
-
-def shown_path(path: str | bytes) -> str:
-    """Return the path of a source as text."""
-    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

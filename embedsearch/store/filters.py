@@ -15,15 +15,30 @@ import operator
 import re
 from bisect import bisect_right
 from collections import Counter
-from difflib import get_close_matches
 from itertools import accumulate, islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._messages import first_few
-from embedsearch.store.columns import OWN_FIELDS, SPARE, Table, read_changes, read_table
+from embedsearch._errors import QueryError
+from embedsearch._fields import (
+    NOT_COMPARED,
+    names_in,
+    number_of,
+    object_field,
+    period_of,
+    unknown_field,
+)
+from embedsearch.store.columns import (
+    OWN_FIELDS,
+    SOURCE,
+    SPARE,
+    Table,
+    read_changes,
+    read_sources,
+    read_table,
+)
 from embedsearch.store.filter_parser import (
     Among,
     And,
@@ -36,21 +51,20 @@ from embedsearch.store.filter_parser import (
     Ordered,
     comparisons_of,
     filter_error,
-    number_of,
     parse_where,
-    period_of,
 )
 from embedsearch.store.rows import parse_many
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
 
     from numpy.typing import NDArray
 
-    from embedsearch._errors import QueryError
+    from embedsearch._fields import Period
     from embedsearch._types import IntVector, MetadataScalar
+    from embedsearch.store.columns import Column
     from embedsearch.store.connection import Database
-    from embedsearch.store.filter_parser import Bound, Field, Order, Period, Value
+    from embedsearch.store.filter_parser import Bound, Order, Value
 
     Predicate = Callable[[MetadataScalar], bool]
 
@@ -254,6 +268,29 @@ class Filters:
             table.answers[where] = answer
         return answer
 
+    def column(
+        self, name: str, change: int, *, remember: bool = True, compared: bool = True
+    ) -> tuple[IntVector, Column]:
+        """Return the numbers `(n,)` of all documents, ascending, and what they have in a field.
+
+        The field `source` is where they come from, if no metadata have one. `QueryError` if none
+        has the field, or if it holds objects and values are to be `compared`.
+        """
+        with self._lock:
+            table = (
+                self._table_with({name}, change) if remember else read_table(self._database, {name})
+            )
+        column = table.columns[name]
+        if name == SOURCE and not column.is_known:
+            # Not remembered: of two sources one may be gone without a change of the document.
+            column = read_sources(self._database, table.numbers)
+        if len(table.numbers):
+            if not (column.is_known or name in (*OWN_FIELDS, SOURCE)):
+                raise QueryError(_unknown_field(name, self._database))
+            if compared and column.is_object:
+                raise QueryError(_object_field(name, self._database, NOT_COMPARED))
+        return table.numbers, column
+
     def _table_with(self, names: Collection[str], change: int) -> Table:
         if self._table.change != change and self._table.columns:
             self._table = read_changes(self._database, self._table, self.spare) or Table()
@@ -280,10 +317,13 @@ class Filters:
             field = comparison.field
             column = table.columns[field.name]
             if not (column.is_known or field.name in OWN_FIELDS):
-                raise _unknown_field(where, field, self._database)
+                reason = _unknown_field(field.name, self._database)
+                raise filter_error(where, field.place, reason)
             asks_for_value = not (isinstance(comparison, Among) and comparison.is_of_existence)
             if asks_for_value and column.is_object:
-                raise _object_field(where, field, self._database)
+                only = "which only `is null` and `exists` can ask for"
+                reason = _object_field(field.name, self._database, only)
+                raise filter_error(where, field.place, reason)
 
 
 def _mask(condition: Condition, table: Table) -> NDArray[np.bool_]:
@@ -304,28 +344,14 @@ _SAMPLE = 1_000
 _MOST_NAMES = 500
 # Documents may have many names, each as long as all that is above it: so many are counted.
 _MOST_COUNTED = 20_000
-_LONGEST_NAME = 1_000
-_SHOWN_NAMES = 12
-_SHOWN_LETTERS = 40
 
 
-def _unknown_field(where: str, field: Field, database: Database) -> QueryError:
-    names = [*_frequent_names(database)[:_MOST_NAMES], *OWN_FIELDS]
-    wanted = field.name[:_SHOWN_LETTERS]
-    folded = {name.casefold()[:_SHOWN_LETTERS]: name for name in reversed(names)}
-    near = get_close_matches(wanted.casefold(), folded, n=3)
-    hint = f"did you mean {' or '.join(_shown(folded[name]) for name in near)}? " if near else ""
-    reason = f"no document has a field {_shown(field.name)}; {hint}the fields are {_listed(names)}"
-    return filter_error(where, field.place, reason)
+def _unknown_field(name: str, database: Database) -> str:
+    return unknown_field(name, [*_frequent_names(database)[:_MOST_NAMES], *OWN_FIELDS])
 
 
-def _object_field(where: str, field: Field, database: Database) -> QueryError:
-    start = f"{field.name}."
-    inner = [name for name in _frequent_names(database) if name.startswith(start)]
-    reason = f"{_shown(field.name)} is an object, which only `is null` and `exists` can ask for"
-    if inner:
-        reason += f"; the fields within it are {_listed(inner)}"
-    return filter_error(where, field.place, reason)
+def _object_field(name: str, database: Database, asked: str) -> str:
+    return object_field(name, _frequent_names(database), asked)
 
 
 def _frequent_names(database: Database) -> list[str]:
@@ -340,28 +366,7 @@ def _frequent_names(database: Database) -> list[str]:
         for ((metadata,),) in database.batches(query, size=1):
             (parsed,) = parse_many([metadata]) or ({},)
             # In their order, so that the error is the same each time.
-            seen.update(list(dict.fromkeys(islice(_names_in(parsed), _MOST_COUNTED))))
+            seen.update(list(dict.fromkeys(islice(names_in(parsed), _MOST_COUNTED))))
             if len(seen) > _MOST_COUNTED:
                 break
     return [name for name, _ in seen.most_common()]
-
-
-def _names_in(value: object, start: str = "") -> Iterator[str]:
-    if len(start) > _LONGEST_NAME:
-        return
-    if start:
-        yield start
-    if isinstance(value, list):
-        for part in value:
-            yield from _names_in(part, start)
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _names_in(part, f"{start}.{name}" if start else name)
-
-
-def _listed(names: Collection[str]) -> str:
-    return first_few(map(_shown, names), _SHOWN_NAMES)
-
-
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= _SHOWN_LETTERS else f"{name[:_SHOWN_LETTERS]}…")

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from embedsearch._errors import DuplicateIdError, InputError
-from embedsearch._messages import counted
-from embedsearch.store.documents import Changes, shown_path
+from embedsearch._messages import counted, first_few
+from embedsearch.store.connection import shown_path
+from embedsearch.store.documents import Changes
 from embedsearch.store.rows import to_row
 from embedsearch.text.source_files import CORPUS, STREAM, is_file
 
@@ -82,6 +83,31 @@ def ingest(
     return Changes(**ingestion.counts, left_out=tuple(reading.left_out))
 
 
+def delete_source(store: DocumentStore, source: str | bytes, *, dry_run: bool = False) -> int:
+    """Delete the documents of a source, or of all files below a folder, and return how many.
+
+    A document that another source has, too, stays, as a document of that one.
+    """
+    origins = _Origins(store.database)
+    with store.transaction():
+        below = origins.below(source)
+        gone = {origin: n for number in below for origin, n in origins.of_source(number)}
+        if not gone:
+            raise InputError(_unknown_source(source, origins))
+        numbers = origins.orphaned(gone)
+        if dry_run:
+            return len(numbers)
+        for origin in gone:
+            origins.remove(origin)
+        return store.delete_numbers(numbers)
+
+
+def _unknown_source(source: str | bytes, origins: _Origins) -> str:
+    known = [repr(path) for path in origins.paths()]
+    there = f"the sources are {first_few(known)}" if known else "no document has a known source"
+    return f"no document comes from {shown_path(source)!r}; {there}"
+
+
 class _Ingestion:
     """One call's documents, within one transaction; `counts` go by the names of `Changes`."""
 
@@ -123,7 +149,7 @@ class _Ingestion:
     def finish(self, reading: SourceDocuments, progress: Progress, prune: bool) -> None:
         """Count, and prune, what is gone; note what happened."""
         gone = self._gone(reading)
-        numbers = self._orphaned(gone)
+        numbers = self._origins.orphaned(gone)
         self.counts["vanished"] = len(numbers)
         if prune:
             for number in numbers:
@@ -292,11 +318,6 @@ class _Ingestion:
                     gone.update(each for each in found if each[0] not in self._met)
         return gone
 
-    def _orphaned(self, gone: dict[int, int]) -> list[int]:
-        """List the documents that no source has any more."""
-        numbers = sorted(set(gone.values()))
-        return [n for n in numbers if self._origins.of_document(n).keys() <= gone.keys()]
-
     def _notes(self) -> Iterator[str]:
         counts = self.counts
         if renamed := counts["renamed"]:
@@ -388,6 +409,19 @@ class _Origins:
             f"WHERE number = ? AND {_IS_PATH} ORDER BY origin"
         )
         return dict(self._database.rows(query, number))
+
+    def orphaned(self, gone: dict[int, int]) -> list[int]:
+        """List the documents of some origins that no other source has."""
+        numbers = sorted(set(gone.values()))
+        return [n for n in numbers if self.of_document(n).keys() <= gone.keys()]
+
+    def paths(self) -> list[str]:
+        """List the sources that documents come from."""
+        query = (
+            "SELECT path FROM sources WHERE source IN (SELECT source FROM origins) "
+            f"AND {_IS_PATH} ORDER BY path"
+        )
+        return [shown_path(path) for (path,) in self._database.rows(query)]
 
     def put(self, source: int, key: str, number: int) -> int:
         """Add an origin, or point it at another document; return its number."""

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from embedsearch._checks import BOOLEAN, COUNT, NATURAL, STRING, Instance, Optional, as_count, check
+from embedsearch._errors import InputError
+from embedsearch._fields import ABSENT, FieldPath
+from embedsearch._io import checked_path
 from embedsearch._progress import SilentProgress
-from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_table
+from embedsearch._types import (
+    Document,
+    DocumentList,
+    Facet,
+    FloatMatrix,
+    FloatVector,
+    Hits,
+    IntVector,
+    html_table,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from embedsearch._progress import Progress
     from embedsearch.search.related import Like
     from embedsearch.store.documents import DocumentStore, Origin
@@ -17,6 +35,7 @@ if TYPE_CHECKING:
 
 # Rows in a notebook.
 _SHOWN = 10
+_OWN = ("id", "title", "text", "metadata", "source")
 
 
 class DuplicatePair(NamedTuple):
@@ -138,6 +157,90 @@ class Documents(Mapping[str, Document]):
         groups = [tuple(ids[number] for number in group if number in ids) for group in found]
         return [group for group in groups if len(group) > 1]
 
+    def facet(self, field: str, where: str | None = None) -> Facet:
+        """Count the documents by what they have in a field of their metadata.
+
+        ```python
+        for year, documents, share in ws.documents.facet("year"):
+            print(year, documents, f"{share:.1%}")
+        ```
+
+        Args:
+            field: A field, named as in a condition on metadata: `year`, `meta.agent`; or `source`,
+                where documents come from, unless metadata have a field of that name.
+            where: A condition on metadata, as for `Workspace.search`.
+
+        Raises:
+            QueryError: No document has the field, or the condition does not parse.
+            ParameterError: `field` or `where` is not a string.
+        """
+        with self._one_state():
+            return self._store.facet(self._numbers(where), field)
+
+    def sample(self, n: int, seed: int | None = None, where: str | None = None) -> DocumentList:
+        """Return `n` documents at random, each at most once; all if there are no more.
+
+        Args:
+            n: How many.
+            seed: The same seed gives the same documents as long as none is added or deleted;
+                None gives others each time.
+            where: A condition on metadata, as for `Workspace.search`.
+
+        Raises:
+            QueryError: The condition does not parse, or names a field that no document has.
+            ParameterError: `n` is not 1 or more, `seed` not 0 or more.
+        """
+        n = as_count("n", n)
+        check("seed", seed, Optional(NATURAL))
+        with self._one_state():
+            numbers = self._numbers(where)
+            chosen = np.random.default_rng(seed).permutation(numbers)[:n]
+            return self._found(chosen, len(numbers))
+
+    def table(self, documents: Iterable[Document], columns: Iterable[str]) -> list[dict[str, Any]]:
+        """Return some fields of documents, a dictionary each; for example for pandas.
+
+        ```python
+        first = ws.documents.list(sort="-year", topn=100)
+        pandas.DataFrame(ws.documents.table(first, ["id", "title", "year"]))
+        ```
+
+        Args:
+            documents: Documents of this workspace.
+            columns: `id`, `title`, `text`, `metadata`, `source`, and fields of the metadata, named
+                as in a condition. A document without a field has None.
+
+        Raises:
+            QueryError: No document of the workspace has a field.
+            ParameterError: A name is not a string.
+        """
+        documents, columns = [*documents], [*columns]
+        for name in columns:
+            check("a column", name, STRING)
+        sources: dict[str, str] = {}
+        if "source" in columns:
+            sources = self._store.sources_of([document.id for document in documents])
+        rows = [
+            {name: _value(document, name, sources.get(document.id)) for name in columns}
+            for document in documents
+        ]
+        for name in columns:
+            if name not in _OWN and all(row[name] is None for row in rows):
+                # A misspelled name is not an empty column.
+                self._store.check_field(name)
+        return rows
+
+    def _numbers(self, where: str | None) -> IntVector:
+        return self._store.numbers() if where is None else self._store.matching(where)
+
+    def _found(self, numbers: IntVector, total: int) -> DocumentList:
+        found = self._store.by_number(numbers.tolist())
+        return DocumentList((found[number] for number in numbers.tolist()), total)
+
+    def _one_state(self) -> AbstractContextManager[None]:
+        # A writer is alone.
+        return nullcontext() if self._store.writable else self._store.snapshot()
+
     def _texts(self) -> Iterator[tuple[int, str]]:
         from embedsearch.search.latent_space import full_text
 
@@ -159,3 +262,78 @@ class Documents(Mapping[str, Document]):
         first = [self[id] for id in islice(self, _SHOWN)]
         rows = [(d.id, d.title, " ".join(d.text[:160].split())) for d in first]
         return f"<p>{len(self):,} documents</p>" + html_table(("id", "title", "text"), rows)
+
+    # Last: above, `list` is a type.
+    def list(
+        self,
+        where: str | None = None,
+        sort: str | None = None,
+        topn: int | None = 10,
+        offset: int = 0,
+    ) -> DocumentList:
+        """List documents, by default the first ten in the order of their addition.
+
+        Args:
+            where: A condition on metadata, as for `Workspace.search`.
+            sort: A field, named as for `facet`: "year", or "-year" for descending order.
+                Numbers come first (also texts that spell one), then dates, then texts whatever
+                their case and accents, then false and true; descending is the reverse. Years
+                count as dates if the field has other dates. A list goes by its least element, or
+                descending by its greatest. Documents without a value come last in either order;
+                those with equal values stay in the order of their addition.
+            topn: How many; None for all.
+            offset: How many to leave out before the first.
+
+        Raises:
+            QueryError: The condition does not parse, or no document has a field.
+            ParameterError: `topn` is not 1 or more, `offset` not 0 or more, or a wrong type.
+        """
+        check("topn", topn, Optional(COUNT))
+        check("offset", offset, NATURAL)
+        with self._one_state():
+            numbers = self._numbers(where)
+            total = len(numbers)
+            if sort is not None:
+                numbers = self._store.ordered(numbers, sort)
+            stop = None if topn is None else int(offset) + int(topn)
+            return self._found(numbers[int(offset) : stop], total)
+
+
+def _value(document: Document, name: str, source: str | None) -> Any:
+    if name == "metadata":
+        return dict(document.metadata)
+    if name in _OWN:
+        return source if name == "source" else getattr(document, name)
+    value = FieldPath(name).value(document.metadata)
+    return None if value is ABSENT else value
+
+
+def delete(
+    session: Session,
+    ids: Iterable[str] | None,
+    where: str | None,
+    source: str | Path | None,
+    *,
+    dry_run: bool,
+) -> int:
+    """Delete documents by their ids, a condition or their source; see `Workspace.delete`."""
+    check("dry_run", dry_run, BOOLEAN)
+    store = session.store
+    given = [what for what in (ids, where, source) if what is not None]
+    if len(given) != 1:
+        raise InputError("say which documents to delete: by ids, by where or by source")
+    if source is not None:
+        from embedsearch.store.ingestion import delete_source
+        from embedsearch.text.source_files import CORPUS, STREAM, stored_path
+
+        path = checked_path(source, "source")
+        is_file = source != STREAM and not str(source).startswith(CORPUS)
+        return delete_source(store, stored_path(path) if is_file else str(source), dry_run=dry_run)
+    with store.transaction():
+        if where is not None:
+            numbers = store.matching(where).tolist()
+        else:
+            check("ids", ids, Instance(Iterable, "ids of documents"))
+            each = [ids] if isinstance(ids, str) else ids or ()
+            numbers = list(dict.fromkeys(map(store.number, each)))
+        return len(numbers) if dry_run else store.delete_numbers(numbers)

@@ -12,13 +12,13 @@ import numpy as np
 from embedsearch import evaluation
 from embedsearch._checks import Choice, as_count, check
 from embedsearch._errors import InputError
+from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._io import write_json
 from embedsearch._progress import Progress, SilentProgress
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.options import KINDS, SEARCH_MODES
-from embedsearch.store.columns import ABSENT, FieldPath
 from embedsearch.workspace.layout import check_outside
 
 if TYPE_CHECKING:

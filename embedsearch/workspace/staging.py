@@ -55,13 +55,19 @@ class Staging:
         if self._published:
             return
         try:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        except BaseException:
-            # Ctrl-C in the middle of it: half a folder would stay until the next work here.
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
+            remove_folder(self.folder)
         finally:
             self._lock.release()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that nobody else uses, as far as that is possible."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        # Ctrl-C in the middle of it: half a folder would stay until the next work here.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager

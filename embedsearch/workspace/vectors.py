@@ -276,15 +276,18 @@ class VectorCollection:
 
     def _hits(self, scores: FloatVector, numbers: IntVector) -> Hits:
         documents = self._store.by_number(numbers.tolist())
+        sources = self._store.sources_of([document.id for document in documents.values()])
         pairs = zip(scores.tolist(), numbers.tolist(), strict=True)
-        return Hits(_hit(documents[n], score) for score, n in pairs if n in documents)
+        found = ((documents[number], score) for score, number in pairs if number in documents)
+        return Hits(_hit(document, score, sources.get(document.id)) for document, score in found)
 
 
-def _hit(document: Document, score: float) -> Hit:
+def _hit(document: Document, score: float, source: str | None) -> Hit:
     # A distance of 0, negated, would be shown as -0.
     score += 0.0
     beginning = " ".join(document.text[: 2 * _BEGINNING].split())[:_BEGINNING]
-    return Hit(document.id, score, document.title, beginning, document.metadata)
+    metadata = document.metadata
+    return Hit(document.id, score, document.title, beginning, metadata, source=source)
 
 
 def _listed(given: Like | Iterable[Like], name: str) -> list[tuple[str, float]]:

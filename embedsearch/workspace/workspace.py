@@ -268,14 +268,34 @@ class Workspace:
         self.changes = ingest(self._session.store, reading, read, listener, prune=prune)
         return self.changes
 
-    def delete(self, ids: Iterable[str]) -> int:
-        """Delete documents and return how many.
+    def delete(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        where: str | None = None,
+        source: str | Path | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete documents and return how many. Give ids, a condition or a source.
+
+        Args:
+            ids: The ids of the documents.
+            where: A condition on metadata, as for `search`.
+            source: Where the documents come from: a file, a folder for all files in it, "-" for
+                standard input, or "corpus:NAME". The file need not exist any more. A document
+                that comes from another source, too, stays.
+            dry_run: Only count what would be deleted.
 
         Raises:
-            UnknownDocumentError: One of them does not exist; then none is deleted.
+            UnknownDocumentError: An id does not exist; then nothing is deleted.
+            QueryError: The condition does not parse, or names a field that no document has.
+            InputError: No document comes from the source; or none of the three is given, or more
+                than one.
         """
+        from embedsearch.workspace.documents import delete
+
         self._session.check_writable()
-        return self._session.store.delete([ids] if isinstance(ids, str) else ids)
+        return delete(self._session, ids, where, source, dry_run=dry_run)
 
     def model(self) -> TrainedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.

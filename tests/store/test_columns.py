@@ -1,18 +1,21 @@
-"""Filters on nested objects, lists and dates, as the guide says."""
+"""Filters, order and counts on nested objects, lists and dates, as the guide says."""
 
 from __future__ import annotations
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedsearch import Document, QueryError
-from embedsearch.store.columns import ABSENT, FieldPath
+from embedsearch._fields import ABSENT, FieldPath
 from embedsearch.store.documents import DocumentStore
 
 DOCUMENTS = [
@@ -176,6 +179,81 @@ def found(value: Any, parts: list[str]) -> list[Any]:
 def test_a_path_leads_where_trying_every_key_does(metadata: dict[str, Any], name: str) -> None:
     value = FieldPath(name).value(metadata)
     assert ([] if value is ABSENT else [value]) == found(metadata, name.split("."))
+
+
+# In the order of the guide; equal values are written together, so that they share a place.
+ORDER = [[-2], ["3", 3], [10, "10"], ["1990", 1990], ["apple"], ["Éa"], ["Zoo"], [False], [True]]
+PLACES = [(value, place) for place, equal in enumerate(ORDER) for value in equal]
+values_of_field = st.recursive(
+    st.none() | st.sampled_from(PLACES), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
+
+
+def without_places(value: Any) -> Any:
+    if isinstance(value, list):
+        return [without_places(part) for part in value]
+    return value and value[0]
+
+
+def places_in(value: Any) -> list[int]:
+    if isinstance(value, list):
+        return [place for part in value for place in places_in(part)]
+    return [] if value is None else [value[1]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(values_of_field, min_size=1, max_size=12),
+    st.lists(values_of_field, max_size=4),
+    st.sets(st.integers(0, 11)),
+)
+def test_order_and_counts_are_those_of_going_through_all(
+    first: list[Any], later: list[Any], some: set[int]
+) -> None:
+    """Also of some documents only, and after some have changed."""
+    with (
+        TemporaryDirectory() as folder,
+        closing(DocumentStore(Path(folder) / "documents.sqlite", writable=True)) as store,
+    ):
+        for values in (first, [*later, *first[len(later) :]]):
+            store.add(
+                Document(f"d{n}", "x", {"f": without_places(value), "all": 1})
+                for n, value in enumerate(values)
+            )
+            # Numbers count from 1.
+            places = {n + 1: places_in(values[n]) for n in sorted(some) if n < len(values)}
+            check_order_and_counts(store, places)
+
+
+def check_order_and_counts(store: DocumentStore, places: dict[int, list[int]]) -> None:
+    numbers = np.array([*places], dtype=np.int64)
+    for sort, sign, end in (("f", 1, min), ("-f", -1, max)):
+        keys = {n: (not each, sign * end(each or [0])) for n, each in places.items()}
+        assert store.ordered(numbers, sort).tolist() == sorted(places, key=keys.__getitem__)
+    facet = store.facet(numbers, "f")
+    counts = Counter(place for each in places.values() for place in set(each))
+    expected = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    without = sum(not each for each in places.values())
+    assert [(value if value is None else place_of(value), count) for value, count, _ in facet] == [
+        *expected,
+        *([(None, without)] if without else []),
+    ]
+    assert facet.total == len(places)
+
+
+def place_of(value: Any) -> int:
+    return next(n for v, n in PLACES if v == value and type(v) is type(value))
+
+
+def test_what_has_no_order_is_an_error(store: DocumentStore) -> None:
+    numbers = store.numbers()
+    for ask in (store.facet, store.ordered):
+        with pytest.raises(QueryError, match=r"^'only' is an object, .* within it are 'only.in'"):
+            ask(numbers, "only")
+        with pytest.raises(QueryError, match=r"^no document has a field 'dat'; did you mean 'date"):
+            ask(numbers, "dat")
+    # Some documents have a text there, others an object.
+    assert store.facet(numbers, "meta") == [("none", 1, 1 / 6), (None, 5, 5 / 6)]
 
 
 def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:

@@ -348,13 +348,42 @@ def test_of_similar_ids_the_shortest_three_are_suggested(store: DocumentStore) -
     ids = ["notes/long-name/a_b.txt", "a_b", "xa_bx", "a_b.txt", "axb", "a%b", r"a\b"]
     store.add(Document(id, "x") for id in ids)
     assert store.similar_ids("a_b") == ["a_b", "xa_bx", "a_b.txt"]
-    assert store.similar_ids("a_b", most=9) == ["a_b", "xa_bx", "a_b.txt", ids[0]]
     # What stands for any text in SQL stands for itself here.
     assert store.similar_ids("a%b") == ["a%b"]
     assert store.similar_ids(r"a\b") == [r"a\b"]
-    assert store.similar_ids("a__") == []
+    assert store.similar_ids("__b") == ["a_b"]
     for no_id in ("", None, 5):
         assert store.similar_ids(no_id) == []
+
+
+@pytest.mark.parametrize(
+    ("id", "near"),
+    [
+        ("achiles-3", ["achilles-3"]),
+        ("Achilles-3", ["achilles-3"]),
+        ("achilles_3", ["achilles-3"]),
+        ("cahilles-3", ["achilles-3"]),
+        ("troy-12", ["troy-1", "troy-2"]),
+        ("sparta-12", []),
+        ("x1", []),
+        ("achilles-3" * 30, []),
+    ],
+)
+def test_ids_that_are_spelled_alike_are_suggested(
+    store: DocumentStore, id: str, near: list[str]
+) -> None:
+    store.add(Document(known, "x") for known in ("troy-1", "achilles-3", "troy-2", "y1"))
+    assert store.similar_ids(id) == near
+
+
+def test_sources_are_those_of_the_first_origin(store: DocumentStore) -> None:
+    store.add(Document(id, "x") for id in "abc")
+    for source, path in ((1, "one.txt"), (2, b"two\xff.txt")):
+        store.database.execute("INSERT INTO sources VALUES (?, ?)", source, path)
+    for source, id in ((2, "a"), (1, "a"), (1, "b")):
+        number = store.number(id)
+        store.database.execute("INSERT INTO origins VALUES (NULL, ?, ?, ?)", source, id, number)
+    assert store.sources_of(["a", "b", "c", "d"]) == {"a": "two\\xff.txt", "b": "one.txt"}
 
 
 def test_a_snapshot_stays_what_it_is_while_another_writes(

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from embedsearch import Document, QueryError
+from embedsearch._fields import Period, period_of
 from embedsearch.store.documents import DocumentStore
-from embedsearch.store.filter_parser import Among, Field, Period, period_of
+from embedsearch.store.filter_parser import Among, Field
 from embedsearch.store.filters import Calendar, predicate_for
 
 DOCUMENTS = [

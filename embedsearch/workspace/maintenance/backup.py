@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 import tarfile
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -50,7 +49,7 @@ from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
 from embedsearch.workspace.schemas import BACKUP, fault_of
 from embedsearch.workspace.session import Session
-from embedsearch.workspace.staging import Staging, remove_locked, staging
+from embedsearch.workspace.staging import Staging, remove_folder, remove_locked, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -437,10 +436,16 @@ def _replace(work: Staging, target: Path, wait: float | None) -> WriterLock:
         try:
             lock = work.publish(target)
         except BaseException:
-            _put_back(old, target)
+            # Ctrl-C may come when the new one has just got its place.
+            if work.folder.exists():
+                _put_back(old, target)
+            else:
+                remove_folder(old)
             raise
-        flush_folder(target.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            flush_folder(target.parent)
+        finally:
+            remove_folder(old)
     finally:
         before.release()
     return lock

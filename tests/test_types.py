@@ -1,0 +1,111 @@
+"""Hits in the order of a field, counted and grouped by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import embedsearch as es
+from embedsearch import Hit, Hits, ParameterError, QueryError
+
+FOUND = Hits(
+    (
+        Hit("a", 9.0, "Zebra", metadata={"year": 1990, "tags": ["x", "y"]}, source="one.txt"),
+        Hit("b", 8.0, "ant", metadata={"year": "200", "tags": "y"}, source="two.txt"),
+        Hit("c", 7.0, metadata={"tags": []}),
+        Hit("d", 6.0, "Bee", metadata={"year": "1990", "at": {"place": "Ulm"}}, source="one.txt"),
+        Hit("e", 5.0, "Émile", metadata={"year": None, "at": {"place": "Bonn"}}),
+        Hit("f", 4.0, "cow", metadata={"year": 2001.0, "tags": ["z", "z"]}),
+    ),
+    unknown=("frobnicate",),
+)
+
+
+def ids(hits: Hits) -> str:
+    return "".join(hit.id for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("field", "order"),
+    [
+        ("year", "badfce"),
+        ("-year", "fadbce"),
+        ("title", "bdfeac"),
+        ("-title", "aefdbc"),
+        ("tags", "abfcde"),
+        ("-tags", "fabcde"),
+        ("at.place", "edabcf"),
+        ("source", "adbcef"),
+        ("-id", "fedcba"),
+    ],
+)
+def test_hits_are_put_in_order_and_those_without_a_value_come_last(field: str, order: str) -> None:
+    ordered = FOUND.sort_by(field)
+    assert ids(ordered) == order
+    assert ordered.unknown == ("frobnicate",)
+    assert ids(FOUND) == "abcdef"
+
+
+def test_hits_are_counted() -> None:
+    facet = FOUND.facet("year")
+    assert facet == [(1990, 2, 2 / 6), ("200", 1, 1 / 6), (2001, 1, 1 / 6), (None, 2, 2 / 6)]
+    assert (facet.field, facet.total) == ("year", 6)
+    assert [(each.value, each.documents) for each in FOUND.facet("tags")] == [
+        ("y", 2),
+        ("x", 1),
+        ("z", 1),
+        (None, 3),
+    ]
+
+
+def test_groups_have_all_their_hits_and_the_best_comes_first() -> None:
+    assert [(value, ids(hits)) for value, hits in FOUND.group_by("source")] == [
+        ("one.txt", "ad"),
+        ("two.txt", "b"),
+        (None, "cef"),
+    ]
+    assert [(value, ids(hits)) for value, hits in FOUND.group_by("tags")] == [
+        ("x", "a"),
+        ("y", "ab"),
+        ("z", "f"),
+        (None, "cde"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["year", "tags", "title", "source", "at.place"])
+def test_groups_are_as_large_as_counts(field: str) -> None:
+    sizes = Counter({value: len(hits) for value, hits in FOUND.group_by(field)})
+    assert sizes == {each.value: each.documents for each in FOUND.facet(field)}
+
+
+def test_metadata_come_before_what_every_document_has() -> None:
+    hits = Hits([Hit("a", 2.0, metadata={"source": "Reuters"}, source="a.txt"), Hit("b", 1.0)])
+    assert [value for value, _ in hits.group_by("source")] == ["Reuters", None]
+
+
+def test_no_hits_have_nothing() -> None:
+    assert Hits().sort_by("year") == []
+    assert Hits().facet("year") == []
+    assert Hits().group_by("year") == []
+
+
+@pytest.mark.parametrize("method", ["sort_by", "facet", "group_by"])
+def test_a_field_that_no_hit_has_is_an_error(method: str) -> None:
+    with pytest.raises(QueryError, match=r"no hit has a field 'yaer'; did you mean 'year'\? .*'at"):
+        getattr(FOUND, method)("yaer")
+    with pytest.raises(QueryError, match=r"'at' is an object.*within it are 'at.place'"):
+        getattr(FOUND, method)("at")
+    wrong: Any
+    for wrong in (3, None, ["year"]):
+        with pytest.raises(ParameterError, match="field must be a string"):
+            getattr(FOUND, method)(wrong)
+
+
+def test_tables_in_notebooks_are_escaped() -> None:
+    hits = Hits([Hit("a", 1.0, metadata={"<b>": "<i>"})])
+    assert "&lt;i&gt;" in hits.facet("<b>")._repr_html_()
+    shown = es.DocumentList([es.Document("<a>", "text")], total=7)._repr_html_()
+    assert "&lt;a&gt;" in shown
+    assert "1 of 7 documents" in shown
