@@ -227,6 +227,8 @@ class Hits(list[Hit]):
     Attributes:
         unknown: Words of the query that the vocabulary does not have.
         expanded: Words that were looked for too, where that was asked for.
+        mode: How they were searched for: the one that was asked for, or "lexical" where that was
+            "auto" and there are no word vectors; None if they were not.
     """
 
     def __init__(
@@ -234,8 +236,10 @@ class Hits(list[Hit]):
         items: Iterable[Hit] = (),
         unknown: Iterable[str] = (),
         expanded: Iterable[ExpandedWord] = (),
+        mode: str | None = None,
     ) -> None:
         super().__init__(items)
+        self.mode = mode
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)
 

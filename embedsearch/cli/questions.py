@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch._errors import QueryError
+from embedsearch._messages import counted
 from embedsearch.cli.options import (
     method_option,
     on_workspace,
@@ -19,7 +22,7 @@ from embedsearch.cli.output import Answer, answer, show
 from embedsearch.workspace import SEARCH_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import Hit, Hits, Neighbors
     from embedsearch.workspace import Progress, Workspace
@@ -186,7 +189,8 @@ def closer(ws: Workspace, a: str, b: str) -> Answer:
 
     With - alone, pairs are read from standard input, one per line.
     """
-    return Answer([{"word": word} for word in ws.words.closer_than(a, b)], ("word",))
+    words = [{"word": word} for word in ws.words.closer_than(a, b)]
+    return Answer(words, ("word",), empty=f"no word is closer to {a!r} than {b!r}")
 
 
 @_pair_question
@@ -226,7 +230,14 @@ where_option = click.option(
     help="Move the query in meaning towards the first N hits; 0 for none.",
 )
 @output_options
-def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
+def search(
+    ws: Workspace,
+    text: str,
+    topn: int = 10,
+    mode: str = "auto",
+    where: str | None = None,
+    **named: Any,
+) -> Answer:
     """Show the documents that answer QUERY best.
 
     A document need not have all words. In QUERY, +word must occur, -word must not, and
@@ -245,8 +256,14 @@ def search(ws: Workspace, text: str, *options: Any, **named: Any) -> Answer:
 
     With - as QUERY, queries are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    found = ws.search(text, *options, **named)
-    return documents_found(found, ws, explained=bool(named.get("explain")))
+    found = ws.search(text, topn, mode, where, **named)
+    explained = bool(named.get("explain"))
+    answer = documents_found(found, ws, explained=explained, where=where)
+    if found.mode == mode:
+        return answer
+    advice = f"embedsearch train -w {shlex.quote(str(ws.path))}"
+    note = f"searched by words alone, as there are no word vectors yet; to train some: {advice}"
+    return replace(answer, notes=(note, *answer.notes))
 
 
 def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
@@ -299,10 +316,12 @@ def related(
     # Documents with vectors of your own may have no text that could be compared.
     if not ws.goes_by_vectors:
         like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
-        return documents_found(ws.documents.most_similar(like, less, topn, where), ws)
+        found = ws.documents.most_similar(like, less, topn, where)
+        return documents_found(found, ws, where=where)
     if texts:
         raise QueryError("texts cannot be compared with vectors; give ids")
-    return documents_found(ws.vectors.most_similar(ids, less, topn, where), ws)
+    found = ws.vectors.most_similar(ids, less, topn, where)
+    return documents_found(found, ws, where=where)
 
 
 @click.command()
@@ -329,15 +348,46 @@ def duplicates(
     """
     if groups:
         found = ws.documents.duplicate_groups(threshold, progress)
-        records = [{"documents": len(ids), "ids": list(ids)} for ids in found]
-        show(Answer(records, ("documents", "ids")), output)
+        titles = _titles(ws, found)
+        records = [
+            {"documents": len(ids), "ids": list(ids), "titles": [titles[id] for id in ids]}
+            for ids in found
+        ]
+        columns: tuple[str, ...] = ("documents", "ids", "titles")
     else:
         pairs = ws.documents.duplicates(threshold, progress)
-        rows = [{"a": pair.a, "b": pair.b, "score": _rounded(pair.score)} for pair in pairs]
-        show(Answer(rows, ("a", "b", "score")), output)
+        titles = _titles(ws, ((pair.a, pair.b) for pair in pairs))
+        records = [
+            {
+                "a": pair.a,
+                "b": pair.b,
+                "score": _rounded(pair.score),
+                "title_a": titles[pair.a],
+                "title_b": titles[pair.b],
+            }
+            for pair in pairs
+        ]
+        columns = ("a", "b", "score", "title_a", "title_b")
+    hidden = frozenset(() if any(titles.values()) else {"titles", "title_a", "title_b"})
+    if not records:
+        share = f"{threshold:.0%} of their three-word sequences"
+        progress.note(f"nothing found: no two documents share {share}")
+    show(Answer(records, columns, hidden=hidden, empty=""), output)
 
 
-def documents_found(found: Hits, ws: Workspace | None = None, *, explained: bool = False) -> Answer:
+def _titles(ws: Workspace, groups: Iterable[Iterable[str]]) -> dict[str, str]:
+    found = {id: ws.documents.get(id) for group in groups for id in group}
+    # Another process may have deleted one meanwhile.
+    return {id: "" if document is None else document.title for id, document in found.items()}
+
+
+def documents_found(
+    found: Hits,
+    ws: Workspace | None = None,
+    *,
+    explained: bool = False,
+    where: str | None = None,
+) -> Answer:
     """Return hits as an answer; the workspace knows where they are from.
 
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
@@ -348,9 +398,21 @@ def documents_found(found: Hits, ws: Workspace | None = None, *, explained: bool
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN,
         notes=tuple(_notes(found)),
+        empty="nothing found" if found or ws is None else _why_empty(ws, where),
         texts={"explanation": _strongest},
         marks={"snippet": "highlights"},
     )
+
+
+def _why_empty(ws: Workspace, where: str | None) -> str:
+    if not ws.documents:
+        return "nothing found: the workspace has no documents"
+    if where is None:
+        return "nothing found"
+    meeting = ws.documents.count(where)
+    if not meeting:
+        return f"nothing found: no document meets {where}"
+    return f"nothing found among the {counted(meeting, 'document')} that meet {where}"
 
 
 def _source(ws: Workspace, id: str) -> str | None:
@@ -394,7 +456,8 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 def _notes(found: Hits) -> list[str]:
     notes = []
     if found.unknown:
-        notes.append(f"words not in the vocabulary: {', '.join(found.unknown)}")
+        where = "in no document" if found.mode == "lexical" else "not in the vocabulary"
+        notes.append(f"words {where}: {', '.join(found.unknown)}")
     if found.expanded:
         added = (f"{word} (near {typed} {near:.2f})" for typed, word, near, _ in found.expanded)
         notes.append(f"looked for, too: {', '.join(added)}")

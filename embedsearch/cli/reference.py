@@ -45,8 +45,8 @@ nearer.
 | `closer` | `[{"word"}, ...]`, most frequent first |
 | `rank` | `{"a", "b", "rank"}` |
 | `search`, `related` | `[{"id", "score", "title", "snippet", ...}, ...]`, best first |
-| `duplicates` | `[{"a", "b", "score"}, ...]`, best first |
-| `duplicates --groups` | `[{"documents", "ids"}, ...]`, largest first |
+| `duplicates` | `[{"a", "b", "score", "title_a", "title_b"}, ...]`, best first |
+| `duplicates --groups` | `[{"documents", "ids", "titles"}, ...]`, largest first |
 | `info` | `{"path", "documents", ...}` |
 | `corpora list` | `[{"name", "title", ...}, ...]` |
 | `corpora show` | `{"name", "title", ...}` |

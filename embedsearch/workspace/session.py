@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.index.lexical import LexicalIndex
     from embedsearch.search.documents import DocumentSearch
+    from embedsearch.search.options import SearchOptions
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.vectors import StoredVectors, VectorCollection
 
@@ -137,12 +138,26 @@ class Session:
     def search(self, progress: Progress | None = None) -> DocumentSearch:
         """Return the search of documents; a writer's lexical index is up to date."""
         with self._opening:
-            generation = self.trained()
-            if self._search is None:
-                self._search = self._opened_search(generation, progress)
-            elif self.writable and self._lexical is not None:
-                self._catch_up(self._search, self._lexical)
-            return self._search
+            self.trained()
+            return self._current_search(progress)
+
+    def search_texts(self, options: SearchOptions) -> tuple[DocumentSearch, SearchOptions]:
+        """Return the search for texts, and the options for it.
+
+        Without word vectors, the mode "auto" goes by words alone, which need none.
+        """
+        with self._opening:
+            by_words = options.mode in ("auto", "lexical") and not options.expand
+            if self.generation is None and by_words:
+                return self._current_search(), replace(options, mode="lexical")
+            return self.search(), options
+
+    def _current_search(self, progress: Progress | None = None) -> DocumentSearch:
+        if self._search is None:
+            self._search = self._opened_search(progress)
+        elif self.writable and self._lexical is not None:
+            self._catch_up(self._search, self._lexical)
+        return self._search
 
     def close_search(self) -> None:
         """Close the lexical index; the next search opens it again."""
@@ -260,26 +275,35 @@ class Session:
                 self.state = load_state(self.layout)
         return None
 
-    def _opened_search(self, generation: Generation, progress: Progress | None) -> DocumentSearch:
+    def _opened_search(self, progress: Progress | None) -> DocumentSearch:
         from embedsearch.search.documents import DocumentSearch
-        from embedsearch.workspace.lexical_sync import open_lexical, reopen
+        from embedsearch.workspace.lexical_sync import analyzer_of, open_lexical, reopen
 
-        model, store = generation.search_model, self.store
+        generation, store = self.generation, self.store
+        if generation is None:
+            from embedsearch.search.document_index import DocumentVectors
+            from embedsearch.search.model import SearchModel
+
+            model = SearchModel.unfitted(analyzer_of(store, self.state.tokenizer))
+            encoder, vectors, number = None, DocumentVectors.empty(), None
+        else:
+            model, encoder = generation.search_model, generation.encoder
+            vectors, number = generation.document_vectors, generation.number
         self._lexical = open_lexical(
             self.layout,
             store,
             model.analyzer,
             writable=self.writable,
-            generation=generation.number,
+            generation=number,
             progress=progress,
         )
         return DocumentSearch(
             store,
-            generation.encoder,
-            generation.document_vectors,
+            encoder,
+            vectors,
             model,
             self._lexical,
-            generation.proposer,
+            (lambda: None) if generation is None else generation.proposer,
             None if self.writable else partial(reopen, self.layout, store),
         )
 

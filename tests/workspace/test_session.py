@@ -130,9 +130,47 @@ def test_a_newer_format_is_named(writable: Path) -> None:
 
 
 def test_an_untrained_workspace_says_what_to_do(small: es.Workspace) -> None:
-    for ask in (lambda: small.words, lambda: small.search("x"), small.index):
+    for ask in (
+        lambda: small.words,
+        lambda: small.search("x", mode="latent"),
+        lambda: small.search("x", expand=True),
+        lambda: small.documents.most_similar(next(iter(small.documents))),
+        lambda: small.documents.vectors,
+        small.index,
+    ):
         with pytest.raises(es.NotTrainedError, match="embedsearch train"):
             ask()
+
+
+def test_texts_are_searched_by_words_before_any_training(small: es.Workspace) -> None:
+    def found(ws: es.Workspace, mode: str) -> list[tuple[str, float]]:
+        hits = ws.search("paris france", topn=20, mode=mode)
+        assert hits.mode == "lexical"
+        assert all("paris" in hit.snippet or "france" in hit.snippet for hit in hits)
+        return [(hit.id, hit.score) for hit in hits]
+
+    before = found(small, "auto")
+    assert before
+    with es.open(small.path) as reader:
+        assert found(reader, "auto") == before
+        (best, *_) = before
+        explained = reader.explain("paris france", best[0])
+        assert sum(part.contribution for part in explained.parts) == pytest.approx(best[1])
+        # What is added later is found, too, and what is deleted no more.
+        small.add([es.Document("later", "paris paris paris")])
+        small.delete([best[0]])
+        ids = {id for id, _ in found(reader, "lexical")}
+        assert "later" in ids
+        assert best[0] not in ids
+    after = found(small, "lexical")
+    small.train(min_count=1, epochs=1)
+    assert found(small, "lexical") == after
+
+
+def test_a_word_that_no_document_has_is_named_before_any_training(small: es.Workspace) -> None:
+    with pytest.raises(es.UnknownWordError, match="'xyzzy' is in no document"):
+        small.search("xyzzy")
+    assert small.search("paris xyzzy").unknown == ("xyzzy",)
 
 
 def cut(path: Path) -> None:
