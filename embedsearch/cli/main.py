@@ -32,7 +32,11 @@ SECTIONS = {
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"
     ),
-    "Look around": {"shell": "shell", **dict.fromkeys(("info", "corpora", "demo"), "info")},
+    "Look around": {
+        "shell": "shell",
+        "completion": "completion",
+        **dict.fromkeys(("info", "corpora", "demo"), "info"),
+    },
 }
 # What a shell reports for a program that Ctrl-C has ended.
 INTERRUPTED = 130
@@ -40,12 +44,16 @@ ALIASES = {"similar": "neighbors", "odd": "odd-one-out"}
 _MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
 
 
-def unknown_command(typed: str, known: Iterable[str] = (*_MODULES, *ALIASES)) -> str:
+def unknown_command(
+    typed: str,
+    known: Iterable[str] = (*_MODULES, *ALIASES),
+    otherwise: str = "`embedsearch --help` lists all",
+) -> str:
     """Say that there is no such command, and which were perhaps meant."""
     names = {name.casefold(): name for name in known}
     near = get_close_matches(typed.casefold(), names, n=3, cutoff=0.7)
     meant = " or ".join(dict.fromkeys(ALIASES.get(names[n], names[n]) for n in near))
-    hint = f"did you mean {meant}?" if meant else "`embedsearch --help` lists all"
+    hint = f"did you mean {meant}?" if meant else otherwise
     return f"no such command {typed!r}; {hint}"
 
 

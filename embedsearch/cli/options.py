@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import reduce, wraps
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch import workspace as facade
 from embedsearch.cli.progress import make_progress
 from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Text(click.types.StringParamType):
@@ -24,6 +28,26 @@ class Text(click.types.StringParamType):
         if decoded is None:
             self.fail(f"{text!r} is not text in UTF-8.", param, ctx)
         return decoded
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return what may be meant, by the name of the parameter."""
+        from embedsearch.cli.completion import complete
+
+        return complete(ctx, param, incomplete)
+
+
+class Source(click.Path):
+    """A file, a folder, or a corpus of the catalogue."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the corpora for `corpus:`, else let the shell complete files."""
+        from embedsearch.cli.completion import complete_corpora
+
+        return complete_corpora(incomplete) or super().shell_complete(ctx, param, incomplete)
 
 
 def _decoded(text: str) -> str | None:
@@ -94,6 +118,11 @@ def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> D
         def run(workspace: str, **options: Any) -> None:
             if check is not None:
                 check(**options)
+            # In the shell one is open already.
+            opened = click.get_current_context().find_object(facade.Workspace)
+            if opened is not None and mode == opened.mode and opened.path == Path(workspace):
+                command(opened, **options)
+                return
             # Only commands that write have these.
             how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
             with facade.Workspace(workspace, mode, **how) as ws:
@@ -164,7 +193,7 @@ sources_argument = click.argument(
     "sources",
     nargs=-1,
     required=True,
-    type=click.Path(allow_dash=True, readable=False),
+    type=Source(allow_dash=True, readable=False),
     metavar="SOURCE...",
 )
 

@@ -196,6 +196,16 @@ class DocumentStore:
         for row in self._stream("SELECT id FROM documents ORDER BY number"):
             yield self._check_id(row[0])
 
+    def ids_from(self, beginning: str, most: int) -> list[str]:
+        """List the first so many ids that begin so, in alphabetical order."""
+        query = "SELECT id FROM documents WHERE id >= ? ORDER BY id LIMIT ?"
+        found = [self._check_id(row[0]) for row in self._stream(query, beginning, most)]
+        return [id for id in found if id.startswith(beginning)]
+
+    def field_names(self) -> list[str]:
+        """List the fields that a filter can name, frequent ones first."""
+        return self._filters.names()
+
     def similar_ids(self, id: object) -> list[str]:
         """Return ids that contain `id`, for a hint."""
         if not isinstance(id, str) or not id:
