@@ -175,8 +175,9 @@ class UnknownWordError(UnknownKeyError):
         self,
         word: str,
         suggestions: Sequence[str] = (),
-        reason: str = "is not in the vocabulary",
+        reason: str | None = None,
     ) -> None:
+        reason = reason or "is not in the vocabulary"
         hint = f"; did you mean {_either(suggestions)}?" if suggestions else ""
         super().__init__(f"{word!r} {reason}{hint}")
         self.word, self.suggestions = word, tuple(suggestions)

@@ -68,6 +68,8 @@ class Words:
         normalize: Callable[[str], str | None],
     ) -> None:
         self._words, self._normalize, self._given_index = vectors, normalize, index
+        # Says why a word has no vector, where that is known; the end of a sentence.
+        self.why_missing: Callable[[str], str | None] | None = None
 
     def __repr__(self) -> str:
         most = ", ".join(self.index_to_key[:3])
@@ -424,7 +426,10 @@ class Words:
         return one
 
     def _unknown(self, word: str) -> UnknownWordError:
-        return UnknownWordError(word, self._split(word) or suggest(word, self._words))
+        if expression := self._split(word):
+            return UnknownWordError(word, expression)
+        reason = None if self.why_missing is None else self.why_missing(word)
+        return UnknownWordError(word, suggest(word, self._words), reason)
 
     def _split(self, word: str) -> list[str]:
         # "king-man+woman" without spaces is one word; say how it was probably meant.

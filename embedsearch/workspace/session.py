@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from functools import partial
 from threading import RLock
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalIndex
     from embedsearch.search.documents import DocumentSearch
     from embedsearch.search.options import SearchOptions
+    from embedsearch.search.words import Words
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.vectors import StoredVectors, VectorCollection
 
@@ -122,6 +124,24 @@ class Session:
             advice = f"train it with: embedsearch train -w {self.path}"
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self.generation
+
+    def words(self) -> Words:
+        """Return the word queries of the current generation, or raise `NotTrainedError`."""
+        words, opened = self.trained().words, weakref.ref(self)
+
+        # It must not keep the session: one that is forgotten lets go of its files.
+        def why_missing(word: str) -> str | None:
+            from embedsearch.workspace import missing_words
+
+            session = opened()
+            if session is None or session.generation is None:
+                return None
+            return missing_words.why_missing(
+                session.layout, session.store, session.generation, word
+            )
+
+        words.why_missing = why_missing
+        return words
 
     def vectors(self) -> VectorCollection:
         """Return the user's own vectors, or raise `NotTrainedError`."""

@@ -132,7 +132,7 @@ class Workspace:
         Raises:
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self._session.trained().words
+        return self._session.words()
 
     def search(
         self,
