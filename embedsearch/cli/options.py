@@ -106,11 +106,19 @@ workspace_option = click.option(
 )
 
 
+wait_for_build_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait up to this long if it is being built.  [fail at once]",
+)
+
+
 def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> Decorator:
     """Add `--workspace`, and give the command the open workspace in its place.
 
-    To open it also takes `--wait` and `--durability`, where the command has them. Before it is
-    opened, `check` may refuse options that do not go together.
+    To open it also takes `--wait`, which readers get here, and `--durability`, where the command
+    has it. Before it is opened, `check` may refuse options that do not go together.
     """
 
     def decorate(command: Callable[..., Any]) -> Any:
@@ -118,17 +126,17 @@ def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> D
         def run(workspace: str, **options: Any) -> None:
             if check is not None:
                 check(**options)
+            # Only commands that write have `durability`.
+            how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
             # In the shell one is open already.
             opened = click.get_current_context().find_object(facade.Workspace)
             if opened is not None and mode == opened.mode and opened.path == Path(workspace):
                 command(opened, **options)
                 return
-            # Only commands that write have these.
-            how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
             with facade.Workspace(workspace, mode, **how) as ws:
                 command(ws, **options)
 
-        return workspace_option(run)
+        return workspace_option(run if mode == "w" else wait_for_build_option(run))
 
     return decorate
 
@@ -242,6 +250,12 @@ source_options = together(
         is_flag=True,
         default=None,
         help="Fail if any file cannot be read, or not to its end.",
+    ),
+    click.option(
+        "--all-notes",
+        is_flag=True,
+        default=None,
+        help="Name every file that is left out or unusual, not only the first three.",
     ),
     click.option(
         "--report",

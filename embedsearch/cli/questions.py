@@ -40,6 +40,16 @@ class Question(click.Command):
 
     ask: Callable[..., Answer]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what was typed; what is taken for an option may have been a part of a query."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name.startswith("--"):
+                raise
+            advice = "What begins with - and is no option goes after --."
+            raise click.UsageError(f"{error.format_message()} {advice}", ctx) from error
+
 
 def question(
     *arguments: click.Argument, between: str = " ", check: Callable[..., None] | None = None

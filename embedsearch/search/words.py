@@ -437,6 +437,9 @@ class Words:
             parts = word.split(sign)
             if len(parts) > 1 and all(part and self._row(part) >= 0 for part in parts):
                 return [f" {sign} ".join(parts)]
+        parts = word.split()
+        if len(parts) > 1 and all(self._row(part) >= 0 for part in parts):
+            return [" + ".join(parts)]
         return []
 
     def _closer_rows(self, key1: str, key2: str) -> IntVector:

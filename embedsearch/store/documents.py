@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 _FIELDS = "id, title, text, metadata"
 # SQLite allows 999 parameters in a statement, before 3.32.
 _MARKS = 500
+# Shorter ids are all spelled alike, and of more ids there are too many to compare for a hint.
+_SHORTEST_SPELLING, _MOST_IDS = 5, 20_000
 # Pages of a backup that are copied at once; an interrupt is noticed between two such steps.
 _PAGES = 4096
 
@@ -206,13 +208,26 @@ class DocumentStore:
         """List the fields that a filter can name, frequent ones first."""
         return self._filters.names()
 
-    def similar_ids(self, id: object) -> list[str]:
-        """Return ids that contain `id`, for a hint."""
+    def similar_ids(self, id: object, most: int = 3) -> list[str]:
+        """Return ids that contain `id`, or else are spelled like it, for a hint."""
         if not isinstance(id, str) or not id:
             return []
         pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
-        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT 3"
-        return [str(row[0]) for row in self._database.rows(query, f"%{pattern}%")]
+        query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT ?"
+        found = [str(row[0]) for row in self._database.rows(query, f"%{pattern}%", most)]
+        return found or self._misspelled(id, most)
+
+    def _misspelled(self, id: str, most: int) -> list[str]:
+        # Of short ids, and of numbers, nearly all are one letter apart.
+        if len(id) < _SHORTEST_SPELLING or id.isdecimal():
+            return []
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import extract
+
+        rows = self._database.rows("SELECT id FROM documents ORDER BY number LIMIT ?", _MOST_IDS)
+        ids = [str(row[0]) for row in rows]
+        near = extract(id, ids, scorer=OSA.distance, score_cutoff=2, limit=most)
+        return [near_id for near_id, _, _ in near]
 
     def matching(self, where: str) -> IntVector:
         """Return the numbers `(m,)`, ascending, of the documents that pass a filter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,14 @@ from embedsearch._errors import (
 from embedsearch._io import checked_path, storage_errors
 from embedsearch.workspace.generation import ArtifactFolder, Generation
 from embedsearch.workspace.layout import Layout, check_contents
-from embedsearch.workspace.locks import OpenFolder, WriterLock, check_wait, lock_for_writing
+from embedsearch.workspace.locks import (
+    OpenFolder,
+    WriterLock,
+    check_wait,
+    is_locked,
+    lock_for_writing,
+    named_writer,
+)
 from embedsearch.workspace.state import State, load_state
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ P = TypeVar("P", bound=ArtifactFolder)
 # Between reading the state and opening what it names, a writer may publish and remove: then the
 # state is read again. It cannot be outrun for ever, as a generation takes seconds to make.
 _ATTEMPTS = 3
+# Seconds between two looks at a workspace that is being built.
+_PAUSE = 0.2
 
 
 class Session:
@@ -61,6 +71,8 @@ class Session:
         check_contents(self.path)
         _check_options(mode, wait, durability)
         self.mode, self.writable, self._durability = mode, mode == "w", durability
+        if not self.writable and wait:
+            _await_build(Layout(self.path), wait)
         self._lock = lock
         if self.writable and lock is None:
             load_state(Layout(self.path))
@@ -122,6 +134,9 @@ class Session:
         """Return the current generation, or raise `NotTrainedError`."""
         if self.generation is None:
             advice = f"train it with: embedsearch train -w {self.path}"
+            if not self.writable and is_locked(self.layout.lock):
+                who = named_writer(self.layout.lock)
+                advice = f"{who} is working on it: try again when that is done (--wait SECONDS)"
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self.generation
 
@@ -349,6 +364,22 @@ class Session:
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+
+def _await_build(layout: Layout, wait: float) -> None:
+    """Wait as long as another process makes a workspace, or trains it for the first time."""
+    until = time.monotonic() + wait
+    while _is_being_built(layout) and (left := until - time.monotonic()) > 0:
+        time.sleep(min(_PAUSE, left))
+
+
+def _is_being_built(layout: Layout) -> bool:
+    if not layout.state.exists():
+        from embedsearch.workspace.staging import under_construction
+
+        return under_construction(layout.root) is not None
+    state = load_state(layout)
+    return state.generation is None and state.vectors is None and is_locked(layout.lock)
 
 
 def _check_options(mode: str, wait: float | None, durability: str) -> None:

@@ -60,8 +60,9 @@ class Workspace:
     Args:
         path: The folder.
         mode: "r" reads, "w" also writes.
-        wait: For writing, if another process has it: wait so many seconds for it to end.
-            None gives up at once.
+        wait: If another process is writing, wait so many seconds for it to end; a reader waits
+            only for one that makes the workspace or trains it for the first time. None gives up
+            at once.
         durability: When documents are acknowledged. With "full" they are on the disk by then.
             With "relaxed", a death of the process loses nothing, but when the system crashes or
             the power fails, the last changes of documents may be lost; never a part of one, and

@@ -611,6 +611,15 @@ def test_an_empty_answer_says_so(
     assert process.stderr.splitlines()[-1].endswith(why)
 
 
+@pytest.mark.parametrize(("typed", "hint"), [("-hay", True), ("-x", True), ("--hay", False)])
+def test_a_query_that_begins_with_a_dash_gets_a_hint(
+    invoke: Run, workspace: Path, typed: str, hint: bool
+) -> None:
+    process = invoke("search", typed, "barn", "-w", workspace)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert ("goes after --" in process.stderr) is hint
+
+
 def test_texts_are_found_by_words_before_any_training(invoke: Run, tmp_path: Path) -> None:
     path = tmp_path / "untrained.es"
     with es.create(path) as ws:

@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import embedsearch as es
+from embedsearch.workspace.staging import staging
 
 
 def listing(folder: Path) -> list[str]:
@@ -467,3 +469,35 @@ def test_documents_are_not_taken_from_a_folder_that_came_later(trained: Path) ->
         trained.with_name("other.es").rename(trained)
         with pytest.raises(es.WorkspaceError, match="moved, removed or replaced"):
             _ = ws.documents["d1"]
+
+
+def test_a_workspace_that_is_being_made_is_named_so(tmp_path: Path) -> None:
+    path = tmp_path / "new.es"
+    with staging(path, "building"):
+        for wait in (None, 0.1):
+            with pytest.raises(es.WorkspaceNotFoundError, match="is being made by another process"):
+                es.open(path, wait=wait)
+    with pytest.raises(es.WorkspaceNotFoundError, match="no workspace here"):
+        es.open(path, wait=30)
+
+
+def test_a_reader_can_wait_for_the_first_training(small: es.Workspace) -> None:
+    with (
+        es.open(small.path, wait=0.1) as early,
+        pytest.raises(es.NotTrainedError, match=r"another process .* is working on it"),
+    ):
+        _ = early.words
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(es.open, small.path, wait=300)
+        small.train(min_count=1, epochs=1)
+        small.close()
+        with opening.result() as reader:
+            assert "paris" in reader.words
+
+
+def test_a_reader_does_not_wait_for_a_workspace_that_nobody_trains(small: es.Workspace) -> None:
+    small.close()
+    with es.open(small.path, wait=300) as reader:
+        with pytest.raises(es.NotTrainedError, match="train it with"):
+            _ = reader.words
+        assert reader.search("paris")
