@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from embedsearch._checks import Choice, check
 from embedsearch._errors import EmbedSearchError, NotTrainedError, QueryError
+from embedsearch._messages import counted
 from embedsearch.cli.main import ALIASES, SECTIONS, main, unknown_command
 from embedsearch.cli.options import on_workspace, output_options, topn_option
 from embedsearch.cli.output import echo_err, echo_error, read_lines, terminal
@@ -178,7 +179,7 @@ class Conversation:
         if not rest:
             return "neighbors", ["--", line]
         if near and not self._is_word(verb):
-            raise QueryError(f"no such command {verb!r}{meant} {as_text}")
+            raise QueryError(f"no such command {verb!r}{meant} ({as_text})")
         return "search", ["--", line]
 
     def _is_word(self, text: str) -> bool:
@@ -275,6 +276,9 @@ class Conversation:
             # As for an option, quotes may stand around all of it.
             whole = _arguments(value) if value.startswith('"') else []
             value = whole[0] if len(whole) == 1 else value
+            if value != "off":
+                meeting, all_ = self._ws.documents.count(value), len(self._ws.documents)
+                echo_err(f"{meeting:,} of {counted(all_, 'document')} meet it; `where off` ends it")
         self._given[name] = None if name == "where" and value == "off" else value
 
 
