@@ -59,7 +59,9 @@ def complete_corpora(incomplete: str) -> list[CompletionItem]:
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Write the script that lets Tab complete commands, options, words, ids and fields.
+    """Write the script that makes Tab complete in a shell.
+
+    It completes commands, options, words, ids, fields of conditions, corpora and languages.
 
     \b
     eval "$(embedsearch completion bash)"      in ~/.bashrc
