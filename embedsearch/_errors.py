@@ -171,9 +171,15 @@ class UnknownWordError(UnknownKeyError):
         suggestions: Words of the vocabulary that are spelled like it, best first.
     """
 
-    def __init__(self, word: str, suggestions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        word: str,
+        suggestions: Sequence[str] = (),
+        reason: str | None = None,
+    ) -> None:
+        reason = reason or "is not in the vocabulary"
         hint = f"; did you mean {_either(suggestions)}?" if suggestions else ""
-        super().__init__(f"{word!r} is not in the vocabulary{hint}")
+        super().__init__(f"{word!r} {reason}{hint}")
         self.word, self.suggestions = word, tuple(suggestions)
 
 

@@ -370,6 +370,8 @@ class Hits(list[Hit]):
     Attributes:
         unknown: Words of the query that the vocabulary does not have.
         expanded: Words that were looked for too, where that was asked for.
+        mode: How they were searched for: the one that was asked for, or "lexical" where that was
+            "auto" and there are no word vectors; None if they were not.
     """
 
     def __init__(
@@ -377,8 +379,10 @@ class Hits(list[Hit]):
         items: Iterable[Hit] = (),
         unknown: Iterable[str] = (),
         expanded: Iterable[ExpandedWord] = (),
+        mode: str | None = None,
     ) -> None:
         super().__init__(items)
+        self.mode = mode
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)
 
@@ -399,7 +403,7 @@ class Hits(list[Hit]):
         ranks = [[next(flat) for _ in each] for each in values]
         keys = [(not each, sign * last(each, default=0)) for each in ranks]
         order = sorted(range(len(self)), key=keys.__getitem__)
-        return Hits((self[place] for place in order), self.unknown, self.expanded)
+        return Hits((self[place] for place in order), self.unknown, self.expanded, self.mode)
 
     def facet(self, field: str) -> Facet:
         """Count the hits by what they have in a field; fields are named as for `sort_by`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from embedsearch.cli.output import echo_err, error_lines
 from embedsearch.cli.streams import one_line, safe_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # The verbs of each family, and the module of each.
 SECTIONS = {
@@ -34,12 +35,29 @@ SECTIONS = {
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"
     ),
-    "Look around": {"shell": "shell", **dict.fromkeys(("info", "corpora", "demo"), "info")},
+    "Look around": {
+        "shell": "shell",
+        "completion": "completion",
+        **dict.fromkeys(("info", "corpora", "demo"), "info"),
+    },
 }
 # What a shell reports for a program that Ctrl-C has ended.
 INTERRUPTED = 130
-ALIASES = {"similar": "neighbors"}
+ALIASES = {"similar": "neighbors", "odd": "odd-one-out"}
 _MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
+
+
+def unknown_command(
+    typed: str,
+    known: Iterable[str] = (*_MODULES, *ALIASES),
+    otherwise: str = "`embedsearch --help` lists all",
+) -> str:
+    """Say that there is no such command, and which were perhaps meant."""
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(typed.casefold(), names, n=3, cutoff=0.7)
+    meant = " or ".join(dict.fromkeys(ALIASES.get(names[n], names[n]) for n in near))
+    hint = f"did you mean {meant}?" if meant else otherwise
+    return f"no such command {typed!r}; {hint}"
 
 
 class Main(click.Group):
@@ -66,6 +84,8 @@ class Main(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; under an alias it has the name, and so the variables, of its own."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(unknown_command(args[0]))
         name, command, rest = super().resolve_command(ctx, args)
         return (command.name if command else name), command, rest
 

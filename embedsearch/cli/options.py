@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import reduce, wraps
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedsearch import workspace as facade
 from embedsearch.cli.progress import make_progress
 from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Text(click.types.StringParamType):
@@ -24,6 +28,26 @@ class Text(click.types.StringParamType):
         if decoded is None:
             self.fail(f"{text!r} is not text in UTF-8.", param, ctx)
         return decoded
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return what may be meant, by the name of the parameter."""
+        from embedsearch.cli.completion import complete
+
+        return complete(ctx, param, incomplete)
+
+
+class Source(click.Path):
+    """A file, a folder, or a corpus of the catalogue."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the corpora for `corpus:`, else let the shell complete files."""
+        from embedsearch.cli.completion import complete_corpora
+
+        return complete_corpora(incomplete) or super().shell_complete(ctx, param, incomplete)
 
 
 def _decoded(text: str) -> str | None:
@@ -82,11 +106,19 @@ workspace_option = click.option(
 )
 
 
+wait_for_build_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait up to this long if it is being built.  [fail at once]",
+)
+
+
 def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> Decorator:
     """Add `--workspace`, and give the command the open workspace in its place.
 
-    To open it also takes `--wait` and `--durability`, where the command has them. Before it is
-    opened, `check` may refuse options that do not go together.
+    To open it also takes `--wait`, which readers get here, and `--durability`, where the command
+    has it. Before it is opened, `check` may refuse options that do not go together.
     """
 
     def decorate(command: Callable[..., Any]) -> Any:
@@ -94,12 +126,17 @@ def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> D
         def run(workspace: str, **options: Any) -> None:
             if check is not None:
                 check(**options)
-            # Only commands that write have these.
+            # Only commands that write have `durability`.
             how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
+            # In the shell one is open already.
+            opened = click.get_current_context().find_object(facade.Workspace)
+            if opened is not None and mode == opened.mode and opened.path == Path(workspace):
+                command(opened, **options)
+                return
             with facade.Workspace(workspace, mode, **how) as ws:
                 command(ws, **options)
 
-        return workspace_option(run)
+        return workspace_option(run if mode == "w" else wait_for_build_option(run))
 
     return decorate
 
@@ -170,7 +207,7 @@ sources_argument = click.argument(
     "sources",
     nargs=-1,
     required=True,
-    type=click.Path(allow_dash=True, readable=False),
+    type=Source(allow_dash=True, readable=False),
     metavar="SOURCE...",
 )
 
@@ -219,6 +256,12 @@ source_options = together(
         is_flag=True,
         default=None,
         help="Fail if any file cannot be read, or not to its end.",
+    ),
+    click.option(
+        "--all-notes",
+        is_flag=True,
+        default=None,
+        help="Name every file that is left out or unusual, not only the first three.",
     ),
     click.option(
         "--report",

@@ -40,6 +40,8 @@ class Answer:
     vertical: bool = False
     # Lines for standard error: words left out or inferred.
     notes: tuple[str, ...] = ()
+    # Another one, if there are no records.
+    empty: str = "nothing found"
     # What JSON has in place of the records, if a table shows only a part.
     document: Record | None = None
     # How a table writes the values of a key, where not as they are.
@@ -49,6 +51,11 @@ class Answer:
     marks: Mapping[str, str] = field(default_factory=dict)
     # How a record is written in place of a table, if it is more than a line.
     page: Callable[[Record], str] | None = None
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """All lines for standard error."""
+        return self.notes if self.records or not self.empty else (*self.notes, self.empty)
 
     @classmethod
     def one(cls, record: Record) -> Answer:
@@ -70,7 +77,7 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 def show(answer: Answer, output: str | None) -> None:
     """Write one answer on standard output and its notes on standard error; None is a table."""
     # First, where a long table would hide them.
-    echo_err(*answer.notes)
+    echo_err(*answer.all_notes)
     if output in (None, "table"):
         draw(answer)
     else:
@@ -367,7 +374,7 @@ def _attempt(ask: Ask, query: str) -> Answer | str:
     except UNANSWERABLE as error:
         echo_error(error)
         return str(error)
-    echo_err(*found.notes)
+    echo_err(*found.all_notes)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from embedsearch.cli.output import Answer, answer, show
 from embedsearch.workspace import SEARCH_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import Facet, Hit, HitGroup, Hits, WordNeighbors
     from embedsearch.workspace import Progress, Workspace
@@ -39,6 +40,16 @@ class Question(click.Command):
     """A verb with a query for its arguments; `ask` answers one without the command line."""
 
     ask: Callable[..., Answer]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what was typed; what is taken for an option may have been a part of a query."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name.startswith("--"):
+                raise
+            advice = "What begins with - and is no option goes after --."
+            raise click.UsageError(f"{error.format_message()} {advice}", ctx) from error
 
 
 def question(
@@ -215,7 +226,8 @@ def closer(ws: Workspace, a: str, b: str) -> Answer:
 
     With - alone, pairs are read from standard input, one per line.
     """
-    return Answer([{"word": word} for word in ws.words.closer_than(a, b)], ("word",))
+    words = [{"word": word} for word in ws.words.closer_than(a, b)]
+    return Answer(words, ("word",), empty=f"no word is closer to {a!r} than {b!r}")
 
 
 @_pair_question
@@ -264,7 +276,10 @@ def _check_search(sort: str | None, group_by: str | None, facet: str | None, **_
 def search(
     ws: Workspace,
     text: str,
-    *options: Any,
+    topn: int = 10,
+    mode: str = "auto",
+    where: str | None = None,
+    *,
     sort: str | None = None,
     group_by: str | None = None,
     facet: str | None = None,
@@ -294,21 +309,28 @@ def search(
 
     With - as QUERY, queries are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    found = ws.search(text, *options, **named)
+    found = ws.search(text, topn, mode, where, **named)
+    explained = bool(named.get("explain"))
     if facet is not None:
         answer = counts(found.facet(facet), of="hit")
-        return replace(answer, notes=(*_notes(found), *answer.notes))
-    explained = bool(named.get("explain"))
-    if group_by is not None:
-        return _groups_found(found, found.group_by(group_by), explained=explained)
-    return documents_found(found if sort is None else found.sort_by(sort), explained=explained)
+        answer = replace(answer, notes=(*_notes(found), *answer.notes))
+    elif group_by is not None:
+        answer = _groups_found(found, found.group_by(group_by), explained=explained)
+    else:
+        hits = found if sort is None else found.sort_by(sort)
+        answer = documents_found(hits, ws, explained=explained, where=where)
+    if found.mode == mode:
+        return answer
+    advice = f"embedsearch train -w {shlex.quote(str(ws.path))}"
+    note = f"searched by words alone, as there are no word vectors yet; to train some: {advice}"
+    return replace(answer, notes=(note, *answer.notes))
 
 
 def _groups_found(found: Hits, groups: Sequence[HitGroup], *, explained: bool) -> Answer:
     """Return the best hit of each group, after the value that they share and their number."""
     from embedsearch._types import Hits
 
-    best = Hits((hits[0] for _, hits in groups), found.unknown, found.expanded)
+    best = Hits((hits[0] for _, hits in groups), found.unknown, found.expanded, found.mode)
     answer = documents_found(best, explained=explained)
     note = f"{counted(len(groups), 'group')} of {counted(len(found), 'hit')}"
     return replace(
@@ -397,10 +419,12 @@ def related(
     # Documents with vectors of your own may have no text that could be compared.
     if not ws.goes_by_vectors:
         like: list[str | Document] = [*ids, *(Document("", text) for text in texts)]
-        return documents_found(ws.documents.most_similar(like, less, topn, where))
+        found = ws.documents.most_similar(like, less, topn, where)
+        return documents_found(found, ws, where=where)
     if texts:
         raise QueryError("texts cannot be compared with vectors; give ids")
-    return documents_found(ws.vectors.most_similar(ids, less, topn, where))
+    found = ws.vectors.most_similar(ids, less, topn, where)
+    return documents_found(found, ws, where=where)
 
 
 @click.command()
@@ -427,16 +451,47 @@ def duplicates(
     """
     if groups:
         found = ws.documents.duplicate_groups(threshold, progress)
-        records = [{"documents": len(ids), "ids": list(ids)} for ids in found]
-        show(Answer(records, ("documents", "ids")), output)
+        titles = _titles(ws, found)
+        records = [
+            {"documents": len(ids), "ids": list(ids), "titles": [titles[id] for id in ids]}
+            for ids in found
+        ]
+        columns: tuple[str, ...] = ("documents", "ids", "titles")
     else:
         pairs = ws.documents.duplicates(threshold, progress)
-        rows = [{"a": pair.a, "b": pair.b, "score": _rounded(pair.score)} for pair in pairs]
-        show(Answer(rows, ("a", "b", "score")), output)
+        titles = _titles(ws, ((pair.a, pair.b) for pair in pairs))
+        records = [
+            {
+                "a": pair.a,
+                "b": pair.b,
+                "score": _rounded(pair.score),
+                "title_a": titles[pair.a],
+                "title_b": titles[pair.b],
+            }
+            for pair in pairs
+        ]
+        columns = ("a", "b", "score", "title_a", "title_b")
+    hidden = frozenset(() if any(titles.values()) else {"titles", "title_a", "title_b"})
+    if not records:
+        share = f"{threshold:.0%} of their three-word sequences"
+        progress.note(f"nothing found: no two documents share {share}")
+    show(Answer(records, columns, hidden=hidden, empty=""), output)
 
 
-def documents_found(found: Hits, *, explained: bool = False) -> Answer:
-    """Return hits as an answer.
+def _titles(ws: Workspace, groups: Iterable[Iterable[str]]) -> dict[str, str]:
+    found = {id: ws.documents.get(id) for group in groups for id in group}
+    # Another process may have deleted one meanwhile.
+    return {id: "" if document is None else document.title for id, document in found.items()}
+
+
+def documents_found(
+    found: Hits,
+    ws: Workspace | None = None,
+    *,
+    explained: bool = False,
+    where: str | None = None,
+) -> Answer:
+    """Return hits as an answer; the workspace knows why there are none.
 
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
     explanation has the strongest pairs of words.
@@ -446,9 +501,21 @@ def documents_found(found: Hits, *, explained: bool = False) -> Answer:
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN,
         notes=tuple(_notes(found)),
+        empty="nothing found" if found or ws is None else _why_empty(ws, where),
         texts={"explanation": _strongest},
         marks={"snippet": "highlights"},
     )
+
+
+def _why_empty(ws: Workspace, where: str | None) -> str:
+    if not ws.documents:
+        return "nothing found: the workspace has no documents"
+    if where is None:
+        return "nothing found"
+    meeting = ws.documents.count(where)
+    if not meeting:
+        return f"nothing found: no document meets {where}"
+    return f"nothing found among the {counted(meeting, 'document')} that meet {where}"
 
 
 def _record(hit: Hit) -> dict[str, Any]:
@@ -486,7 +553,8 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 def _notes(found: Hits) -> list[str]:
     notes = []
     if found.unknown:
-        notes.append(f"words not in the vocabulary: {', '.join(found.unknown)}")
+        where = "in no document" if found.mode == "lexical" else "not in the vocabulary"
+        notes.append(f"words {where}: {', '.join(found.unknown)}")
     if found.expanded:
         added = (f"{word} (near {typed} {near:.2f})" for typed, word, near, _ in found.expanded)
         notes.append(f"looked for, too: {', '.join(added)}")

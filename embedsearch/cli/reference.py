@@ -50,8 +50,8 @@ nearer.
 | `show` | `[{"id", "title", "text", "metadata", "source"}, ...]`, as they were named |
 | `list`, `sample` | `[{"id", "title", "text", "metadata"}, ...]`, or the `--columns` |
 | `delete` | `{"deleted", "dry_run"}` |
-| `duplicates` | `[{"a", "b", "score"}, ...]`, best first |
-| `duplicates --groups` | `[{"documents", "ids"}, ...]`, largest first |
+| `duplicates` | `[{"a", "b", "score", "title_a", "title_b"}, ...]`, best first |
+| `duplicates --groups` | `[{"documents", "ids", "titles"}, ...]`, largest first |
 | `info` | `{"path", "documents", ...}` |
 | `corpora list` | `[{"name", "title", ...}, ...]` |
 | `corpora show` | `{"name", "title", ...}` |
@@ -97,13 +97,15 @@ off.
 
 ## Shell completion
 
-Commands, options and their values are completed after one of these lines, which belongs in the
-shell's start-up file:
+Tab completes commands, options and their values, words, ids of documents, fields for `--where`,
+corpora and languages after one of these lines, which belongs in the shell's start-up file. Words,
+ids and fields are those of the workspace of `-w`, if that stands before them, or of
+`EMBEDSEARCH_WORKSPACE`.
 
 ```
-eval "$(_EMBEDSEARCH_COMPLETE=bash_source embedsearch)"      # ~/.bashrc
-eval "$(_EMBEDSEARCH_COMPLETE=zsh_source embedsearch)"       # ~/.zshrc
-_EMBEDSEARCH_COMPLETE=fish_source embedsearch | source       # ~/.config/fish/config.fish
+eval "$(embedsearch completion bash)"      # ~/.bashrc
+eval "$(embedsearch completion zsh)"       # ~/.zshrc
+embedsearch completion fish | source       # ~/.config/fish/config.fish
 ```
 """
 

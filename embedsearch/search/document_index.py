@@ -472,6 +472,12 @@ class DocumentVectors:
         rows = DocumentRows.of(numbers, owners)
         return cls(rows, Segmented(vectors), Segmented(latent), change)
 
+    @classmethod
+    def empty(cls, change: int = 0) -> DocumentVectors:
+        """Make those of no document."""
+        none = np.zeros((0, 0), np.float32)
+        return cls.of(np.zeros(0, np.int64), none, none, change)
+
     def __len__(self) -> int:
         return len(self.rows)
 

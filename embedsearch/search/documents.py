@@ -18,6 +18,7 @@ from embedsearch._errors import (
 )
 from embedsearch._types import Hit, Hits
 from embedsearch.index.lexical.query import parse_query
+from embedsearch.search.document_index import DocumentVectors
 from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
 from embedsearch.search.explain import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from embedsearch.index.candidate_index import CandidateIndex
     from embedsearch.index.lexical.index import LexicalIndex, LexicalSnapshot
     from embedsearch.index.lexical.query import LexicalQuery
-    from embedsearch.search.document_index import DocumentVectors
     from embedsearch.search.hybrid import Ranking
     from embedsearch.search.latent_space import TextEncoder
     from embedsearch.search.model import SearchModel
@@ -55,28 +55,36 @@ class DocumentSearch:
     """Finds documents of the store; several threads may search at the same time.
 
     `vectors` may be behind the store: they are updated for each query. `encoder` is that of the
-    space of the words. Without a lexical index it searches by meaning alone. `proposer` returns the
-    proposer of the stored vectors, if there are many; `reopen` the index that others have updated
-    since, if anybody else may.
+    space of the words; without one there are no vectors, and only the mode "lexical" can be used.
+    Without a lexical index it searches by meaning alone. `proposer` returns the proposer of the
+    stored vectors, if there are many; `reopen` the index that others have updated since, if anybody
+    else may.
     """
 
     def __init__(
         self,
         store: DocumentStore,
-        encoder: TextEncoder,
+        encoder: TextEncoder | None,
         vectors: DocumentVectors,
         model: SearchModel,
         lexical: LexicalIndex | None,
         proposer: Callable[[], CandidateIndex | None],
         reopen: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
-        self.store, self.encoder, self.model, self.lexical = store, encoder, model, lexical
+        self.store, self.model, self.lexical, self._encoder = store, model, lexical, encoder
         self._vectors, self._load_proposer, self._reopen = vectors, proposer, reopen
         self._hybrid: HybridSearch | None = None
         self._pending: PendingDocuments | None = None
         self._lexical_change = -1
         self._lock = RLock()
         self.attempts = 3
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """Encodes texts in the space of the words."""
+        if self._encoder is None:
+            raise QueryError("there are no word vectors: search in the mode 'lexical'")
+        return self._encoder
 
     def answer(self, text: str, options: SearchOptions) -> Hits:
         """Find the documents that answer a text best; see `Workspace.search`."""
@@ -160,7 +168,10 @@ class DocumentSearch:
         """Return the vectors, up to date with the store."""
         with self._lock:
             with self._still():
-                vectors = self._vectors.updated(self.store, self.encoder, self.model)
+                if self._encoder is not None:
+                    vectors = self._vectors.updated(self.store, self._encoder, self.model)
+                elif (vectors := self._vectors).change != self.store.change:
+                    vectors = DocumentVectors.empty(self.store.change)
             if vectors is not self._vectors:
                 self._vectors, self._hybrid = vectors, None
             return vectors
@@ -196,13 +207,11 @@ class DocumentSearch:
             expanded, matches = with_words(query, added), matches_of(added)
         ranking = hybrid.rank(expanded, text, options, allowed)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
-            from embedsearch.search.words import suggest
-
-            raise UnknownWordError(unknown[0], suggest(unknown[0], self.encoder.vectors))
+            raise self._unknown_word(unknown[0])
         finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
-        found = Hits(hits, unknown, [word.expanded for word in added])
+        found = Hits(hits, unknown, [word.expanded for word in added], options.mode)
         return found, (hybrid, ranking.numbers) if allowed is None else None
 
     def _unknown(self, query: LexicalQuery, hybrid: HybridSearch) -> tuple[str, ...]:
@@ -214,6 +223,13 @@ class DocumentSearch:
             return tuple(spelled)
         counts = hybrid.lexical.document_frequencies(spelled)
         return tuple(word for word, count in zip(spelled, counts, strict=True) if not count)
+
+    def _unknown_word(self, word: str) -> UnknownWordError:
+        if self._encoder is None:
+            return UnknownWordError(word, reason="is in no document")
+        from embedsearch.search.words import suggest
+
+        return UnknownWordError(word, suggest(word, self._encoder.vectors))
 
     def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
         return Explainer(hybrid, query, ranking, self.store.ids_of(ranking.feedback.tolist()))

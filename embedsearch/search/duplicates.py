@@ -80,7 +80,7 @@ def shingle_sets(
 
     tokenize = TextProcessor(TokenizerSettings()).process
     numbers, sizes, members = array("q"), array("q"), array("Q")
-    with progress.task("shingles", unit="documents") as task:
+    with progress.task("reading documents", unit="documents") as task:
         for number, text in documents:
             found = shingles(tokenize(text), SHINGLE_WORDS)
             numbers.append(number)
@@ -249,7 +249,7 @@ def _blocks(
     pairs = set_join.Pairs(np.empty((max(_ROOM, n), 2), np.int64), np.empty(max(_ROOM, n)))
     # The kernel is compiled for one type of threshold.
     limit = (float(threshold), forest)
-    with progress.task("duplicates", n, "documents") as task:
+    with progress.task("comparing documents", n, "documents") as task:
         while row < n:
             block = (row, min(row + _BLOCK, n))
             after, count = set_join.join(block, ranked, postings, limit, scratch, pairs)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embedsearch._errors import VectorError
-from embedsearch.search.latent_space import LatentSpace, Spreads
+from embedsearch.search.latent_space import LatentSpace, Spreads, Terms
 from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.sparse import TermStatistics
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch.index.lexical import LexicalAnalyzer
-    from embedsearch.search.latent_space import Terms
     from embedsearch.vectors.encoders import CheckedEncoder
 
 Tensors = dict[str, "NDArray[Any]"]
@@ -67,6 +68,14 @@ class SearchModel:
         for place, covariance in enumerate(self.spreads.covariances):
             tensors[f"covariance.{place}"] = covariance
         return tensors | {"first": self.spreads.first, "second": self.spreads.second}
+
+    @classmethod
+    def unfitted(cls, analyzer: LexicalAnalyzer) -> SearchModel:
+        """Return one that knows no encoder: by it, documents are found by their words alone."""
+        none = np.zeros(0, np.float32)
+        statistics = TermStatistics.guessed(np.zeros(0, np.int64))
+        space = LatentSpace(Terms(()), statistics, ())
+        return cls(analyzer, space, Spreads((), none, none), Fusion(), statistics.mean_length)
 
     @property
     def _widest(self) -> LinearEncoder:

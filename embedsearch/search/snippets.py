@@ -344,7 +344,8 @@ class SnippetFinder:
     def _weights(self, space: LatentSpace) -> FloatVector:
         # A word that no encoder knows is as rare as can be.
         idf, columns = space.statistics.idf, space.terms.columns
-        most = float(self._model.space.statistics.idf.max(initial=0.0))
+        known = self._model.space.statistics.idf
+        most = float(known.max()) if len(known) else 1.0
         weights = [w * (idf[columns[t]] if t in columns else most) for t, w in self._words.items()]
         return np.array(weights, np.float32)
 

@@ -99,6 +99,8 @@ class Words:
         normalize: Callable[[str], str | None],
     ) -> None:
         self._words, self._normalize, self._given_index = vectors, normalize, index
+        # Says why a word has no vector, where that is known; the end of a sentence.
+        self.why_missing: Callable[[str], str | None] | None = None
 
     def __repr__(self) -> str:
         most = ", ".join(self.index_to_key[:3])
@@ -508,7 +510,10 @@ class Words:
         return one
 
     def _unknown(self, word: str) -> UnknownWordError:
-        return UnknownWordError(word, self._split(word) or suggest(word, self._words))
+        if expression := self._split(word):
+            return UnknownWordError(word, expression)
+        reason = None if self.why_missing is None else self.why_missing(word)
+        return UnknownWordError(word, suggest(word, self._words), reason)
 
     def _split(self, word: str) -> list[str]:
         # "king-man+woman" without spaces is one word; say how it was probably meant.
@@ -516,6 +521,9 @@ class Words:
             parts = word.split(sign)
             if len(parts) > 1 and all(part and self._row(part) >= 0 for part in parts):
                 return [f" {sign} ".join(parts)]
+        parts = word.split()
+        if len(parts) > 1 and all(self._row(part) >= 0 for part in parts):
+            return [" + ".join(parts)]
         return []
 
     def _closer_rows(self, key1: str, key2: str) -> IntVector:

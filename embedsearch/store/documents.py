@@ -214,6 +214,16 @@ class DocumentStore:
         for row in self._stream("SELECT id FROM documents ORDER BY number"):
             yield self._check_id(row[0])
 
+    def ids_from(self, beginning: str, most: int) -> list[str]:
+        """List the first so many ids that begin so, in alphabetical order."""
+        query = "SELECT id FROM documents WHERE id >= ? ORDER BY id LIMIT ?"
+        found = [self._check_id(row[0]) for row in self._stream(query, beginning, most)]
+        return [id for id in found if id.startswith(beginning)]
+
+    def field_names(self) -> list[str]:
+        """List the fields that a filter can name, frequent ones first."""
+        return self._filters.names()
+
     def similar_ids(self, id: object) -> list[str]:
         """Return ids that contain `id`, or else are spelled like it, for a hint."""
         if not isinstance(id, str) or not id:
@@ -227,7 +237,8 @@ class DocumentStore:
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract
 
-        if len(id) not in _MISSPELLED:
+        # Of numbers, nearly all are one digit apart.
+        if len(id) not in _MISSPELLED or id.isdecimal():
             return []
         # One letter in four may differ; in short ids, one.
         reach = max(1, len(id) // 4)

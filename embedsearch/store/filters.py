@@ -291,6 +291,10 @@ class Filters:
                 raise QueryError(_object_field(name, self._database, NOT_COMPARED))
         return table.numbers, column
 
+    def names(self) -> list[str]:
+        """List the fields that a filter can name, frequent ones of the metadata first."""
+        return [*_frequent_names(self._database)[:_MOST_NAMES], *OWN_FIELDS]
+
     def _table_with(self, names: Collection[str], change: int) -> Table:
         if self._table.change != change and self._table.columns:
             self._table = read_changes(self._database, self._table, self.spare) or Table()

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from embedsearch._checks import (
+    BOOLEAN,
     STRING,
     Choice,
     Interval,
@@ -80,6 +81,7 @@ class ReadSettings:
             gives it another id, "error" adds nothing at all, "replace" replaces the other one.
         skip_errors: Leave out sources that were named and cannot be read, as files of folders.
         strict: Nothing may be left out: a file that cannot be read is an error.
+        all_notes: Pass every note on to the listener, not only the first few of each kind.
     """
 
     _CONSTRAINTS: ClassVar[Mapping[str, Constraint]] = {
@@ -92,6 +94,7 @@ class ReadSettings:
         "encoding": Optional(STRING),
         "on_conflict": Choice(CONFLICTS),
         "id_prefix": STRING,
+        "all_notes": BOOLEAN,
     }
 
     format: str = "auto"
@@ -107,6 +110,7 @@ class ReadSettings:
     on_conflict: str = "rename"
     skip_errors: bool = False
     strict: bool = False
+    all_notes: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self, self._CONSTRAINTS)

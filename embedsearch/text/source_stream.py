@@ -77,10 +77,10 @@ class LeftOut:
 
 
 class Notices:
-    """Passes notes to a `Progress`, those of one kind a few times only; the rest is counted."""
+    """Passes notes to a `Progress`, of one kind `most` at most; the rest is counted."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, most: int = FEW) -> None:
+        self._progress, self._most = progress, most
         self._seen: set[str] = set()
         self._kinds: Counter[str] = Counter()
         self._empty: Counter[str] = Counter()
@@ -95,7 +95,7 @@ class Notices:
     def few(self, kind: str, name: str, message: str) -> None:
         """Pass on `message` for the first few files of one kind; `close` counts the rest."""
         self._kinds[kind] += 1
-        if self._kinds[kind] <= FEW:
+        if self._kinds[kind] <= self._most:
             self._progress.note(f"{name}: {message}")
 
     def empty(self, unit: str) -> None:
@@ -105,26 +105,27 @@ class Notices:
     def close(self) -> None:
         """Pass on what was only counted so far, and what was left out."""
         for kind, count in self._kinds.items():
-            if count > FEW:
-                self._progress.note(f"{counted(count - FEW, 'more file')} {kind}")
+            if count > self._most:
+                more = counted(count - self._most, "more file")
+                self._progress.note(f"{more} {kind} (all: --all-notes)")
         for unit, count in self._empty.items():
             self._progress.note(f"left out {counted(count, unit)} without text")
-        for each in self.left_out[:FEW]:
+        for each in self.left_out[: self._most]:
             self._progress.note(f"left out {each}")
-        if more := _more(self.left_out):
+        if more := _more(self.left_out, self._most):
             self._progress.note(f"left out {more}")
 
 
 def summarize_left_out(left_out: list[LeftOut]) -> str:
     """Return the first few files that were left out, with reasons, and how many more."""
-    more = _more(left_out)
+    more = _more(left_out, FEW)
     return "; ".join(map(str, left_out[:FEW])) + (f"; and {more}" if more else "")
 
 
-def _more(left_out: list[LeftOut]) -> str:
+def _more(left_out: list[LeftOut], named: int) -> str:
     """Return how many files are not named, and how to see them."""
-    rest = len(left_out) - FEW
-    return f"{counted(rest, 'more file')} (all: --report FILE, or --json)" if rest > 0 else ""
+    rest, how = len(left_out) - named, "--all-notes, --report FILE or --json"
+    return f"{counted(rest, 'more file')} (all: {how})" if rest > 0 else ""
 
 
 class SourceStream:

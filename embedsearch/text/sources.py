@@ -29,7 +29,7 @@ from embedsearch.text.source_files import (
     is_file,
     unreadable,
 )
-from embedsearch.text.source_stream import LeftOut, Notices, SourceStream, summarize_left_out
+from embedsearch.text.source_stream import FEW, LeftOut, Notices, SourceStream, summarize_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ class SourceReader:
         named = [sources] if isinstance(sources, str | Path) else sources
         self._settings, self._progress, self._stdin = settings, progress, stdin
         self._listing = find_files(named, settings.glob, skip_errors=settings.skip_errors)
-        self._notices = Notices(progress)
+        self._notices = Notices(progress, sys.maxsize if settings.all_notes else FEW)
         self._notices.left_out += self._listing.left_out
         self._read: set[str | bytes] = set()
         # Whether a glob left out files of the archive that is being read.

@@ -135,6 +135,14 @@ def _plain(value: Any) -> Any:
     return value if number is None else number
 
 
+# With fewer words, those that occur once get vectors, too: there is nothing else to ask for.
+_FEWEST_WORDS = 100
+
+
+def _min_count(counts: IntVector, usual: int) -> int:
+    return usual if int((counts >= usual).sum()) >= _FEWEST_WORDS else 1
+
+
 # About ten seconds for one thread; the same bytes on every run are worth more than five.
 _WORDS_FOR_ONE_WORKER = 40_000_000
 
@@ -152,7 +160,7 @@ def fit_to_corpus(
     settings, chosen = _fill(
         settings,
         vector_size=50 if tokens < 50_000 else 100,
-        min_count=2 if tokens < 300_000 else 3 if tokens < 2_000_000 else 5,
+        min_count=_min_count(counts, 2 if tokens < 300_000 else 3 if tokens < 2_000_000 else 5),
         epochs=int(min(100, max(5, round(40 / (max(tokens, 1) / 1e6) ** 0.5)))),
         bucket=_bucket_for(counts),
     )
@@ -180,7 +188,7 @@ def fit_auto(
     """
     tokens = int(counts.sum())
     little = tokens < LITTLE_TEXT
-    min_count = 2 if tokens < 1_000_000 else 3 if little else 5
+    min_count = _min_count(counts, 2 if tokens < 1_000_000 else 3 if little else 5)
     words = max(int((counts >= min_count).sum()), 1)
     return _fill(
         settings,

@@ -83,6 +83,8 @@ def train_word_vectors(
     kind = _kind(name, settings, from_counts=hooks.start is None and stream.total < LITTLE_TEXT)
     choices = f"training {kind} on {stream.total:,} tokens, {words:,} words"
     choices += _shown(name, settings, chosen)
+    if "min_count" in chosen and settings.min_count == 1:
+        choices += "; as there is so little text, words that occur once get a vector, too"
     progress.note(choices)
     wall, cpu = time.perf_counter(), time.process_time()
     model = fitted.fit(corpus, progress, hooks)

@@ -27,6 +27,12 @@ from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
 from embedsearch.vectors import ENCODING_ERRORS as ENCODING_ERRORS
 from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.workspace.completion import (
+    complete_fields as complete_fields,
+    complete_ids as complete_ids,
+    complete_languages as complete_languages,
+    complete_words as complete_words,
+)
 from embedsearch.workspace.creation import (
     add_vectors as add_vectors,
     build as build,

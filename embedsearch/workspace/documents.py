@@ -74,6 +74,14 @@ class Documents(Mapping[str, Document]):
     def __contains__(self, id: object) -> bool:
         return id in self._store
 
+    def count(self, where: str | None = None) -> int:
+        """Count the documents that meet a condition, as for `Workspace.search`; None counts all.
+
+        Raises:
+            QueryError: The condition does not parse.
+        """
+        return len(self._store) if where is None else len(self._store.matching(where))
+
     def source(self, id: str) -> Origin | None:
         """Return where a document is from: `source` and `key`; None where that is not known.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ import numpy as np
 from embedsearch._errors import CorpusTooSmallError
 from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
-from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.search.document_index import SCANNED, DocumentVectors
 from embedsearch.search.fitting import (
     StreamTerms,
@@ -30,6 +29,7 @@ from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
+from embedsearch.workspace.lexical_sync import analyzer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def fit_search(
     without documents, by Zipf's law.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
-    analyzer = _analyzer(store, fit.tokenizer, fit.search.language)
+    analyzer = analyzer_of(store, fit.tokenizer, fit.search.language)
     with progress.task("learning to search", None, "steps") as task:
         known = None if fit.learned and stream.total < LITTLE_TEXT else vectors
         with _plain_tokens(stream, store, fit.tokenizer) as words:
@@ -258,13 +258,6 @@ def _counts(vectors: WordVectors, rows: IntVector, occurrences: IntVector) -> In
     counts = np.zeros(len(vectors), np.int64)
     np.add.at(counts, rows[known], occurrences[known])
     return counts
-
-
-def _analyzer(store: DocumentStore, tokenizer: TokenizerSettings, language: str) -> LexicalAnalyzer:
-    if language != "auto":
-        return LexicalAnalyzer.for_language(language, tokenizer)
-    sample = (full_text(document) for _, document in islice(store.changed_since(0), _BATCH))
-    return LexicalAnalyzer.for_texts(sample, tokenizer)
 
 
 def _encode_external(

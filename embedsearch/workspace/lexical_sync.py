@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import (
@@ -12,16 +13,31 @@ from embedsearch._errors import (
     WorkspaceReadOnlyError,
 )
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch.index.lexical import LexicalIndex
+from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.storage import read_state, unreadable_files
+from embedsearch.search.latent_space import full_text
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.trust import check_lexical, mark_lexical
 
 if TYPE_CHECKING:
-    from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.text.settings import TokenizerSettings
     from embedsearch.workspace.layout import Layout
+
+
+# Documents whose words show what language they are in.
+_SAMPLE = 1_000
+
+
+def analyzer_of(
+    store: DocumentStore, tokenizer: TokenizerSettings, language: str = "auto"
+) -> LexicalAnalyzer:
+    """Return what cuts the documents into terms; "auto" finds out their language."""
+    if language != "auto":
+        return LexicalAnalyzer.for_language(language, tokenizer)
+    sample = (full_text(document) for _, document in islice(store.changed_since(0), _SAMPLE))
+    return LexicalAnalyzer.for_texts(sample, tokenizer)
 
 
 def open_lexical(

@@ -111,6 +111,25 @@ def lock_for_writing(path: Path, workspace: Path, wait: float | None = None) -> 
     return lock
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a writer's lock."""
+    # To try a lock that is free would refuse it to others for a moment.
+    if not path.with_name(HOLDER).exists():
+        return False
+    try:
+        lock = _try_lock(path)
+    except (WorkspaceNotFoundError, OSError):
+        return False
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
+def named_writer(path: Path) -> str:
+    """Return who holds a writer's lock, for a message."""
+    return f"another process{_who(path.with_name(HOLDER))}"
+
+
 def _try_lock(path: Path) -> WriterLock | None:
     """Take a lock; None if another has it, or the folder was replaced in this moment."""
     # A reader needs no such lock, and should not pay for the import.

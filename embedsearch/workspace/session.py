@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import weakref
 from dataclasses import replace
 from functools import partial
 from threading import RLock
@@ -16,7 +18,14 @@ from embedsearch._errors import (
 from embedsearch._io import checked_path, storage_errors
 from embedsearch.workspace.generation import ArtifactFolder, Generation
 from embedsearch.workspace.layout import Layout, check_contents
-from embedsearch.workspace.locks import OpenFolder, WriterLock, check_wait, lock_for_writing
+from embedsearch.workspace.locks import (
+    OpenFolder,
+    WriterLock,
+    check_wait,
+    is_locked,
+    lock_for_writing,
+    named_writer,
+)
 from embedsearch.workspace.state import State, load_state
 
 if TYPE_CHECKING:
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch.index.lexical import LexicalIndex
     from embedsearch.search.documents import DocumentSearch
+    from embedsearch.search.options import SearchOptions
+    from embedsearch.search.words import Words
     from embedsearch.store.documents import DocumentStore
     from embedsearch.workspace.vectors import StoredVectors, VectorCollection
 
@@ -34,6 +45,8 @@ P = TypeVar("P", bound=ArtifactFolder)
 # Between reading the state and opening what it names, a writer may publish and remove: then the
 # state is read again. It cannot be outrun for ever, as a generation takes seconds to make.
 _ATTEMPTS = 3
+# Seconds between two looks at a workspace that is being built.
+_PAUSE = 0.2
 
 
 class Session:
@@ -58,6 +71,8 @@ class Session:
         check_contents(self.path)
         _check_options(mode, wait, durability)
         self.mode, self.writable, self._durability = mode, mode == "w", durability
+        if not self.writable and wait:
+            _await_build(Layout(self.path), wait)
         self._lock = lock
         if self.writable and lock is None:
             load_state(Layout(self.path))
@@ -119,8 +134,29 @@ class Session:
         """Return the current generation, or raise `NotTrainedError`."""
         if self.generation is None:
             advice = f"train it with: embedsearch train -w {self.path}"
+            if not self.writable and is_locked(self.layout.lock):
+                who = named_writer(self.layout.lock)
+                advice = f"{who} is working on it: try again when that is done (--wait SECONDS)"
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self.generation
+
+    def words(self) -> Words:
+        """Return the word queries of the current generation, or raise `NotTrainedError`."""
+        words, opened = self.trained().words, weakref.ref(self)
+
+        # It must not keep the session: one that is forgotten lets go of its files.
+        def why_missing(word: str) -> str | None:
+            from embedsearch.workspace import missing_words
+
+            session = opened()
+            if session is None or session.generation is None:
+                return None
+            return missing_words.why_missing(
+                session.layout, session.store, session.generation, word
+            )
+
+        words.why_missing = why_missing
+        return words
 
     def vectors(self) -> VectorCollection:
         """Return the user's own vectors, or raise `NotTrainedError`."""
@@ -137,12 +173,26 @@ class Session:
     def search(self, progress: Progress | None = None) -> DocumentSearch:
         """Return the search of documents; a writer's lexical index is up to date."""
         with self._opening:
-            generation = self.trained()
-            if self._search is None:
-                self._search = self._opened_search(generation, progress)
-            elif self.writable and self._lexical is not None:
-                self._catch_up(self._search, self._lexical)
-            return self._search
+            self.trained()
+            return self._current_search(progress)
+
+    def search_texts(self, options: SearchOptions) -> tuple[DocumentSearch, SearchOptions]:
+        """Return the search for texts, and the options for it.
+
+        Without word vectors, the mode "auto" goes by words alone, which need none.
+        """
+        with self._opening:
+            by_words = options.mode in ("auto", "lexical") and not options.expand
+            if self.generation is None and by_words:
+                return self._current_search(), replace(options, mode="lexical")
+            return self.search(), options
+
+    def _current_search(self, progress: Progress | None = None) -> DocumentSearch:
+        if self._search is None:
+            self._search = self._opened_search(progress)
+        elif self.writable and self._lexical is not None:
+            self._catch_up(self._search, self._lexical)
+        return self._search
 
     def close_search(self) -> None:
         """Close the lexical index; the next search opens it again."""
@@ -260,26 +310,35 @@ class Session:
                 self.state = load_state(self.layout)
         return None
 
-    def _opened_search(self, generation: Generation, progress: Progress | None) -> DocumentSearch:
+    def _opened_search(self, progress: Progress | None) -> DocumentSearch:
         from embedsearch.search.documents import DocumentSearch
-        from embedsearch.workspace.lexical_sync import open_lexical, reopen
+        from embedsearch.workspace.lexical_sync import analyzer_of, open_lexical, reopen
 
-        model, store = generation.search_model, self.store
+        generation, store = self.generation, self.store
+        if generation is None:
+            from embedsearch.search.document_index import DocumentVectors
+            from embedsearch.search.model import SearchModel
+
+            model = SearchModel.unfitted(analyzer_of(store, self.state.tokenizer))
+            encoder, vectors, number = None, DocumentVectors.empty(), None
+        else:
+            model, encoder = generation.search_model, generation.encoder
+            vectors, number = generation.document_vectors, generation.number
         self._lexical = open_lexical(
             self.layout,
             store,
             model.analyzer,
             writable=self.writable,
-            generation=generation.number,
+            generation=number,
             progress=progress,
         )
         return DocumentSearch(
             store,
-            generation.encoder,
-            generation.document_vectors,
+            encoder,
+            vectors,
             model,
             self._lexical,
-            generation.proposer,
+            (lambda: None) if generation is None else generation.proposer,
             None if self.writable else partial(reopen, self.layout, store),
         )
 
@@ -305,6 +364,22 @@ class Session:
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+
+def _await_build(layout: Layout, wait: float) -> None:
+    """Wait as long as another process makes a workspace, or trains it for the first time."""
+    until = time.monotonic() + wait
+    while _is_being_built(layout) and (left := until - time.monotonic()) > 0:
+        time.sleep(min(_PAUSE, left))
+
+
+def _is_being_built(layout: Layout) -> bool:
+    if not layout.state.exists():
+        from embedsearch.workspace.staging import under_construction
+
+        return under_construction(layout.root) is not None
+    state = load_state(layout)
+    return state.generation is None and state.vectors is None and is_locked(layout.lock)
 
 
 def _check_options(mode: str, wait: float | None, durability: str) -> None:

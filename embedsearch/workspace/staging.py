@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from embedsearch._errors import WorkspaceExistsError, WorkspaceLockedError, WorkspaceNotFoundError
 from embedsearch.workspace.layout import Layout, enclosing_workspace
-from embedsearch.workspace.locks import WriterLock, lock_for_writing
+from embedsearch.workspace.locks import WriterLock, is_locked, lock_for_writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +99,15 @@ def _make(path: Path, kind: str) -> Staging:
             shutil.rmtree(folder, ignore_errors=True)
             raise
     raise WorkspaceLockedError(path, "other processes keep working there; try again")
+
+
+def under_construction(path: Path) -> Path | None:
+    """Return the staging folder in which a process is making a workspace for a path."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        return None
+    folders = (f for kind in KINDS for f in _named(target.parent, f".{target.name}.{kind}-"))
+    return next((folder for folder in folders if is_locked(Layout(folder).lock)), None)
 
 
 def is_unfinished(path: Path) -> bool:

@@ -15,7 +15,9 @@ from embedsearch._errors import (
 from embedsearch._io import checked_path, read_json, write_json
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.workspace.layout import FORMAT_VERSION, Layout, check_contents
+from embedsearch.workspace.locks import named_writer
 from embedsearch.workspace.schemas import WORKSPACE, check
+from embedsearch.workspace.staging import under_construction
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
@@ -76,6 +78,10 @@ def _explain_missing(layout: Layout) -> None:
     replaced = Layout(Path(os.path.realpath(layout.root))).replaced
     if replaced.exists():
         reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"
+        raise WorkspaceNotFoundError(layout.root, reason)
+    if (folder := under_construction(layout.root)) is not None:
+        who = named_writer(Layout(folder).lock)
+        reason = f"is being made by {who}; try again when that is done, or wait (--wait SECONDS)"
         raise WorkspaceNotFoundError(layout.root, reason)
     if layout.root.exists():
         raise WorkspaceNotFoundError(layout.root, "exists, but is not a workspace")

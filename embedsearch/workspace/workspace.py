@@ -60,8 +60,9 @@ class Workspace:
     Args:
         path: The folder.
         mode: "r" reads, "w" also writes.
-        wait: For writing, if another process has it: wait so many seconds for it to end.
-            None gives up at once.
+        wait: If another process is writing, wait so many seconds for it to end; a reader waits
+            only for one that makes the workspace or trains it for the first time. None gives up
+            at once.
         durability: When documents are acknowledged. With "full" they are on the disk by then.
             With "relaxed", a death of the process loses nothing, but when the system crashes or
             the power fails, the last changes of documents may be lost; never a part of one, and
@@ -132,7 +133,7 @@ class Workspace:
         Raises:
             NotTrainedError: The workspace has no vectors yet.
         """
-        return self._session.trained().words
+        return self._session.words()
 
     def search(
         self,
@@ -152,7 +153,8 @@ class Workspace:
             topn: How many hits.
             mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
                 usual weights, "auto" by both with weights learned from the documents, "rrf" by
-                the ranks in the lists of both (reciprocal rank fusion).
+                the ranks in the lists of both (reciprocal rank fusion). In a workspace without
+                word vectors "auto" goes by words, and `Hits.mode` says so.
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
             explain: Explain the score of each hit: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
@@ -166,12 +168,14 @@ class Workspace:
                 "rrf".
             QueryError: The text has no words, or the condition does not parse.
             UnknownWordError: No document and no vector has any of its words.
-            NotTrainedError: The workspace has no vectors yet.
+            NotTrainedError: The workspace has no vectors yet, and the mode, or `expand`, needs
+                some.
         """
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        return self._session.search().answer(text, options)
+        search, options = self._session.search_texts(options)
+        return search.answer(text, options)
 
     def search_batch(
         self,
@@ -188,7 +192,7 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        search = self._session.search()
+        search, options = self._session.search_texts(options)
         return [search.answer(text, options) for text in texts]
 
     def explain(
@@ -210,7 +214,10 @@ class Workspace:
             UnknownDocumentError: There is none of this id.
             QueryError: The text has no words.
         """
-        return self._session.search().explain(text, id, mode, pairs)
+        from embedsearch.search.options import SearchOptions
+
+        search, options = self._session.search_texts(SearchOptions(1, mode))
+        return search.explain(text, id, options.mode, pairs)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""

@@ -62,9 +62,17 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error(run: Run) -> None:
-    process = run("neighbours-of")
+    process = run("xyzzy")
     assert process.returncode == 2
-    assert "neighbours-of" in process.stderr
+    assert "Error: no such command 'xyzzy'; `embedsearch --help` lists all" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("neighbours", "neighbors"), ("Search", "search"), ("similr", "neighbors or similarity")],
+)
+def test_a_command_that_is_nearly_right_gets_a_suggestion(run: Run, typed: str, meant: str) -> None:
+    assert f"no such command {typed!r}; did you mean {meant}?" in run(typed, "cow").stderr
 
 
 @pytest.mark.parametrize(

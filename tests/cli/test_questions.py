@@ -568,15 +568,31 @@ def duplicates(invoke: Run, path: Path, *options: str) -> list[dict[str, Any]]:
 
 def test_duplicates_are_pairs_with_their_score(invoke: Run, copies: Path) -> None:
     pairs = [("copy-0", "copy-1"), ("copy-0", "copy-2"), ("copy-1", "copy-2")]
-    same = [{"a": a, "b": b, "score": 1.0} for a, b in pairs]
+    untitled = {"title_a": "", "title_b": ""}
+    same = [{"a": a, "b": b, "score": 1.0, **untitled} for a, b in pairs]
     assert duplicates(invoke, copies, "--threshold", "1") == same
     # Of 15 runs of three words each, 14 are in both.
-    near = [{"a": f"copy-{n}", "b": "near", "score": 0.875} for n in range(3)]
+    near = [{"a": f"copy-{n}", "b": "near", "score": 0.875, **untitled} for n in range(3)]
     assert duplicates(invoke, copies) == same + near
+    table = invoke("duplicates", "-w", copies, "-q").stdout.splitlines()
+    assert table[0].split() == ["a", "b", "score"]
+
+
+def test_duplicates_have_their_titles(invoke: Run, tmp_path: Path) -> None:
+    text = "the comet crossed the telescope over the horizon in the night"
+    with es.create(tmp_path / "titled.es") as ws:
+        ws.add([es.Document("a", text, title="Comets"), es.Document("b", text, title="Comets")])
+    (pair,) = duplicates(invoke, tmp_path / "titled.es")
+    assert pair == {"a": "a", "b": "b", "score": 1.0, "title_a": "Comets", "title_b": "Comets"}
+    (group,) = duplicates(invoke, tmp_path / "titled.es", "--groups")
+    assert group == {"documents": 2, "ids": ["a", "b"], "titles": ["Comets", "Comets"]}
+    table = invoke("duplicates", "-w", tmp_path / "titled.es", "-q").stdout.splitlines()
+    assert table[0].split() == ["a", "b", "score", "title_a", "title_b"]
 
 
 def test_groups_name_all_that_belong_together(invoke: Run, copies: Path) -> None:
-    group = {"documents": 4, "ids": ["copy-0", "copy-1", "copy-2", "near"]}
+    ids = ["copy-0", "copy-1", "copy-2", "near"]
+    group = {"documents": 4, "ids": ids, "titles": [""] * 4}
     assert duplicates(invoke, copies, "--groups") == [group]
     table = invoke("duplicates", "-w", copies, "-q", "--groups").stdout.splitlines()
     assert table[1].split() == ["4", "copy-0,", "copy-1,", "copy-2,", "near"]
@@ -585,6 +601,55 @@ def test_groups_name_all_that_belong_together(invoke: Run, copies: Path) -> None
 def test_without_duplicates_nothing_is_listed(invoke: Run, workspace: Path) -> None:
     assert duplicates(invoke, workspace, "--threshold", "0.99") == []
     assert duplicates(invoke, workspace, "--groups", "--threshold", "0.99") == []
+    said = invoke("duplicates", "-w", workspace, "--threshold", "0.99").stderr
+    assert "nothing found: no two documents share 99% of their three-word sequences" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("search", "hay", "--where", "topic = 'sea'"), "no document meets topic = 'sea'"),
+        (("related", "farm-3", "--where", "topic = 'sea'"), "no document meets topic = 'sea'"),
+        (
+            ("search", "hay +telescope", "--where", "topic = 'farm'"),
+            "nothing found among the 40 documents that meet topic = 'farm'",
+        ),
+        (("search", "+hay +telescope"), "nothing found"),
+        (("closer", "cow", "cow"), "no word is closer to 'cow' than 'cow'"),
+    ],
+)
+def test_an_empty_answer_says_so(
+    invoke: Run, workspace: Path, arguments: tuple[str, ...], why: str
+) -> None:
+    process = invoke(*arguments, "-w", workspace, "--json")
+    assert (process.returncode, json.loads(process.stdout)) == (0, [])
+    assert process.stderr.splitlines()[-1].endswith(why)
+
+
+@pytest.mark.parametrize(("typed", "hint"), [("-hay", True), ("-x", True), ("--hay", False)])
+def test_a_query_that_begins_with_a_dash_gets_a_hint(
+    invoke: Run, workspace: Path, typed: str, hint: bool
+) -> None:
+    process = invoke("search", typed, "barn", "-w", workspace)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert ("goes after --" in process.stderr) is hint
+
+
+def test_texts_are_found_by_words_before_any_training(invoke: Run, tmp_path: Path) -> None:
+    path = tmp_path / "untrained.es"
+    with es.create(path) as ws:
+        ws.add([es.Document("a", "Cows graze in meadows."), es.Document("b", "Comets shine.")])
+    process = invoke("search", "meadow", "-w", path, "--json")
+    assert [hit["id"] for hit in json.loads(process.stdout)] == ["a"]
+    assert "by words alone" in process.stderr
+    assert f"embedsearch train -w {path}" in process.stderr
+    asked = invoke("search", "meadow", "-w", path, "--json", "--mode", "lexical")
+    assert (asked.stdout, asked.stderr) == (process.stdout, "")
+    refused = invoke("search", "meadow", "-w", path, "--mode", "latent")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "has no word vectors yet" in refused.stderr
+    unknown = invoke("search", "goats", "-w", path)
+    assert "'goats' is in no document" in unknown.stderr
 
 
 @pytest.mark.parametrize("threshold", ["0", "1.5", "much"])

@@ -7,15 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 import embedsearch as es
-from embedsearch import ParameterError, QueryError, UnknownWordError
+from embedsearch import ParameterError, QueryError
 from embedsearch.cli import questions
 from embedsearch.cli.output import Answer
-from embedsearch.cli.shell import MOST_COMPLETIONS, Conversation
+from embedsearch.cli.shell import MOST_COMPLETIONS, VERBS, Conversation
 
 CapSys = pytest.CaptureFixture[str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,7 +28,7 @@ def ws(workspace: Path) -> Iterator[es.Workspace]:
         yield opened
 
 
-def said(ws: es.Workspace, capsys: CapSys, *lines: str) -> object:
+def said(ws: es.Workspace, capsys: CapSys, *lines: str) -> Any:
     conversation = Conversation(ws, topn=3, output="json")
     for line in lines:
         conversation.answer(line)
@@ -49,7 +50,14 @@ def test_a_sum_is_an_analogy(ws: es.Workspace, capsys: CapSys, line: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "line", ["? hay in the barn", "?hay in the barn", "search hay in the barn"]
+    "line",
+    [
+        "? hay in the barn",
+        "?hay in the barn",
+        "search hay in the barn",
+        "search 'hay in the barn'",
+        "search --table --json -- hay in the barn",
+    ],
 )
 def test_a_question_mark_searches(ws: es.Workspace, capsys: CapSys, line: str) -> None:
     assert said(ws, capsys, line) == records(questions.search.ask(ws, "hay in the barn", 3))
@@ -66,14 +74,55 @@ def test_other_verbs_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys)
         "similarity cow goat": questions.similarity.ask(ws, "cow goat"),
         "odd cow goat comet": questions.odd_one_out.ask(ws, "cow goat comet"),
         "related farm-3": questions.related.ask(ws, "farm-3", 3),
-        "related farm-3 farm-5 - sky-1": questions.related.ask(ws, "farm-3\tfarm-5", 3, ["sky-1"]),
+        "related farm-3 farm-5 --less sky-1": questions.related.ask(
+            ws, "farm-3\tfarm-5", 3, ["sky-1"]
+        ),
+        "closer cow sheep": questions.closer.ask(ws, "cow\tsheep"),
     }
     for line, answer in asked.items():
         assert said(ws, capsys, line) == records(answer)
 
 
+def test_options_are_those_of_the_commands(ws: es.Workspace, capsys: CapSys) -> None:
+    asked = {
+        "neighbors cow -k 2 --metric euclidean": questions.neighbors.ask(ws, "cow", 2, "euclidean"),
+        "search hay -k 2 --mode lexical": questions.search.ask(ws, "hay", 2, "lexical"),
+        "search hay -k2 --where \"topic = 'sky'\"": questions.search.ask(
+            ws, "hay", 2, where="topic = 'sky'"
+        ),
+        "search -- -night star": questions.search.ask(ws, "-night star", 3),
+        "? -night star": questions.search.ask(ws, "-night star", 3),
+        "cow - meadow + night": questions.analogy.ask(ws, "cow - meadow + night", 3),
+    }
+    for line, answer in asked.items():
+        assert said(ws, capsys, line) == records(answer)
+
+
+def test_every_command_that_asks_is_there(ws: es.Workspace, capsys: CapSys) -> None:
+    assert {"neighbors", "search", "info", "corpora", "evaluate", "duplicates"} <= {*VERBS}
+    assert {"build", "add", "train", "delete", "index", "shell"}.isdisjoint(VERBS)
+    for verb in VERBS:
+        Conversation(ws).answer(f"help {verb}")
+        assert f"Usage: {verb} " in capsys.readouterr().err
+    assert said(ws, capsys, "evaluate index --queries 5")["queries"] == 5
+    names = {entry["name"] for entry in said(ws, capsys, "corpora list")}
+    assert "gensim-lee" in names
+
+
 def test_topn_holds_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
     assert said(ws, capsys, "topn 2", "cow") == records(questions.neighbors.ask(ws, "cow", 2))
+    assert said(ws, capsys, "topn 2", "neighbors cow -k 1") == records(
+        questions.neighbors.ask(ws, "cow", 1)
+    )
+
+
+def test_a_form_of_output_holds_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
+    conversation = Conversation(ws)
+    for line in ("output csv", "similarity cow goat", "output"):
+        conversation.answer(line)
+    written = capsys.readouterr()
+    assert written.out.startswith("a,b,score\ncow,goat,")
+    assert written.err == "output csv\n"
 
 
 def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapSys) -> None:
@@ -85,6 +134,8 @@ def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapS
     assert said(ws, capsys, f"where {sky}", f"? {asked}") == found
     related = records(questions.related.ask(ws, "farm-3", 3, where=sky))
     assert said(ws, capsys, f"where {sky}", "related farm-3") == related
+    quoted = "where \"topic = 'sky'\""
+    assert said(ws, capsys, quoted, f"? {asked}") == found
     everything = records(questions.search.ask(ws, asked, 3))
     assert said(ws, capsys, f"where {sky}", "where off", f"? {asked}") == everything
 
@@ -94,15 +145,36 @@ def test_a_mode_that_there_is_not_is_an_error(ws: es.Workspace) -> None:
         Conversation(ws).answer("mode magic")
 
 
-@pytest.mark.parametrize("line", ["topn 0", "topn many", "similarity cow"])
-def test_a_line_that_makes_no_sense_is_an_error(ws: es.Workspace, line: str) -> None:
-    with pytest.raises(QueryError):
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("topn 0", "topn needs a whole number from 1"),
+        ("topn many", "topn needs a whole number from 1"),
+        ("similarity cow", "similarity: Missing argument 'B'"),
+        ("related", "related: Missing argument"),
+        ("neighbors cow --topm 3", "neighbors: No such option '--topm'"),
+        ("search hay --mode lexcal", "search: Invalid value for '--mode'"),
+        ("search 'hay", "a quote is open in: 'hay"),
+        ("serach hay", "no such command 'serach'; did you mean search.* \\? serach hay"),
+        ("serach hay -k 2", "-k is an option, and 'serach' is no command; did you mean search"),
+        ("hay barn --topn=2", "--topn=2 is an option.* search hay barn --topn=2"),
+        ("train --update", "`train` is no command of the shell; use `embedsearch train`"),
+        ("help neighbours", "no such command 'neighbours'; did you mean neighbors"),
+        ("help xyzzy", "no such command 'xyzzy'; `help` lists all"),
+        ("evaluate indx", "No such command 'indx'"),
+    ],
+)
+def test_a_line_that_is_not_understood_says_so(ws: es.Workspace, line: str, reason: str) -> None:
+    with pytest.raises(QueryError, match=reason):
         Conversation(ws).answer(line)
 
 
-def test_a_verb_without_its_words_is_a_word(ws: es.Workspace) -> None:
-    with pytest.raises(UnknownWordError, match="'related'"):
-        Conversation(ws).answer("related")
+def test_a_word_that_is_like_a_command_is_still_a_word(tmp_path: Path, capsys: CapSys) -> None:
+    with es.create(tmp_path / "serach.es") as ws:
+        ws.add([es.Document("a", "serach hay"), es.Document("b", "serach barn")])
+        ws.train(min_count=1)
+        (hit, *_) = said(ws, capsys, "serach hay")
+    assert hit["id"] == "a"
 
 
 def test_help_and_info_and_nothing(ws: es.Workspace, capsys: CapSys) -> None:
@@ -111,7 +183,7 @@ def test_help_and_info_and_nothing(ws: es.Workspace, capsys: CapSys) -> None:
         conversation.answer(line)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "similarity A B" in captured.err
+    assert "odd-one-out" in captured.err
     conversation.answer("info")
     assert "documents" in capsys.readouterr().out
 
@@ -125,12 +197,38 @@ def test_quit_ends(ws: es.Workspace, line: str) -> None:
 
 
 def test_completions_are_commands_and_words_that_begin_so(ws: es.Workspace) -> None:
-    found = Conversation(ws).completions("si")
-    assert found == ["similarity"]
-    found = Conversation(ws).completions("sh")
-    assert {"show", "sheep", "shone"} == set(found)
-    assert Conversation(ws).completions("xyzzy") == []
-    assert len(Conversation(ws).completions("")) <= MOST_COMPLETIONS + 20
+    complete = Conversation(ws).completions
+    commands = {name for name in VERBS if name.startswith("s")}
+    assert {"search", "similarity"} <= commands
+    words = {"sheep", "sky", "star", "slept", "shone"}
+    assert words | commands == set(complete("", "s"))
+    assert complete("", "xyzzy") == []
+    assert len(complete("", "")) <= MOST_COMPLETIONS
+
+
+@pytest.mark.parametrize(
+    ("before", "beginning", "completed"),
+    [
+        ("neighbors ", "donk", ["donkey"]),
+        ("neighbors cow ", "--met", ["--metric"]),
+        ("neighbors cow --metric ", "e", ["euclidean"]),
+        ("search hay --mode ", "la", ["latent"]),
+        ("search hay --where ", "to", ["topic"]),
+        ('search hay --where "topic = 1 and ', "to", ["topic"]),
+        ("where ", "to", ["topic"]),
+        ("related ", "sky-2", ["sky-2", *(f"sky-2{n}" for n in range(10))]),
+        ("related sky-1 --less ", "farm-39", ["farm-39"]),
+        ("mode ", "la", ["latent"]),
+        ("output ", "r", ["raw-csv"]),
+        ("help ", "neigh", ["neighbors"]),
+        ("corpora show ", "gensim-l", ["gensim-lee"]),
+        ("evaluate ", "stab", ["stability"]),
+    ],
+)
+def test_what_is_completed_depends_on_what_stands_before(
+    ws: es.Workspace, before: str, beginning: str, completed: list[str]
+) -> None:
+    assert Conversation(ws).completions(before, beginning) == completed
 
 
 PROMPT = "embedsearch> "

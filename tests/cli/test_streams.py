@@ -242,7 +242,7 @@ def test_completions_are_words_that_a_terminal_only_shows(
         raise EOFError
 
     monkeypatch.setattr("builtins.input", typed)
-    assert list(edited_lines("> ", lambda _: ["cow", f"cow{EVIL}", "cot"])) == []
+    assert list(edited_lines("> ", lambda *_: ["cow", f"cow{EVIL}", "cot"])) == []
     assert found == ["cow", "cot"]
 
 

@@ -196,8 +196,8 @@ class _Listener(SilentProgress):
 def test_progress_is_that_of_documents_read_and_compared() -> None:
     listener = _Listener()
     near_duplicates([(1, "a b c"), (2, "a b c d"), (3, "x"), (4, "b c d a b c")], 0.3, listener)
-    assert listener.done["shingles"] == 4
+    assert listener.done["reading documents"] == 4
     # Pruning keeps a document without a partner if its fingerprint shares a slot with others;
     # fingerprints are made of Python's hashes, which differ from process to process.
-    assert listener.done["duplicates"] == listener.totals["duplicates"]
-    assert 3 <= listener.done["duplicates"] <= 4
+    assert listener.done["comparing documents"] == listener.totals["comparing documents"]
+    assert 3 <= listener.done["comparing documents"] <= 4

@@ -425,6 +425,8 @@ def test_an_unknown_word_comes_with_spellings() -> None:
 def test_an_expression_without_its_spaces_is_understood_in_the_error() -> None:
     with pytest.raises(UnknownWordError, match="did you mean 'king - man'"):
         plain_words().analogy("king-man")
+    with pytest.raises(UnknownWordError, match=r"did you mean 'king \+ man \+ woman'\?"):
+        plain_words().most_similar("king man woman")
     with pytest.raises(UnknownWordError, match=r"did you mean 'king \+ woman'"):
         plain_words().analogy("king+woman")
     assert plain_words().analogy("mother-in-law - man")

@@ -386,6 +386,14 @@ def test_sources_are_those_of_the_first_origin(store: DocumentStore) -> None:
     assert store.sources_of(["a", "b", "c", "d"]) == {"a": "two\\xff.txt", "b": "one.txt"}
 
 
+def test_an_id_that_is_nearly_right_is_suggested(store: DocumentStore) -> None:
+    store.add(Document(id, "x") for id in ("docs/one.txt", "docs/two.txt", "12345", "a1"))
+    assert store.similar_ids("docs/twoo.txt") == ["docs/two.txt"]
+    assert store.similar_ids("docs/noe.txt")[0] == "docs/one.txt"
+    # A number, or a short id, is no slip of the finger.
+    assert store.similar_ids("12346") == store.similar_ids("b1") == []
+
+
 def test_a_snapshot_stays_what_it_is_while_another_writes(
     store: DocumentStore, tmp_path: Path
 ) -> None:

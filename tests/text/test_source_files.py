@@ -138,7 +138,7 @@ def test_notes_of_one_kind_are_said_three_times_and_then_counted() -> None:
     notices.close()
     assert progress.notes == [
         "0.txt: read as Latin", "0.txt: the text is in 'body'", "1.txt: read as Latin",
-        "2.txt: read as Latin", "1,497 more files read as Latin",
+        "2.txt: read as Latin", "1,497 more files read as Latin (all: --all-notes)",
         "left out 1,500 rows without text",
     ]  # fmt: skip
 

@@ -88,7 +88,12 @@ def test_files_of_a_folder_that_do_not_belong_are_left_out_with_one_note(
     assert len(progress.notes) == 4
     assert progress.notes[0].endswith("b.png: is a PNG image, not text")
     assert all(note.startswith("left out ") for note in progress.notes)
-    assert progress.notes[3] == "left out 3 more files (all: --report FILE, or --json)"
+    assert progress.notes[3] == "left out 3 more files (all: --all-notes, --report FILE or --json)"
+    before = len(progress.notes)
+    read("docs", all_notes=True)
+    named = progress.notes[before:]
+    assert len(named) == 6
+    assert {name in note for name, note in zip("bcdefg", sorted(named), strict=True)} == {True}
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from embedsearch import ParameterError
-from embedsearch.training.settings import TrainingSettings, fit_to_corpus, training_settings
+from embedsearch.training.settings import (
+    TrainingSettings,
+    fit_auto,
+    fit_to_corpus,
+    training_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +84,16 @@ def test_larger_corpora_get_fewer_epochs_down_to_those_of_gensim() -> None:
     assert epochs[0] == 100
     assert 50 <= epochs[1] <= 70
     assert epochs[-1] == 5
+
+
+@pytest.mark.parametrize("fit", [fit_auto, fit_to_corpus])
+@pytest.mark.parametrize(("words", "least"), [(99, 1), (100, 2)])
+def test_little_text_keeps_words_that_occur_once(
+    fit: Callable[..., tuple[TrainingSettings, tuple[str, ...]]], words: int, least: int
+) -> None:
+    counts = np.array([2] * words + [1] * 1_000)
+    fitted, chosen = fit(training_settings(), counts)
+    assert "min_count" in chosen
+    assert fitted.min_count == least
+    # What is asked for holds.
+    assert fit(training_settings(min_count=2), counts)[0].min_count == 2

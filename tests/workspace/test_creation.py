@@ -234,3 +234,15 @@ def test_who_adds_goes_on_in_the_workspace_that_another_has_just_made(
     with es.open(path) as ws:
         assert sorted(ws.documents) == ["mine", "other"]
     assert [each.name for each in tmp_path.iterdir()] == ["w.es"]
+
+
+def test_little_text_gives_every_word_a_vector(tmp_path: Path) -> None:
+    page = "A short note on owls. It says that owls hunt at night, and that herons do not."
+    (tmp_path / "note.txt").write_text(page)
+    with es.build(tmp_path / "note.txt", tmp_path / "note.es") as ws:
+        choices = ws.info().report["choices"]
+        assert {"owls", "herons", "note"} <= {*ws.words}
+        assert [hit.id for hit in ws.search("herons")] == ["note.txt"]
+        assert ws.words.most_similar("owls", topn=3)
+    assert "min_count=1" in choices
+    assert "as there is so little text" in choices

@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import embedsearch as es
+from embedsearch.workspace.staging import staging
 
 
 def listing(folder: Path) -> list[str]:
@@ -130,9 +132,47 @@ def test_a_newer_format_is_named(writable: Path) -> None:
 
 
 def test_an_untrained_workspace_says_what_to_do(small: es.Workspace) -> None:
-    for ask in (lambda: small.words, lambda: small.search("x"), small.index):
+    for ask in (
+        lambda: small.words,
+        lambda: small.search("x", mode="latent"),
+        lambda: small.search("x", expand=True),
+        lambda: small.documents.most_similar(next(iter(small.documents))),
+        lambda: small.documents.vectors,
+        small.index,
+    ):
         with pytest.raises(es.NotTrainedError, match="embedsearch train"):
             ask()
+
+
+def test_texts_are_searched_by_words_before_any_training(small: es.Workspace) -> None:
+    def found(ws: es.Workspace, mode: str) -> list[tuple[str, float]]:
+        hits = ws.search("paris france", topn=20, mode=mode)
+        assert hits.mode == "lexical"
+        assert all("paris" in hit.snippet or "france" in hit.snippet for hit in hits)
+        return [(hit.id, hit.score) for hit in hits]
+
+    before = found(small, "auto")
+    assert before
+    with es.open(small.path) as reader:
+        assert found(reader, "auto") == before
+        (best, *_) = before
+        explained = reader.explain("paris france", best[0])
+        assert sum(part.contribution for part in explained.parts) == pytest.approx(best[1])
+        # What is added later is found, too, and what is deleted no more.
+        small.add([es.Document("later", "paris paris paris")])
+        small.delete([best[0]])
+        ids = {id for id, _ in found(reader, "lexical")}
+        assert "later" in ids
+        assert best[0] not in ids
+    after = found(small, "lexical")
+    small.train(min_count=1, epochs=1)
+    assert found(small, "lexical") == after
+
+
+def test_a_word_that_no_document_has_is_named_before_any_training(small: es.Workspace) -> None:
+    with pytest.raises(es.UnknownWordError, match="'xyzzy' is in no document"):
+        small.search("xyzzy")
+    assert small.search("paris xyzzy").unknown == ("xyzzy",)
 
 
 def cut(path: Path) -> None:
@@ -429,3 +469,35 @@ def test_documents_are_not_taken_from_a_folder_that_came_later(trained: Path) ->
         trained.with_name("other.es").rename(trained)
         with pytest.raises(es.WorkspaceError, match="moved, removed or replaced"):
             _ = ws.documents["d1"]
+
+
+def test_a_workspace_that_is_being_made_is_named_so(tmp_path: Path) -> None:
+    path = tmp_path / "new.es"
+    with staging(path, "building"):
+        for wait in (None, 0.1):
+            with pytest.raises(es.WorkspaceNotFoundError, match="is being made by another process"):
+                es.open(path, wait=wait)
+    with pytest.raises(es.WorkspaceNotFoundError, match="no workspace here"):
+        es.open(path, wait=30)
+
+
+def test_a_reader_can_wait_for_the_first_training(small: es.Workspace) -> None:
+    with (
+        es.open(small.path, wait=0.1) as early,
+        pytest.raises(es.NotTrainedError, match=r"another process .* is working on it"),
+    ):
+        _ = early.words
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(es.open, small.path, wait=300)
+        small.train(min_count=1, epochs=1)
+        small.close()
+        with opening.result() as reader:
+            assert "paris" in reader.words
+
+
+def test_a_reader_does_not_wait_for_a_workspace_that_nobody_trains(small: es.Workspace) -> None:
+    small.close()
+    with es.open(small.path, wait=300) as reader:
+        with pytest.raises(es.NotTrainedError, match="train it with"):
+            _ = reader.words
+        assert reader.search("paris")

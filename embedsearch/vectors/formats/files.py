@@ -336,7 +336,9 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         raise ParameterError("path", "a file, not a folder, a device or a pipe", path)
     if not overwrite and os.path.lexists(path):
-        raise ParameterError("path", "a file that is not there yet (or overwrite=True)", path)
+        raise ParameterError(
+            "path", "a new file (--overwrite, overwrite=True replaces it)", str(path)
+        )
 
 
 def _note_losses(target: VectorFormat, vectors: WordVectors, progress: Progress) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import WorkspaceError
 from embedsearch._io import bytes_of, check_space, flush_folder, storage_errors
+from embedsearch._messages import counted
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
 from embedsearch.workspace.layout import MANIFEST
@@ -58,7 +59,7 @@ def compact(session: Session, progress: Progress) -> CompactReport:
     report = CompactReport(str(session.path), before=layout.total_bytes)
     # Deletions that the vectors have not seen yet could not be forgotten.
     if session.artifacts and (behind := index(session, IndexRequest(), progress)):
-        report.done.append(f"the vectors of {behind:,} changes were stored")
+        report.done.append(f"the vectors of {counted(behind, 'change')} were stored")
     if session.generation is not None:
         session.search(progress)
         analyzer = session.generation.search_model.analyzer
