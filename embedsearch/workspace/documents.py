@@ -220,9 +220,13 @@ class Documents(Mapping[str, Document]):
 
         Raises:
             QueryError: No document of the workspace has a field.
-            ParameterError: A name is not a string.
+            ParameterError: There is something else than documents, or than names.
         """
-        documents, columns = [*documents], [*columns]
+        check("documents", documents, Instance(Iterable, "documents"))
+        check("columns", columns, Instance(Iterable, "names of fields"))
+        documents, columns = [*documents], [columns] if isinstance(columns, str) else [*columns]
+        for document in documents:
+            check("a document", document, Instance(Document, "an es.Document"))
         for name in columns:
             check("a column", name, STRING)
         sources: dict[str, str] = {}

@@ -148,6 +148,7 @@ def test_a_table_has_the_columns_that_are_named(dated: es.Workspace) -> None:
         "metadata": metadata,
     }
     assert list(row) == names
+    assert dated.documents.table(found, "id") == [{"id": "d5"}]
     # A field that only others have is empty.
     assert dated.documents.table([dated.documents["d6"]], ["year", "at"]) == [
         {"year": None, "at": None}
@@ -198,6 +199,9 @@ def test_a_document_of_two_sources_has_the_first_until_that_is_gone(tmp_path: Pa
         (lambda d: d.sample(0), "n must be a whole number, 1 or more"),
         (lambda d: d.sample(1, seed="x"), "seed must be a whole number, 0 or more, or None"),
         (lambda d: d.table(d.list(), ["id", "yaer"]), "no document has a field 'yaer'"),
+        (lambda d: d.table(5, ["id"]), "documents must be documents, got 5"),
+        (lambda d: d.table(["d1"], ["id"]), "a document must be an es.Document, got 'd1'"),
+        (lambda d: d.table(d.list(), None), "columns must be names of fields, got None"),
         (lambda d: d.table(d.list(), [1]), "a column must be a string, got 1"),
     ],
 )
