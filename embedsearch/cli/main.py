@@ -26,6 +26,7 @@ SECTIONS = {
     "Ask about words": dict.fromkeys(
         ("neighbors", "analogy", "similarity", "odd-one-out", "closer", "rank"), "questions"
     ),
+    "Count words": dict.fromkeys(("words", "concordance", "keywords", "compare"), "counting"),
     "Ask about documents": dict.fromkeys(("search", "related", "duplicates"), "questions"),
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(
