@@ -197,7 +197,7 @@ def _fitting(text: str, room: int) -> str:
     "--bins",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Cut numbers, such as years, into N ranges of equal width.",
+    help="Cut numbers, or the years of dates, into N ranges of equal width.",
 )
 @where_option
 @count_option("--window", default=5, help="Words before and behind that are its company.")

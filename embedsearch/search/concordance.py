@@ -11,7 +11,7 @@ from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.snippets import located_terms
-from embedsearch.text.tokenizers import CACHED_TYPES
+from embedsearch.text.tokenizers import CACHED_TYPES, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,18 +66,25 @@ class Phrase:
 
     def in_text(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of each occurrence in a text, in characters."""
-        # To find the places of all words takes longer than to see that it is not there.
-        if not any(self.in_tokens(self.analyzer.tokens(text))):
-            return
-        terms = list(located_terms(text, self.analyzer))
-        keys = [self._key(term) for term, _, _ in terms]
-        for first, last in self._runs(keys):
-            yield terms[first][1], terms[last - 1][2]
+        # A place for each character of a book would take a hundred times its size.
+        terms, offset = list[tuple[str, int, int]](), 0
+        for piece in pieces(text):
+            # To find the places of all words takes longer than to see that one is not there.
+            if terms or self._may_begin_in(self.analyzer.tokens(piece)):
+                terms += [
+                    (self._key(term), offset + start, offset + stop)
+                    for term, start, stop in located_terms(piece, self.analyzer)
+                ]
+                end = 0
+                for first, end in self._runs([key for key, _, _ in terms]):
+                    yield terms[first][1], terms[end - 1][2]
+                # A phrase may go on in the next piece.
+                terms = terms[max(end, len(terms) - len(self._keys) + 1) :]
+            offset += len(piece)
 
     def in_tokens(self, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of each occurrence, as places among the tokens of a text."""
-        self._learn(tokens)
-        if self._starting.isdisjoint(tokens):
+        if not self._may_begin_in(tokens):
             return
         count, end = len(self._keys), 0
         for place in [place for place, token in enumerate(tokens) if token in self._starting]:
@@ -90,7 +97,7 @@ class Phrase:
                     end = keys[stop - 1][1] + 1
                     yield place, end
 
-    def _learn(self, tokens: Sequence[str]) -> None:
+    def _may_begin_in(self, tokens: Sequence[str]) -> bool:
         if len(self._keys_of) >= CACHED_TYPES:
             self._keys_of.clear()
             self._starting.clear()
@@ -98,6 +105,7 @@ class Phrase:
             keys = self._keys_of[token] = list(map(self._key, self.analyzer.terms_of(token)))
             if self._keys[0] in keys:
                 self._starting.add(token)
+        return not self._starting.isdisjoint(tokens)
 
     def _runs(self, keys: list[str]) -> Iterator[tuple[int, int]]:
         count, end = len(self._keys), 0

@@ -214,7 +214,8 @@ def highlights(
 
 def located_terms(text: str, analyzer: LexicalAnalyzer) -> Iterator[tuple[Term, int, int]]:
     """Yield the terms of a text in order, and where the word of each starts and stops in it."""
-    if text.isascii() and fold(text) == text:
+    # Most texts are folded as they are, and need no place for each character.
+    if fold(text) == text:
         for term, first in _located(text, analyzer.terms(text)):
             yield term, first, first + len(term.spelling)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch.search.counting import Keyword, Tally, keywords
-from embedsearch.store.filter_parser import number_of
+from embedsearch.store.filter_parser import number_of, period_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -105,7 +105,7 @@ def grouping(
     numbers = {_name(value): _number(value) for value in values}
     if len(numbers) > MOST_GROUPS:
         reason = f"{by!r} has {len(numbers):,} values, and at most {MOST_GROUPS} can be compared"
-        raise QueryError(f"{reason}; choose some by a condition, or bins for numbers")
+        raise QueryError(f"{reason}; choose some by a condition, or bins for numbers and dates")
     # Numbers first, in their order.
     ordered = sorted(numbers, key=lambda name: ((n := numbers[name]) is None, n or 0, name))
     return ordered, _name
@@ -114,14 +114,16 @@ def grouping(
 def _binned(
     by: str, values: Sequence[MetadataScalar], bins: int
 ) -> tuple[list[str], Callable[[MetadataScalar], str]]:
-    """Cut the range of numbers into ranges of equal width."""
-    numbers = [_number(value) for value in values]
+    """Cut the range of numbers, or of the years of dates, into ranges of equal width."""
+    if not values:
+        return [], _name
+    numbers = [_number_or_year(value) for value in values]
     others = [value for value, number in zip(values, numbers, strict=True) if number is None]
     if others:
-        allowed = f"left out, as {by!r} has a value that is no number"
+        allowed = f"left out, as {by!r} has a value that is no number and no date"
         raise ParameterError("bins", allowed, others[0])
     known = [number for number in numbers if number is not None]
-    first, last = min(known, default=0), max(known, default=0)
+    first, last = min(known), max(known)
     starts: list[float]
     if all(isinstance(number, int) for number in known):
         bins = min(bins, int(last - first) + 1)
@@ -138,9 +140,16 @@ def _binned(
         ]
 
     def name_of(value: MetadataScalar) -> str:
-        return names[bisect_right(starts, _number(value) or 0) - 1]
+        return names[bisect_right(starts, _number_or_year(value) or 0) - 1]
 
     return names, name_of
+
+
+def _number_or_year(value: MetadataScalar) -> int | float | None:
+    number = _number(value)
+    if number is None and isinstance(value, str) and period_of(value) is not None:
+        return int(value.strip()[:4])
+    return number
 
 
 def _number(value: MetadataScalar) -> int | float | None:

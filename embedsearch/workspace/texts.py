@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._checks import BOOLEAN, COUNT, STRING, Choice, Optional, as_count, check
+from embedsearch._checks import BOOLEAN, COUNT, STRING, Choice, Interval, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase, concordance
 from embedsearch.search.counting import Tally, frequencies, keywords, matcher
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import LINE_ORDERS, WORD_ORDERS
-from embedsearch.search.usage import grouping, usage
+from embedsearch.search.usage import MOST_GROUPS, grouping, usage
 from embedsearch.store.columns import OWN_FIELDS, read_table
 
 if TYPE_CHECKING:
@@ -206,8 +206,8 @@ class Texts:
             by: The field of the metadata whose values make the groups. A document with a list
                 of values is in several; one without the field is in none.
             topn: How many words of its company to list for each group.
-            bins: Cut the range of the field's numbers, such as years, into so many ranges of
-                equal width; None makes a group of each value.
+            bins: Cut the range of the field's numbers, or of the years of its dates, into so many
+                ranges of equal width, at most 100; None makes a group of each value.
             where: Only documents whose metadata meet this condition.
             window: So many words before and behind are its company.
 
@@ -218,11 +218,11 @@ class Texts:
         Raises:
             QueryError: No document has the field, it has more than 100 values, or there is no
                 word in `word`.
-            ParameterError: A parameter is of a wrong type, or `bins` is given and a value is no
-                number.
+            ParameterError: A parameter is of a wrong type, or `bins` is given and a value is
+                neither a number nor a date.
         """
         check("by", by, STRING)
-        check("bins", bins, Optional(COUNT))
+        check("bins", bins, Optional(Interval(1, MOST_GROUPS, whole=True)))
         topn, window = as_count("topn", topn), as_count("window", window)
         phrase = Phrase(word, self._analyzer)
         with self._one_state():
@@ -242,7 +242,7 @@ class Texts:
     def _analyzer(self) -> LexicalAnalyzer:
         """That of search; before the first training, what it would be."""
         generation = self._session.generation
-        return self._untrained if generation is None else generation.search_model.analyzer
+        return self._untrained if generation is None else generation.analyzer
 
     @cached_property
     def _untrained(self) -> LexicalAnalyzer:

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 import embedsearch as es
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import ConcordanceLine, Phrase, concordance
+from embedsearch.text.tokenizers import PIECE
 
 ENGLISH = LexicalAnalyzer.for_language("english")
 PLAIN = LexicalAnalyzer.for_language("none")
@@ -66,6 +67,16 @@ def test_exact_places_are_those_of_a_regular_expression(text: str, word: str) ->
     separated = text.replace("-", " ")
     expected = [m.span() for m in re.finditer(rf"(?<!\w){parts}(?!\w)", separated)]
     assert list(Phrase(word, PLAIN, exact=True).in_text(text)) == expected
+
+
+@pytest.mark.parametrize("filler", ["x", "é"])
+def test_a_long_text_is_found_in_as_a_whole(filler: str) -> None:
+    around = " ".join([filler * 9] * (PIECE // 10 - 1))
+    text = f"{around} red fish {around} red  fish. {around}{around} the red fish"
+    expected = [m.span() for m in re.finditer(r"red +fish", text)]
+    for shift in (0, 4, 8):
+        moved = [(start + shift, stop + shift) for start, stop in expected]
+        assert list(Phrase("red fish", PLAIN).in_text("." * shift + text)) == moved
 
 
 @given(text=texts, word=st.sampled_from(["ab", "b", "c", "ab b", "中文"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import embedsearch as es
+from embedsearch._types import MetadataScalar
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase
 from embedsearch.search.usage import grouping, usage
@@ -20,10 +21,12 @@ ENGLISH = LexicalAnalyzer.for_language("english")
         ([2.5, -1], ["-1", "2.5"]),
     ],
 )
-def test_groups_are_in_the_order_of_their_values(values: list[object], names: list[str]) -> None:
-    found, name_of = grouping("f", values, None)  # type: ignore[arg-type]
+def test_groups_are_in_the_order_of_their_values(
+    values: list[MetadataScalar], names: list[str]
+) -> None:
+    found, name_of = grouping("f", values, None)
     assert found == names
-    assert {name_of(value) for value in values} == set(names)  # type: ignore[arg-type]
+    assert {name_of(value) for value in values} == set(names)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +36,17 @@ def test_groups_are_in_the_order_of_their_values(values: list[object], names: li
         ([1990, 1992], 10, ["1990", "1991", "1992"]),
         ([0.0, 1.5, 3.0], 2, ["0 to 1.5", "1.5 to 3"]),
         ([7], 3, ["7"]),
-        ([], 3, ["0"]),
+        (["1998-05-01", "2001-07", "2001"], 2, ["1998 to 1999", "2000 to 2001"]),
+        ([], 3, []),
     ],
 )
-def test_numbers_are_cut_into_ranges(values: list[float], bins: int, names: list[str]) -> None:
+def test_numbers_are_cut_into_ranges(
+    values: list[MetadataScalar], bins: int, names: list[str]
+) -> None:
     found, name_of = grouping("year", values, bins)
     assert found == names
     if values:
-        assert (name_of(min(values, key=float)), name_of(max(values, key=float))) == (
+        assert (name_of(min(values, key=str)), name_of(max(values, key=str))) == (
             names[0],
             names[-1],
         )
@@ -55,7 +61,9 @@ def test_every_whole_number_is_in_the_range_that_names_it() -> None:
 
 
 def test_texts_cannot_be_cut_into_ranges() -> None:
-    with pytest.raises(es.ParameterError, match="'year' has a value that is no number, got 'x'"):
+    with pytest.raises(
+        es.ParameterError, match="'year' has a value that is no number and no date, got 'x'"
+    ):
         grouping("year", [1990, "x"], 3)
 
 
