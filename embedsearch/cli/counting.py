@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from embedsearch.workspace import ConcordanceLine, Keyword, Workspace
 
 _DECIMALS = 6
-_WIDTH = 40
 _KEYWORD = ("word", "score", "count", "df", "reference_count", "reference_df")
 
 many_option = count_option("-k", "--topn", default=20, help="How many to show.")
@@ -121,11 +120,8 @@ def _record(keyword: Keyword) -> dict[str, Any]:
 
 @question(click.Argument(["word"], nargs=-1, required=True, metavar="WORD..."))
 @many_option
-@click.option(
-    "--width",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Characters of context on either side. [40, or what fits on the terminal]",
+@count_option(
+    "--width", default=40, help="Characters of context on either side, if a terminal has the room."
 )
 @click.option(
     "--sort",
@@ -138,7 +134,7 @@ def _record(keyword: Keyword) -> dict[str, Any]:
 @click.option("--exact", is_flag=True, help="Only as it is spelled, not in other forms.")
 @output_options
 def concordance(
-    ws: Workspace, word: str, topn: int = 20, width: int | None = None, **options: Any
+    ws: Workspace, word: str, topn: int = 20, width: int = 40, **options: Any
 ) -> Answer:
     """Show WORD in its context, one occurrence a line.
 
@@ -152,8 +148,8 @@ def concordance(
 
     With - as WORD, words or phrases are read from standard input, one per line.
     """  # noqa: D301 - click ends its own wrapping at a backspace
-    lines = ws.texts.concordance(word, topn, width=width or _WIDTH, **options)
-    room = _room(lines) if width is None else width
+    lines = ws.texts.concordance(word, topn, width=width, **options)
+    room = _room(lines, width)
     return Answer(
         [line._asdict() for line in lines],
         ("left", "match", "right", "id", "field", "offset"),
@@ -167,14 +163,14 @@ def concordance(
     )
 
 
-def _room(lines: Sequence[ConcordanceLine]) -> int:
-    """Return how many columns each context has, so that lines fit on a terminal."""
+def _room(lines: Sequence[ConcordanceLine], width: int) -> int:
+    """Return how many columns each context has: on a terminal, what is left by the others."""
     if not terminal().isatty():
-        return _WIDTH
-    shown = [(one.match, one.id) for one in lines] or [("", "")]
+        return width
+    shown = [("match", "id"), *((line.match, line.id) for line in lines)]
     others = sum(max(map(columns_of, column)) for column in zip(*shown, strict=True))
-    # Two blanks are between columns.
-    return min(max((get_terminal_size().columns - others - 3 * 2) // 2, 10), _WIDTH)
+    # rich puts three blanks between columns, and one at each edge.
+    return min(max((get_terminal_size().columns - others - 3 * 3 - 2) // 2, 1), width)
 
 
 def _fitting(text: str, room: int) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 
 import embedsearch as es
@@ -98,6 +102,26 @@ def test_a_table_is_aligned_at_the_word(invoke: Run, tmp_path: Path) -> None:
     assert {width(line[: line.rindex("d")]) for line in lines} == {
         width(header[: header.index("id")])
     }
+
+
+@pytest.mark.parametrize("columns", [45, 60, 120])
+def test_lines_fit_on_a_terminal(
+    workspace: Path, environment: dict[str, str], columns: int
+) -> None:
+    command = ["-m", "embedsearch", "concordance", "ate the hay", "--width", "50", "-k", "5"]
+    drawn = pexpect.run(
+        shlex.join([sys.executable, *command, "-w", str(workspace)]),
+        env={**environment, "NO_COLOR": "1", "TERM": "dumb"},
+        encoding="utf-8",
+        dimensions=(24, columns),
+    )
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
+    lines = [line for line in plain.splitlines() if "ate the hay" in line]
+    # One that does not fit would be broken.
+    assert len(lines) == 5
+    (place,) = {line.index("match") for line in plain.splitlines() if "match" in line}
+    assert all(line[place:].startswith("ate the hay") for line in lines)
+    assert all(re.search(r"farm-\d+ *$", line) for line in lines)
 
 
 def test_groups_are_compared(invoke: Run, workspace: Path) -> None:
