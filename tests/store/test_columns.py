@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from embedsearch import Document, QueryError
-from embedsearch.store.columns import ABSENT, FieldPath
+from embedsearch.store.columns import ABSENT, FieldPath, read_table
 from embedsearch.store.documents import DocumentStore
 
 DOCUMENTS = [
@@ -176,6 +176,25 @@ def found(value: Any, parts: list[str]) -> list[Any]:
 def test_a_path_leads_where_trying_every_key_does(metadata: dict[str, Any], name: str) -> None:
     value = FieldPath(name).value(metadata)
     assert ([] if value is ABSENT else [value]) == found(metadata, name.split("."))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("tags", [("a", "x"), ("a", "Yes"), ("a", 7), ("c", "x")]),
+        ("n", [("b", 50), ("a", 1), ("a", 100), ("c", 1), ("c", 50), ("c", "60")]),
+        ("authors.name", [("a", "Ann"), ("a", "Bob")]),
+        ("meta", [("c", "none")]),
+        ("nothing", []),
+    ],
+)
+def test_every_value_of_a_document_is_listed(
+    store: DocumentStore, name: str, values: list[tuple[str, object]]
+) -> None:
+    column = read_table(store.database, [name]).columns[name]
+    assert sorted(("abcdef"[place], str(value)) for place, value in column.pairs()) == sorted(
+        (id, str(value)) for id, value in values
+    )
 
 
 def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:

@@ -181,6 +181,13 @@ def test_changes_are_counted_at_once(tmp_path: Path) -> None:
             assert "a" not in {line.id for line in reader.texts.concordance("fish")}
 
 
+def test_words_are_cut_as_search_cuts_them(ws: Any) -> None:
+    generation = ws._session.generation
+    if generation is not None:
+        assert generation.analyzer.to_json() == generation.search_model.analyzer.to_json()
+    assert {each.word for each in ws.texts.words(pattern="moo?")} == {"moon"}
+
+
 def test_a_workspace_without_documents_has_no_words(tmp_path: Path) -> None:
     with es.create(tmp_path / "w.es") as ws:
         assert ws.texts.words() == []
