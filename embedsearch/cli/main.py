@@ -27,6 +27,7 @@ SECTIONS = {
     "Ask about words": dict.fromkeys(
         ("neighbors", "analogy", "similarity", "odd-one-out", "closer", "rank"), "questions"
     ),
+    "Count words": dict.fromkeys(("words", "concordance", "keywords", "compare"), "counting"),
     "Ask about documents": {
         **dict.fromkeys(("search", "related", "duplicates"), "questions"),
         **dict.fromkeys(("show", "list", "sample"), "listing"),

@@ -49,6 +49,8 @@ class Answer:
     # Keys whose text a table marks on a terminal, and the keys that say where: a list of
     # objects with "start" and "stop".
     marks: Mapping[str, str] = field(default_factory=dict)
+    # Keys whose text stands flush right, as numbers do.
+    flush_right: frozenset[str] = frozenset()
     # How a record is written in place of a table, if it is more than a line.
     page: Callable[[Record], str] | None = None
 
@@ -281,9 +283,12 @@ def _numeric(answer: Answer) -> list[bool]:
     if answer.vertical:
         return [False, False]
     return [
-        bool(answer.records)
-        and all(isinstance(r[name], int | float | None) for r in answer.records)
-        and not any(isinstance(r[name], bool) for r in answer.records)
+        name in answer.flush_right
+        or (
+            bool(answer.records)
+            and all(isinstance(r[name], int | float | None) for r in answer.records)
+            and not any(isinstance(r[name], bool) for r in answer.records)
+        )
         for name in _shown(answer)
     ]
 

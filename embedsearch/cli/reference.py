@@ -44,6 +44,10 @@ nearer.
 | `odd-one-out` | `{"word", "words"}`: the odd one, and all that were given |
 | `closer` | `[{"word"}, ...]`, most frequent first |
 | `rank` | `{"a", "b", "rank"}` |
+| `words` | `[{"word", "count", "df"}, ...]`, in the order of `--sort` |
+| `keywords`, `words --against` | `[{"word", "score", "count", "df", ...}, ...]`, best first |
+| `concordance` | `[{"left", "match", "right", "id", "field", "offset"}, ...]` |
+| `compare` | `[{"group", "documents", "df", "count", "per_million", "company"}, ...]` |
 | `search`, `related` | `[{"id", "score", "title", "snippet", ...}, ...]`, best first |
 | `search --group-by` | `[{"group", "hits", "id", "score", ...}, ...]`, best group first |
 | `search --facet`, `list --facet` | `[{"value", "documents", "share"}, ...]`, most frequent first |

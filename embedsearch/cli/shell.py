@@ -96,7 +96,13 @@ def _attempt(act: Callable[[Path], None], path: Path) -> bool:
 
 
 # Commands that ask: all of these families but those that talk to a user themselves.
-_ASKING = ("Ask about words", "Ask about documents", "Measure, exchange", "Look around")
+_ASKING = (
+    "Ask about words",
+    "Count words",
+    "Ask about documents",
+    "Measure, exchange",
+    "Look around",
+)
 _NOT_HERE = frozenset({"shell", "demo", "import", "completion"})
 VERBS = tuple(v for name in _ASKING for v in SECTIONS[name] if v not in _NOT_HERE)
 _ELSEWHERE = frozenset(v for section in SECTIONS.values() for v in section) - {*VERBS}

@@ -191,6 +191,17 @@ class DocumentSearch:
             self._lexical_change = self._change()
             return self._hybrid
 
+    def containing(self, phrase: str) -> IntVector | None:
+        """Return the numbers of all documents that may have a phrase, ascending.
+
+        A stop word in it stands for any word. None if there is no index of words.
+        """
+        lexical = self.hybrid().lexical
+        if lexical is None:
+            return None
+        query = self.parse(f'+"{phrase.replace(chr(34), " ")}"')
+        return np.sort(lexical.search(query, max(len(self.store), 1))[1])
+
     def parse(self, text: str) -> LexicalQuery:
         """Read what a user typed; `QueryError` if it is empty, has no words, or only excludes."""
         if self.lexical is not None:

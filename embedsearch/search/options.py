@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 """Ways to search for documents."""
 
+WORD_ORDERS = ("count", "df", "word")
+"""Orders of words that were counted."""
+
+LINE_ORDERS = ("document", "left", "right")
+"""Orders of the lines of a concordance."""
+
 KINDS = ("words", "documents")
 """What has vectors."""
 

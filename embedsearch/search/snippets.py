@@ -199,13 +199,10 @@ def highlights(
 ) -> tuple[Highlight, ...]:
     """Find the words in a text whose terms match."""
     found = list[Highlight]()
-    # Terms are spelled as in the folded text, which may be shorter or longer.
-    folded, places = fold_aligned(text)
-    for term, first in _located(folded, analyzer.terms(folded)):
+    for term, start, stop in located_terms(text, analyzer):
         match = matches.get(term.text)
         if match is None:
             continue
-        start, stop = places[first][0], places[first + len(term.spelling) - 1][1]
         if found and start < found[-1].stop:
             # Pairs of Chinese characters overlap.
             before = found.pop()
@@ -213,6 +210,19 @@ def highlights(
             match = max(match, other, key=lambda match: match.score)
         found.append(Highlight(start, stop, *match))
     return tuple(found)
+
+
+def located_terms(text: str, analyzer: LexicalAnalyzer) -> Iterator[tuple[Term, int, int]]:
+    """Yield the terms of a text in order, and where the word of each starts and stops in it."""
+    # Most texts are folded as they are, and need no place for each character.
+    if fold(text) == text:
+        for term, first in _located(text, analyzer.terms(text)):
+            yield term, first, first + len(term.spelling)
+        return
+    # Terms are spelled as in the folded text, which may be shorter or longer.
+    folded, places = fold_aligned(text)
+    for term, first in _located(folded, analyzer.terms(folded)):
+        yield term, places[first][0], places[first + len(term.spelling) - 1][1]
 
 
 def _is_word(term: str) -> bool:

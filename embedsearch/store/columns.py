@@ -18,7 +18,7 @@ from embedsearch.store.connection import broken_document, shown_path
 from embedsearch.store.rows import BrokenRowError, parse_many, parse_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -76,6 +76,17 @@ class Column:
         """How much its values take: characters, and elements of lists."""
         texts = sum(len(value) for value in self.values if isinstance(value, str))
         return texts + len(self.elements)
+
+    def pairs(self) -> Iterator[tuple[int, MetadataScalar]]:
+        """Yield the place of each document with each of its values: of a list, every element."""
+        for place, code in zip(*self._coded(), strict=True):
+            yield place, self.values[code]
+
+    def _coded(self) -> tuple[list[int], list[int]]:
+        places = np.concatenate((np.arange(len(self.codes)), self.rows))
+        codes = np.concatenate((self.codes, self.elements))
+        has_value = codes >= _NO_VALUES
+        return places[has_value].tolist(), codes[has_value].tolist()
 
     def mask(self, passes: Callable[[MetadataScalar], bool]) -> NDArray[np.bool_]:
         """Return for every document whether its value passes, or one of its list, `(n,)`."""

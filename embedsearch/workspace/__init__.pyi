@@ -1,9 +1,13 @@
 from embedsearch._progress import Progress as Progress
 from embedsearch.evaluation.base import Report as Report
+from embedsearch.search.concordance import ConcordanceLine as ConcordanceLine
+from embedsearch.search.counting import Keyword as Keyword
 from embedsearch.search.options import (
     KINDS as KINDS,
+    LINE_ORDERS as LINE_ORDERS,
     METRICS as METRICS,
     SEARCH_MODES as SEARCH_MODES,
+    WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
@@ -58,6 +62,7 @@ from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,
     migrate as migrate,
 )
+from embedsearch.workspace.texts import Texts as Texts
 from embedsearch.workspace.workspace import (
     Workspace as Workspace,
     open as open,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from embedsearch._schemas import Schema
     from embedsearch._types import FloatMatrix
     from embedsearch.index.candidate_index import CandidateIndex
+    from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.index.settings import IndexSettings
     from embedsearch.index.vector_index import VectorIndex
     from embedsearch.search.document_index import DocumentVectors
@@ -251,6 +252,14 @@ class Generation(ArtifactFolder):
 
         with self._intact(self.files.manifest):
             return IndexSettings.from_facts(self.index_facts)
+
+    @cached_property
+    def analyzer(self) -> LexicalAnalyzer:
+        """What cuts texts for search, without the encoders of the `search_model`."""
+        from embedsearch.index.lexical import LexicalAnalyzer
+
+        with self._intact(self.files.manifest):
+            return LexicalAnalyzer.from_json(self._entry("search")["analyzer"])
 
     @cached_property
     def search_model(self) -> SearchModel:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace.maintenance.backup import BackupReport
     from embedsearch.workspace.maintenance.compact import CompactReport
     from embedsearch.workspace.maintenance.verify import VerifyReport
+    from embedsearch.workspace.texts import Texts
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
 
@@ -125,6 +126,13 @@ class Workspace:
         from embedsearch.workspace.documents import Documents
 
         return Documents(self._session)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The words of the documents: counts, keywords, concordance."""
+        from embedsearch.workspace.texts import Texts
+
+        return Texts(self._session)
 
     @property
     def words(self) -> Words:

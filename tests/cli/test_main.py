@@ -32,7 +32,14 @@ def test_help_imports_nothing_heavy(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("similar", "cow"), ("similarity", "cow", "goat"), ("analogy", "cow + star")]
+    "arguments",
+    [
+        ("similar", "cow"),
+        ("similarity", "cow", "goat"),
+        ("analogy", "cow + star"),
+        ("words",),
+        ("keywords", "farm-1"),
+    ],
 )
 def test_word_queries_import_nothing_heavy(
     run: Run, workspace: Path, arguments: tuple[str, ...]

@@ -16,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 
 from embedsearch import Document, QueryError
 from embedsearch._fields import ABSENT, FieldPath
+from embedsearch.store.columns import read_table
 from embedsearch.store.documents import DocumentStore
 
 DOCUMENTS = [
@@ -201,7 +202,7 @@ def places_in(value: Any) -> list[int]:
     return [] if value is None else [value[1]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(values_of_field, min_size=1, max_size=12),
     st.lists(values_of_field, max_size=4),
@@ -254,6 +255,25 @@ def test_what_has_no_order_is_an_error(store: DocumentStore) -> None:
             ask(numbers, "dat")
     # Some documents have a text there, others an object.
     assert store.facet(numbers, "meta") == [("none", 1, 1 / 6), (None, 5, 5 / 6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("tags", [("a", "x"), ("a", "Yes"), ("a", 7), ("c", "x")]),
+        ("n", [("b", 50), ("a", 1), ("a", 100), ("c", 1), ("c", 50), ("c", "60")]),
+        ("authors.name", [("a", "Ann"), ("a", "Bob")]),
+        ("meta", [("c", "none")]),
+        ("nothing", []),
+    ],
+)
+def test_every_value_of_a_document_is_listed(
+    store: DocumentStore, name: str, values: list[tuple[str, object]]
+) -> None:
+    column = read_table(store.database, [name]).columns[name]
+    assert sorted(("abcdef"[place], str(value)) for place, value in column.pairs()) == sorted(
+        (id, str(value)) for id, value in values
+    )
 
 
 def test_naming_the_fields_takes_bounded_memory(tmp_path: Path) -> None:

@@ -152,6 +152,19 @@ class LexicalAnalyzer:
             STOPS: f"{title.stops} {GAP} {body.stops}",
         }
 
+    def tokens(self, text: str) -> list[str]:
+        """Return the words of a text in order, spelled as they are, stop words among them."""
+        return self._cut(text)
+
+    def terms_of(self, token: str) -> list[Term]:
+        """Return the terms of one of the `tokens`, gaps included."""
+        self._forms.trim()
+        return self._forms.terms(token)
+
+    def is_stop_word(self, token: str) -> bool:
+        """Whether nothing of a token is scored."""
+        return all(term.stop or term.text == GAP for term in self.terms_of(token))
+
     def terms(self, text: str) -> list[Term]:
         """Return the terms of a text in order, gaps included: the index is the position."""
         self._forms.trim()

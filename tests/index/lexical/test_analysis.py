@@ -121,3 +121,19 @@ def test_words_are_the_terms_that_are_scored(english: LexicalAnalyzer) -> None:
     ):
         terms = [t.text for t in english.terms(text) if not t.stop and t.text != "\x00"]
         assert english.words(text) == terms
+
+
+def test_tokens_are_words_as_they_are_spelled() -> None:
+    analyzer = LexicalAnalyzer.for_language("english")
+    text = "The boundary-layer of wings, isn't it?"
+    tokens = analyzer.tokens(text)
+    assert tokens == ["the", "boundary-layer", "of", "wings", "isn't", "it"]
+    assert [term for token in tokens for term in analyzer.terms_of(token)] == analyzer.terms(text)
+    left = [token for token in tokens if not analyzer.is_stop_word(token)]
+    assert left == ["boundary-layer", "wings"]
+
+
+def test_what_the_settings_drop_is_a_stop_word() -> None:
+    analyzer = LexicalAnalyzer(TokenizerSettings(digits="drop"))
+    assert analyzer.is_stop_word("1999")
+    assert not analyzer.is_stop_word("the")
