@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedsearch.cli.options import count_option, on_workspace, output_options
+from embedsearch.cli.options import count_option, on_workspace, output_options, where_option
 from embedsearch.cli.output import Answer, show, terminal, width as columns_of
-from embedsearch.cli.questions import question, where_option
+from embedsearch.cli.questions import question
 from embedsearch.workspace import LINE_ORDERS, WORD_ORDERS
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import ParameterError, QueryError
+from embedsearch._fields import number_of, period_of
 from embedsearch.search.counting import Keyword, Tally, keywords
-from embedsearch.store.filter_parser import number_of, period_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
