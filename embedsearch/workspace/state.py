@@ -84,7 +84,8 @@ def _explain_missing(layout: Layout) -> None:
         reason = f"is being made by {who}; try again when that is done, or wait (--wait SECONDS)"
         raise WorkspaceNotFoundError(layout.root, reason)
     if layout.root.exists():
-        raise WorkspaceNotFoundError(layout.root, "exists, but is not a workspace")
+        reason = "exists, but is not a workspace: `embedsearch build TEXT -w NAME` makes one"
+        raise WorkspaceNotFoundError(layout.root, reason)
     raise WorkspaceNotFoundError(
         layout.root, f"no workspace here; make one with: embedsearch build TEXT -w {layout.root}"
     )

@@ -80,8 +80,10 @@ def test_lost_words_are_trained_again_where_that_is_asked(
     advised = es.repair(example)
     assert (advised.untrained, advised.complete) == (True, False)
     assert any("embedsearch train" in line for line in advised.done)
-    with es.open(example) as ws, pytest.raises(es.NotTrainedError):
-        ws.search("galaxy")
+    with es.open(example) as ws:
+        assert ws.search("galaxy").mode == "lexical"
+        with pytest.raises(es.NotTrainedError):
+            _ = ws.words
     assert es.repair(copy, retrain=True).untrained is False
     for path in (example, copy):
         assert es.verify(path).sound
