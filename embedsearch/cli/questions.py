@@ -128,7 +128,9 @@ def neighbors(
 
     With - as WORD, words are read from standard input, one per line.
     """
-    found = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
+    found = ws.words.most_similar(
+        word, topn=topn, restrict_vocab=restrict_vocab, metric=metric, exact=exact
+    )
     return _words_found(found)
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import starmap
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedsearch._checks import Choice, as_count, check
+from embedsearch._checks import NATURAL, Choice, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
 from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
+from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike
 
-    from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.vectors.word_vectors import WordVectors
+    from embedsearch._types import IntVector
 
 METHODS = ("3cosadd", "3cosmul")
 
@@ -33,6 +34,13 @@ Query = Item | WeightedTerm | Sequence[Item | WeightedTerm] | None
 
 # Longer words are no slips of the finger.
 _LONGEST = 48
+
+
+class Indexer(Protocol):
+    """gensim's protocol of an index of another library."""
+
+    def most_similar(self, vector: FloatVector, num_neighbors: int) -> Iterable[tuple[str, float]]:
+        """Return the words nearest to a vector, with their scores."""
 
 
 class Found(NamedTuple):
@@ -49,12 +57,12 @@ class _Combined(NamedTuple):
     inferred: tuple[str, ...]
 
 
-class Words:
+class Words(WordVectors):
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
     What differs: words are looked up as they are, and then treated like the corpus; an unknown word
     raises with suggestions, or gets a vector from its n-grams if the model has them, and the
-    answer's `inferred` names it; `topn` must be 1 or more; int keys are not taken.
+    answer's `inferred` names it; int keys are not taken.
 
     `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
     function that returns one when the first query needs it. `normalize` treats a word like the
@@ -67,17 +75,18 @@ class Words:
         index: VectorIndex | Callable[[], VectorIndex],
         normalize: Callable[[str], str | None],
     ) -> None:
-        self._words, self._normalize, self._given_index = vectors, normalize, index
+        X, words = vectors.vectors, vectors.index_to_key
+        super().__init__(X, words, vectors.counts, vectors.subwords, check=False)
+        # Every query needs it, and those who have the vectors alone do too.
+        self.key_to_index = vectors.key_to_index
+        self._normalize, self._given_index = normalize, index
 
     def __repr__(self) -> str:
         most = ", ".join(self.index_to_key[:3])
         return f"Words({len(self):,} × {self.vector_size}: {most}, ...)"
 
-    def __len__(self) -> int:
-        return len(self._words)
-
     def __iter__(self) -> Iterator[str]:
-        return iter(self._words.index_to_key)
+        return iter(self.index_to_key)
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str) and self._row(word) >= 0
@@ -88,26 +97,6 @@ class Words:
             return self.get_vector(words)
         return np.array([self.get_vector(word) for word in words]).reshape(-1, self.vector_size)
 
-    @property
-    def vectors(self) -> FloatMatrix:
-        """All word vectors, `(V, d)` float32, read-only."""
-        return self._words.vectors
-
-    @property
-    def vector_size(self) -> int:
-        """The number of dimensions, d."""
-        return self._words.vector_size
-
-    @property
-    def index_to_key(self) -> list[str]:
-        """The word of each row."""
-        return self._words.index_to_key
-
-    @property
-    def key_to_index(self) -> dict[str, int]:
-        """The row of each word."""
-        return self._words.key_to_index
-
     def get_count(self, word: str) -> int | None:
         """Return how often the corpus has a word; None if counts are not known.
 
@@ -116,7 +105,7 @@ class Words:
         row = self._row(word)
         if row < 0:
             raise self._unknown(word)
-        return None if self._words.counts is None else int(self._words.counts[row])
+        return None if self.counts is None else int(self.counts[row])
 
     def get_vector(self, word: str, norm: bool = False) -> FloatVector:
         """Get the vector of a word, `(d,)`, read-only; at length 1 with `norm`, unless it is zero.
@@ -163,23 +152,61 @@ class Words:
         mean: FloatVector = (total / size if size else total).astype(np.float32)
         return _unit(mean) if post_normalize else mean
 
+    @overload
+    def most_similar(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        topn: int = ...,
+        clip_start: int = ...,
+        clip_end: int | None = ...,
+        restrict_vocab: int | None = ...,
+        indexer: Indexer | None = ...,
+        *,
+        metric: Metric | str = ...,
+        exact: bool = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def most_similar(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        *,
+        topn: None,
+        clip_start: int = ...,
+        clip_end: int | None = ...,
+        restrict_vocab: int | None = ...,
+        indexer: Indexer | None = ...,
+        metric: Metric | str = ...,
+        exact: bool = ...,
+    ) -> FloatVector: ...
+
     def most_similar(
         self,
         positive: Query = None,
         negative: Query = None,
-        topn: int = 10,
+        topn: int | None = 10,
+        clip_start: int = 0,
+        clip_end: int | None = None,
         restrict_vocab: int | None = None,
+        indexer: Indexer | None = None,
+        *,
         metric: Metric | str = Metric.COSINE,
         exact: bool = False,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a weighted mean of words; these are left out of the answer.
 
         Args:
             positive: A word, a vector `(d,)`, a pair of either with a weight, or a list of these.
             negative: The same, taken away. A pair's weight is used as it stands, as in gensim:
                 write `("man", -0.5)`.
-            topn: How many to find.
-            restrict_vocab: Look among the first rows of the vocabulary only.
+            topn: How many to find; None returns the score of every row, `(V,)`.
+            clip_start: Look only among the rows from this one on.
+            clip_end: And only up to this one, which is left out; None is the end.
+            restrict_vocab: Look among the first rows only, whatever the two above say.
+            indexer: What answers in place of our index: an object with gensim's
+                `most_similar(vector, topn)`, such as its `AnnoyIndexer`.
             metric: "cosine" compares with the mean of the words' vectors at length 1 (vectors
                 that are given keep their length). "euclidean" compares raw vectors; the query
                 is their weighted sum, divided by the sum of the weights where that is above
@@ -193,37 +220,69 @@ class Words:
             UnknownWordError: A word is not in the vocabulary.
             QueryError: Nothing was asked for, or the terms cancel out.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
-            ParameterError: `topn`, `restrict_vocab` or `metric` out of range.
+            ParameterError: `topn`, `restrict_vocab`, a clip or `metric` out of range.
         """
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         euclidean = _is_euclidean(metric)
+        _check_topn(topn)
+        among = self._clipped(clip_start, clip_end, restrict_vocab)
         query = self._combine(terms, euclidean)
+        if topn is None:
+            return self._all_scores(query.vector, among, euclidean)
+        if not topn or (among is not None and not among):
+            return Neighbors()
+        if indexer is not None:
+            return Neighbors(starmap(Neighbor, indexer.most_similar(_unit(query.vector), topn)))
         index = self._euclidean_index if euclidean else self._index(exact)
-        topn = as_count("topn", topn)
-        among = self._first_rows(restrict_vocab)
         scores, rows = index.search(query.vector, topn + len(query.rows), among)
         return self._neighbors(rows[0], scores[0], topn, query.rows, query.inferred)
 
-    def similar_by_word(
+    @overload
+    def similar_by_key(
+        self, key: str, topn: int = ..., restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_key(
+        self, key: str, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
+
+    def similar_by_key(
         self,
-        word: str,
-        topn: int = 10,
+        key: str,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
         exact: bool = False,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a word; see `most_similar`."""
-        return self.most_similar([word], None, topn, restrict_vocab, exact=exact)
+        return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab, exact=exact)
+
+    similar_by_word = similar_by_key
+
+    @overload
+    def similar_by_vector(
+        self,
+        vector: ArrayLike,
+        topn: int = ...,
+        restrict_vocab: int | None = ...,
+        exact: bool = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_vector(
+        self, vector: ArrayLike, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
 
     def similar_by_vector(
         self,
         vector: ArrayLike,
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
         exact: bool = False,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a vector `(d,)`; see `most_similar`."""
         given = self._given_vector(vector)
-        return self.most_similar([given], None, topn, restrict_vocab, exact=exact)
+        return self.most_similar([given], topn=topn, restrict_vocab=restrict_vocab, exact=exact)
 
     def most_similar_batch(
         self, words: Sequence[str], topn: int = 10, exact: bool = False
@@ -243,20 +302,39 @@ class Words:
             for i, one in enumerate(found)
         ]
 
+    @overload
+    def most_similar_cosmul(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        topn: int = ...,
+        restrict_vocab: int | None = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def most_similar_cosmul(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        *,
+        topn: None,
+        restrict_vocab: int | None = ...,
+    ) -> FloatVector: ...
+
     def most_similar_cosmul(
         self,
         positive: Query = None,
         negative: Query = None,
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find words by 3CosMul (Levy and Goldberg, CoNLL 2014), less swayed by one big cosine.
 
         Args:
             positive: As for `most_similar`, at least one; a weight is the power of a word's factor.
                 Vectors that are given are scaled to length 1.
             negative: The same; these divide.
-            topn: How many to find.
+            topn: How many to find; None returns the score of every row, `(V,)`.
             restrict_vocab: Give only words of the first rows of the vocabulary.
 
         Raises:
@@ -264,7 +342,8 @@ class Words:
         """
         from embedsearch.search.analogy import cosmul_scores
 
-        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        _check_topn(topn)
+        among = self._clipped(0, None, restrict_vocab)
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         weights = [weight for _, weight in terms]
         if not any(weight > 0 for weight in weights):
@@ -272,7 +351,9 @@ class Words:
         found = [self._resolve(item) for item, _ in terms]
         units = np.array([_unit(one.vector) for one in found])
         stop = len(self) if among is None else len(among)
-        scores = cosmul_scores(self.vectors[:stop], self._words.norms[:stop], units, weights)
+        scores = cosmul_scores(self.vectors[:stop], self.norms[:stop], units, weights)
+        if topn is None:
+            return scores
         best = np.argsort(-scores, kind="stable")[: topn + len(found)]
         return self._neighbors(best, scores[best], topn, _rows(found), _inferred(found))
 
@@ -394,17 +475,17 @@ class Words:
     def _lookup(self, word: str) -> Found | None:
         row = self._row(word)
         if row >= 0:
-            return Found(word, row, self._words.vectors[row])
+            return Found(word, row, self.vectors[row])
         if not word.strip():
             raise QueryError("a query word is empty")
-        subwords = self._words.subwords
+        subwords = self.subwords
         vector = None if subwords is None else subwords.infer(self._normalize(word) or word)
         return None if vector is None else Found(word, -1, vector)
 
     def _row(self, word: str) -> int:
         if not isinstance(word, str):
             raise QueryError(f"a word must be a string, got {word!r}")
-        rows = self._words.key_to_index
+        rows = self.key_to_index
         row = rows.get(word)
         if row is None:
             treated = self._normalize(word)
@@ -424,7 +505,7 @@ class Words:
         return one
 
     def _unknown(self, word: str) -> UnknownWordError:
-        return UnknownWordError(word, self._split(word) or suggest(word, self._words))
+        return UnknownWordError(word, self._split(word) or suggest(word, self))
 
     def _split(self, word: str) -> list[str]:
         # "king-man+woman" without spaces is one word; say how it was probably meant.
@@ -443,7 +524,7 @@ class Words:
         return others
 
     def _cosines(self, vector: FloatVector) -> FloatVector:
-        norms = self._words.norms
+        norms = self.norms
         with np.errstate(invalid="ignore", divide="ignore"):
             cosines: FloatVector = (self.vectors @ vector) / norms
         cosines[norms == 0] = 0
@@ -483,10 +564,25 @@ class Words:
         kept = [Neighbor(keys[row], score) for row, score in pairs if row not in left_out]
         return Neighbors(kept[:topn], inferred)
 
-    def _first_rows(self, restrict_vocab: int | None) -> range | None:
-        if restrict_vocab is None:
-            return None
-        return range(min(as_count("restrict_vocab", restrict_vocab), len(self)))
+    def _clipped(
+        self, clip_start: int, clip_end: int | None, restrict_vocab: int | None
+    ) -> range | None:
+        """Return the rows to look among; None for all of them."""
+        if restrict_vocab is not None:
+            return range(min(as_count("restrict_vocab", restrict_vocab), len(self)))
+        check("clip_start", clip_start, NATURAL)
+        check("clip_end", clip_end, Optional(NATURAL))
+        # As in gensim, 0 is the end too.
+        stop = min(clip_end or len(self), len(self))
+        return range(clip_start, stop) if clip_start or stop < len(self) else None
+
+    def _all_scores(self, vector: FloatVector, among: range | None, euclidean: bool) -> FloatVector:
+        rows = slice(None) if among is None else slice(among.start, among.stop)
+        if not euclidean:
+            return self._cosines(_unit(vector))[rows]
+        distances = np.linalg.norm(self.vectors[rows].astype(np.float64) - vector, axis=1)
+        scores: FloatVector = -distances.astype(np.float32)
+        return scores
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -535,6 +631,10 @@ def _is_pair(item: object) -> bool:
         and isinstance(item[0], (str, np.ndarray))
         and isinstance(item[1], Real)
     )
+
+
+def _check_topn(topn: int | None) -> None:
+    check("topn", topn, Optional(NATURAL))
 
 
 def suggest(word: str, vectors: WordVectors, topn: int = 5) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from embedsearch._checks import (
     STRING,
     Choice,
+    Instance,
     Interval,
     Optional,
     as_integer,
@@ -278,6 +279,9 @@ def _check_pattern(pattern: str) -> None:
         raise ParameterError("pattern", "one that matches no empty text: + in place of *", pattern)
 
 
+_TOKENIZER = Instance((TokenizerSettings, str), "TokenizerSettings, or the name of a tokenizer")
+
+
 def apply_options(
     settings: TokenizerSettings | str, options: Mapping[str, Any], default: TokenizerSettings
 ) -> tuple[TokenizerSettings, dict[str, Any]]:
@@ -285,6 +289,7 @@ def apply_options(
 
     The name of a tokenizer alone changes `default`. An option of None is not applied.
     """
+    check("tokenizer", settings, _TOKENIZER)
     own, rest = _split(TokenizerSettings, options)
     if isinstance(settings, str):
         settings = replace(default, tokenizer=settings)

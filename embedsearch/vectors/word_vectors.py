@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import first_bad_row, row_norms, unit_rows
+from embedsearch.vectors.arrays import as_real, first_bad_row, row_norms, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,16 @@ class WordVectors:
         shapes are compared: for vectors that were checked when they were saved.
 
         Raises:
-            VectorError: Shapes that do not fit, a repeated word, or NaN or infinity.
+            VectorError: Shapes that do not fit, what is no number, a repeated word or one that is
+                no string, NaN or infinity.
         """
-        self.vectors = _read_only(vectors)
+        self.vectors = _read_only(as_real(vectors, "word vectors"))
+        if isinstance(index_to_key, str | bytes) or not isinstance(index_to_key, Iterable):
+            raise VectorError(f"words must be a list of strings, got {index_to_key!r}")
         self.index_to_key = list(index_to_key)
-        self.counts = counts
+        self.counts = (
+            None if counts is None else as_real(counts, "counts").astype(np.int64, copy=False)
+        )
         self.subwords = subwords
         self._check_shapes()
         if check:
@@ -104,6 +110,9 @@ class WordVectors:
             )
 
     def _check_words(self) -> None:
+        for row, word in enumerate(self.index_to_key):
+            if not isinstance(word, str):
+                raise VectorError(f"a word must be a string, got {word!r} at row {row}")
         if len(self.key_to_index) == len(self):
             return
         for row, word in enumerate(self.index_to_key):

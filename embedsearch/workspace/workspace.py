@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from embedsearch._types import Metric
-    from embedsearch.search.words import Words
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import Callback, TrainedModel, TrainingReport
@@ -32,9 +31,11 @@ if TYPE_CHECKING:
     from embedsearch.workspace.documents import Documents
     from embedsearch.workspace.evaluate import Evaluation
     from embedsearch.workspace.info import Info
+    from embedsearch.workspace.keyed_vectors import KeyedVectors
     from embedsearch.workspace.maintenance.backup import BackupReport
     from embedsearch.workspace.maintenance.compact import CompactReport
     from embedsearch.workspace.maintenance.verify import VerifyReport
+    from embedsearch.workspace.models import KeyedModel
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
 
@@ -126,7 +127,7 @@ class Workspace:
         return Documents(self._session)
 
     @property
-    def words(self) -> Words:
+    def words(self) -> KeyedVectors:
         """Word queries: neighbours, analogies, similarities.
 
         Raises:
@@ -277,14 +278,17 @@ class Workspace:
         self._session.check_writable()
         return self._session.store.delete([ids] if isinstance(ids, str) else ids)
 
-    def model(self) -> TrainedModel:
+    def model(self) -> KeyedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.
 
         `embedsearch.to_gensim` makes a model of gensim of it.
         """
+        from embedsearch.workspace.models import KeyedModel
         from embedsearch.workspace.train import trained_model
 
-        return trained_model(self._session.trained())
+        generation = self._session.trained()
+        model = trained_model(generation)
+        return KeyedModel(generation.words, model.context, model.inputs)
 
     def train(
         self,
