@@ -291,9 +291,10 @@ def apply_options(
     """
     check("tokenizer", settings, _TOKENIZER)
     own, rest = _split(TokenizerSettings, options)
-    if isinstance(settings, str):
-        settings = replace(default, tokenizer=settings)
     given = {name: value for name, value in own.items() if value is not None}
+    if isinstance(settings, str):
+        # Together, as some options go with one tokenizer only.
+        settings, given = default, {"tokenizer": settings, **given}
     return replace(settings, **given), rest
 
 

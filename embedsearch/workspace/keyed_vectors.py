@@ -5,13 +5,21 @@ What gensim changes in place is changed in a copy here, as several may use the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import BOOLEAN, STRING, Choice, Instance, as_count, as_integer, check
+from embedsearch._checks import (
+    BOOLEAN,
+    STRING,
+    Choice,
+    Instance,
+    as_count,
+    as_integer,
+    as_strings,
+    check,
+)
 from embedsearch._errors import (
     InputError,
     ParameterError,
@@ -26,7 +34,7 @@ from embedsearch.vectors.arrays import as_matrix, as_real, row_norms
 from embedsearch.vectors.word_vectors import WordVectors as VectorData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
@@ -289,7 +297,7 @@ class KeyedVectors(WordQueries):
             VectorError: Vectors that do not fit the words or the dimension.
             ParameterError: A word is no string, or `extras` has something else.
         """
-        words = [keys] if isinstance(keys, str) else _strings("keys", keys)
+        words = [keys] if isinstance(keys, str) else as_strings("keys", keys)
         X = as_matrix(weights, "weights", self.vector_size) if words else self.vectors[:0]
         if len(words) != len(X):
             raise VectorError(f"{len(words)} words do not fit {len(X)} vectors")
@@ -334,7 +342,7 @@ class KeyedVectors(WordQueries):
             ParameterError: A word is no string.
         """
         found = {}
-        for key in dict.fromkeys(_strings("keys", keys)):
+        for key in dict.fromkeys(as_strings("keys", keys)):
             one = self._lookup(key) if key.strip() else None
             if one is not None and (allow_inference or one.row >= 0):
                 found[key] = one
@@ -363,7 +371,7 @@ class KeyedVectors(WordQueries):
 
         sides = []
         for name, document in (("document1", document1), ("document2", document2)):
-            known = [word for word in _strings(name, document) if word in self]
+            known = [word for word in as_strings(name, document) if word in self]
             if not known:
                 return float("inf")
             words, counts = np.unique(known, return_counts=True)
@@ -617,13 +625,3 @@ def _restored(
     normalize: Callable[[str], str | None],
 ) -> KeyedVectors:
     return kind.of(VectorData(vectors, index_to_key, counts, subwords, check=False), normalize)
-
-
-def _strings(name: str, values: Iterable[str]) -> list[str]:
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise ParameterError(name, "a list of words", values)
-    words = list(values)
-    for word in words:
-        if not isinstance(word, str):
-            raise ParameterError(name, "a list of words", word)
-    return words

@@ -7,12 +7,13 @@ then.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
+from embedsearch._checks import as_strings
 from embedsearch._errors import ParameterError
 from embedsearch._io import checked_path
 from embedsearch._progress import Progress, SilentProgress
-from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
+from embedsearch._types import Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.session import Session
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from embedsearch._types import Metric
+    from embedsearch.search.options import SearchOptions
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import Callback, TrainedModel, TrainingReport
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace.documents import Documents
     from embedsearch.workspace.evaluate import Evaluation
     from embedsearch.workspace.info import Info
+    from embedsearch.workspace.inputs import Given
     from embedsearch.workspace.keyed_vectors import KeyedVectors
     from embedsearch.workspace.maintenance.backup import BackupReport
     from embedsearch.workspace.maintenance.compact import CompactReport
@@ -135,9 +138,35 @@ class Workspace:
         """
         return self._session.trained().words
 
+    @overload
     def search(
         self,
         text: str,
+        topn: int = ...,
+        mode: str = ...,
+        where: str | None = ...,
+        *,
+        explain: bool = ...,
+        expand: bool = ...,
+        feedback: int | None = ...,
+    ) -> Hits: ...
+
+    @overload
+    def search(
+        self,
+        text: list[str] | tuple[str, ...],
+        topn: int = ...,
+        mode: str = ...,
+        where: str | None = ...,
+        *,
+        explain: bool = ...,
+        expand: bool = ...,
+        feedback: int | None = ...,
+    ) -> list[Hits]: ...
+
+    def search(
+        self,
+        text: str | list[str] | tuple[str, ...],
         topn: int = 10,
         mode: str = "auto",
         where: str | None = None,
@@ -145,11 +174,11 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
-    ) -> Hits:
-        """Find the documents that answer a text.
+    ) -> Hits | list[Hits]:
+        """Find the documents that answer a text, or each of several, as `search_batch`.
 
         Args:
-            text: The query: words, "phrases in quotes", +required, -excluded.
+            text: The query: words, "phrases in quotes", +required, -excluded; or a list of these.
             topn: How many hits.
             mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
                 usual weights, "auto" by both with weights learned from the documents, "rrf" by
@@ -172,6 +201,8 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        if isinstance(text, list | tuple):
+            return self._answer_all(text, options, SilentProgress())
         return self._session.search().answer(text, options)
 
     def search_batch(
@@ -184,13 +215,23 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
+        progress: Progress | None = None,
     ) -> list[Hits]:
-        """Answer several texts at once; see `search`."""
+        """Answer several texts, in their order; `progress` is a listener, the rest as `search`."""
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        search = self._session.search()
-        return [search.answer(text, options) for text in texts]
+        return self._answer_all(texts, options, progress or SilentProgress())
+
+    def _answer_all(
+        self, texts: Sequence[str], options: SearchOptions, progress: Progress
+    ) -> list[Hits]:
+        texts, search, answers = as_strings("texts", texts), self._session.search(), list[Hits]()
+        with progress.task("searching", len(texts), "queries") as task:
+            for text in texts:
+                answers.append(search.answer(text, options))
+                task.advance(1)
+        return answers
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
@@ -217,14 +258,26 @@ class Workspace:
         """Return the (d,) vector of a text as a query: float32, unit length."""
         return self._session.trained().encoder.query(text)
 
-    def add(self, documents: Iterable[Document]) -> Changes:
+    def add(self, documents: Given | Iterable[Given]) -> Changes:
         """Add documents; one with a known id and other content replaces the old one.
 
         All are stored and flushed to the disk when this returns; if anything fails, none is.
         Queries find them at once, by the present word vectors.
+
+        Args:
+            documents: One or many of: an `es.Document`; a mapping with "text" or "title", "id",
+                and metadata, in "metadata" or beside them; a text. Or a table with such columns:
+                a frame of pandas or polars, a dataset of Hugging Face. What is missing in a table
+                is left out. Without an id a document gets a digest of its content, so that the
+                same one is added once.
+
+        Raises:
+            InputError: One of them cannot be used; it says which.
         """
+        from embedsearch.workspace.inputs import as_documents
+
         self._session.check_writable()
-        return self._session.store.add(documents)
+        return self._session.store.add(as_documents(documents))
 
     def add_sources(
         self,
@@ -276,7 +329,7 @@ class Workspace:
             UnknownDocumentError: One of them does not exist; then none is deleted.
         """
         self._session.check_writable()
-        return self._session.store.delete([ids] if isinstance(ids, str) else ids)
+        return self._session.store.delete([ids] if isinstance(ids, str) else as_strings("ids", ids))
 
     def model(self) -> KeyedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.
@@ -332,7 +385,7 @@ class Workspace:
 
     def replace_all(
         self,
-        documents: Iterable[Document],
+        documents: Given | Iterable[Given],
         *,
         trainer: str = "auto",
         tokenizer: TokenizerSettings | str | None = None,
@@ -340,7 +393,7 @@ class Workspace:
         callbacks: Sequence[Callback] = (),
         **parameters: Any,
     ) -> TrainingReport:
-        """Replace every document and train on the new ones; see `train`.
+        """Replace every document and train on the new ones; see `add` and `train`.
 
         If reading or training fails, the workspace stays as it was.
 
@@ -348,12 +401,15 @@ class Workspace:
             StorageError: The disk failed at the last step, when the documents were replaced; the
                 words are still the old ones then.
         """
+        from embedsearch.workspace.inputs import as_documents
         from embedsearch.workspace.train import TrainingOptions, refill
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
         listener = progress or SilentProgress()
-        return refill(self._session, lambda store: store.add(documents), options, listener)
+        return refill(
+            self._session, lambda store: store.add(as_documents(documents)), options, listener
+        )
 
     def index(
         self,
