@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ COUNT = Interval(1, whole=True)
 NATURAL = Interval(0, whole=True)
 STRING = Instance(str, "a string")
 BOOLEAN = Instance(bool, "True or False")
+PATH = Instance((str, os.PathLike), "a path")
 
 
 def check(name: str, value: object, constraint: Constraint) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from embedsearch._checks import BOOLEAN, Choice, check
 from embedsearch._errors import SourceFormatError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import SilentProgress, listener_of
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.files import numbered_lines
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
@@ -204,7 +204,7 @@ def analogies(
     sections = read_analogies(path, encoding)
     rows = [question_rows(vocabulary, section) for section in sections]
     questions = np.concatenate(rows)
-    with (progress or SilentProgress()).task("analogies", len(questions), "questions") as task:
+    with listener_of(progress).task("analogies", len(questions), "questions") as task:
         right = right_answers(vectors.vectors, vocabulary, questions, method, task)
     counts = [len(part) for part in rows]
     parts = np.split(right, np.cumsum(counts)[:-1])

@@ -140,7 +140,8 @@ class Words(WordVectors):
             QueryError: No keys, or another number of weights.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
         """
-        weights = [1.0] * len(keys) if weights is None else list(weights)
+        keys = _as_list("keys", keys)
+        weights = [1.0] * len(keys) if weights is None else _as_list("weights", weights)
         if not len(keys) or len(keys) != len(weights):
             raise QueryError(f"a mean needs keys, and as many weights: {len(keys)}, {len(weights)}")
         total, size = np.zeros(self.vector_size), 0.0
@@ -232,6 +233,8 @@ class Words(WordVectors):
         if not topn or (among is not None and not among):
             return Neighbors()
         if indexer is not None:
+            if not callable(getattr(indexer, "most_similar", None)):
+                raise ParameterError("indexer", "an object with most_similar(), or None", indexer)
             return Neighbors(starmap(Neighbor, indexer.most_similar(_unit(query.vector), topn)))
         index = self._euclidean_index if euclidean else self._index(exact)
         scores, rows = index.search(query.vector, topn + len(query.rows), among)
@@ -257,7 +260,25 @@ class Words(WordVectors):
         """Find the words nearest to a word; see `most_similar`."""
         return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab, exact=exact)
 
-    similar_by_word = similar_by_key
+    @overload
+    def similar_by_word(
+        self, word: str, topn: int = ..., restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_word(
+        self, word: str, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
+
+    def similar_by_word(
+        self,
+        word: str,
+        topn: int | None = 10,
+        restrict_vocab: int | None = None,
+        exact: bool = False,
+    ) -> Neighbors | FloatVector:
+        """Find the words nearest to a word; see `most_similar`."""
+        return self.similar_by_key(word, topn, restrict_vocab, exact)
 
     @overload
     def similar_by_vector(
@@ -399,7 +420,7 @@ class Words(WordVectors):
         """
         means = [
             self.get_mean_vector(
-                [words] if isinstance(words, str) else words,
+                _as_list("a list of words", words, lone=True),
                 pre_normalize=False,
                 ignore_missing=False,
             )
@@ -416,7 +437,8 @@ class Words(WordVectors):
         vocabulary if none are given, `(V,)`.
         """
         vector = _unit(self._as_vector(word_or_vector, normalize=True))
-        if not len(other_words):
+        other_words = _as_list("other_words", other_words)
+        if not other_words:
             return 1 - self._cosines(vector)
         others = np.array([self.get_vector(word, norm=True) for word in other_words])
         distances: NDArray[np.float32] = 1 - others @ vector
@@ -424,9 +446,11 @@ class Words(WordVectors):
 
     def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
         """Choose the word of a list that is most similar to `key1`; the first, of equals."""
-        if not len(keys_list):
+        keys_list = _as_list("keys_list", keys_list)
+        if not keys_list:
             raise QueryError("the list of words to choose from is empty")
-        return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+        nearest: str = keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+        return nearest
 
     def rank_by_centrality(
         self, words: Sequence[str], use_norm: bool = True
@@ -436,7 +460,8 @@ class Words(WordVectors):
         With `use_norm` their vectors are scaled to length 1 before the mean is taken. An unknown
         word is an `UnknownWordError` (gensim leaves it out), an empty list a `QueryError`.
         """
-        if not len(words):
+        words = _as_list("words", words)
+        if not words:
             raise QueryError("there are no words to compare")
         vectors = np.array([self.get_vector(word, norm=use_norm) for word in words])
         scores = (vectors @ _unit(vectors.mean(axis=0))).tolist()
@@ -449,7 +474,7 @@ class Words(WordVectors):
         the other. An unknown word is an `UnknownWordError`. gensim leaves it out with a warning;
         but then the answer is to another question.
         """
-        if isinstance(words, str) or len(words) < 3:
+        if len(words := _as_list("words", words)) < 3:
             raise QueryError(f"the odd one out needs a list of three words or more, got {words!r}")
         return self.rank_by_centrality(words)[-1][1]
 
@@ -470,7 +495,7 @@ class Words(WordVectors):
 
     def find_all(self, words: Iterable[str]) -> list[Found]:
         """Look several words up; a lone string counts as one word."""
-        return [self.find(word) for word in ([words] if isinstance(words, str) else words)]
+        return [self.find(word) for word in _as_list("words", words, lone=True)]
 
     def _lookup(self, word: str) -> Found | None:
         row = self._row(word)
@@ -612,7 +637,16 @@ def as_terms(query: Query, weight: float) -> list[WeightedTerm]:
         or (isinstance(query, np.ndarray) and query.ndim == 1)
     ):
         return [_as_term(query, weight)]
-    return [_as_term(item, weight) for item in query]
+    return [_as_term(item, weight) for item in _as_list("a query", query)]
+
+
+def _as_list(name: str, values: Any, *, lone: bool = False) -> list[Any]:
+    """Return a list of words or vectors; `lone` takes one word, too, else it is a `QueryError`."""
+    if lone and isinstance(values, str):
+        return [values]
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise QueryError(f"{name} must be a list, got {values!r}")
+    return list(values)
 
 
 def _as_term(item: Any, weight: float) -> WeightedTerm:
@@ -687,6 +721,7 @@ def _expression_terms(expression: str | Sequence[str]) -> list[tuple[str, float]
         from embedsearch.search.analogy import parse_expression
 
         return [(word, weight) for word, weight in parse_expression(expression)]
+    expression = _as_list("an analogy", expression)
     if len(expression) != 3:
         raise QueryError(f"an analogy is an expression or three words, got {len(expression)}")
     one, two, three = expression

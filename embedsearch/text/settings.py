@@ -306,7 +306,10 @@ def extract_settings(
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"
         raise ParameterError("/".join(own), reason, own)
-    return given if given is not None else kind(**own), rest
+    if given is None:
+        return kind(**own), rest
+    check("settings", given, Instance(kind, f"{kind.__name__}, or None"))
+    return given, rest
 
 
 def _split(kind: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -14,7 +14,7 @@ from embedsearch.vectors.arrays import as_real, first_bad_row, row_norms, unit_r
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.vectors.subwords import Subwords
@@ -52,9 +52,7 @@ class WordVectors:
         if isinstance(index_to_key, str | bytes) or not isinstance(index_to_key, Iterable):
             raise VectorError(f"words must be a list of strings, got {index_to_key!r}")
         self.index_to_key = list(index_to_key)
-        self.counts = (
-            None if counts is None else as_real(counts, "counts").astype(np.int64, copy=False)
-        )
+        self.counts = None if counts is None else _as_counts(counts)
         self.subwords = subwords
         self._check_shapes()
         if check:
@@ -103,6 +101,8 @@ class WordVectors:
             raise VectorError(f"{len(self)} words do not fit {rows} vectors")
         if self.counts is not None and self.counts.shape != (rows,):
             raise VectorError(f"counts of shape {self.counts.shape} do not fit {rows} words")
+        if self.subwords is not None and not hasattr(self.subwords, "infer"):
+            raise VectorError(f"subwords must be vectors of n-grams, got {self.subwords!r}")
         if self.subwords is not None and self.subwords.vectors.shape[1] != self.vector_size:
             raise VectorError(
                 f"n-gram vectors of {self.subwords.vectors.shape[1]} dimensions do not fit "
@@ -127,6 +127,14 @@ class WordVectors:
             raise VectorError(
                 f"the vector of {self.index_to_key[bad]!r} (row {bad}) holds NaN or infinity"
             )
+
+
+def _as_counts(counts: ArrayLike) -> IntVector:
+    array = as_real(counts, "counts")
+    if not np.isfinite(array).all():
+        raise VectorError("counts must be finite numbers")
+    whole: IntVector = array.astype(np.int64, copy=False)
+    return whole
 
 
 def _read_only(X: FloatMatrix) -> FloatMatrix:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch._types import Document, FloatMatrix, FloatVector, Hits, html_table
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Documents(Mapping[str, Document]):
         """
         from embedsearch.search.duplicates import near_duplicates
 
-        pairs = near_duplicates(self._texts(), threshold, progress or SilentProgress())
+        pairs = near_duplicates(self._texts(), threshold, listener_of(progress))
         ids = self._store.ids_of(sorted({number for a, b, _ in pairs for number in (a, b)}))
         # Another process may delete some meanwhile.
         return [DuplicatePair(ids[a], ids[b], s) for a, b, s in pairs if a in ids and b in ids]
@@ -133,7 +133,7 @@ class Documents(Mapping[str, Document]):
         """
         from embedsearch.search.duplicates import duplicate_groups
 
-        found = duplicate_groups(self._texts(), threshold, progress or SilentProgress())
+        found = duplicate_groups(self._texts(), threshold, listener_of(progress))
         ids = self._store.ids_of(sorted({number for group in found for number in group}))
         groups = [tuple(ids[number] for number in group if number in ids) for group in found]
         return [group for group in groups if len(group) > 1]

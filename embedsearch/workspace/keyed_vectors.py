@@ -156,7 +156,7 @@ class KeyedVectors(WordQueries):
         check("unicode_errors", unicode_errors, Choice(tuple(_UNICODE_ERRORS)))
         if encoding not in ("utf8", "utf-8"):
             raise ParameterError("encoding", '"utf8"', encoding)
-        if np.dtype(datatype) != np.float32:
+        if getattr(datatype, "type", datatype) not in (np.float32, "float32"):
             raise ParameterError("datatype", "float32", datatype)
         format = "word2vec-binary" if binary else "glove" if no_header else "word2vec"
         errors = _UNICODE_ERRORS[unicode_errors]
@@ -209,6 +209,8 @@ class KeyedVectors(WordQueries):
             raise ParameterError("append", "False: files are written whole", append)
         if binary and not write_header:
             raise ParameterError("write_header", "True in the binary format", write_header)
+        if fvocab is not None and checked_path(fvocab, "fvocab").is_dir():
+            raise ParameterError("fvocab", "a file, or None", fvocab)
         if fvocab is not None and self.counts is None:
             raise ParameterError("fvocab", "None, as counts are not known", fvocab)
         words = self

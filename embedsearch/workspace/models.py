@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from embedsearch._errors import ParameterError
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.base import Hooks, TrainedModel as ModelData
@@ -90,7 +90,7 @@ def train_texts(
     for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
         if not callable(callback):
             raise ParameterError("callbacks", "a list of functions", callbacks)
-    hooks, listener = Hooks(callbacks=tuple(callbacks), start=start), progress or SilentProgress()
+    hooks, listener = Hooks(callbacks=tuple(callbacks), start=start), listener_of(progress)
     documents, are_tokens = _documents(texts)
     if are_tokens and (tokenizer is not None or cutting != TokenizerSettings()):
         allowed = "left out, as texts are lists of tokens, which are taken as they are"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, overload
 from embedsearch._checks import as_strings
 from embedsearch._errors import ParameterError
 from embedsearch._io import checked_path
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, SilentProgress, listener_of
 from embedsearch._types import Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.session import Session
 
@@ -221,7 +221,7 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
-        return self._answer_all(texts, options, progress or SilentProgress())
+        return self._answer_all(texts, options, listener_of(progress))
 
     def _answer_all(
         self, texts: Sequence[str], options: SearchOptions, progress: Progress
@@ -317,7 +317,7 @@ class Workspace:
         read, rest = extract_settings(ReadSettings, read, settings)
         if rest:
             raise ParameterError("settings", "those of ReadSettings", sorted(rest))
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         reading = Sources(sources, read, listener, stdin)
         self.changes = ingest(self._session.store, reading, read, listener, prune=prune)
         return self.changes
@@ -381,7 +381,7 @@ class Workspace:
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, update, parameters)
-        return train(self._session, options, progress or SilentProgress())
+        return train(self._session, options, listener_of(progress))
 
     def replace_all(
         self,
@@ -406,7 +406,7 @@ class Workspace:
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         return refill(
             self._session, lambda store: store.add(as_documents(documents)), options, listener
         )
@@ -452,7 +452,7 @@ class Workspace:
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
         request = train.IndexRequest(refit, encoders, language, asked)
-        return train.index(self._session, request, progress or SilentProgress())
+        return train.index(self._session, request, listener_of(progress))
 
     def import_vectors(
         self,
@@ -484,7 +484,7 @@ class Workspace:
         from embedsearch.workspace.exchange import import_word_vectors
 
         self._session.check_writable()
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         import_word_vectors(self._session, source, tokenizer, listener, **options)
 
     @property
@@ -544,7 +544,7 @@ class Workspace:
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
         request = VectorRequest(update, metric, asked)
-        add_vectors(self._session, X, rows, request, progress or SilentProgress())
+        add_vectors(self._session, X, rows, request, listener_of(progress))
         return len(self.vectors)
 
     def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
@@ -628,7 +628,7 @@ class Workspace:
         from embedsearch.workspace.maintenance.compact import compact
 
         self._session.check_writable()
-        return compact(self._session, progress or SilentProgress())
+        return compact(self._session, listener_of(progress))
 
     def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
         """Compare every part with what was written, and with the others; see `verify`.
