@@ -27,8 +27,8 @@ from gensim.test.utils import datapath
 from embedsearch.search.evidence import AUTO_Z, Evidence, query_variance
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import TextProcessor, resolve_stop_words
-from embedsearch.training.trainers import train_texts
 from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.workspace.models import train_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -173,7 +173,7 @@ def analogies(model: Model, rank: Ranking) -> float:
 
 def ours(texts: list[str]) -> Model:
     """Train word vectors with the defaults."""
-    found = train_texts(texts).vectors
+    found = train_texts(texts).wv
     counts = np.array(found.counts, np.int64)
     return Model(found.index_to_key, unit_rows(found.vectors, row_norms(found.vectors)), counts)
 

@@ -47,7 +47,6 @@ from embedsearch._version import __version__ as __version__
 from embedsearch.index.vector_index import (
     VectorIndex as VectorIndex,
 )
-from embedsearch.search.words import Words as Words
 from embedsearch.text.corpora import (
     get_corpus as get_corpus,
     list_corpora as list_corpora,
@@ -58,37 +57,40 @@ from embedsearch.text.settings import (
 )
 from embedsearch.training.base import (
     EpochReport as EpochReport,
-    TrainedModel as TrainedModel,
     TrainingReport as TrainingReport,
 )
 from embedsearch.training.gensim import (
-    from_gensim as from_gensim,
     to_gensim as to_gensim,
 )
 from embedsearch.training.trainers import (
     TRAINERS as TRAINERS,
-    train_texts as train_texts,
 )
 from embedsearch.vectors.encoders import (
     Encoder as Encoder,
 )
 from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
-from embedsearch.vectors.formats.files import (
-    load_vectors as load_vectors,
-    save_vectors as save_vectors,
-)
-from embedsearch.vectors.word_vectors import WordVectors as WordVectors
 from embedsearch.workspace.creation import (
     build as build,
     create as create,
     import_vectors as import_vectors,
     restore as restore,
 )
+from embedsearch.workspace.keyed_vectors import (
+    Words as Words,
+    WordVectors as WordVectors,
+    load_vectors as load_vectors,
+    save_vectors as save_vectors,
+)
 from embedsearch.workspace.maintenance.repair import (
     repair as repair,
 )
 from embedsearch.workspace.maintenance.verify import (
     verify as verify,
+)
+from embedsearch.workspace.models import (
+    TrainedModel as TrainedModel,
+    from_gensim as from_gensim,
+    train_texts as train_texts,
 )
 from embedsearch.workspace.state import (
     migrate as migrate,

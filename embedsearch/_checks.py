@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,6 +105,7 @@ COUNT = Interval(1, whole=True)
 NATURAL = Interval(0, whole=True)
 STRING = Instance(str, "a string")
 BOOLEAN = Instance(bool, "True or False")
+PATH = Instance((str, os.PathLike), "a path")
 
 
 def check(name: str, value: object, constraint: Constraint) -> None:
@@ -115,6 +118,16 @@ def check_fields(settings: object, constraints: Mapping[str, Constraint]) -> Non
     """Raise `ParameterError` for the first field of settings that is not allowed."""
     for name, constraint in constraints.items():
         check(name, getattr(settings, name), constraint)
+
+
+def as_strings(name: str, values: Any) -> list[str]:
+    """Return the strings of an iterable, which is no string itself; else `ParameterError`."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise ParameterError(name, "a list of strings", values)
+    strings = list(values)
+    for place, value in enumerate(strings):
+        check(f"{name}[{place}]", value, STRING)
+    return strings
 
 
 def as_count(name: str, value: Any) -> int:

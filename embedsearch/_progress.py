@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from embedsearch._errors import ParameterError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,3 +57,12 @@ class SilentProgress:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
+
+
+def listener_of(progress: Progress | None) -> Progress:
+    """Return a listener, a silent one for None; `ParameterError` if it is none."""
+    if progress is None:
+        return SilentProgress()
+    if not all(callable(getattr(progress, name, None)) for name in ("task", "note")):
+        raise ParameterError("progress", "a listener (see es.Progress), or None", progress)
+    return progress

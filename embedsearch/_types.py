@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from html import escape
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedsearch._checks import STRING, check
-from embedsearch._errors import QueryError
+from embedsearch._errors import MissingExtraError, QueryError
 from embedsearch._fields import (
     NOT_COMPARED,
     distinct_of,
@@ -244,6 +246,14 @@ class Neighbors(list[Neighbor]):
         super().__init__(items)
         self.inferred = tuple(inferred)
 
+    def to_frame(self) -> Any:
+        """Return a data frame of pandas with the columns "word" and "score".
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return _frame(Neighbor._fields, [neighbor._asdict() for neighbor in self])
+
     def _repr_html_(self) -> str:
         return html_table(("word", "score"), ((n.word, f"{n.score:.4f}") for n in self))
 
@@ -463,9 +473,37 @@ class Hits(list[Hit]):
             raise QueryError(unknown_field(field, known, "no hit"))
         return values
 
+    def to_frame(self) -> Any:
+        """Return a data frame of pandas: "id", "score", "title", "snippet", and the metadata.
+
+        A field of the metadata that is called like one of these is `metadata.NAME`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        rows = []
+        for hit in self:
+            row: dict[str, Any] = {name: getattr(hit, name) for name in _HIT_COLUMNS}
+            for name, value in hit.metadata.items():
+                row[f"metadata.{name}" if name in _HIT_COLUMNS else name] = value
+            rows.append(row)
+        return _frame(tuple(dict.fromkeys([*_HIT_COLUMNS, *chain(*rows)])), rows)
+
     def _repr_html_(self) -> str:
-        rows = ((hit.id, f"{hit.score:.4f}", hit.title, hit.snippet) for hit in self)
-        return html_table(("id", "score", "title", "snippet"), rows)
+        rows = (
+            (hit.id, f"{hit.score:.4f}", hit.title, Html(_marked(hit) + _folded(hit)))
+            for hit in self
+        )
+        return html_table(_HIT_COLUMNS, rows)
+
+
+_HIT_COLUMNS = ("id", "score", "title", "snippet")
+
+
+class Html(str):
+    """What is HTML already."""
+
+    __slots__ = ()
 
 
 def _own_fields(hit: Hit) -> dict[str, str | None]:
@@ -473,11 +511,45 @@ def _own_fields(hit: Hit) -> dict[str, str | None]:
 
 
 def html_table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Draw a plain HTML table; every cell is escaped."""
-    from html import escape
-
+    """Draw a plain HTML table; every cell is escaped, unless it is `Html`."""
     head = "".join(f"<th>{escape(str(name))}</th>" for name in header)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(cell: object) -> str:
+    return cell if isinstance(cell, Html) else escape(str(cell))
+
+
+def _marked(hit: Hit) -> str:
+    """Return the snippet of a hit as HTML, with its highlights marked."""
+    parts, end = [], 0
+    for found in hit.highlights:
+        marked = f"<mark>{escape(hit.snippet[found.start : found.stop])}</mark>"
+        parts += [escape(hit.snippet[end : found.start]), marked]
+        end = found.stop
+    return "".join([*parts, escape(hit.snippet[end:])])
+
+
+def _folded(hit: Hit) -> str:
+    """Return the metadata of a hit and what its score is made of, to be unfolded."""
+    tables = {}
+    if hit.metadata:
+        tables["metadata"] = html_table(("name", "value"), hit.metadata.items())
+    if hit.explanation is not None:
+        pairs = hit.explanation.strongest()
+        rows = ((str(pair).rpartition(" ")[0], f"{pair.contribution:.4f}") for pair in pairs)
+        tables["explanation"] = html_table(("what was met", "adds"), rows)
+    return "".join(
+        f"<details><summary>{name}</summary>{table}</details>" for name, table in tables.items()
+    )
+
+
+def _frame(columns: Sequence[str], rows: list[dict[str, Any]]) -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("a data frame", "pandas") from error
+    return pd.DataFrame(rows, columns=list(columns))

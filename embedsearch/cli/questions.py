@@ -149,7 +149,9 @@ def neighbors(
     With - as WORD, words are read from standard input, one per line.
     """
     if metric == "euclidean":
-        near = ws.words.most_similar(word, None, topn, restrict_vocab, metric, exact)
+        near = ws.words.most_similar(
+            word, topn=topn, restrict_vocab=restrict_vocab, metric=metric, exact=exact
+        )
         return _words_found(ws.words.with_counts(near))
     evidence = 0 if rare else "auto"
     return _words_found(

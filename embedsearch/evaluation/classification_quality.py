@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -14,8 +15,6 @@ from embedsearch.evaluation.base import CONFIDENCE, Report, quoted_ids
 from embedsearch.vectors.arrays import as_measured_matrix, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix, MetadataScalar
@@ -98,6 +97,10 @@ class _Labelled(NamedTuple):
         return _Labelled(self.X[mask], self.labels[mask])
 
 
+# What scikit-learn takes.
+_SEED = Interval(0, 2**32 - 1, whole=True)
+
+
 def classification(
     X: ArrayLike,
     labels: Sequence[MetadataScalar],
@@ -129,6 +132,9 @@ def classification(
         ParameterError: The number of labels is not that of vectors, or there are too few folds.
         InputError: Fewer than two classes are left.
     """
+    check("seed", seed, _SEED)
+    if test is not None and not (isinstance(test, Sequence) and len(test) == 2):
+        raise ParameterError("test", "vectors and labels, or None", test)
     notes: list[str] = []
     train = _labelled(X, labels, "X", notes)
     if test is None:
@@ -152,6 +158,9 @@ def _labelled(
     dimension: int | None = None,
 ) -> _Labelled:
     matrix, norms = as_measured_matrix(X, name, dimension)
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        raise ParameterError("labels", "a list of labels", labels)
+    labels = list(labels)
     if len(labels) != len(matrix):
         allowed = f"one for each of the {len(matrix):,} rows of {name}"
         raise ParameterError("labels", allowed, len(labels))

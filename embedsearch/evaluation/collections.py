@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedsearch._checks import PATH, STRING, Optional, check
 from embedsearch._errors import (
     InputError,
     ParameterError,
@@ -99,6 +100,9 @@ def load_collection(
         ParameterError: The split does not exist, must be chosen, or cannot be chosen.
         InputError: No query has a judgement.
     """
+    for name, value in {"path": path, "queries": queries, "qrels": qrels}.items():
+        check(name, value, Optional(PATH))
+    check("split", split, Optional(STRING))
     if path is not None and Path(path).is_file():
         if qrels is not None:
             raise ParameterError("qrels", "left out if the path is a file of judgements", qrels)
@@ -376,8 +380,11 @@ def write_run(run: Run, path: str | Path, tag: str = "embedsearch") -> Path:
         ParameterError: The tag has white space or is empty.
         StorageError: The file cannot be written.
     """
+    check("path", path, PATH)
     path = Path(path)
-    if not _is_word(tag):
+    if not isinstance(run, Mapping):
+        raise ParameterError("run", "a mapping of queries to rankings", run)
+    if not isinstance(tag, str) or not _is_word(tag):
         raise ParameterError("tag", "one word", tag)
     try:
         with output(path) as place, place.open("w", encoding="utf-8", newline="\n") as file:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedsearch._checks import PATH, STRING, check
 from embedsearch._errors import EmbedSearchError, SourceNotFoundError
 from embedsearch.text.encodings import check_encoding
 from embedsearch.text.source_files import unreadable
@@ -24,12 +25,14 @@ _LONGEST_LINE = 2**16
 @contextmanager
 def open_source(path: str | Path) -> Iterator[SourceStream]:
     """Open a file; gzip, bzip2, xz and zstd are known by its first bytes."""
+    check("path", path, PATH)
     with _source_errors(path), Path(path).open("rb", buffering=0) as raw:
         yield SourceStream(str(path), raw, Path(path))
 
 
 def numbered_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
     """Yield `(number, line)` of every line that is not blank, counted from 1."""
+    check("encoding", encoding, STRING)
     check_encoding(encoding)
     codec = UTF8 if encoding.lower() in {"utf-8", "utf8"} else encoding
     with open_source(path) as source:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from embedsearch._errors import SourceFormatError, VectorError
+from embedsearch._checks import BOOLEAN, check
+from embedsearch._errors import ParameterError, SourceFormatError, VectorError
 from embedsearch.evaluation.base import Report, number
 from embedsearch.evaluation.files import numbered_lines
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
@@ -214,6 +215,7 @@ def pairs(
         ParameterError: A setting out of range.
         SourceError: The file is missing, cannot be read or is not in such a layout; names the line.
     """
+    check("dummy4unknown", dummy4unknown, BOOLEAN)
     vocabulary = RestrictedVocabulary(vectors, restrict_vocab, case_insensitive)
     judged, tagged = read_pairs(path, encoding)
     rows = [(vocabulary.row(pair.first), vocabulary.row(pair.second)) for pair in judged]
@@ -334,6 +336,8 @@ def lee(encode: Callable[[Sequence[str]], ArrayLike]) -> LeeReport:
         SourceNotFoundError: gensim's test data are missing.
         VectorError: The vectors are not 50 rows of finite numbers.
     """
+    if not callable(encode):
+        raise ParameterError("encode", "a function of texts", encode)
     texts, human = _corpus()
     X, norms = as_measured_matrix(encode(texts), "the document vectors")
     if len(X) != len(texts):

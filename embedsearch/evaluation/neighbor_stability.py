@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import as_count
+from embedsearch._checks import NATURAL, Instance, as_count, check
 from embedsearch._errors import InputError, ParameterError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.recall import nearest
 from embedsearch.index.vector_index import VectorIndex
+from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
     from embedsearch._types import IntVector
-    from embedsearch.vectors.word_vectors import WordVectors
 
 
 class Drawn(NamedTuple):
@@ -176,8 +175,15 @@ def stability(
             the number of common words.
         InputError: The models have no word in common.
     """
+    if not isinstance(models, Sequence):
+        raise ParameterError("models", "a list of word vectors", models)
     if len(models) < 2:
         raise ParameterError("models", "two or more", len(models))
+    for model in models:
+        check("models", model, Instance(WordVectors, "a list of word vectors (es.WordVectors)"))
+    check("seed", seed, NATURAL)
+    if not isinstance(bands, Iterable):
+        raise ParameterError("bands", "a list of ranks", bands)
     topn, words = as_count("topn", topn), as_count("words", words)
     edges = _edges(bands)
     common = _common_rows(models)
@@ -186,7 +192,7 @@ def stability(
         raise ParameterError("topn", f"less than the {count:,} words that all models have", topn)
     drawn = draw(common[0] + 1, edges, words, seed)
     places = np.concatenate([places for *_, places in drawn])
-    overlaps = _overlaps(models, common, places, topn, progress or SilentProgress())
+    overlaps = _overlaps(models, common, places, topn, listener_of(progress))
     ends = np.cumsum([len(places) for *_, places in drawn])
     parts = np.split(overlaps, ends[:-1])
     return StabilityReport(

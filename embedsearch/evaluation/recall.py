@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from embedsearch._checks import as_count
+from embedsearch._checks import NATURAL, Instance, as_count, check
 from embedsearch._errors import ParameterError, VectorError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch.evaluation.base import Report
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.vectors.arrays import as_matrix
@@ -119,6 +120,10 @@ def index_recall(
         ParameterError: A setting out of range.
         VectorError: `X` or `Q` does not fit the index, or has NaN or infinity.
     """
+    check("index", index, Instance(VectorIndex, "a VectorIndex"))
+    check("seed", seed, NATURAL)
+    if not isinstance(ks, Iterable):
+        raise ParameterError("ks", "a list of numbers of neighbours", ks)
     X = as_matrix(X, "X", index.dimension)
     if len(X) != len(index):
         raise VectorError(f"X has {len(X):,} rows, the index {len(index):,}; give the same vectors")
@@ -129,7 +134,7 @@ def index_recall(
         raise ParameterError("ks", f"numbers of neighbours, at least one up to {limit}", ks)
     topn = as_count("topn", topn)
     exact = VectorIndex.build(X, index.metric, "flat")
-    with (progress or SilentProgress()).task("index", len(used) + 1, "searches") as task:
+    with listener_of(progress).task("index", len(used) + 1, "searches") as task:
         recall = {}
         for k in used:
             recall[k] = _recall(index, exact, asked, own, k)

@@ -14,24 +14,24 @@ it is not relevant), `R` the number of relevant documents and `[...]` 1 or 0,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from embedsearch._checks import NATURAL, STRING, Instance, Optional, as_count, check
 from embedsearch._errors import InputError, ParameterError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch.evaluation.base import CONFIDENCE, Report, number, quoted_ids
+from embedsearch.evaluation.collections import Collection
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress, Task
-    from embedsearch.evaluation.collections import Collection, Ranking, Run
+    from embedsearch.evaluation.collections import Ranking, Run
 
 
 METRICS = ("ndcg@10", "map", "mrr", "recall@10", "recall@100", "precision@10")
@@ -90,7 +90,7 @@ def parse_metrics(names: Sequence[str]) -> tuple[Measure, ...]:
         ParameterError: There is no such measure, or none was named.
     """
     names = [names] if isinstance(names, str) else names
-    if not names:
+    if not isinstance(names, Iterable) or not (names := list(names)):
         raise ParameterError("metrics", "one measure or more", names)
     return tuple(dict.fromkeys(_parse(name) for name in names))
 
@@ -408,10 +408,17 @@ def retrieval(
         InputError: No judged document can be found, a search returns a document twice or does not
             answer each query, or a run answers none.
     """
-    measures = parse_metrics(metrics)
+    if not isinstance(searchers, Mapping):
+        raise ParameterError("searchers", "a mapping of names to searches", searchers)
+    check("collection", collection, Instance(Collection, "a Collection (see load_collection)"))
+    check("seed", seed, NATURAL)
+    check("baseline", baseline, Optional(STRING))
+    topn, measures = as_count("topn", topn), parse_metrics(metrics)
+    if isinstance(known_ids, str | bytes) or not isinstance(known_ids, Container | None):
+        raise ParameterError("known_ids", "ids, or None", known_ids)
     baseline = _check(searchers, collection, measures, topn, baseline)
     notes = [*collection.notes, *_unknown_documents(collection, known_ids)]
-    answers = _all_answers(searchers, collection, topn, progress or SilentProgress())
+    answers = _all_answers(searchers, collection, topn, listener_of(progress))
     values = {
         mode: measure_run(found.run, collection.qrels, measures) for mode, found in answers.items()
     }

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from embedsearch._checks import Choice, check
+from embedsearch._checks import BOOLEAN, Choice, check
 from embedsearch._errors import SourceFormatError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import SilentProgress, listener_of
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.files import numbered_lines
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
@@ -204,7 +204,7 @@ def analogies(
     sections = read_analogies(path, encoding)
     rows = [question_rows(vocabulary, section) for section in sections]
     questions = np.concatenate(rows)
-    with (progress or SilentProgress()).task("analogies", len(questions), "questions") as task:
+    with listener_of(progress).task("analogies", len(questions), "questions") as task:
         right = right_answers(vectors.vectors, vocabulary, questions, method, task)
     counts = [len(part) for part in rows]
     parts = np.split(right, np.cumsum(counts)[:-1])
@@ -214,6 +214,39 @@ def analogies(
     )
     notes = _notes(_sum("total", scores), vocabulary.limit)
     return AnalogyReport(str(path), method, scores, vocabulary.limit, case_insensitive, notes)
+
+
+def answered_sections(
+    vectors: WordVectors,
+    path: str | Path,
+    *,
+    method: str = "3cosadd",
+    restrict_vocab: int | None = 300_000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+) -> list[dict[str, Any]]:
+    """Return the questions of each section by how they were answered, as gensim does.
+
+    A section has its name ("section"), and lists of questions ("correct", "incorrect"), in
+    capitals where case does not count. With `dummy4unknown`, those with an unknown word are wrong.
+    """
+    check("dummy4unknown", dummy4unknown, BOOLEAN)
+    vocabulary = RestrictedVocabulary(vectors, restrict_vocab, case_insensitive)
+    answered: list[dict[str, Any]] = []
+    for section in read_analogies(path):
+        rows = question_rows(vocabulary, section)
+        with SilentProgress().task("analogies") as task:
+            right = iter(right_answers(vectors.vectors, vocabulary, rows, method, task).tolist())
+        correct: list[tuple[str, ...]] = []
+        incorrect: list[tuple[str, ...]] = []
+        for question in section.questions:
+            forms = tuple(map(vocabulary.form, question))
+            if all(vocabulary.row(word) is not None for word in question):
+                (correct if next(right) else incorrect).append(forms)
+            elif dummy4unknown:
+                incorrect.append(forms)
+        answered.append({"section": section.name, "correct": correct, "incorrect": incorrect})
+    return answered
 
 
 def question_rows(vocabulary: RestrictedVocabulary, section: Section) -> IntVector:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedsearch._checks import as_count
+from embedsearch._checks import BOOLEAN, PATH, Instance, as_count, check
 from embedsearch.text.corpora import Place, locate
+from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
-    from embedsearch.vectors.word_vectors import WordVectors
 
 
 _FILES = {
@@ -35,6 +35,7 @@ def resolve_set(path: str | Path) -> Path:
     Raises:
         SourceNotFoundError: gensim's test data are missing.
     """
+    check("path", path, PATH)
     if str(path) not in _FILES or Path(path).exists():
         return Path(path)
     return locate(Place(kind="gensim", files=(_FILES[str(path)],)))[0]
@@ -46,6 +47,8 @@ class RestrictedVocabulary:
     def __init__(
         self, vectors: WordVectors, restrict_vocab: int | None, case_insensitive: bool
     ) -> None:
+        check("vectors", vectors, Instance(WordVectors, "word vectors (es.WordVectors)"))
+        check("case_insensitive", case_insensitive, BOOLEAN)
         wanted = (
             len(vectors) if restrict_vocab is None else as_count("restrict_vocab", restrict_vocab)
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch._checks import COUNT, Interval, Optional, as_bytes, as_count, check
+from embedsearch._checks import COUNT, PATH, Interval, Optional, as_bytes, as_count, check
 from embedsearch._errors import ParameterError, VectorError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import as_metric, weighted_query
 from embedsearch.index.faiss_tools import (
@@ -34,7 +35,6 @@ from embedsearch.index.threads import omp_threads, run_in_threads
 from embedsearch.vectors.arrays import as_measured_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -120,7 +120,7 @@ class VectorIndex:
             memory=None if memory is None else as_bytes("memory", memory),
             threads=threads,
             seed=seed,
-            progress=progress or SilentProgress(),
+            progress=listener_of(progress),
             queries=queries,
         )
         source = as_source(X)
@@ -175,8 +175,14 @@ class VectorIndex:
             memory=None if memory is None else as_bytes("memory", memory),
             threads=threads,
             seed=seed,
-            progress=progress or SilentProgress(),
+            progress=listener_of(progress),
         )
+        if not isinstance(blocks, Iterable):
+            raise ParameterError("blocks", "arrays (m, dimension)", blocks)
+        if ids is not None and not isinstance(ids, Iterable):
+            raise ParameterError("ids", "an array (m,) for each block, or None", ids)
+        dimension = as_count("dimension", dimension)
+        check("folder", folder, Optional(PATH))
         place = IndexFolder(folder)
         try:
             write_from_blocks(place, blocks, dimension, ids, options)
@@ -212,6 +218,7 @@ class VectorIndex:
                 that was expected.
             OSError: The file cannot be opened.
         """
+        check("path", path, PATH)
         file = read_index_file(path, verify)
         if expected is not None and file.digest != expected:
             raise VectorError(f"{path}: not the index that was expected, by its hash")
@@ -469,6 +476,7 @@ class VectorIndex:
         """
         parts = IndexParts(self._engine, self._preprocessing, self._recall, self._report)
         write_faiss = None if self._file is None else self._file.copy
+        check("path", path, PATH)
         return write_index(path, parts, self._ids, write_faiss)
 
     def _append(self, X: FloatMatrix, ids: IntVector) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from embedsearch._checks import STRING, as_count, check
+from embedsearch._checks import NATURAL, STRING, Optional, as_count, check
 from embedsearch._errors import (
     EmbedSearchError,
     QueryError,
@@ -96,6 +96,7 @@ class DocumentSearch:
     ) -> Explanation:
         """Explain the score of a document, found or not; see `Workspace.explain`."""
         check("text", text, STRING)
+        check("pairs", pairs, Optional(NATURAL))
         options = SearchOptions(1, mode)
 
         def answer() -> tuple[Explanation, Read]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from embedsearch._checks import Interval, check
 from embedsearch._errors import InputError, ParameterError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -292,7 +292,7 @@ def near_duplicates(
     The best pairs come first, equal ones by their numbers. More than `most` are an error, as m
     copies of one text are m·(m - 1)/2 pairs, of about 200 bytes each.
     """
-    progress = progress or SilentProgress()
+    progress = listener_of(progress)
     owners = _read(documents, threshold, progress)
     rows, scores = _all_pairs(owners, threshold, most, progress)
     pairs, places = document_pairs(owners, rows)
@@ -313,7 +313,7 @@ def duplicate_groups(
     (single linkage). Memory does not grow with the number of pairs. The largest groups come first,
     equal ones by their first number.
     """
-    progress = progress or SilentProgress()
+    progress = listener_of(progress)
     owners = _read(documents, threshold, progress)
     firsts = owners.numbers[owners.starts[:-1]]
     links = [np.stack([np.repeat(firsts, owners.copies), owners.numbers], axis=1)]

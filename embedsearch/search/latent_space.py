@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError, UnknownWordError
 from embedsearch._types import FloatMatrix
 from embedsearch.vectors.arrays import unit_rows
@@ -156,6 +157,7 @@ class TextEncoder:
 
         `UnknownWordError` if it has no known word, and no vector can be inferred for any.
         """
+        check("text", text, STRING)
         tokens = self.processor.process(text)
         if not tokens:
             reason = "is empty" if not text.strip() else f"has no words to search for: {text!r}"

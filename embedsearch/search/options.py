@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from embedsearch._checks import BOOLEAN, COUNT, NATURAL, Choice, Constraint, Optional, check_fields
+from embedsearch._checks import (
+    BOOLEAN,
+    COUNT,
+    NATURAL,
+    Choice,
+    Constraint,
+    Optional,
+    as_strings,
+    check_fields,
+)
 from embedsearch._errors import ParameterError
 
 if TYPE_CHECKING:
@@ -71,6 +80,6 @@ def changed_search(
 ) -> SearchSettings:
     """Return settings with those replaced that are given; None leaves one as it is."""
     if encoders is not None:
-        named = (encoders,) if isinstance(encoders, str) else tuple(encoders)
+        named = tuple([encoders] if isinstance(encoders, str) else as_strings("encoders", encoders))
         settings = replace(settings, encoders=named)
     return settings if language is None else replace(settings, language=language)

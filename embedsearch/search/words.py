@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import starmap
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedsearch._checks import Choice, as_count, check
+from embedsearch._checks import NATURAL, Choice, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import (
     FloatVector,
@@ -25,14 +26,13 @@ from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.evidence import Evidence, as_z, query_variance
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
+from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike
 
-    from embedsearch._types import FloatMatrix
-    from embedsearch.vectors.word_vectors import WordVectors
 
 METHODS = ("3cosadd", "3cosmul")
 
@@ -42,6 +42,13 @@ Query = Item | WeightedTerm | Sequence[Item | WeightedTerm] | None
 
 # Longer words are no slips of the finger.
 _LONGEST = 48
+
+
+class Indexer(Protocol):
+    """gensim's protocol of an index of another library."""
+
+    def most_similar(self, vector: FloatVector, num_neighbors: int) -> Iterable[tuple[str, float]]:
+        """Return the words nearest to a vector, with their scores."""
 
 
 class Found(NamedTuple):
@@ -80,12 +87,12 @@ class _Best(NamedTuple):
     evidence: Evidence | None
 
 
-class Words:
+class Words(WordVectors):
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
     What differs: words are looked up as they are, and then treated like the corpus; an unknown word
     raises with suggestions, or gets a vector from its n-grams if the model has them, and the
-    answer's `inferred` names it; `topn` must be 1 or more; int keys are not taken.
+    answer's `inferred` names it; int keys are not taken.
 
     `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
     function that returns one when the first query needs it. `normalize` treats a word like the
@@ -98,7 +105,11 @@ class Words:
         index: VectorIndex | Callable[[], VectorIndex],
         normalize: Callable[[str], str | None],
     ) -> None:
-        self._words, self._normalize, self._given_index = vectors, normalize, index
+        X, words = vectors.vectors, vectors.index_to_key
+        super().__init__(X, words, vectors.counts, vectors.subwords, check=False)
+        # Every query needs it, and those who have the vectors alone do too.
+        self.key_to_index = vectors.key_to_index
+        self._normalize, self._given_index = normalize, index
         # Says why a word has no vector, where that is known; the end of a sentence.
         self.why_missing: Callable[[str], str | None] | None = None
 
@@ -106,11 +117,8 @@ class Words:
         most = ", ".join(self.index_to_key[:3])
         return f"Words({len(self):,} × {self.vector_size}: {most}, ...)"
 
-    def __len__(self) -> int:
-        return len(self._words)
-
     def __iter__(self) -> Iterator[str]:
-        return iter(self._words.index_to_key)
+        return iter(self.index_to_key)
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str) and self._row(word) >= 0
@@ -121,26 +129,6 @@ class Words:
             return self.get_vector(words)
         return np.array([self.get_vector(word) for word in words]).reshape(-1, self.vector_size)
 
-    @property
-    def vectors(self) -> FloatMatrix:
-        """All word vectors, `(V, d)` float32, read-only."""
-        return self._words.vectors
-
-    @property
-    def vector_size(self) -> int:
-        """The number of dimensions, d."""
-        return self._words.vector_size
-
-    @property
-    def index_to_key(self) -> list[str]:
-        """The word of each row."""
-        return self._words.index_to_key
-
-    @property
-    def key_to_index(self) -> dict[str, int]:
-        """The row of each word."""
-        return self._words.key_to_index
-
     def get_count(self, word: str) -> int | None:
         """Return how often the corpus has a word; None if counts are not known.
 
@@ -149,7 +137,7 @@ class Words:
         row = self._row(word)
         if row < 0:
             raise self._unknown(word)
-        return None if self._words.counts is None else int(self._words.counts[row])
+        return None if self.counts is None else int(self.counts[row])
 
     def get_vector(self, word: str, norm: bool = False) -> FloatVector:
         """Get the vector of a word, `(d,)`, read-only; at length 1 with `norm`, unless it is zero.
@@ -184,7 +172,8 @@ class Words:
             QueryError: No keys, or another number of weights.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
         """
-        weights = [1.0] * len(keys) if weights is None else list(weights)
+        keys = _as_list("keys", keys)
+        weights = [1.0] * len(keys) if weights is None else _as_list("weights", weights)
         if not len(keys) or len(keys) != len(weights):
             raise QueryError(f"a mean needs keys, and as many weights: {len(keys)}, {len(weights)}")
         total, size = np.zeros(self.vector_size), 0.0
@@ -196,17 +185,50 @@ class Words:
         mean: FloatVector = (total / size if size else total).astype(np.float32)
         return _unit(mean) if post_normalize else mean
 
+    @overload
+    def most_similar(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        topn: int = ...,
+        clip_start: int = ...,
+        clip_end: int | None = ...,
+        restrict_vocab: int | None = ...,
+        indexer: Indexer | None = ...,
+        *,
+        metric: Metric | str = ...,
+        exact: bool = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def most_similar(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        *,
+        topn: None,
+        clip_start: int = ...,
+        clip_end: int | None = ...,
+        restrict_vocab: int | None = ...,
+        indexer: Indexer | None = ...,
+        metric: Metric | str = ...,
+        exact: bool = ...,
+    ) -> FloatVector: ...
+
     def most_similar(
         self,
         positive: Query = None,
         negative: Query = None,
-        topn: int = 10,
+        topn: int | None = 10,
+        clip_start: int = 0,
+        clip_end: int | None = None,
         restrict_vocab: int | None = None,
+        indexer: Indexer | None = None,
+        *,
         metric: Metric | str = Metric.COSINE,
         exact: bool = False,
-        *,
         evidence: float | str | None = None,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a weighted mean of words; these are left out of the answer.
 
         The order is that of the scores, as in gensim; `neighbors` ranks by evidence.
@@ -215,8 +237,12 @@ class Words:
             positive: A word, a vector `(d,)`, a pair of either with a weight, or a list of these.
             negative: The same, taken away. A pair's weight is used as it stands, as in gensim:
                 write `("man", -0.5)`.
-            topn: How many to find.
-            restrict_vocab: Look among the first rows of the vocabulary only.
+            topn: How many to find; None returns the score of every row, `(V,)`.
+            clip_start: Look only among the rows from this one on.
+            clip_end: And only up to this one, which is left out; None is the end.
+            restrict_vocab: Look among the first rows only, whatever the two above say.
+            indexer: What answers in place of our index: an object with gensim's
+                `most_similar(vector, topn)`, such as its `AnnoyIndexer`.
             metric: "cosine" compares with the mean of the words' vectors at length 1 (vectors
                 that are given keep their length). "euclidean" compares raw vectors; the query
                 is their weighted sum, divided by the sum of the weights where that is above
@@ -231,16 +257,26 @@ class Words:
             UnknownWordError: A word is not in the vocabulary.
             QueryError: Nothing was asked for, or the terms cancel out.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
-            ParameterError: `topn`, `restrict_vocab`, `metric` or `evidence` out of range.
+            ParameterError: `topn`, `restrict_vocab`, a clip, `metric` or `evidence` out of range.
         """
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         euclidean = _is_euclidean(metric)
-        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        _check_topn(topn)
+        among = self._clipped(clip_start, clip_end, restrict_vocab)
+        if evidence is not None and euclidean:
+            raise ParameterError("evidence", "left out: it is of cosines", evidence)
+        if topn is None:
+            return self._all_scores(self._combine(terms, euclidean).vector, among, euclidean)
+        if not topn or (among is not None and not among):
+            return Neighbors()
+        if indexer is not None:
+            if not callable(getattr(indexer, "most_similar", None)):
+                raise ParameterError("indexer", "an object with most_similar(), or None", indexer)
+            vector = _unit(self._combine(terms, euclidean).vector)
+            return Neighbors(starmap(Neighbor, indexer.most_similar(vector, topn)))
         if not euclidean:
             query, rows, scores, _ = self._best(terms, topn, among, exact, evidence)
             return self._neighbors(rows, scores, topn, query.rows, query.inferred)
-        if evidence is not None:
-            raise ParameterError("evidence", "left out: it is of cosines", evidence)
         query = self._combine(terms, euclidean)
         distances, near = self._euclidean_index.search(query.vector, topn + len(query.rows), among)
         return self._neighbors(near[0], distances[0], topn, query.rows, query.inferred)
@@ -278,30 +314,74 @@ class Words:
             EmbedSearchError: See `most_similar`.
         """
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
-        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        topn, among = as_count("topn", topn), self._clipped(0, None, restrict_vocab)
         best = self._best(terms, topn, among, exact, evidence)
         return self._word_neighbors(best, topn)
+
+    @overload
+    def similar_by_key(
+        self, key: str, topn: int = ..., restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_key(
+        self, key: str, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
+
+    def similar_by_key(
+        self,
+        key: str,
+        topn: int | None = 10,
+        restrict_vocab: int | None = None,
+        exact: bool = False,
+    ) -> Neighbors | FloatVector:
+        """Find the words nearest to a word; see `most_similar`."""
+        return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab, exact=exact)
+
+    @overload
+    def similar_by_word(
+        self, word: str, topn: int = ..., restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_word(
+        self, word: str, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
 
     def similar_by_word(
         self,
         word: str,
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
         exact: bool = False,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a word; see `most_similar`."""
-        return self.most_similar([word], None, topn, restrict_vocab, exact=exact)
+        return self.similar_by_key(word, topn, restrict_vocab, exact)
+
+    @overload
+    def similar_by_vector(
+        self,
+        vector: ArrayLike,
+        topn: int = ...,
+        restrict_vocab: int | None = ...,
+        exact: bool = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def similar_by_vector(
+        self, vector: ArrayLike, topn: None, restrict_vocab: int | None = ..., exact: bool = ...
+    ) -> FloatVector: ...
 
     def similar_by_vector(
         self,
         vector: ArrayLike,
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
         exact: bool = False,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find the words nearest to a vector `(d,)`; see `most_similar`."""
         given = self._given_vector(vector)
-        return self.most_similar([given], None, topn, restrict_vocab, exact=exact)
+        return self.most_similar([given], topn=topn, restrict_vocab=restrict_vocab, exact=exact)
 
     def most_similar_batch(
         self, words: Sequence[str], topn: int = 10, exact: bool = False
@@ -321,20 +401,39 @@ class Words:
             for i, one in enumerate(found)
         ]
 
+    @overload
+    def most_similar_cosmul(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        topn: int = ...,
+        restrict_vocab: int | None = ...,
+    ) -> Neighbors: ...
+
+    @overload
+    def most_similar_cosmul(
+        self,
+        positive: Query = ...,
+        negative: Query = ...,
+        *,
+        topn: None,
+        restrict_vocab: int | None = ...,
+    ) -> FloatVector: ...
+
     def most_similar_cosmul(
         self,
         positive: Query = None,
         negative: Query = None,
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
-    ) -> Neighbors:
+    ) -> Neighbors | FloatVector:
         """Find words by 3CosMul (Levy and Goldberg, CoNLL 2014), less swayed by one big cosine.
 
         Args:
             positive: As for `most_similar`, at least one; a weight is the power of a word's factor.
                 Vectors that are given are scaled to length 1.
             negative: The same; these divide.
-            topn: How many to find.
+            topn: How many to find; None returns the score of every row, `(V,)`.
             restrict_vocab: Give only words of the first rows of the vocabulary.
 
         Raises:
@@ -342,7 +441,8 @@ class Words:
         """
         from embedsearch.search.analogy import cosmul_scores
 
-        topn, among = as_count("topn", topn), self._first_rows(restrict_vocab)
+        _check_topn(topn)
+        among = self._clipped(0, None, restrict_vocab)
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         weights = [weight for _, weight in terms]
         if not any(weight > 0 for weight in weights):
@@ -350,7 +450,9 @@ class Words:
         found = [self._resolve(item) for item, _ in terms]
         units = np.array([_unit(one.vector) for one in found])
         stop = len(self) if among is None else len(among)
-        scores = cosmul_scores(self.vectors[:stop], self._words.norms[:stop], units, weights)
+        scores = cosmul_scores(self.vectors[:stop], self.norms[:stop], units, weights)
+        if topn is None:
+            return scores
         best = np.argsort(-scores, kind="stable")[: topn + len(found)]
         return self._neighbors(best, scores[best], topn, _rows(found), _inferred(found))
 
@@ -404,7 +506,7 @@ class Words:
         """
         means = [
             self.get_mean_vector(
-                [words] if isinstance(words, str) else words,
+                _as_list("a list of words", words, lone=True),
                 pre_normalize=False,
                 ignore_missing=False,
             )
@@ -421,7 +523,8 @@ class Words:
         vocabulary if none are given, `(V,)`.
         """
         vector = _unit(self._as_vector(word_or_vector, normalize=True))
-        if not len(other_words):
+        other_words = _as_list("other_words", other_words)
+        if not other_words:
             return 1 - self._cosines(vector)
         others = np.array([self.get_vector(word, norm=True) for word in other_words])
         distances: NDArray[np.float32] = 1 - others @ vector
@@ -429,9 +532,11 @@ class Words:
 
     def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
         """Choose the word of a list that is most similar to `key1`; the first, of equals."""
-        if not len(keys_list):
+        keys_list = _as_list("keys_list", keys_list)
+        if not keys_list:
             raise QueryError("the list of words to choose from is empty")
-        return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+        nearest: str = keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+        return nearest
 
     def rank_by_centrality(
         self, words: Sequence[str], use_norm: bool = True
@@ -441,7 +546,8 @@ class Words:
         With `use_norm` their vectors are scaled to length 1 before the mean is taken. An unknown
         word is an `UnknownWordError` (gensim leaves it out), an empty list a `QueryError`.
         """
-        if not len(words):
+        words = _as_list("words", words)
+        if not words:
             raise QueryError("there are no words to compare")
         vectors = np.array([self.get_vector(word, norm=use_norm) for word in words])
         scores = (vectors @ _unit(vectors.mean(axis=0))).tolist()
@@ -454,7 +560,7 @@ class Words:
         the other. An unknown word is an `UnknownWordError`. gensim leaves it out with a warning;
         but then the answer is to another question.
         """
-        if isinstance(words, str) or len(words) < 3:
+        if len(words := _as_list("words", words)) < 3:
             raise QueryError(f"the odd one out needs a list of three words or more, got {words!r}")
         return self.rank_by_centrality(words)[-1][1]
 
@@ -475,22 +581,22 @@ class Words:
 
     def find_all(self, words: Iterable[str]) -> list[Found]:
         """Look several words up; a lone string counts as one word."""
-        return [self.find(word) for word in ([words] if isinstance(words, str) else words)]
+        return [self.find(word) for word in _as_list("words", words, lone=True)]
 
     def _lookup(self, word: str) -> Found | None:
         row = self._row(word)
         if row >= 0:
-            return Found(word, row, self._words.vectors[row])
+            return Found(word, row, self.vectors[row])
         if not word.strip():
             raise QueryError("a query word is empty")
-        subwords = self._words.subwords
+        subwords = self.subwords
         vector = None if subwords is None else subwords.infer(self._normalize(word) or word)
         return None if vector is None else Found(word, -1, vector)
 
     def _row(self, word: str) -> int:
         if not isinstance(word, str):
             raise QueryError(f"a word must be a string, got {word!r}")
-        rows = self._words.key_to_index
+        rows = self.key_to_index
         row = rows.get(word)
         if row is None:
             treated = self._normalize(word)
@@ -513,7 +619,7 @@ class Words:
         if expression := self._split(word):
             return UnknownWordError(word, expression)
         reason = None if self.why_missing is None else self.why_missing(word)
-        return UnknownWordError(word, suggest(word, self._words), reason)
+        return UnknownWordError(word, suggest(word, self), reason)
 
     def _split(self, word: str) -> list[str]:
         # "king-man+woman" without spaces is one word; say how it was probably meant.
@@ -535,7 +641,7 @@ class Words:
         return others
 
     def _cosines(self, vector: FloatVector) -> FloatVector:
-        norms = self._words.norms
+        norms = self.norms
         with np.errstate(invalid="ignore", divide="ignore"):
             cosines: FloatVector = (self.vectors @ vector) / norms
         cosines[norms == 0] = 0
@@ -551,7 +657,7 @@ class Words:
     ) -> _Best:
         """Find enough words for `topn` to be left without those of the query."""
         z = None if evidence is None else as_z(evidence)
-        query, counts, index = self._combine(terms), self._words.counts, self._index(exact)
+        query, counts, index = self._combine(terms), self.counts, self._index(exact)
         most = topn + len(query.rows)
         if z is None or counts is None:
             scores, rows = index.search(query.vector, most, among)
@@ -560,7 +666,7 @@ class Words:
         return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
 
     def _word_neighbors(self, best: _Best, topn: int) -> WordNeighbors:
-        keys, counts, (query, rows, scores, evidence) = self.index_to_key, self._words.counts, best
+        keys, counts, (query, rows, scores, evidence) = self.index_to_key, self.counts, best
         kept = ~np.isin(rows, query.rows)
         rows, scores = rows[kept][:topn], scores[kept][:topn]
         words, cosines = [keys[row] for row in rows.tolist()], scores.tolist()
@@ -606,10 +712,25 @@ class Words:
         kept = [Neighbor(keys[row], score) for row, score in pairs if row not in left_out]
         return Neighbors(kept[:topn], inferred)
 
-    def _first_rows(self, restrict_vocab: int | None) -> range | None:
-        if restrict_vocab is None:
-            return None
-        return range(min(as_count("restrict_vocab", restrict_vocab), len(self)))
+    def _clipped(
+        self, clip_start: int, clip_end: int | None, restrict_vocab: int | None
+    ) -> range | None:
+        """Return the rows to look among; None for all of them."""
+        if restrict_vocab is not None:
+            return range(min(as_count("restrict_vocab", restrict_vocab), len(self)))
+        check("clip_start", clip_start, NATURAL)
+        check("clip_end", clip_end, Optional(NATURAL))
+        # As in gensim, 0 is the end too.
+        stop = min(clip_end or len(self), len(self))
+        return range(clip_start, stop) if clip_start or stop < len(self) else None
+
+    def _all_scores(self, vector: FloatVector, among: range | None, euclidean: bool) -> FloatVector:
+        rows = slice(None) if among is None else slice(among.start, among.stop)
+        if not euclidean:
+            return self._cosines(_unit(vector))[rows]
+        distances = np.linalg.norm(self.vectors[rows].astype(np.float64) - vector, axis=1)
+        scores: FloatVector = -distances.astype(np.float32)
+        return scores
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -639,7 +760,16 @@ def as_terms(query: Query, weight: float) -> list[WeightedTerm]:
         or (isinstance(query, np.ndarray) and query.ndim == 1)
     ):
         return [_as_term(query, weight)]
-    return [_as_term(item, weight) for item in query]
+    return [_as_term(item, weight) for item in _as_list("a query", query)]
+
+
+def _as_list(name: str, values: Any, *, lone: bool = False) -> list[Any]:
+    """Return a list of words or vectors; `lone` takes one word, too, else it is a `QueryError`."""
+    if lone and isinstance(values, str):
+        return [values]
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise QueryError(f"{name} must be a list, got {values!r}")
+    return list(values)
 
 
 def _as_term(item: Any, weight: float) -> WeightedTerm:
@@ -658,6 +788,10 @@ def _is_pair(item: object) -> bool:
         and isinstance(item[0], (str, np.ndarray))
         and isinstance(item[1], Real)
     )
+
+
+def _check_topn(topn: int | None) -> None:
+    check("topn", topn, Optional(NATURAL))
 
 
 def suggest(word: str, vectors: WordVectors, topn: int = 5) -> list[str]:
@@ -710,6 +844,7 @@ def _expression_terms(expression: str | Sequence[str]) -> list[tuple[str, float]
         from embedsearch.search.analogy import parse_expression
 
         return [(word, weight) for word, weight in parse_expression(expression)]
+    expression = _as_list("an analogy", expression)
     if len(expression) != 3:
         raise QueryError(f"an analogy is an expression or three words, got {len(expression)}")
     one, two, three = expression

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from embedsearch._errors import WorkspaceError
 from embedsearch._messages import first_few
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.store.connection import (
     connect,
     foreign_parts,
@@ -49,7 +49,7 @@ def database_faults(
         faults.append(f"its write-ahead log is that of another database: {which}")
     try:
         with closing(connect(path, writable=False)) as connection, guarded(path):
-            faults += _faults_of(connection, quick, progress or SilentProgress())
+            faults += _faults_of(connection, quick, listener_of(progress))
     except WorkspaceError as error:
         # What it says of the file, without the name that stands before it.
         faults.append(error.reason.replace(f"{path.name} is ", "it is ", 1))

@@ -318,7 +318,7 @@ def list_corpora() -> list[CorpusEntry]:
 
 def get_corpus(name: str) -> CorpusEntry:
     """Return the entry of this name; `UnknownCorpusError` if there is none."""
-    if name not in _catalogue():
+    if not isinstance(name, str) or name not in _catalogue():
         raise UnknownCorpusError(name, list(_catalogue()))
     return _catalogue()[name]
 

@@ -70,8 +70,8 @@ _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]
 def check_encoding(encoding: str | None) -> None:
     """Raise `ParameterError` unless Python can decode text in `encoding` (None is allowed)."""
     try:
-        "".encode(encoding or "utf-8")
-    except LookupError as error:
+        "".encode("utf-8" if encoding is None else encoding)
+    except (LookupError, TypeError, ValueError) as error:
         raise ParameterError("encoding", 'a text encoding, such as "utf-8"', encoding) from error
 
 

@@ -10,6 +10,7 @@ from embedsearch._checks import (
     BOOLEAN,
     STRING,
     Choice,
+    Instance,
     Interval,
     Optional,
     as_integer,
@@ -282,6 +283,9 @@ def _check_pattern(pattern: str) -> None:
         raise ParameterError("pattern", "one that matches no empty text: + in place of *", pattern)
 
 
+_TOKENIZER = Instance((TokenizerSettings, str), "TokenizerSettings, or the name of a tokenizer")
+
+
 def apply_options(
     settings: TokenizerSettings | str, options: Mapping[str, Any], default: TokenizerSettings
 ) -> tuple[TokenizerSettings, dict[str, Any]]:
@@ -289,10 +293,12 @@ def apply_options(
 
     The name of a tokenizer alone changes `default`. An option of None is not applied.
     """
+    check("tokenizer", settings, _TOKENIZER)
     own, rest = _split(TokenizerSettings, options)
-    if isinstance(settings, str):
-        settings = replace(default, tokenizer=settings)
     given = {name: value for name, value in own.items() if value is not None}
+    if isinstance(settings, str):
+        # Together, as some options go with one tokenizer only.
+        settings, given = default, {"tokenizer": settings, **given}
     return replace(settings, **given), rest
 
 
@@ -304,7 +310,10 @@ def extract_settings(
     if given is not None and own:
         reason = f"given inside {kind.__name__} or as options, not both"
         raise ParameterError("/".join(own), reason, own)
-    return given if given is not None else kind(**own), rest
+    if given is None:
+        return kind(**own), rest
+    check("settings", given, Instance(kind, f"{kind.__name__}, or None"))
+    return given, rest
 
 
 def _split(kind: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

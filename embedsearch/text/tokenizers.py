@@ -278,6 +278,10 @@ class TextProcessor:
         self._stem = _stemmer(settings.stem) if settings.stem else None
         self._forms = _FormCache(self.normalize, cached_types)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A stemmer cannot be copied.
+        return type(self), (self.settings, self.phrases)
+
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the settings, made when first used."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import first_bad_row, row_norms, unit_rows
+from embedsearch.vectors.arrays import as_real, first_bad_row, row_norms, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.vectors.subwords import Subwords
@@ -44,11 +45,14 @@ class WordVectors:
         shapes are compared: for vectors that were checked when they were saved.
 
         Raises:
-            VectorError: Shapes that do not fit, a repeated word, or NaN or infinity.
+            VectorError: Shapes that do not fit, what is no number, a repeated word or one that is
+                no string, NaN or infinity.
         """
-        self.vectors = _read_only(vectors)
+        self.vectors = _read_only(as_real(vectors, "word vectors"))
+        if isinstance(index_to_key, str | bytes) or not isinstance(index_to_key, Iterable):
+            raise VectorError(f"words must be a list of strings, got {index_to_key!r}")
         self.index_to_key = list(index_to_key)
-        self.counts = counts
+        self.counts = None if counts is None else _as_counts(counts)
         self.subwords = subwords
         self._check_shapes()
         if check:
@@ -97,6 +101,8 @@ class WordVectors:
             raise VectorError(f"{len(self)} words do not fit {rows} vectors")
         if self.counts is not None and self.counts.shape != (rows,):
             raise VectorError(f"counts of shape {self.counts.shape} do not fit {rows} words")
+        if self.subwords is not None and not hasattr(self.subwords, "infer"):
+            raise VectorError(f"subwords must be vectors of n-grams, got {self.subwords!r}")
         if self.subwords is not None and self.subwords.vectors.shape[1] != self.vector_size:
             raise VectorError(
                 f"n-gram vectors of {self.subwords.vectors.shape[1]} dimensions do not fit "
@@ -104,6 +110,9 @@ class WordVectors:
             )
 
     def _check_words(self) -> None:
+        for row, word in enumerate(self.index_to_key):
+            if not isinstance(word, str):
+                raise VectorError(f"a word must be a string, got {word!r} at row {row}")
         if len(self.key_to_index) == len(self):
             return
         for row, word in enumerate(self.index_to_key):
@@ -118,6 +127,14 @@ class WordVectors:
             raise VectorError(
                 f"the vector of {self.index_to_key[bad]!r} (row {bad}) holds NaN or infinity"
             )
+
+
+def _as_counts(counts: ArrayLike) -> IntVector:
+    array = as_real(counts, "counts")
+    if not np.isfinite(array).all():
+        raise VectorError("counts must be finite numbers")
+    whole: IntVector = array.astype(np.int64, copy=False)
+    return whole
 
 
 def _read_only(X: FloatMatrix) -> FloatMatrix:

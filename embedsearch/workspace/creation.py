@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from embedsearch._errors import CorpusTooSmallError, EmbedSearchError, WorkspaceExistsError
 from embedsearch._io import checked_path, flush_folder, make_folder, storage_errors
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.store.connection import check_durability
 from embedsearch.store.documents import Changes, DocumentStore
 from embedsearch.store.ingestion import ingest
@@ -83,7 +83,7 @@ def build(
     # Imported only here, as it brings training with it: `add` needs none.
     from embedsearch.workspace.train import TrainingOptions, check_options
 
-    path, listener = checked_path(path), progress or SilentProgress()
+    path, listener = checked_path(path), listener_of(progress)
     read, options = extract_settings(ReadSettings, read, options)
     tokenizer, options = tokenizer_settings(tokenizer, options)
     check_options(trainer, tokenizer, options)
@@ -182,7 +182,7 @@ def restore(
 
     source, path = checked_path(file, "file"), checked_path(path)
     check_wait(wait)
-    listener = progress or SilentProgress()
+    listener = listener_of(progress)
     lock = restore_files(
         source, resolve_target(path), overwrite=overwrite, wait=wait, progress=listener
     )

@@ -13,7 +13,7 @@ from embedsearch._checks import BOOLEAN, COUNT, NATURAL, STRING, Instance, Optio
 from embedsearch._errors import InputError
 from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._io import checked_path
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch._types import (
     Document,
     DocumentList,
@@ -145,7 +145,7 @@ class Documents(Mapping[str, Document]):
         """
         from embedsearch.search.duplicates import near_duplicates
 
-        pairs = near_duplicates(self._texts(), threshold, progress or SilentProgress())
+        pairs = near_duplicates(self._texts(), threshold, listener_of(progress))
         ids = self._store.ids_of(sorted({number for a, b, _ in pairs for number in (a, b)}))
         # Another process may delete some meanwhile.
         return [DuplicatePair(ids[a], ids[b], s) for a, b, s in pairs if a in ids and b in ids]
@@ -160,7 +160,7 @@ class Documents(Mapping[str, Document]):
         """
         from embedsearch.search.duplicates import duplicate_groups
 
-        found = duplicate_groups(self._texts(), threshold, progress or SilentProgress())
+        found = duplicate_groups(self._texts(), threshold, listener_of(progress))
         ids = self._store.ids_of(sorted({number for group in found for number in group}))
         groups = [tuple(ids[number] for number in group if number in ids) for group in found]
         return [group for group in groups if len(group) > 1]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from embedsearch import evaluation
-from embedsearch._checks import Choice, as_count, check
+from embedsearch._checks import NATURAL, STRING, Choice, Interval, as_count, as_strings, check
 from embedsearch._errors import InputError
 from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._io import write_json
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
@@ -150,6 +150,7 @@ class Evaluation:
             InputError: There are fewer than two documents with known words.
         """
         check("what", what, Choice(KINDS))
+        check("seed", seed, NATURAL)
         topn, queries = as_count("topn", topn), as_count("queries", queries)
         if what == "words":
             index, X = self._generation.words.index, self._generation.vectors.vectors
@@ -173,8 +174,9 @@ class Evaluation:
         """
         from embedsearch.workspace.train import train_with_seeds
 
+        check("seeds", seeds, Interval(2, whole=True))
         models = train_with_seeds(
-            self._session.store, self._generation, seeds, progress or SilentProgress()
+            self._session.store, self._generation, seeds, listener_of(progress)
         )
         report = evaluation.stability(models, topn=topn)
         return self._save(report, progress, seeds=seeds, topn=topn)
@@ -206,6 +208,7 @@ class Evaluation:
                 is put into the name.
             progress: A listener.
         """
+        modes = [modes] if isinstance(modes, str) else as_strings("modes", modes)
         for mode in modes:
             check("mode", mode, Choice(SEARCH_MODES))
         if run is not None:
@@ -251,6 +254,7 @@ class Evaluation:
         Raises:
             InputError: Too few documents have the label, or one has a list or an object there.
         """
+        check("label", label, STRING)
         name = label.removeprefix("metadata.")
         options: dict[str, Any] = {"folds": folds, "seed": seed}
         labels = _labels((document for _, document in self._session.store.changed_since(0)), name)
@@ -258,7 +262,7 @@ class Evaluation:
         if not known:
             raise InputError(f"no document of the workspace has the metadata {name!r}")
         if test is not None:
-            options["test"] = self._encoded(test, name, progress or SilentProgress())
+            options["test"] = self._encoded(test, name, listener_of(progress))
         report = evaluation.classification(
             self._session.search().matrix()[known],
             [str(labels[place]) for place in known],
@@ -286,7 +290,7 @@ class Evaluation:
         try:
             _write_report(self._session.layout, report, self._generation.number, arguments)
         except OSError as error:
-            listener = progress or SilentProgress()
+            listener = listener_of(progress)
             listener.note(
                 f"the report is not saved: {error.strerror} ({self._session.layout.reports})"
             )

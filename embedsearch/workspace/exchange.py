@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embedsearch._checks import Choice, check
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch._io import storage_errors
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, SilentProgress, listener_of
 from embedsearch.index.settings import IndexSettings, index_options
 from embedsearch.search.options import KINDS, SearchSettings
 from embedsearch.text.phrases import PhraseTable
@@ -93,7 +93,7 @@ def export_vectors(
         format,
         inputs=None if model.vectors.subwords is None else model.inputs,
         overwrite=overwrite,
-        progress=progress or SilentProgress(),
+        progress=listener_of(progress),
     )
     return len(model.vectors)
 

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from embedsearch.search.latent_space import TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.search.options import SearchSettings
-    from embedsearch.search.words import Words
     from embedsearch.text.phrases import PhraseTable
     from embedsearch.text.tokenizers import TextProcessor
     from embedsearch.vectors.encoders import CheckedEncoder
     from embedsearch.vectors.subwords import Subwords
+    from embedsearch.workspace.keyed_vectors import KeyedVectors
     from embedsearch.workspace.layout import GenerationLayout
 
 IMPORTED = "import"
@@ -220,11 +220,11 @@ class Generation(ArtifactFolder):
             return open_tensors(self.files.training)
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> KeyedVectors:
         """Word queries."""
-        from embedsearch.search.words import Words
+        from embedsearch.workspace.keyed_vectors import KeyedVectors
 
-        return Words(self.vectors, self._word_index, self._normalize)
+        return KeyedVectors.of(self.vectors, _Normalizer(self), self._word_index)
 
     @cached_property
     def encoder(self) -> TextEncoder:
@@ -294,10 +294,6 @@ class Generation(ArtifactFolder):
             check_vectors(Layout(self.workspace), "documents", self.files.document_index)
             return CandidateIndex.load(self.files.document_index)
 
-    def _normalize(self, word: str) -> str | None:
-        # Most words are found as they are, and need nothing that cuts text.
-        return self.processor.normalize(word)
-
     def _word_index(self) -> VectorIndex:
         return self._opened_index("words", self.files.word_index, self.index_facts.get("digest"))
 
@@ -309,6 +305,22 @@ class Generation(ArtifactFolder):
         parameters = self.training["parameters"]
         min_n, max_n, bucket = (int(parameters[name]) for name in ("min_n", "max_n", "bucket"))
         return Subwords(min_n, max_n, bucket, tensors["ngram_ids"], tensors["ngram_vectors"])
+
+
+class _Normalizer:
+    """Treats a word like the corpus of a generation, and is copied without its folder.
+
+    Most words are found as they are: what cuts text is made when the first is not.
+    """
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+
+    def __call__(self, word: str) -> str | None:
+        return self._generation.processor.normalize(word)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._generation.processor, "normalize")
 
 
 def word_tensors(vectors: WordVectors) -> dict[str, FloatMatrix | NDArray[np.int64]]:

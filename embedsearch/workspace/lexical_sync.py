@@ -12,7 +12,7 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceReadOnlyError,
 )
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.storage import read_state, unreadable_files
 from embedsearch.search.latent_space import full_text
@@ -113,7 +113,7 @@ def _applied(
     if index.change < change:
         removed = store.removed_since(index.change)
         documents = store.changed_since(index.change)
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         index.apply(documents, removed, change=change, progress=listener)
     return index
 

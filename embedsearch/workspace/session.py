@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from embedsearch.index.lexical import LexicalIndex
     from embedsearch.search.documents import DocumentSearch
     from embedsearch.search.options import SearchOptions
-    from embedsearch.search.words import Words
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.workspace.keyed_vectors import KeyedVectors
     from embedsearch.workspace.vectors import StoredVectors, VectorCollection
 
 P = TypeVar("P", bound=ArtifactFolder)
@@ -140,7 +140,7 @@ class Session:
             raise NotTrainedError(self.path, f"has no word vectors yet; {advice}")
         return self.generation
 
-    def words(self) -> Words:
+    def words(self) -> KeyedVectors:
         """Return the word queries of the current generation, or raise `NotTrainedError`."""
         words, opened = self.trained().words, weakref.ref(self)
 

@@ -7,12 +7,13 @@ then.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
+from embedsearch._checks import as_strings
 from embedsearch._errors import ParameterError
 from embedsearch._io import checked_path
-from embedsearch._progress import Progress, SilentProgress
-from embedsearch._types import Document, Explanation, FloatVector, Hits, html_table
+from embedsearch._progress import Progress, SilentProgress, listener_of
+from embedsearch._types import Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.session import Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from embedsearch._types import Metric
-    from embedsearch.search.words import Words
+    from embedsearch.search.options import SearchOptions
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
     from embedsearch.training.base import Callback, TrainedModel, TrainingReport
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from embedsearch.workspace.documents import Documents
     from embedsearch.workspace.evaluate import Evaluation
     from embedsearch.workspace.info import Info
+    from embedsearch.workspace.inputs import Given
+    from embedsearch.workspace.keyed_vectors import KeyedVectors
     from embedsearch.workspace.maintenance.backup import BackupReport
     from embedsearch.workspace.maintenance.compact import CompactReport
     from embedsearch.workspace.maintenance.verify import VerifyReport
+    from embedsearch.workspace.models import KeyedModel
     from embedsearch.workspace.texts import Texts
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
@@ -135,7 +139,7 @@ class Workspace:
         return Texts(self._session)
 
     @property
-    def words(self) -> Words:
+    def words(self) -> KeyedVectors:
         """Word queries: neighbours, analogies, similarities.
 
         Raises:
@@ -143,9 +147,35 @@ class Workspace:
         """
         return self._session.words()
 
+    @overload
     def search(
         self,
         text: str,
+        topn: int = ...,
+        mode: str = ...,
+        where: str | None = ...,
+        *,
+        explain: bool = ...,
+        expand: bool = ...,
+        feedback: int | None = ...,
+    ) -> Hits: ...
+
+    @overload
+    def search(
+        self,
+        text: list[str] | tuple[str, ...],
+        topn: int = ...,
+        mode: str = ...,
+        where: str | None = ...,
+        *,
+        explain: bool = ...,
+        expand: bool = ...,
+        feedback: int | None = ...,
+    ) -> list[Hits]: ...
+
+    def search(
+        self,
+        text: str | list[str] | tuple[str, ...],
         topn: int = 10,
         mode: str = "auto",
         where: str | None = None,
@@ -153,11 +183,11 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
-    ) -> Hits:
-        """Find the documents that answer a text.
+    ) -> Hits | list[Hits]:
+        """Find the documents that answer a text, or each of several, as `search_batch`.
 
         Args:
-            text: The query: words, "phrases in quotes", +required, -excluded.
+            text: The query: words, "phrases in quotes", +required, -excluded; or a list of these.
             topn: How many hits.
             mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
                 usual weights, "auto" by both with weights learned from the documents, "rrf" by
@@ -182,6 +212,8 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        if isinstance(text, list | tuple):
+            return self._answer_all(text, options, SilentProgress())
         search, options = self._session.search_texts(options)
         return search.answer(text, options)
 
@@ -195,13 +227,24 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
+        progress: Progress | None = None,
     ) -> list[Hits]:
-        """Answer several texts at once; see `search`."""
+        """Answer several texts, in their order; `progress` is a listener, the rest as `search`."""
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        return self._answer_all(texts, options, listener_of(progress))
+
+    def _answer_all(
+        self, texts: Sequence[str], options: SearchOptions, progress: Progress
+    ) -> list[Hits]:
+        texts, answers = as_strings("texts", texts), list[Hits]()
         search, options = self._session.search_texts(options)
-        return [search.answer(text, options) for text in texts]
+        with progress.task("searching", len(texts), "queries") as task:
+            for text in texts:
+                answers.append(search.answer(text, options))
+                task.advance(1)
+        return answers
 
     def explain(
         self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
@@ -231,14 +274,26 @@ class Workspace:
         """Return the (d,) vector of a text as a query: float32, unit length."""
         return self._session.trained().encoder.query(text)
 
-    def add(self, documents: Iterable[Document]) -> Changes:
+    def add(self, documents: Given | Iterable[Given]) -> Changes:
         """Add documents; one with a known id and other content replaces the old one.
 
         All are stored and flushed to the disk when this returns; if anything fails, none is.
         Queries find them at once, by the present word vectors.
+
+        Args:
+            documents: One or many of: an `es.Document`; a mapping with "text" or "title", "id",
+                and metadata, in "metadata" or beside them; a text. Or a table with such columns:
+                a frame of pandas or polars, a dataset of Hugging Face. What is missing in a table
+                is left out. Without an id a document gets a digest of its content, so that the
+                same one is added once.
+
+        Raises:
+            InputError: One of them cannot be used; it says which.
         """
+        from embedsearch.workspace.inputs import as_documents
+
         self._session.check_writable()
-        return self._session.store.add(documents)
+        return self._session.store.add(as_documents(documents))
 
     def add_sources(
         self,
@@ -278,7 +333,7 @@ class Workspace:
         read, rest = extract_settings(ReadSettings, read, settings)
         if rest:
             raise ParameterError("settings", "those of ReadSettings", sorted(rest))
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         reading = Sources(sources, read, listener, stdin)
         self.changes = ingest(self._session.store, reading, read, listener, prune=prune)
         return self.changes
@@ -312,14 +367,17 @@ class Workspace:
         self._session.check_writable()
         return delete(self._session, ids, where, source, dry_run=dry_run)
 
-    def model(self) -> TrainedModel:
+    def model(self) -> KeyedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.
 
         `embedsearch.to_gensim` makes a model of gensim of it.
         """
+        from embedsearch.workspace.models import KeyedModel
         from embedsearch.workspace.train import trained_model
 
-        return trained_model(self._session.trained())
+        generation = self._session.trained()
+        model = trained_model(generation)
+        return KeyedModel(generation.words, model.context, model.inputs)
 
     def train(
         self,
@@ -359,11 +417,11 @@ class Workspace:
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, update, parameters)
-        return train(self._session, options, progress or SilentProgress())
+        return train(self._session, options, listener_of(progress))
 
     def replace_all(
         self,
-        documents: Iterable[Document],
+        documents: Given | Iterable[Given],
         *,
         trainer: str = "auto",
         tokenizer: TokenizerSettings | str | None = None,
@@ -371,7 +429,7 @@ class Workspace:
         callbacks: Sequence[Callback] = (),
         **parameters: Any,
     ) -> TrainingReport:
-        """Replace every document and train on the new ones; see `train`.
+        """Replace every document and train on the new ones; see `add` and `train`.
 
         If reading or training fails, the workspace stays as it was.
 
@@ -379,12 +437,15 @@ class Workspace:
             StorageError: The disk failed at the last step, when the documents were replaced; the
                 words are still the old ones then.
         """
+        from embedsearch.workspace.inputs import as_documents
         from embedsearch.workspace.train import TrainingOptions, refill
 
         self._session.check_writable()
         options = TrainingOptions(trainer, tokenizer, callbacks, parameters=parameters)
-        listener = progress or SilentProgress()
-        return refill(self._session, lambda store: store.add(documents), options, listener)
+        listener = listener_of(progress)
+        return refill(
+            self._session, lambda store: store.add(as_documents(documents)), options, listener
+        )
 
     def index(
         self,
@@ -427,7 +488,7 @@ class Workspace:
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
         request = train.IndexRequest(refit, encoders, language, asked)
-        return train.index(self._session, request, progress or SilentProgress())
+        return train.index(self._session, request, listener_of(progress))
 
     def import_vectors(
         self,
@@ -459,7 +520,7 @@ class Workspace:
         from embedsearch.workspace.exchange import import_word_vectors
 
         self._session.check_writable()
-        listener = progress or SilentProgress()
+        listener = listener_of(progress)
         import_word_vectors(self._session, source, tokenizer, listener, **options)
 
     @property
@@ -519,7 +580,7 @@ class Workspace:
         self._session.check_writable()
         asked = {"spec": spec, "recall": recall, "memory": memory}
         request = VectorRequest(update, metric, asked)
-        add_vectors(self._session, X, rows, request, progress or SilentProgress())
+        add_vectors(self._session, X, rows, request, listener_of(progress))
         return len(self.vectors)
 
     def export(self, path: str | Path, what: str = "words", **options: Any) -> int:
@@ -603,7 +664,7 @@ class Workspace:
         from embedsearch.workspace.maintenance.compact import compact
 
         self._session.check_writable()
-        return compact(self._session, progress or SilentProgress())
+        return compact(self._session, listener_of(progress))
 
     def verify(self, *, quick: bool = False, progress: Progress | None = None) -> VerifyReport:
         """Compare every part with what was written, and with the others; see `verify`.

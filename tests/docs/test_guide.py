@@ -15,7 +15,12 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="ut
 
 
 @pytest.mark.parametrize(
-    ("section", "outputs"), [("Vectors of your own", 2), ("Looking at documents", 1)]
+    ("section", "outputs"),
+    [
+        ("Vectors of your own", 2),
+        ("From Python", 3),
+        ("Looking at documents", 1),
+    ],
 )
 def test_examples_print_what_is_shown(
     section: str,

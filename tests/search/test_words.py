@@ -316,13 +316,65 @@ def test_scores_and_words_are_plain_values(some: Words) -> None:
     assert repr(some) == "Words(300 × 20: w0, w1, w2, ...)"
 
 
-@pytest.mark.parametrize("topn", [0, -3, None, 1.5])
-def test_a_count_below_one_is_refused(some: Words, topn: object) -> None:
-    for ask in (some.similar_by_word, some.most_similar_cosmul):
+@pytest.mark.parametrize("topn", [-3, 1.5, "3", True])
+def test_a_count_that_is_none_is_refused(some: Words, topn: object) -> None:
+    for ask in (some.similar_by_word, some.most_similar_cosmul, some.most_similar_batch):
         with pytest.raises(ParameterError, match="topn"):
             ask("w1", topn=topn)
-    with pytest.raises(ParameterError, match="topn"):
-        some.most_similar_batch(["w1"], topn=topn)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")
+def test_without_a_count_all_scores_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+    for asked in ({"positive": "w1"}, {"positive": ["w1", "w2"], "negative": [("w3", -0.5)]}):
+        theirs = kv.most_similar(**asked, topn=None)
+        np.testing.assert_allclose(words.most_similar(**asked, topn=None), theirs, atol=1e-5)
+    theirs = kv.most_similar("w1", topn=None, restrict_vocab=7)
+    np.testing.assert_allclose(words.similar_by_key("w1", None, 7), theirs, atol=1e-5)
+    theirs = kv.similar_by_vector(kv.vectors[3], None)
+    np.testing.assert_allclose(words.similar_by_vector(kv.vectors[3], None), theirs, atol=1e-5)
+    theirs = kv.most_similar_cosmul("w1", "w2", None)
+    found = words.most_similar_cosmul("w1", "w2", topn=None)
+    np.testing.assert_allclose(found, theirs, rtol=1e-4)
+    for ask in (words.most_similar, words.similar_by_key, words.most_similar_cosmul):
+        assert ask("w1", topn=0) == kv.most_similar("w1", topn=0) == []
+
+
+def test_without_a_count_euclidean_scores_are_those_of_numpy(words: Words) -> None:
+    found = words.most_similar("w1", topn=None, clip_start=5, metric="euclidean")
+    wanted = -np.linalg.norm(words.vectors[5:] - words["w1"], axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clips", [(20, None), (0, 15), (7, 40), (0, 0), (0, 99_999)])
+def test_clipped_rows_are_those_of_gensim(
+    kv: KeyedVectors, words: Words, clips: tuple[int, int | None]
+) -> None:
+    same(words.most_similar("w9", None, 8, *clips), kv.most_similar("w9", None, 8, *clips))
+    restricted = kv.most_similar("w9", None, 8, *clips, 12)
+    same(words.most_similar("w9", None, 8, *clips, 12), restricted)
+    theirs = kv.most_similar("w9", None, None, *clips)
+    found = words.most_similar("w9", topn=None, clip_start=clips[0], clip_end=clips[1])
+    np.testing.assert_allclose(found, theirs, atol=1e-5)
+    with pytest.raises(ParameterError, match="clip_start"):
+        words.most_similar("w9", clip_start=-1)
+    assert words.most_similar("w9", clip_start=10_000) == []
+
+
+class Reversed:
+    """An index of another library: it gives the rows from the end."""
+
+    def __init__(self, kv: KeyedVectors) -> None:
+        self._kv = kv
+
+    def most_similar(self, vector: np.ndarray, num_neighbors: int) -> list[tuple[str, float]]:
+        scores = self._kv.cosine_similarities(vector, self._kv.vectors).tolist()
+        return list(zip(self._kv.index_to_key, scores, strict=True))[: -num_neighbors - 1 : -1]
+
+
+def test_an_index_of_another_library_answers_as_in_gensim(kv: KeyedVectors, words: Words) -> None:
+    other = Reversed(kv)
+    asked = (["w1", "w2"], ["w3"], 6)
+    same(words.most_similar(*asked, indexer=other), kv.most_similar(*asked, indexer=other))
 
 
 def test_empty_questions_are_refused(some: Words) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from gensim.models import KeyedVectors
 
 import embedsearch as es
+from embedsearch._progress import SilentProgress
 from embedsearch._types import Hits
 from embedsearch.cli.output import show
 from embedsearch.cli.questions import documents_found
@@ -98,10 +101,36 @@ def test_batches_answer_like_single_queries(ws: es.Workspace, options: dict[str,
     queries = [query for query, _ in PlantedCorpus().queries()]
     single = [ws.search(query, **options) for query in queries]
     found = ws.search_batch(queries, **options)
-    assert found == single
+    assert found == single == ws.search(queries, **options) == ws.search(tuple(queries), **options)
     assert [hits.expanded for hits in found] == [hits.expanded for hits in single]
     assert [hits.unknown for hits in found] == [hits.unknown for hits in single]
-    assert ws.search_batch([]) == []
+    assert ws.search_batch([]) == ws.search([]) == []
+
+
+class Counted(SilentProgress):
+    """A listener that counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: list[tuple[str, float | None]] = []
+        self.done = 0.0
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Any]:
+        self.tasks.append((name, total))
+        yield self
+
+    def advance(self, amount: float) -> None:
+        self.done += amount
+
+    def describe(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def test_a_batch_reports_its_progress(ws: es.Workspace) -> None:
+    listener = Counted()
+    ws.search_batch(["paris", "rome", "berlin"], mode="lexical", progress=listener)
+    assert (listener.tasks, listener.done) == ([("searching", 3)], 3)
 
 
 @pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid", "rrf"])
@@ -162,12 +191,15 @@ def test_a_query_without_words_is_refused(ws: es.Workspace, query: str) -> None:
         ws.search(query)
 
 
-@pytest.mark.parametrize("query", [None, 5, b"paris", ["paris"]])
+@pytest.mark.parametrize("query", [None, 5, b"paris", {"paris": 1}])
 def test_a_query_is_a_string(ws: es.Workspace, query: Any) -> None:
     with pytest.raises(es.ParameterError, match="text must be a string"):
         ws.search(query)
-    with pytest.raises(es.ParameterError, match="text must be a string"):
-        ws.search_batch(["paris", query])
+    for ask in (ws.search, ws.search_batch):
+        with pytest.raises(es.ParameterError, match=r"texts\[1\] must be a string"):
+            ask(["paris", query])
+    with pytest.raises(es.ParameterError, match="texts must be a list"):
+        ws.search_batch("paris")
     with pytest.raises(es.ParameterError, match="text must be a string"):
         ws.explain(query, "0")
 
@@ -176,8 +208,9 @@ def test_a_query_is_a_string(ws: es.Workspace, query: Any) -> None:
 def test_topn_is_checked(ws: es.Workspace, topn: int) -> None:
     with pytest.raises(es.ParameterError, match="topn must be"):
         ws.search("paris", topn=topn)
-    with pytest.raises(es.ParameterError, match="topn must be"):
-        ws.words.most_similar("paris", topn=topn)
+    if topn:
+        with pytest.raises(es.ParameterError, match="topn must be"):
+            ws.words.most_similar("paris", topn=topn)
 
 
 def test_more_hits_than_documents_gives_all(ws: es.Workspace) -> None:

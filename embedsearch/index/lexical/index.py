@@ -11,7 +11,7 @@ import numpy as np
 
 from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceReadOnlyError
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE
 from embedsearch.index.lexical.query import (
     Clause,
@@ -418,7 +418,7 @@ class LexicalIndex:
         """
         self._check_writable(change)
         with (
-            (progress or SilentProgress()).task("index words", unit="documents") as task,
+            listener_of(progress).task("index words", unit="documents") as task,
             writing(self._index, self.analyzer, self.folder) as writer,
         ):
             for number in removed:

@@ -31,7 +31,7 @@ VECTOR_FORMATS = tuple(sorted(_FORMATS))
 
 def vector_format(name: str) -> VectorFormat:
     """Return a format by its name; its module is imported."""
-    if name not in _FORMATS:
+    if not isinstance(name, str) or name not in _FORMATS:
         raise ParameterError("format", f"'auto' or one of {', '.join(VECTOR_FORMATS)}", name)
     module, _, attribute = _FORMATS[name].partition(":")
     found: VectorFormat = getattr(import_module(f"{__name__}.{module}"), attribute)

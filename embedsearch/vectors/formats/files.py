@@ -16,7 +16,7 @@ import numpy as np
 from embedsearch._errors import ParameterError, SourceFormatError, StorageError
 from embedsearch._io import flush_file, flush_folder
 from embedsearch._messages import counted
-from embedsearch._progress import SilentProgress
+from embedsearch._progress import listener_of
 from embedsearch.text.byte_streams import without_suffix
 from embedsearch.vectors.formats import VECTOR_FORMATS, by_suffix, detect, vector_format
 from embedsearch.vectors.formats.base import (
@@ -138,7 +138,7 @@ def _collect(
     progress: Progress | None,
 ) -> list[str]:
     """Give `add` the vectors of the rows that are kept, cut `reading.rest` to them: the words."""
-    progress = progress or SilentProgress()
+    progress = listener_of(progress)
     rows = _RowCollector(path, options.encoding_errors, by_line=reading.by_line)
     with progress.task("reading vectors", reading.count, "words") as task:
         for block in reading.blocks:
@@ -292,7 +292,7 @@ def save_vectors(
         MissingExtraError: The format needs an optional package.
         StorageError: The folder cannot be written to, or the disk is full.
     """
-    path, progress = Path(path), progress or SilentProgress()
+    path, progress = Path(path), listener_of(progress)
     found = _format_for(path) if format == "auto" else vector_format(format)
     write = _writer(found)
     with _storage_errors(path):

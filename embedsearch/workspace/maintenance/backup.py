@@ -35,7 +35,7 @@ from embedsearch._io import (
     with_checksum,
 )
 from embedsearch._messages import quoted
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.store.documents import DocumentStore
 from embedsearch.workspace.layout import (
     MANIFEST,
@@ -124,7 +124,7 @@ def write_backup(
     """
     layout.check_in_place()
     _check_target(target, overwrite)
-    listener = progress or SilentProgress()
+    listener = listener_of(progress)
     folders = bytes_of(each.folder for each in published)
     # At the end, the copy of the documents and the backup with it both exist.
     check_space(target.parent, 2 * layout.documents_bytes + folders, target, "the backup")

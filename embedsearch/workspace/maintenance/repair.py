@@ -27,7 +27,7 @@ from embedsearch._io import (
     storage_errors,
     with_checksum,
 )
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical.storage import are_ours, damaged_files
 from embedsearch.search.options import SearchSettings
 from embedsearch.store.documents import DocumentStore
@@ -164,7 +164,7 @@ def repair(
         WorkspaceDamagedError: There are links in it, which only its owner can judge.
         WorkspaceVersionError: Another version of embedsearch wrote it.
     """
-    layout, listener = Layout(checked_path(path)), progress or SilentProgress()
+    layout, listener = Layout(checked_path(path)), listener_of(progress)
     report = RepairReport(str(layout.root))
     damaged = _repair_parts(layout, report, listener, dry_run=dry_run)
     if damaged and not dry_run:

@@ -17,7 +17,7 @@ from embedsearch._errors import (
     WorkspaceVersionError,
 )
 from embedsearch._io import checked_path
-from embedsearch._progress import Progress, SilentProgress
+from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
 from embedsearch.store.integrity import database_faults
@@ -160,7 +160,7 @@ def verify_parts(
     layout: Layout, *, quick: bool = False, busy: bool = False, progress: Progress | None = None
 ) -> VerifyReport:
     """Check everything except for foreign files; unless `busy`, the writer's lock is held."""
-    listener, report = progress or SilentProgress(), VerifyReport(str(layout.root))
+    listener, report = listener_of(progress), VerifyReport(str(layout.root))
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
