@@ -15,6 +15,7 @@ from click.shell_completion import (
 from embedsearch import workspace as facade
 from embedsearch._errors import EmbedSearchError
 from embedsearch.cli.output import write
+from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +77,8 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     except (EmbedSearchError, OSError, UnicodeDecodeError):
         # There is nobody to read an error.
         return []
-    return list(map(CompletionItem, found))
+    # An id with a line break would look like two.
+    return [CompletionItem(one) for one in found if one == one_line(one)]
 
 
 def complete_corpora(incomplete: str) -> list[CompletionItem]:

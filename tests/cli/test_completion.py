@@ -75,7 +75,7 @@ def test_names_of_the_workspace(
 def test_bash_completes_words_that_have_colons(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "lines.es"
     with es.create(path) as ws:
-        ws.add(es.Document(f"notes.txt:{n}", "text") for n in (1, 21, 22, 3))
+        ws.add(es.Document(f"notes.txt:{n}", "text") for n in (1, 21, 22, 3, "4\nplain,x"))
     for typed, values in (
         (("related", "-w", str(path), "notes.txt", ":", "2"), ["21", "22"]),
         (("related", "-w", str(path), "notes.txt", ":"), ["1", "21", "22", "3"]),
