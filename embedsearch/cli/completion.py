@@ -5,16 +5,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+)
 
 from embedsearch import workspace as facade
 from embedsearch._errors import EmbedSearchError
 from embedsearch.cli.output import write
+from embedsearch.cli.streams import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CORPUS = "corpus:"
+
+
+class ColonBashComplete(BashComplete):
+    """Bash cuts words at colons, which ids and corpora have; it replaces what is after the last."""
+
+    _before = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the one at the cursor, and that, with their colons."""
+        args, last = super().get_completion_args()
+        words = [""]
+        for word in [*args, last]:
+            if word == ":" or words[-1].endswith(":"):
+                words[-1] += word
+            else:
+                words.append(word)
+        *args, incomplete = words[1:]
+        self._before = incomplete.removesuffix(last.lstrip(":"))
+        return args, incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return what bash puts in the place of the word."""
+        value = item.value.removeprefix(self._before)
+        return super().format_completion(CompletionItem(value, item.type))
+
+
+add_completion_class(ColonBashComplete)
 
 # By the names of parameters: what a workspace has, and what every workspace has.
 _OF_WORKSPACE: dict[str, Callable[[str, str], list[str]]] = {
@@ -44,7 +77,8 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     except (EmbedSearchError, OSError, UnicodeDecodeError):
         # There is nobody to read an error.
         return []
-    return list(map(CompletionItem, found))
+    # An id with a line break would look like two.
+    return [CompletionItem(one) for one in found if one == one_line(one)]
 
 
 def complete_corpora(incomplete: str) -> list[CompletionItem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from difflib import get_close_matches
@@ -42,6 +43,8 @@ SECTIONS = {
         **dict.fromkeys(("info", "corpora", "demo"), "info"),
     },
 }
+COMPLETE = "_EMBEDSEARCH_COMPLETE"
+"""The variable by which a shell asks what Tab may complete."""
 # What a shell reports for a program that Ctrl-C has ended.
 INTERRUPTED = 130
 ALIASES = {"similar": "neighbors", "odd": "odd-one-out"}
@@ -116,6 +119,9 @@ class Main(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command that is typed; all that is written goes through `safe_streams`."""
+        if COMPLETE in os.environ:
+            # It says how bash is answered.
+            import_module("embedsearch.cli.completion")
         # On its own, click would end the process before the streams are as they were.
         run: Callable[[], Any] = partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:

@@ -339,7 +339,10 @@ def shell(ws: Workspace, topn: int, output: str | None) -> None:
 def _converse(conversation: Conversation) -> None:
     echo_err("Ask for a word, or `help`. Ctrl-D ends.")
     for line in edited_lines(PROMPT, conversation.completions):
-        _try(conversation, line)
+        try:
+            _try(conversation, line)
+        except KeyboardInterrupt:
+            echo_err("Interrupted")
         if conversation.ended:
             return
 

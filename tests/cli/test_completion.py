@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import embedsearch as es
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -68,6 +70,20 @@ def test_names_of_the_workspace(
     assert completed(run, *typed, EMBEDSEARCH_WORKSPACE=str(workspace)) == values
     command, *rest = typed
     assert completed(run, command, "-w", str(workspace), *rest) == values
+
+
+def test_bash_completes_words_that_have_colons(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "lines.es"
+    with es.create(path) as ws:
+        ws.add(es.Document(f"notes.txt:{n}", "text") for n in (1, 21, 22, 3, "4\nplain,x"))
+    for typed, values in (
+        (("related", "-w", str(path), "notes.txt", ":", "2"), ["21", "22"]),
+        (("related", "-w", str(path), "notes.txt", ":"), ["1", "21", "22", "3"]),
+        (("related", "-w", str(path), "notes.txt", ":", "1", "notes.txt", ":", "3"), ["3"]),
+        (("related", "-w", str(path), "not"), [f"notes.txt:{n}" for n in (1, 21, 22, 3)]),
+        (("build", "corpus", ":", "gensim"), ["gensim-lee", "gensim-wikipedia"]),
+    ):
+        assert completed(run, *typed) == values
 
 
 def test_what_is_no_workspace_completes_nothing(run: Run, tmp_path: Path) -> None:
