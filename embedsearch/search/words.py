@@ -760,7 +760,7 @@ def as_terms(query: Query, weight: float) -> list[WeightedTerm]:
         or (isinstance(query, np.ndarray) and query.ndim == 1)
     ):
         return [_as_term(query, weight)]
-    return [_as_term(item, weight) for item in _as_list("a query", query)]
+    return [_as_term(item, weight) for item in _as_list("words and vectors", query)]
 
 
 def _as_list(name: str, values: Any, *, lone: bool = False) -> list[Any]:

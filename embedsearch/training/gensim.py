@@ -42,18 +42,7 @@ _FIXED = frozenset({"vector_size", "min_count", "min_n", "max_n", "bucket"})
 
 
 def from_gensim(model: Any, *, all_ngrams: bool = True) -> TrainedModel:
-    """Take vectors, vocabulary, n-grams and training state of a model of gensim.
-
-    Args:
-        model: A `Word2Vec` or `FastText`; or `KeyedVectors` or `FastTextKeyedVectors`, which
-            have no output side to continue from.
-        all_ngrams: Keep fastText's whole table of n-grams, so that unknown words get the
-            vectors that gensim gives them; else only the rows that words of the vocabulary have.
-
-    Raises:
-        ParameterError: It is none of these.
-        VectorError: Arrays that do not fit each other, NaN or infinity, a word that is no text.
-    """
+    """Take what a model of gensim has; see the public function of this name."""
     vectors, inputs = from_keyed(model, all_ngrams=all_ngrams)
     return TrainedModel(vectors, _context(model, vectors), inputs)
 

@@ -60,27 +60,7 @@ def load_vectors(
     allow_pickle: bool = False,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Read word vectors into memory.
-
-    Of a word that is repeated the first is kept; empty words and those with a tab or a line
-    break are left out. `progress` gets a note of both.
-
-    Args:
-        path: A file or a folder. Texts and word2vec's binary may be compressed with gzip,
-            bzip2, xz or zstd.
-        format: One of `VECTOR_FORMATS`; "auto" looks at the first bytes, then at the name.
-        limit: Read only the first so many rows; None reads all.
-        encoding_errors: What to do with a word that is not UTF-8: "strict" raises, "replace"
-            puts U+FFFD in place of what is wrong, "skip" leaves the word out.
-        allow_pickle: Read formats that run code from the file. Only for files that you made.
-        progress: A listener.
-
-    Raises:
-        SourceNotFoundError: There is no such file.
-        SourceFormatError: It is damaged, holds NaN or infinity, or is of no known format.
-        ParameterError: A setting is not what it may be.
-        MissingExtraError: The format needs an optional package.
-    """
+    """Read word vectors into memory; see the public function of this name."""
     options = LoadOptions(limit=limit, encoding_errors=encoding_errors, allow_pickle=allow_pickle)
     path = Path(path)
     _, reading = _open(path, format, options)
@@ -271,27 +251,7 @@ def save_vectors(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write word vectors to a file, from which the same float32 values are read.
-
-    The file is written to a temporary folder next to it and renamed: it is whole or not there.
-
-    Args:
-        vectors: What to write.
-        path: The file.
-        format: One of `VECTOR_FORMATS`; "auto" uses the ending of the name.
-        inputs: `(V, d)`, the words' own rows if `vectors` are composed with n-grams.
-        overwrite: Replace files that exist.
-        progress: A listener; gets a note of what the format cannot hold.
-
-    Returns:
-        The files that were written; some formats have two.
-
-    Raises:
-        ParameterError: The format is not known or cannot be written, or a file is in the way.
-        VectorError: A word that the format cannot hold; nothing is written.
-        MissingExtraError: The format needs an optional package.
-        StorageError: The folder cannot be written to, or the disk is full.
-    """
+    """Write word vectors to a file and return the files; see the public function of this name."""
     path, progress = Path(path), listener_of(progress)
     found = _format_for(path) if format == "auto" else vector_format(format)
     write = _writer(found)
