@@ -16,7 +16,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import all_pieces, full_text, products, split
-from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.arrays import best_first, places_of, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -187,10 +187,10 @@ class _Lookup:
     def find(self, wanted: IntVector) -> IntVector:
         """Return the row of each number, -1 for those that are not here."""
         numbers, rows = self._sorted
-        if not len(numbers):
-            return np.full(len(wanted), -1)
-        places = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
-        return np.where(numbers[places] == wanted, rows[places], -1)
+        places, known = places_of(numbers, wanted)
+        found = np.full(len(wanted), -1)
+        found[known] = rows[places[known]]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -401,7 +401,7 @@ class LatentIndex:
             scores = best_scores(self.X.products(query), self.rows.bounds)[rows]
         else:
             scores = self.scores(query, rows)
-        best = _largest(scores, self.numbers[rows], topn)
+        best = best_first(scores, self.numbers[rows], topn)
         return scores[best], rows[best]
 
     def _candidates(
@@ -439,15 +439,6 @@ class LatentIndex:
                 # A filter may leave the clusters near the query too poor: then compare all.
                 return None
             wanted *= 2
-
-
-def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
-    if topn < len(scores):
-        limit = np.partition(scores, -topn)[-topn]
-        rows = np.flatnonzero(scores >= limit)
-    else:
-        rows = np.arange(len(scores))
-    return rows[np.lexsort((numbers[rows], -scores[rows]))][:topn]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,7 @@ from embedsearch.index.lexical.storage import (
     writing,
     writing_errors,
 )
+from embedsearch.vectors.arrays import best_first, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -131,7 +132,7 @@ class LexicalSnapshot:
             distinct, inverse = np.unique(wanted, return_inverse=True)
             scores, found = self._found_among(self._queries.scored(clauses, query), most, distinct)
         spread = np.zeros(len(distinct), np.float32)
-        places, known = places_among(found, distinct)
+        places, known = places_of(distinct, found)
         spread[places[known]] = scores[known]
         return spread[inverse]
 
@@ -154,7 +155,7 @@ class LexicalSnapshot:
                 most = sum(self._matches(phrase.field, phrase) for phrase in query.excluded)
             distinct = _ascending(wanted)
             _, found = self._found_among(rule, min(most, len(self)), distinct)
-        _, matched = places_among(wanted, np.sort(found))
+        _, matched = places_of(np.sort(found), wanted)
         return matched if query.required else ~matched
 
     def explain(self, query: LexicalQuery | str, numbers: Numbers) -> list[list[Contribution]]:
@@ -230,7 +231,7 @@ class LexicalSnapshot:
         while _LOOKUP * len(allowed) > limit:
             scores, numbers = self._hits(scored, limit)
             exhausted = len(scores) < limit or limit == most
-            _, among = places_among(numbers, allowed)
+            _, among = places_of(allowed, numbers)
             scores, numbers = scores[among], numbers[among]
             if exhausted or len(scores) >= topn:
                 return _best(scores, numbers, topn)
@@ -305,22 +306,14 @@ def as_numbers(name: str, numbers: Numbers) -> IntVector:
     return array.astype(np.int64)
 
 
-def places_among(numbers: IntVector, wanted: IntVector) -> tuple[IntVector, NDArray[np.bool_]]:
-    """Return the place of each number in `wanted`, which ascends, and whether it is there."""
-    if not len(wanted):
-        return np.zeros(len(numbers), np.int64), np.zeros(len(numbers), bool)
-    places = np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)
-    return places, wanted[places] == numbers
-
-
 def _ascending(numbers: IntVector) -> IntVector:
     # `np.unique` takes ten milliseconds for 63,000 numbers, in order or not.
     return numbers if (np.diff(numbers) > 0).all() else np.unique(numbers)
 
 
 def _best(scores: FloatVector, numbers: IntVector, topn: int) -> tuple[FloatVector, IntVector]:
-    order = np.lexsort((numbers, -scores))[:topn]
-    return scores[order], numbers[order]
+    best = best_first(scores, numbers, topn)
+    return scores[best], numbers[best]
 
 
 def _nothing() -> tuple[FloatVector, IntVector]:
