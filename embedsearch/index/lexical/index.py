@@ -28,7 +28,6 @@ from embedsearch.index.lexical.storage import (
     NUMBER,
     State,
     clear,
-    damaged_files,
     load_tantivy,
     make_mirror,
     make_schema,
@@ -331,7 +330,7 @@ class LexicalIndex:
     word, and N all documents. Lengths count words without stop words. tantivy keeps a length in
     one byte: exact up to 40 words, beyond that rounded down by up to 1/9, which raises a score by
     at most 1/8, and by 5 % at the mean length. A deleted document counts in n, N and the mean
-    length until tantivy merges its segment (`deleted`).
+    length until tantivy merges its segment.
 
     An index is made by `create` or `open`, and is a context manager.
     """
@@ -346,7 +345,7 @@ class LexicalIndex:
         # have a later change than this says; applying that again does no harm.
         self.change, self.analyzer = state.change, state.analyzer
         self.own_folder: TemporaryDirectory[str] | None = None
-        # The state at opening, until `reload`; a writer sees its own changes at once.
+        # The state at opening; a writer sees its own changes at once.
         self.snapshot = self._last_commit()
 
     @classmethod
@@ -374,7 +373,7 @@ class LexicalIndex:
         """Open an index that `create` made.
 
         Of files above 16 MiB only samples are compared with what was written; damage between them
-        shows in `verify`, or when a search meets it.
+        shows in `damaged_files`, or when a search meets it.
         """
         state = read_state(folder)
         _check_files(folder)
@@ -388,11 +387,6 @@ class LexicalIndex:
         opened.own_folder = mirror
         _check_commit(folder, state)
         return opened
-
-    @property
-    def deleted(self) -> int:
-        """How many deleted documents still take space and count in the statistics."""
-        return read_commit(self.folder).deleted
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -425,19 +419,6 @@ class LexicalIndex:
             write_state(self.folder, state, self.most_checked)
         self.change = change
         self.snapshot = self._last_commit()
-
-    def reload(self) -> None:
-        """See what others have written since."""
-        # The state is read first: a writer may commit at any time, but never leaves an older index.
-        state = read_state(self.folder)
-        _check_files(self.folder)
-        self.snapshot = self._last_commit()
-        _check_commit(self.folder, state)
-        self.change, self.analyzer = state.change, state.analyzer
-
-    def verify(self) -> None:
-        """Read every file and compare it with its checksum."""
-        _refuse(self.folder, "damaged", damaged_files(self.folder))
 
     def close(self) -> None:
         """Release the files; the index cannot be used any more."""
