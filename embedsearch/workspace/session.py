@@ -279,7 +279,7 @@ class Session:
             generation.document_vectors,
             model,
             self._lexical,
-            generation.proposer,
+            generation.candidates,
             None if self.writable else partial(reopen, self.layout, store),
         )
 
