@@ -184,7 +184,7 @@ class Workspace:
         expand: bool = False,
         feedback: int | None = None,
     ) -> list[Hits]:
-        """Answer several texts at once; see `search`."""
+        """Answer several texts, one after the other; see `search`."""
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(topn, mode, where, explain, expand, feedback)
