@@ -15,6 +15,7 @@ from embedsearch._errors import ParameterError, QueryError, UnknownWordError
 from embedsearch._types import FloatVector, Metric, Neighbor, Neighbors
 from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
+from embedsearch.search.options import METHODS
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.vectors.word_vectors import WordVectors
-
-METHODS = ("3cosadd", "3cosmul")
 
 Item = str | NDArray[Any]
 WeightedTerm = tuple[Item, float]

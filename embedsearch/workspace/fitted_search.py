@@ -88,11 +88,10 @@ class FittedSearch:
     @property
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
-        asked = {"encoders": list(self.settings.encoders), "language": self.settings.language}
         return {
             "change": self.documents.change,
             "fitted_documents": len(self.documents),
-            "search": {**self.model.to_json(), "settings": asked},
+            "search": {**self.model.to_json(), "settings": self.settings.to_json()},
         }
 
     def save(self, files: GenerationLayout) -> None:

@@ -241,8 +241,7 @@ class Generation(ArtifactFolder):
         """How its documents are found."""
         from embedsearch.search.options import SearchSettings
 
-        asked = self._entry("search")["settings"]
-        return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
+        return SearchSettings.from_json(self._entry("search")["settings"])
 
     @cached_property
     def index_settings(self) -> IndexSettings:
