@@ -21,8 +21,8 @@ import numpy as np
 from gensim.test.utils import datapath
 
 from benchmarks.search import table
+from embedsearch._processes import count_cores
 from embedsearch.evaluation import analogies, pairs
-from embedsearch.training.settings import default_workers
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--negative", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=default_workers())
+    parser.add_argument("--workers", type=int, default=count_cores())
     parser.add_argument(
         "--rivals", default="embedsearch,embedsearch-same,gensim", help=f"of {', '.join(RIVALS)}"
     )

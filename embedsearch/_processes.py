@@ -1,4 +1,4 @@
-"""Work in a process of its own, for what may take too much time or memory, or crash."""
+"""Child processes, for what may take too much time or memory, or crash; cores to work with."""
 
 from __future__ import annotations
 
@@ -57,3 +57,10 @@ def limit_resources(**limits: int) -> None:
             resource.setrlimit(kind, (most, most))
         except (OSError, ValueError):
             continue  # macOS refuses some of them
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -65,7 +65,7 @@ class Hour:
             text=True,
             check=False,
         )
-        print(f"\n$ embedsearch {' '.join(arguments)}\n{done.stdout}{done.stderr}", end="")
+        sys.stdout.write(f"\n$ embedsearch {' '.join(arguments)}\n{done.stdout}{done.stderr}")
         written = done.stdout + done.stderr
         if done.returncode != status or has not in written or "Traceback" in written:
             raise SystemExit(f"expected status {status} and {has!r}, got {done.returncode}")

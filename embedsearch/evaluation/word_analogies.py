@@ -19,6 +19,8 @@ from embedsearch._progress import SilentProgress, listener_of
 from embedsearch.evaluation.base import Report
 from embedsearch.evaluation.files import numbered_lines
 from embedsearch.evaluation.word_sets import RestrictedVocabulary
+from embedsearch.search.analogy import EPSILON
+from embedsearch.search.options import METHODS
 from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from embedsearch.vectors.word_vectors import WordVectors
 
 
-METHODS = ("3cosadd", "3cosmul")
 Question = tuple[str, str, str, str]
 
 
@@ -280,8 +281,6 @@ def _notes(total: AnalogyScore, limit: int) -> tuple[str, ...]:
 
 # gensim looks at five words besides a, b and c themselves.
 _LOOKED_AT = 5
-# As in gensim: keeps the divisor of 3CosMul away from zero.
-_EPSILON = np.float32(1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,7 +488,7 @@ def _multiplied(S: FloatMatrix, places: IntVector, T: FloatMatrix, spare: FloatM
     _take(S, b, T)
     T *= _take(S, c, spare)
     divisor = _take(S, a, spare)
-    divisor += _EPSILON
+    divisor += EPSILON
     T /= divisor
 
 

@@ -29,7 +29,6 @@ from embedsearch.index.sources import (
     DiskSource,
     HeldOutView,
     NormalizedSource,
-    as_source,
 )
 from embedsearch.index.storage import IndexParts
 from embedsearch.index.threads import omp_threads
@@ -41,6 +40,7 @@ from embedsearch.index.tuning import (
     Tuner,
     TuningReport,
 )
+from embedsearch.vectors.arrays import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,10 @@ class BuildOptions:
 
 
 def build_parts(source: ArraySource | DiskSource, options: BuildOptions) -> IndexParts:
-    """Build an index."""
+    """Build an index; the queries are checked even where nothing is measured with them."""
+    if options.queries is not None:
+        queries = as_matrix(options.queries, "queries", source.shape[1])
+        options = replace(options, queries=queries)
     if options.spec == "auto":
         return _AutoBuild(source, options).build()
     plan = plan_for(options.spec, *source.shape)
@@ -178,7 +181,7 @@ def _asked_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQu
     """Draw what a kind that was asked for is measured with."""
     if options.queries is None:
         return TuningQueries(None, _draw_rows(vectors.shape[0], options.seed))
-    source = as_source(options.queries, "queries", vectors.shape[1])
+    source = ArraySource(options.queries, "queries")
     given = NormalizedSource(source, vectors.preprocessing)
     rows = _draw_rows(given.shape[0], options.seed)
     return TuningQueries(given.take(rows), np.empty(0, np.int64))
@@ -515,7 +518,7 @@ class _AutoBuild:
         rng = np.random.default_rng([self._options.seed, 1])
         notes: tuple[str, ...] = ()
         if self._options.queries is not None:
-            source = as_source(self._options.queries, "queries", self._d)
+            source = ArraySource(self._options.queries, "queries")
             asked = NormalizedSource(source, vectors.preprocessing)
             count = asked.shape[0]
             if count >= FEWEST_QUERIES:

@@ -78,7 +78,7 @@ class CandidateIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def propose(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
+    def search(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
         """Return rows that are likely to have the largest inner products with a query `(d,)`.
 
         `allowed` rows ascend; None allows all.

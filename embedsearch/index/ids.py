@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from embedsearch._checks import as_integer
 from embedsearch._errors import ParameterError
 from embedsearch.index.faiss_tools import load_faiss
+from embedsearch.vectors.arrays import places_of
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
@@ -173,12 +174,12 @@ def _sorted_from(
     return ids[order], places[order]
 
 
-def _find(known: IntVector, places: IntVector, ids: IntVector) -> IntVector:
-    """Look ids up among those `known`, ascending: their places, or -1."""
-    if not len(known):
-        return np.full(len(ids), -1)
-    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return np.where(known[at] == ids, places[at], -1)
+def _find(ordered: IntVector, positions: IntVector, ids: IntVector) -> IntVector:
+    """Return the positions of ids, -1 for those that are not among `ordered`, which ascend."""
+    places, known = places_of(ordered, ids)
+    found = np.full(len(ids), -1)
+    found[known] = positions[places[known]]
+    return found
 
 
 def as_ids(ids: ArrayLike) -> IntVector:

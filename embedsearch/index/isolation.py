@@ -93,7 +93,7 @@ def _read_faiss(path: Path) -> None:
     if written.description.get("kind") == "proposer":
         candidates = CandidateIndex.load(path)
         for q in Q:
-            candidates.propose(q, 10)
+            candidates.search(q, 10)
     else:
         VectorIndex.load(path).search(Q, topn=10)
 

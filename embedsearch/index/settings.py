@@ -77,7 +77,7 @@ class IndexSettings:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> IndexSettings:
-        """Take the settings out of `IndexFacts`; nothing there asks for the default."""
+        """Read the entry of an index in a manifest; one without settings asks for the default."""
         return cls(**facts.get("settings", {}))
 
     def check(self, dimension: int | None = None) -> None:

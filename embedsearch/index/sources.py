@@ -52,7 +52,7 @@ class ArraySource:
     NaN and infinity are refused by `take` and `blocks`.
     """
 
-    def __init__(self, array: NDArray[Any], name: str = "X") -> None:
+    def __init__(self, array: ArrayLike, name: str = "X") -> None:
         self._array = _as_array(array, name)
         self.name = name
 
@@ -189,9 +189,7 @@ class HeldOutView:
             yield Block(start - int(first), np.delete(X, here, axis=0), np.delete(norms, here))
 
 
-def as_source(
-    X: ArrayLike | str | Path | ArraySource, name: str = "X", dimension: int | None = None
-) -> ArraySource:
+def as_source(X: ArrayLike | str | Path | ArraySource, dimension: int | None = None) -> ArraySource:
     """Return what the user gave as a source.
 
     A file is `.npy` or `.safetensors`; of several tensors in it one is named:
@@ -202,7 +200,7 @@ def as_source(
     elif isinstance(X, str | Path):
         source = ArraySource(_map_file(str(X)), str(X))
     else:
-        source = ArraySource(_as_array(X, name), name)
+        source = ArraySource(X)
     _check_dimension(source.shape[1], dimension, source.name)
     return source
 

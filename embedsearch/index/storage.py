@@ -48,7 +48,7 @@ _BLOCK = 1 << 20
 _PLACES, _PLACE_BYTES = 256, 8 << 10
 # What this process has written, or has had read in a process apart. It is kept here, as there may
 # be no folder for the state of programs.
-_trusted: set[str] = set()
+TRUSTED: set[str] = set()
 
 
 def full_hash(file: BinaryIO, size: int) -> str:
@@ -105,7 +105,7 @@ def write_index_file(
             write_faiss(new)
             with new.open("r+b") as file:
                 digest = _append(file, description, arrays)
-                trust(_with_file_facts(digest, file))
+                TRUSTED.add(_with_file_facts(digest, file))
                 return digest
     except StorageError:
         raise
@@ -140,21 +140,6 @@ def identity(path: str | Path) -> str:
     path = Path(path)
     with path.open("rb") as file:
         return _with_file_facts(_read_end(file, path)[1], file)
-
-
-def trust(identity: str) -> None:
-    """Let this process read an index of this identity from now on, without a trial before."""
-    _trusted.add(identity)
-
-
-def is_trusted(identity: str | None) -> bool:
-    """Return whether this process has written the index of this identity, or trusts it."""
-    return identity in _trusted
-
-
-def forget_trusted() -> None:
-    """Trust no index any more, as a process that has just started."""
-    _trusted.clear()
 
 
 def _with_file_facts(digest: str, file: BinaryIO) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from threading import Condition
 from typing import TYPE_CHECKING
 
+from embedsearch._processes import count_cores
 from embedsearch.index.faiss_tools import load_faiss
 
 if TYPE_CHECKING:
@@ -55,13 +56,6 @@ def shared_cores() -> Cores:
         # A fork copies what other threads had taken, but not the threads.
         os.register_at_fork(after_in_child=shared_cores.cache_clear)
     return Cores(count_cores())
-
-
-def count_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class omp_threads:  # noqa: N801 - used like a function; a generator would take 1 us more

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector
 
 # As in word2vec and gensim: keeps the divisor of 3CosMul away from zero.
-_EPSILON = 1e-6
+EPSILON = np.float32(1e-6)
 
 _SPACE = re.compile(r"\s*")
 _SIGN = re.compile(r"[+\-−–]")
@@ -68,9 +68,7 @@ def cosmul_scores(
     likeness = np.maximum(1 + (vectors @ units.T) / lengths, 0) / 2
     powers = likeness ** np.abs(np.asarray(weights, dtype=np.float32))
     above = np.asarray(weights) > 0
-    scores: FloatVector = powers[:, above].prod(axis=1) / (
-        powers[:, ~above].prod(axis=1) + np.float32(_EPSILON)
-    )
+    scores: FloatVector = powers[:, above].prod(axis=1) / (powers[:, ~above].prod(axis=1) + EPSILON)
     return scores
 
 

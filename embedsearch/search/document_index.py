@@ -16,7 +16,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import all_pieces, full_text, products, split
-from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.arrays import best_first, places_of, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from embedsearch.store.documents import DocumentStore
 
 SCANNED = 20_000
-"""Up to so many passages all are compared; beyond, those that a `Proposer` proposes."""
+"""Up to so many passages all are compared; beyond, those that a `CandidateIndex` finds."""
 
 SPARE = 1_000
 """So many deleted rows may stay in a tail, beyond as many as live ones."""
@@ -115,12 +115,12 @@ class Segmented:
         return Segmented(self.base, Growing(self.take(rows)))
 
 
-def passages_of(rows: IntVector, owners: IntVector) -> tuple[IntVector, IntVector]:
+def passages_of(rows: IntVector, bounds: IntVector) -> tuple[IntVector, IntVector]:
     """Return the passages of some documents, and `(k + 1,)` where those of each begin and end."""
-    counts = owners[rows + 1] - owners[rows]
-    bounds = np.concatenate(([0], np.cumsum(counts)))
-    passages = np.repeat(owners[rows] - bounds[:-1], counts) + np.arange(bounds[-1])
-    return passages, bounds
+    counts = bounds[rows + 1] - bounds[rows]
+    own = np.concatenate(([0], np.cumsum(counts)))
+    passages = np.repeat(bounds[rows] - own[:-1], counts) + np.arange(own[-1])
+    return passages, own
 
 
 def best_scores(scores: FloatMatrix, bounds: IntVector) -> FloatMatrix:
@@ -187,10 +187,10 @@ class _Lookup:
     def find(self, wanted: IntVector) -> IntVector:
         """Return the row of each number, -1 for those that are not here."""
         numbers, rows = self._sorted
-        if not len(numbers):
-            return np.full(len(wanted), -1)
-        places = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
-        return np.where(numbers[places] == wanted, rows[places], -1)
+        places, known = places_of(numbers, wanted)
+        found = np.full(len(wanted), -1)
+        found[known] = rows[places[known]]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +268,7 @@ class DocumentRows:
             return rows, np.arange(len(rows) + 1)
         return passages_of(rows, self.bounds)
 
-    def owners(self, passages: IntVector) -> IntVector:
+    def of_passages(self, passages: IntVector) -> IntVector:
         """Return the rows that passages are of, ascending, each once."""
         if self.single:
             return np.sort(passages)
@@ -324,10 +324,10 @@ class DocumentRows:
         return _Lookup(self.numbers[rows], rows)
 
 
-def check_owners(owners: IntVector, documents: int, passages: int) -> None:
+def check_bounds(bounds: IntVector, documents: int, passages: int) -> None:
     """Raise `VectorError` unless every document has a passage, and every passage a document."""
-    sound = owners.shape == (documents + 1,) and owners[0] == 0 and owners[-1] == passages
-    if not sound or not (np.diff(owners) > 0).all():
+    sound = bounds.shape == (documents + 1,) and bounds[0] == 0 and bounds[-1] == passages
+    if not sound or not (np.diff(bounds) > 0).all():
         raise VectorError("damaged: passages do not belong to documents one after the other")
 
 
@@ -335,29 +335,29 @@ class LatentIndex:
     """Finds the documents of which a passage has the largest inner product with a query.
 
     `X` (p, D) are the passages of the rows. Among more rows than `scanned`, those are compared that
-    the proposer proposes, which knows the base.
+    the candidate index of the base finds.
     """
 
     def __init__(
         self,
         rows: DocumentRows,
         X: Segmented,
-        proposer: CandidateIndex | None = None,
+        candidates: CandidateIndex | None = None,
         scanned: int = SCANNED,
     ) -> None:
-        self.rows, self.X, self._proposer, self.scanned = rows, X, proposer, scanned
+        self.rows, self.X, self._candidate_index, self.scanned = rows, X, candidates, scanned
 
     @classmethod
     def of(
         cls,
         numbers: IntVector,
         X: FloatMatrix,
-        proposer: CandidateIndex | None = None,
-        owners: IntVector | None = None,
+        candidates: CandidateIndex | None = None,
+        bounds: IntVector | None = None,
         scanned: int = SCANNED,
     ) -> LatentIndex:
         """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
-        return cls(DocumentRows.of(numbers, owners), Segmented(X), proposer, scanned)
+        return cls(DocumentRows.of(numbers, bounds), Segmented(X), candidates, scanned)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -401,16 +401,16 @@ class LatentIndex:
             scores = best_scores(self.X.products(query), self.rows.bounds)[rows]
         else:
             scores = self.scores(query, rows)
-        best = _largest(scores, self.numbers[rows], topn)
+        best = best_first(scores, self.numbers[rows], topn)
         return scores[best], rows[best]
 
     def _candidates(
         self, query: FloatVector, topn: int, allowed: IntVector | None
     ) -> IntVector | None:
         """Return rows that have the nearest among them; None for all."""
-        if self._proposer is None or (allowed is not None and len(allowed) <= self.scanned):
+        if self._candidate_index is None or (allowed is not None and len(allowed) <= self.scanned):
             return allowed
-        found = self._proposed(self._proposer, query, topn, allowed)
+        found = self._of_base(self._candidate_index, query, topn, allowed)
         if found is None:
             return allowed
         tail = self.rows.tail
@@ -418,36 +418,27 @@ class LatentIndex:
             tail = allowed[np.searchsorted(allowed, self.rows.stored) :]
         return np.concatenate((found, tail))
 
-    def _proposed(
-        self, proposer: CandidateIndex, query: FloatVector, topn: int, allowed: IntVector | None
+    def _of_base(
+        self, candidates: CandidateIndex, query: FloatVector, topn: int, allowed: IntVector | None
     ) -> IntVector | None:
-        """Return `topn` rows of the base, or all; None if the proposer knows too few."""
+        """Return `topn` rows of the base, or all; None if the candidates are too few."""
         among, live = None, self.rows.live
         if allowed is not None:
             of_base = allowed[: np.searchsorted(allowed, self.rows.stored)]
             among = self.rows.passages(of_base)[0]
-        most = len(proposer) if among is None else len(among)
+        most = len(candidates) if among is None else len(among)
         wanted = -(-topn * len(self.X) // max(self.rows.size, 1))
         while True:
-            proposed = proposer.propose(query, wanted, among)
+            passages = candidates.search(query, wanted, among)
             # Documents may have several of the passages that are nearest, or be deleted.
-            rows = self.rows.owners(proposed)
+            rows = self.rows.of_passages(passages)
             rows = rows if live is None else rows[live[rows]]
-            if len(rows) >= topn or len(proposed) >= most:
+            if len(rows) >= topn or len(passages) >= most:
                 return rows
-            if len(proposed) < wanted:
+            if len(passages) < wanted:
                 # A filter may leave the clusters near the query too poor: then compare all.
                 return None
             wanted *= 2
-
-
-def _largest(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
-    if topn < len(scores):
-        limit = np.partition(scores, -topn)[-topn]
-        rows = np.flatnonzero(scores >= limit)
-    else:
-        rows = np.arange(len(scores))
-    return rows[np.lexsort((numbers[rows], -scores[rows]))][:topn]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -466,10 +457,10 @@ class DocumentVectors:
         vectors: FloatMatrix,
         latent: FloatMatrix,
         change: int,
-        owners: IntVector | None = None,
+        bounds: IntVector | None = None,
     ) -> DocumentVectors:
-        """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `owners`."""
-        rows = DocumentRows.of(numbers, owners)
+        """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `bounds`."""
+        rows = DocumentRows.of(numbers, bounds)
         return cls(rows, Segmented(vectors), Segmented(latent), change)
 
     @classmethod
@@ -505,10 +496,10 @@ class DocumentVectors:
             found = found.with_documents(block, encoder, model)
         return replace(found.compacted(), change=latest)
 
-    def index(self, proposer: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
-        """Return the index of these vectors; the proposer is that of those stored."""
-        proposer = proposer if self.rows.stored else None
-        return LatentIndex(self.rows, self.latent, proposer, scanned)
+    def index(self, candidates: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
+        """Return the index of these vectors; the candidates are those of the stored ones."""
+        candidates = candidates if self.rows.stored else None
+        return LatentIndex(self.rows, self.latent, candidates, scanned)
 
     def with_documents(
         self, documents: Mapping[int, Document], encoder: TextEncoder, model: SearchModel
@@ -519,9 +510,9 @@ class DocumentVectors:
         counts: list[IntVector] = []
         for encoded in encoder.documents(texts):
             vectors = vectors.appended(encoded)
-        for passages, owners in latent_vectors(texts, model):
+        for passages, bounds in latent_vectors(texts, model):
             latent = latent.appended(passages)
-            counts.append(np.diff(owners))
+            counts.append(np.diff(bounds))
         rows = rows.appended(numbers, np.concatenate(counts))
         return replace(self, rows=rows, vectors=vectors, latent=latent)
 
@@ -546,7 +537,7 @@ def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[Pa
     for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
         some = documents[start : start + _DOCUMENTS_AT_ONCE]
         texts = [full_text(document) for document in some]
-        passages, owners = split(space.terms.documents(map(model.analyzer.words, texts)))
-        pieces = all_pieces(texts, owners) if space.external else None
-        blocks.append((space.documents(passages.counts, pieces), owners))
+        passages, bounds = split(space.terms.documents(map(model.analyzer.words, texts)))
+        pieces = all_pieces(texts, bounds) if space.external else None
+        blocks.append((space.documents(passages.counts, pieces), bounds))
     return blocks

@@ -56,9 +56,9 @@ class DocumentSearch:
 
     `vectors` may be behind the store: they are updated for each query. `encoder` is that of the
     space of the words; without one there are no vectors, and only the mode "lexical" can be used.
-    Without a lexical index it searches by meaning alone. `proposer` returns the proposer of the
-    stored vectors, if there are many; `reopen` the index that others have updated since, if anybody
-    else may.
+    Without a lexical index it searches by meaning alone. `candidates` returns the index of
+    the stored vectors, if there are many; `reopen` the lexical index that others have updated
+    since, if anybody else may.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class DocumentSearch:
         vectors: DocumentVectors,
         model: SearchModel,
         lexical: LexicalIndex | None,
-        proposer: Callable[[], CandidateIndex | None],
+        candidates: Callable[[], CandidateIndex | None],
         reopen: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.model, self.lexical, self._encoder = store, model, lexical, encoder
-        self._vectors, self._load_proposer, self._reopen = vectors, proposer, reopen
+        self._vectors, self._load_candidates, self._reopen = vectors, candidates, reopen
         self._hybrid: HybridSearch | None = None
         self._pending: PendingDocuments | None = None
         self._lexical_change = -1
@@ -187,7 +187,7 @@ class DocumentSearch:
             # The parts of a search must be of one change.
             with self._still():
                 vectors = self.current()
-                lexical, index = self._merged(vectors.change), vectors.index(self._proposer)
+                lexical, index = self._merged(vectors.change), vectors.index(self._candidates)
                 self._hybrid = HybridSearch(lexical, index, self.model, vectors.change)
             self._lexical_change = self._change()
             return self._hybrid
@@ -309,8 +309,8 @@ class DocumentSearch:
         return self.store.count_until(hybrid.change, numbers.tolist()) == len(numbers)
 
     @cached_property
-    def _proposer(self) -> CandidateIndex | None:
-        return self._load_proposer()
+    def _candidates(self) -> CandidateIndex | None:
+        return self._load_candidates()
 
     def _change(self) -> int:
         return -1 if self.lexical is None else self.lexical.change

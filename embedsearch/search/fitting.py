@@ -236,8 +236,8 @@ def learn_weights(
     """
     rng = np.random.default_rng(0)
     n = len(documents)
-    owners = split(documents)[1]
-    rows = _draw(owners, rng)
+    bounds = split(documents)[1]
+    rows = _draw(bounds, rng)
     sources, cuts = _cuts(rows, documents, analyzer, texts_of, rng)
     feedback = _FEEDBACK if n >= _FEEDBACK_FROM else 0
     if len(cuts) < _FEWEST:
@@ -248,14 +248,14 @@ def learn_weights(
     remains = documents.take(others).concatenated(space.terms.documents(c.rest for c in cuts))
     scores = _scores(remains, cuts, space, term_vectors)
     if space.external:
-        scores += _external_scores(space, cuts, remains, external[passages_of(others, owners)[0]])
+        scores += _external_scores(space, cuts, remains, external[passages_of(others, bounds)[0]])
     return _learned_weights(space.blocks, scores, feedback)
 
 
-def _draw(owners: IntVector, rng: np.random.Generator) -> IntVector:
+def _draw(bounds: IntVector, rng: np.random.Generator) -> IntVector:
     """Draw documents, 5,000 at most, and not more than have 20,000 passages; ascending."""
-    rows = rng.permutation(len(owners) - 1)[:_DOCUMENTS]
-    passages = np.cumsum(np.diff(owners)[rows])
+    rows = rng.permutation(len(bounds) - 1)[:_DOCUMENTS]
+    passages = np.cumsum(np.diff(bounds)[rows])
     some = max(int(np.searchsorted(passages, _PASSAGES, "right")), min(_QUERIES, len(rows)))
     return np.sort(rows[:some])
 
@@ -286,7 +286,7 @@ def _scores(
     term_vectors: TermVectors,
 ) -> list[FloatMatrix]:
     """Score all documents for all windows, by BM25 and by our encoders: z-scores `(nq, n)`."""
-    statistics, (passages, owners) = TermStatistics.of(remains.counts), split(remains)
+    statistics, (passages, bounds) = TermStatistics.of(remains.counts), split(remains)
     queries = space.terms.documents(cut.query for cut in cuts).counts
     bm25 = np.asarray((queries @ statistics.bm25(remains.counts).T.tocsr()).todense(), np.float32)
     scores = [_z(bm25, np.arange(len(remains) + 1))]
@@ -296,7 +296,7 @@ def _scores(
     place = {block.name: block.columns for block in learned.blocks}
     for encoder in space.linear:
         columns = place.get(encoder.name, slice(0, 0))
-        scores.append(_z(Q[:, columns] @ X[:, columns].T, owners))
+        scores.append(_z(Q[:, columns] @ X[:, columns].T, bounds))
     return scores
 
 
@@ -305,14 +305,14 @@ def _external_scores(
 ) -> list[FloatMatrix]:
     """Score them by external encoders; `others` are the passages of documents without windows."""
     scores, start = [], 0
-    owners = split(remains)[1]
-    pieces = all_pieces([cut.rest_text for cut in cuts], owners[-len(cuts) - 1 :])
+    bounds = split(remains)[1]
+    pieces = all_pieces([cut.rest_text for cut in cuts], bounds[-len(cuts) - 1 :])
     for encoder in space.external:
         part = others[:, start : start + encoder.vector_size]
         start += encoder.vector_size
         D = np.concatenate((part, encoder.encode_documents(pieces)))
         found = encoder.encode_queries([cut.query_text for cut in cuts]) @ D.T
-        scores.append(_z(found, owners))
+        scores.append(_z(found, bounds))
     return scores
 
 
@@ -358,10 +358,10 @@ def _gains(scores: list[FloatMatrix], weights: NDArray[np.float32]) -> NDArray[n
     return gains
 
 
-def _z(scores: FloatMatrix, owners: IntVector) -> FloatMatrix:
+def _z(scores: FloatMatrix, bounds: IntVector) -> FloatMatrix:
     """Return the scores `(nq, n)` of best passages, in deviations of those of all passages."""
     deviations = scores.std(axis=1, keepdims=True)
-    best = best_scores(scores, owners)
+    best = best_scores(scores, bounds)
     centred = best - best.mean(axis=1, keepdims=True)
     z: FloatMatrix = centred / np.where(deviations < 1e-9, 1, deviations)
     return z

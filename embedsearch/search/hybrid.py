@@ -15,6 +15,7 @@ from embedsearch._types import Part
 from embedsearch.search.document_index import best_scores
 from embedsearch.search.latent_space import products, rocchio
 from embedsearch.search.model import PLAIN, Fusion
+from embedsearch.vectors.arrays import best_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,13 +176,13 @@ class HybridSearch:
         rows, scores = found.scored(weighted)
         most = fusion.feedback if options.feedback is None else options.feedback
         if most and len(rows):
-            first = rows[np.lexsort((numbers[rows], -scores))[:most]]
+            first = rows[best_first(scores, numbers[rows], most)]
             passages = self.latent.take(first)
             towards = passages.at(passages.best(weighted))
             vector = rocchio(vector, self.model.space.blocks, towards)
             weighted = self.weighted(vector, fusion.weights, mean=mean)
             rows, scores = found.scored(weighted)
-        best = np.lexsort((numbers[rows], -scores))[: options.topn]
+        best = best_first(scores, numbers[rows], options.topn)
         hits = numbers[rows[best]], scores[best]
         return Ranking(*hits, found.lexical_factor, weighted, encoded, numbers[first], towards)
 
@@ -190,7 +191,7 @@ class HybridSearch:
         found.add_latent(equal, max(topn, self.depth.latent))
         lists = found.listed(np.where(equal, vector, 0))
         scores = fused(lists.ranks(lists.scores))
-        best = np.lexsort((lists.numbers, -scores))[:topn]
+        best = best_first(scores, lists.numbers, topn)
         hits = lists.numbers[best], scores[best]
         weighted = self.weighted(vector, self._fusion("hybrid").weights)
         towards = np.zeros((0, len(vector)), np.float32)

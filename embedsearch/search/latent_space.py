@@ -11,7 +11,6 @@ import numpy as np
 
 from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError, UnknownWordError
-from embedsearch._types import FloatMatrix
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import gram
 from embedsearch.vectors.sparse import TermStatistics, count_matrix
@@ -121,14 +120,14 @@ def split(documents: TermDocuments, longest: int = LONGEST) -> tuple[TermDocumen
     """
     lengths = np.diff(documents.bounds)
     pieces = np.maximum(-(-lengths // longest), 1)
-    owners = np.concatenate(([0], np.cumsum(pieces)))
-    if owners[-1] == len(documents):
-        return documents, owners
+    bounds = np.concatenate(([0], np.cumsum(pieces)))
+    if bounds[-1] == len(documents):
+        return documents, bounds
     starts = np.repeat(documents.bounds[:-1], pieces)
-    place = np.arange(owners[-1]) - np.repeat(owners[:-1], pieces)
+    place = np.arange(bounds[-1]) - np.repeat(bounds[:-1], pieces)
     cuts = starts + place * np.repeat(lengths, pieces) // np.repeat(pieces, pieces)
-    bounds = np.concatenate((cuts, documents.bounds[-1:]))
-    return TermDocuments(documents.ids, bounds, documents.size), owners
+    own = np.concatenate((cuts, documents.bounds[-1:]))
+    return TermDocuments(documents.ids, own, documents.size), bounds
 
 
 def pieces_of(text: str, count: int) -> list[str]:
@@ -140,9 +139,9 @@ def pieces_of(text: str, count: int) -> list[str]:
     return [" ".join(words[start:stop]) for start, stop in pairwise(ends)]
 
 
-def all_pieces(texts: Sequence[str], owners: IntVector) -> list[str]:
-    """Cut each of n texts into as many pieces as it has passages; `owners` as `split` gives it."""
-    counts = np.diff(owners).tolist()
+def all_pieces(texts: Sequence[str], bounds: IntVector) -> list[str]:
+    """Cut each of n texts into as many pieces as it has passages; `bounds` as `split` gives it."""
+    counts = np.diff(bounds).tolist()
     return [piece for text, n in zip(texts, counts, strict=True) for piece in pieces_of(text, n)]
 
 
@@ -169,8 +168,8 @@ class TextEncoder:
             raise UnknownWordError(tokens[0], suggest(tokens[0], self.vectors))
         return vector
 
-    def passages(self, texts: list[str]) -> FloatMatrix:
-        """Encode texts as documents: (n, d), unit rows, zeros where no word is known."""
+    def texts(self, texts: list[str]) -> FloatMatrix:
+        """Encode whole texts as documents: (n, d), unit rows, zeros where no word is known."""
         index, rows, ends = self.vectors.key_to_index, list[int](), [0]
         for text in texts:
             rows.extend([index.get(token, -1) for token in self.processor.process(text)])
@@ -181,7 +180,7 @@ class TextEncoder:
         """Encode documents in blocks."""
         texts = (full_text(document) for document in documents)
         while block := list(islice(texts, _DOCUMENTS_AT_ONCE)):
-            yield self.passages(block)
+            yield self.texts(block)
 
     def _encode(self, tokens: list[str]) -> FloatVector:
         index, encoder = self.vectors.key_to_index, self.encoder

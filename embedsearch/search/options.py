@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import (
     BOOLEAN,
@@ -18,7 +18,7 @@ from embedsearch._checks import (
 from embedsearch._errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
 """Ways to search for documents."""
@@ -31,6 +31,9 @@ LINE_ORDERS = ("document", "left", "right")
 
 KINDS = ("words", "documents")
 """What has vectors."""
+
+METHODS = ("3cosadd", "3cosmul")
+"""Ways to complete an analogy."""
 
 METRICS = ("cosine", "ip", "euclidean")
 """The values of `Metric`, for options, which are listed without importing numpy."""
@@ -71,6 +74,15 @@ class SearchSettings:
     encoders: tuple[str, ...] = ()  # to plug in beside our own: `NAME` or `NAME:ARGUMENT` each
     # Whose stop words and stems the lexical index uses: "auto" detects it, "none" has neither.
     language: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a manifest says of them."""
+        return {"encoders": list(self.encoders), "language": self.language}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """Read what `to_json` wrote."""
+        return cls(encoders=tuple(values["encoders"]), language=str(values["language"]))
 
 
 def changed_search(

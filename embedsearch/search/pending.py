@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE
-from embedsearch.index.lexical.index import Contribution, places_among, rarest
+from embedsearch.index.lexical.index import Contribution, rarest
 from embedsearch.index.lexical.query import Clause, clauses_of
+from embedsearch.vectors.arrays import best_first, places_of
 from embedsearch.vectors.sparse import length_norm, saturated
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class MergedLexicalIndex:
             own, found = own[among], found[among]
         scores = np.concatenate((scores[valid], own))
         numbers = np.concatenate((numbers[valid], found))
-        best = np.lexsort((numbers, -scores))[:topn]
+        best = best_first(scores, numbers, topn)
         return scores[best], numbers[best]
 
     def scores_of(self, query: LexicalQuery, numbers: IntVector) -> FloatVector:
@@ -238,7 +239,7 @@ class MergedLexicalIndex:
         scores[np.isin(numbers, self._stale)] = 0
         own, found = self._search_pending(query)
         order = np.argsort(found)
-        places, known = places_among(numbers, found[order])
+        places, known = places_of(found[order], numbers)
         scores[known] = own[order][places[known]]
         return scores
 

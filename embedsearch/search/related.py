@@ -12,6 +12,7 @@ from embedsearch._checks import Interval, check
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
 from embedsearch._types import Document
 from embedsearch.search.document_index import PassageVectors, latent_vectors
+from embedsearch.vectors.arrays import best_first
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
@@ -160,7 +161,7 @@ class Related:
         parts = [self._scores(block, positive, negative) for block in blocks]
         scores = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         numbers = self.latent.numbers[rows]
-        best = np.lexsort((numbers, -scores))[:topn]
+        best = best_first(scores, numbers, topn)
         return numbers[best], scores[best]
 
     def _candidates(self, positive: Examples, topn: int, allowed: IntVector | None) -> IntVector:

@@ -25,6 +25,7 @@ from embedsearch._types import (
 from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
 from embedsearch.search.evidence import Evidence, as_z, query_variance
+from embedsearch.search.options import METHODS
 from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-
-METHODS = ("3cosadd", "3cosmul")
 
 Item = str | NDArray[Any]
 WeightedTerm = tuple[Item, float]

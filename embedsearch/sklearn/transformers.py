@@ -198,14 +198,14 @@ def _tokenizer(options: Mapping[str, Any]) -> tuple[TokenizerSettings, dict[str,
 
 def _workers(n_jobs: int | None) -> int:
     """Return how many threads `n_jobs` means: -1 is all processors, -2 all but one."""
-    from embedsearch.training.settings import default_workers
+    from embedsearch._processes import count_cores
 
     if n_jobs is None:
         return 1
     number = as_integer(n_jobs)
     if not number:
         raise ParameterError("n_jobs", "None or a whole number other than 0", n_jobs)
-    return number if number > 0 else max(1, default_workers() + 1 + number)
+    return number if number > 0 else max(1, count_cores() + 1 + number)
 
 
 class DocumentEncoder(VectorTransformer):

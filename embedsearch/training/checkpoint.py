@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._checks import NATURAL, check
 from embedsearch._errors import InputError
 from embedsearch._io import replacing
 from embedsearch.vectors.tensors import open_tensors, read_metadata, save_tensors
@@ -66,13 +67,15 @@ class Checkpoint:
             state = read_state(self._path)
             tensors = open_tensors(self._path)
             x, y = tensors["x"], tensors["y"]
-        except (InputError, KeyError, ValueError) as error:
+            position, losses = state["position"], [float(loss) for loss in state["losses"]]
+            check("position", position, NATURAL)
+        except (InputError, KeyError, TypeError, ValueError) as error:
             progress.note(f"the checkpoint cannot be read and is not used ({error})")
             return None
         if state["facts"] != self._facts or len(x) != rows or len(y) != words:
             progress.note("the checkpoint is of other settings or other text, and is not used")
             return None
-        return Saved(x, y, int(state["position"]), list(state["losses"]))
+        return Saved(x, y, position, losses)
 
     def remove(self) -> None:
         """Remove the file: the training is done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from embedsearch._checks import (
     check_fields,
 )
 from embedsearch._errors import ParameterError
+from embedsearch._processes import count_cores
 
 if TYPE_CHECKING:
     from embedsearch._types import IntVector
@@ -166,7 +166,7 @@ def fit_to_corpus(
     )
     settings, _ = _fill(settings, window=5, negative=5, sample=1e-3, alpha=0.025)
     few = tokens * (settings.epochs or 1) < _WORDS_FOR_ONE_WORKER
-    settings, _ = _fill(settings, workers=1 if few else default_workers())
+    settings, _ = _fill(settings, workers=1 if few else count_cores())
     return settings, chosen
 
 
@@ -206,13 +206,6 @@ def _fill(settings: TrainingSettings, **values: Any) -> tuple[TrainingSettings, 
     """Set what is None; return the names of it, too."""
     chosen = {name: value for name, value in values.items() if getattr(settings, name) is None}
     return replace(settings, **chosen), tuple(chosen)
-
-
-def default_workers() -> int:
-    """Return the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _bucket_for(counts: IntVector) -> int:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import Choice, check
+from embedsearch._processes import count_cores
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.stream import select
 from embedsearch.text.stream_writer import write_stream, write_texts
@@ -22,7 +23,6 @@ from embedsearch.training.base import (
 )
 from embedsearch.training.settings import (
     LITTLE_TEXT,
-    default_workers,
     fit_auto,
     fit_to_corpus,
 )
@@ -57,10 +57,9 @@ def _trainer(name: str, settings: TrainingSettings) -> Trainer:
     return Auto(settings) if name == "auto" else Word2Vec(settings)
 
 
-def resolve_trainer(name: str) -> str:
-    """Return the trainer that `name` stands for."""
+def check_trainer(name: str) -> None:
+    """Raise `ParameterError` unless there is a trainer of this name."""
     check("trainer", name, Choice(TRAINERS))
-    return name
 
 
 def train_word_vectors(
@@ -73,21 +72,22 @@ def train_word_vectors(
     hooks: Hooks | None = None,
 ) -> tuple[TrainedModel, TrainingReport]:
     """Train word vectors on a stream; `folder` is for temporary files."""
-    name, hooks = resolve_trainer(trainer), hooks or Hooks()
-    settings, chosen = _complete(name, settings, stream)
-    fitted = _trainer(name, settings)
+    check_trainer(trainer)
+    hooks = hooks or Hooks()
+    settings, chosen = _complete(trainer, settings, stream)
+    fitted = _trainer(trainer, settings)
     corpus = _corpus(stream, settings, folder, hooks)
     words = len(corpus.vocabulary)
-    kind = _kind(name, settings, from_counts=hooks.start is None and stream.total < LITTLE_TEXT)
+    kind = _kind(trainer, settings, from_counts=hooks.start is None and stream.total < LITTLE_TEXT)
     choices = f"training {kind} on {stream.total:,} tokens, {words:,} words"
-    choices += _shown(name, settings, chosen)
+    choices += _shown(trainer, settings, chosen)
     if "min_count" in chosen and settings.min_count == 1:
         choices += "; as there is so little text, words that occur once get a vector, too"
     progress.note(choices)
     wall, cpu = time.perf_counter(), time.process_time()
     model = fitted.fit(corpus, progress, hooks)
     report = TrainingReport(
-        trainer=name,
+        trainer=trainer,
         parameters=settings.to_json(),
         documents=len(stream),
         tokens=stream.total,
@@ -107,7 +107,7 @@ def _complete(
     chosen: tuple[str, ...] = ()
     if name.startswith("gensim") and settings.workers is None:
         # It takes minutes for what our own take seconds.
-        settings = replace(settings, workers=default_workers())
+        settings = replace(settings, workers=count_cores())
     if name == "auto":
         settings, chosen = fit_auto(settings, stream.counts)
     settings, others = fit_to_corpus(settings, stream.counts)

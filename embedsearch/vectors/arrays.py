@@ -11,7 +11,7 @@ from embedsearch._errors import VectorError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from embedsearch._types import FloatMatrix
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
 
 
 def as_matrix(X: ArrayLike, name: str = "X", dimension: int | None = None) -> FloatMatrix:
@@ -78,6 +78,24 @@ def unit_rows(
     if has_short:
         unit[short] = 0
     return unit
+
+
+def places_of(ordered: NDArray[Any], wanted: NDArray[Any]) -> tuple[IntVector, NDArray[np.bool_]]:
+    """Return the place of each number in `ordered`, which ascends, and whether it is there."""
+    if not len(ordered):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return places, ordered[places] == wanted
+
+
+def best_first(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
+    """Return the places of the `topn` highest scores; equal ones are ordered by their numbers."""
+    if topn >= len(scores):
+        return np.lexsort((numbers, -scores))
+    # A partition takes linear time; only what can be among the best is sorted.
+    limit = np.partition(scores, -topn)[-topn]
+    places = np.flatnonzero(scores >= limit)
+    return places[np.lexsort((numbers[places], -scores[places]))][:topn]
 
 
 def as_real(X: ArrayLike, name: str) -> NDArray[Any]:

@@ -196,13 +196,19 @@ def encoder_names() -> tuple[str, ...]:
     return tuple(sorted({point.name for point in _entry_points()}))
 
 
+def check_encoder(spec: object) -> None:
+    """Raise `ParameterError` unless `spec` names an encoder; load nothing."""
+    names = encoder_names()
+    if not isinstance(spec, str) or spec.partition(":")[0] not in names:
+        allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(names)}"
+        raise ParameterError("encoder", allowed, spec)
+
+
 def load_encoder(spec: str, vector_size: int | None = None) -> CheckedEncoder:
     """Make the encoder that `spec` names; its errors will call it `spec`."""
+    check_encoder(spec)
     name, colon, argument = spec.partition(":")
-    point = next((point for point in _entry_points() if point.name == name), None)
-    if point is None:
-        allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
-        raise ParameterError("encoder", allowed, spec)
+    point = next(point for point in _entry_points() if point.name == name)
     encoder = _instantiate(point, spec, [argument] if colon else [])
     try:
         return CheckedEncoder(encoder, spec, vector_size=vector_size)

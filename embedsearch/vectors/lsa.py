@@ -23,8 +23,6 @@ from embedsearch.vectors.sparse import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector
@@ -109,13 +107,6 @@ class LinearEncoder:
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Return the arrays for a file."""
         return {"projection": self.projection, "removed": self.removed}
-
-    @classmethod
-    def from_tensors(
-        cls, name: str, kind: str, tensors: Mapping[str, NDArray[Any]]
-    ) -> LinearEncoder:
-        """Restore an encoder from a file."""
-        return cls(name, tensors["projection"], kind, tensors["removed"])
 
 
 def fit_lsa(

@@ -13,7 +13,7 @@ import numpy as np
 
 from embedsearch._checks import COUNT, NATURAL, check
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import as_matrix
+from embedsearch.vectors.arrays import as_matrix, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,20 +84,12 @@ class Subwords:
 
     def infer(self, word: str) -> FloatVector | None:
         """Return the mean of the word's known n-gram vectors, `(d,)`; None if none is known."""
-        places, known = self.find(np.array(self.ngram_ids(word), dtype=np.int64))
+        places, known = places_of(self.ids, np.array(self.ngram_ids(word), dtype=np.int64))
         if not known.any():
             return None
         rows = self.vectors[places[known]]
         mean: FloatVector = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         return mean
-
-    def find(self, ids: IntVector) -> tuple[IntVector, NDArray[np.bool_]]:
-        """Return the places of ids in `vectors`, and which of them are there."""
-        places = np.searchsorted(self.ids, ids)
-        if not len(self.ids):
-            return places, np.zeros(len(ids), bool)
-        # A place beyond the end is taken for the last, whose id is lower.
-        return places, self.ids.take(places, mode="clip") == ids
 
 
 def _fnv1a(text: bytes, value: int) -> int:
@@ -154,7 +146,7 @@ def ngram_sums(
     for start in range(0, len(ids), step):
         part = slice(start, start + step)
         wanted, columns = np.unique(ids[part], return_inverse=True)
-        places, known = subwords.find(wanted)
+        places, known = places_of(subwords.ids, wanted)
         rows = np.zeros((len(wanted), size))
         rows[known] = subwords.vectors[places[known]]
         shape = (len(words), len(wanted))

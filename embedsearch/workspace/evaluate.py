@@ -229,7 +229,7 @@ class Evaluation:
 
     def lee(self, *, progress: Progress | None = None) -> LeeReport:
         """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`."""
-        report = evaluation.lee(lambda texts: self._session.search().encoder.passages(list(texts)))
+        report = evaluation.lee(lambda texts: self._session.search().encoder.texts(list(texts)))
         return self._save(report, progress, set="lee")
 
     def classification(

@@ -88,11 +88,10 @@ class FittedSearch:
     @property
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
-        asked = {"encoders": list(self.settings.encoders), "language": self.settings.language}
         return {
             "change": self.documents.change,
             "fitted_documents": len(self.documents),
-            "search": {**self.model.to_json(), "settings": asked},
+            "search": {**self.model.to_json(), "settings": self.settings.to_json()},
         }
 
     def save(self, files: GenerationLayout) -> None:
@@ -125,11 +124,11 @@ def fit_search(
             terms = cut.documents()
         term_vectors = _term_vectors(cut, known, fit.tokenizer)
         statistics = cut.statistics(terms)
-        passages, owners = split(terms)
+        passages, bounds = split(terms)
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
         space = fit_space(passages, cut.terms, parts, term_vectors, fit.encoders)
         task.advance(1)
-        external = _encode_external(stream, store, fit.encoders, owners)
+        external = _encode_external(stream, store, fit.encoders, bounds)
         latent = space.linear_documents(passages.counts)
         if fit.encoders:
             latent = np.concatenate((latent, external), axis=1)
@@ -142,7 +141,7 @@ def fit_search(
         fusion = learn_weights(terms, space, term_vectors, analyzer, texts_of, external)
         task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
-    documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, owners)
+    documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, bounds)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     return FittedSearch(encoder, model, documents, fit.search)
 
@@ -150,12 +149,12 @@ def fit_search(
 def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
     """Write the vectors of documents, and if there are many, their clusters."""
     rows = documents.rows.in_order
-    passages, owners = documents.rows.passages(rows)
+    passages, bounds = documents.rows.passages(rows)
     tensors: dict[str, NDArray[Any] | Blocks] = {
         "numbers": documents.rows.numbers[rows],
         "vectors": _blocks(documents.vectors, rows),
         "latent": _blocks(documents.latent, passages),
-        "owners": owners,
+        "owners": bounds,
     }
     save_tensors(files.documents, tensors, {})
     if len(passages) > SCANNED and documents.latent.shape[1]:
@@ -264,17 +263,17 @@ def _encode_external(
     stream: TokenStream,
     store: DocumentStore,
     encoders: Sequence[CheckedEncoder],
-    owners: IntVector,
+    bounds: IntVector,
 ) -> FloatMatrix:
     """Encode all passages by encoders of texts, in the order of the stream."""
     if not encoders:
-        return np.zeros((int(owners[-1]), 0), np.float32)
+        return np.zeros((int(bounds[-1]), 0), np.float32)
     blocks = []
     for start in range(0, len(stream), _BATCH):
         numbers = stream.numbers[start : start + _BATCH].tolist()
         found = store.by_number(numbers)
         texts = [full_text(found[number]) for number in numbers]
-        texts = all_pieces(texts, owners[start : start + len(texts) + 1])
+        texts = all_pieces(texts, bounds[start : start + len(texts) + 1])
         blocks.append(np.concatenate([e.encode_documents(texts) for e in encoders], axis=1))
     empty = np.zeros((0, sum(encoder.vector_size for encoder in encoders)), np.float32)
     return np.concatenate(blocks) if blocks else empty

@@ -242,8 +242,7 @@ class Generation(ArtifactFolder):
         """How its documents are found."""
         from embedsearch.search.options import SearchSettings
 
-        asked = self._entry("search")["settings"]
-        return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
+        return SearchSettings.from_json(self._entry("search")["settings"])
 
     @cached_property
     def index_settings(self) -> IndexSettings:
@@ -276,15 +275,15 @@ class Generation(ArtifactFolder):
     @cached_property
     def document_vectors(self) -> DocumentVectors:
         """The document vectors at its change number, mapped."""
-        from embedsearch.search.document_index import DocumentVectors, check_owners
+        from embedsearch.search.document_index import DocumentVectors, check_bounds
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            numbers, latent, owners = found["numbers"], found["latent"], found["owners"]
-            check_owners(owners, len(numbers), len(latent))
-            return DocumentVectors.of(numbers, found["vectors"], latent, self.change, owners)
+            numbers, latent, bounds = found["numbers"], found["latent"], found["owners"]
+            check_bounds(bounds, len(numbers), len(latent))
+            return DocumentVectors.of(numbers, found["vectors"], latent, self.change, bounds)
 
-    def proposer(self) -> CandidateIndex | None:
+    def candidates(self) -> CandidateIndex | None:
         """Return the clusters of the stored document vectors; None if these are few."""
         from embedsearch.index.candidate_index import CandidateIndex
 

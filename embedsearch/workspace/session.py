@@ -338,7 +338,7 @@ class Session:
             vectors,
             model,
             self._lexical,
-            (lambda: None) if generation is None else generation.proposer,
+            (lambda: None) if generation is None else generation.candidates,
             None if self.writable else partial(reopen, self.layout, store),
         )
 

@@ -23,8 +23,8 @@ from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.settings import TrainingSettings, training_settings
-from embedsearch.training.trainers import resolve_trainer, train_word_vectors
-from embedsearch.vectors.encoders import check_available, encoder_names
+from embedsearch.training.trainers import check_trainer, train_word_vectors
+from embedsearch.vectors.encoders import check_available, check_encoder
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.fitted_search import (
     FitSettings,
@@ -104,7 +104,7 @@ def check_options(trainer: str, tokenizer: TokenizerSettings, options: Mapping[s
     search, rest = _search_options(options, SearchSettings())
     _, rest = index_options(rest, IndexSettings())
     check_search(search, tokenizer)
-    resolve_trainer(trainer)
+    check_trainer(trainer)
     training_settings(**rest)
 
 
@@ -113,9 +113,7 @@ def check_search(settings: SearchSettings, tokenizer: TokenizerSettings) -> None
     from embedsearch.index.lexical import LexicalAnalyzer
 
     for spec in settings.encoders:
-        if not isinstance(spec, str) or spec.partition(":")[0] not in encoder_names():
-            allowed = f"NAME or NAME:ARGUMENT, with a name of {', '.join(encoder_names())}"
-            raise ParameterError("encoder", allowed, spec)
+        check_encoder(spec)
     if len(set(settings.encoders)) < len(settings.encoders):
         raise ParameterError("encoders", "different ones", list(settings.encoders))
     if settings.language != "auto":
@@ -150,9 +148,10 @@ def training_request(session: Session, options: TrainingOptions) -> TrainingRequ
         given = {"vector_size": updated.vectors.vector_size, **given}
     settings = training_settings(**given)
     index.check(settings.vector_size)
+    check_trainer(trainer)
     return TrainingRequest(
         tokenizer=tokenizer,
-        trainer=resolve_trainer(trainer),
+        trainer=trainer,
         settings=settings,
         update=options.update,
         **asked,
@@ -182,9 +181,10 @@ def _interrupted(layout: Layout, change: int) -> TrainingRequest | None:
         return None
     try:
         facts = read_state(layout.checkpoint)["facts"]
+        check_trainer(facts["trainer"])
         request = TrainingRequest(
             tokenizer=TokenizerSettings.from_json(facts["tokenizer"]),
-            trainer=resolve_trainer(facts["trainer"]),
+            trainer=facts["trainer"],
             settings=training_settings(**facts["settings"]),
             update=facts["update"],
         )

@@ -34,7 +34,7 @@ def mark_trusted(layout: Layout, part: str, identity: str | None) -> None:
 
     if identity is None:
         return
-    index_files.trust(identity)
+    index_files.TRUSTED.add(identity)
     root = layout.root.resolve()
     if is_unfinished(root):
         # Its path is not the one that it will have.
@@ -53,7 +53,7 @@ def is_trusted(layout: Layout, part: str, identity: str | None) -> bool:
     """Whether an index is trusted; see `mark_trusted`."""
     if identity is None:
         return False
-    if index_files.is_trusted(identity):
+    if identity in index_files.TRUSTED:
         return True
     with suppress(OSError, RuntimeError):
         return _entry(layout.root.resolve(), part, identity).exists()
@@ -66,11 +66,11 @@ def mark_own(layout: Layout, paths: dict[str, Path]) -> None:
     `paths` are files of FAISS by their parts; they need not exist.
     """
     with suppress(EmbedSearchError, OSError):
-        if index_files.is_trusted(found := _lexical_identity(layout)):
+        if (found := _lexical_identity(layout)) in index_files.TRUSTED:
             mark_trusted(layout, "lexical", found)
     for part, path in paths.items():
         with suppress(EmbedSearchError, OSError):
-            if index_files.is_trusted(found := index_files.identity(path)):
+            if (found := index_files.identity(path)) in index_files.TRUSTED:
                 mark_trusted(layout, part, found)
 
 

@@ -13,6 +13,7 @@ from embedsearch._types import Document, FloatMatrix, FloatVector, Hit, Hits, In
 from embedsearch.index.engine import weighted_query
 from embedsearch.index.settings import IndexSettings
 from embedsearch.search.related import UNLIKE, as_examples, check_apart
+from embedsearch.vectors.arrays import places_of
 from embedsearch.vectors.tensors import open_tensors
 from embedsearch.workspace.generation import ArtifactFolder
 from embedsearch.workspace.schemas import VECTORS
@@ -92,10 +93,8 @@ class StoredVectors(ArtifactFolder):
 
     def rows(self, numbers: IntVector) -> IntVector:
         """Find the rows of documents `(m,)` by their numbers; -1 for those without a vector."""
-        if not len(self.numbers):
-            return np.full(len(numbers), -1)
-        places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
-        return np.where(self.numbers[places] == numbers, places, -1)
+        places, known = places_of(self.numbers, numbers)
+        return np.where(known, places, -1)
 
     def removed(self, store: DocumentStore) -> IntVector:
         """List the numbers whose documents were deleted, ascending."""

@@ -37,19 +37,19 @@ def test_nearly_all_of_the_nearest_are_proposed(
     shares = []
     for query in vectors[:50]:
         nearest = np.argsort(-(vectors @ query))[:20]
-        shares.append(np.isin(nearest, index.propose(query, 40)).mean())
+        shares.append(np.isin(nearest, index.search(query, 40)).mean())
     assert np.mean(shares) > 0.95
 
 
 def test_no_row_is_proposed_twice(index: CandidateIndex, vectors: FloatMatrix) -> None:
-    rows = index.propose(vectors[0], 100)
+    rows = index.search(vectors[0], 100)
     assert len(rows) == 100
     assert len(set(rows.tolist())) == 100
 
 
 def test_only_allowed_rows_are_proposed(index: CandidateIndex, vectors: FloatMatrix) -> None:
     allowed = np.arange(0, N, 3)
-    rows = index.propose(vectors[0], 50, allowed)
+    rows = index.search(vectors[0], 50, allowed)
     assert len(rows) == 50
     assert np.isin(rows, allowed).all()
 
@@ -61,14 +61,14 @@ def test_a_saved_index_proposes_the_same(
     opened = CandidateIndex.load(tmp_path / "documents.faiss")
     assert len(opened) == len(index) == N
     for query in vectors[:20]:
-        np.testing.assert_array_equal(opened.propose(query, 30), index.propose(query, 30))
+        np.testing.assert_array_equal(opened.search(query, 30), index.search(query, 30))
 
 
 def test_many_vectors_are_added_in_their_order() -> None:
     X = np.zeros((10_050, 3), np.float32)
     X[:, 0] = 1
     X[10_020] = (0, 1, 0)
-    assert CandidateIndex.build(X).propose(X[10_020], 1).tolist() == [10_020]
+    assert CandidateIndex.build(X).search(X[10_020], 1).tolist() == [10_020]
 
 
 def test_a_damaged_index_is_named(tmp_path: Path) -> None:
@@ -85,16 +85,16 @@ def test_a_filter_is_searched_as_well_as_everything(
     shares = []
     for query in vectors[:50]:
         nearest = allowed[np.argsort(-(vectors[allowed] @ query))[:20]]
-        shares.append(np.isin(nearest, index.propose(query, 40, allowed)).mean())
+        shares.append(np.isin(nearest, index.search(query, 40, allowed)).mean())
     assert np.mean(shares) > 0.95
-    assert len(index.propose(vectors[0], 40, np.zeros(0, np.int64))) == 0
+    assert len(index.search(vectors[0], 40, np.zeros(0, np.int64))) == 0
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 40])
 def test_few_vectors_are_all_proposed_without_a_word(
     vectors: FloatMatrix, n: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert sorted(CandidateIndex.build(vectors[:n]).propose(vectors[0], 100).tolist()) == list(
+    assert sorted(CandidateIndex.build(vectors[:n]).search(vectors[0], 100).tolist()) == list(
         range(n)
     )
     assert capfd.readouterr() == ("", "")

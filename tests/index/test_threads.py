@@ -11,7 +11,8 @@ import faiss
 import numpy as np
 import pytest
 
-from embedsearch.index.threads import Cores, count_cores, omp_threads, run_in_threads, shared_cores
+from embedsearch._processes import count_cores
+from embedsearch.index.threads import Cores, omp_threads, run_in_threads, shared_cores
 from embedsearch.index.vector_index import VectorIndex
 
 X = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)

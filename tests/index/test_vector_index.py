@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,22 @@ def test_the_repr_has_size_metric_spec_and_parameters() -> None:
     assert repr(exact) == "VectorIndex(1,200 × 3, cosine, flat)"
     lists = VectorIndex.build(np.eye(100, 3), "euclidean", "ivf")
     assert repr(lists) == "VectorIndex(100 × 3, euclidean, IVF2,Flat, nprobe 2)"
+
+
+@pytest.mark.parametrize("spec", ["auto", "flat", "ivf"])
+@pytest.mark.parametrize(
+    ("queries", "reason"),
+    [
+        (X[:5, :3], "queries must have 24 dimensions, got 3"),
+        (np.full((5, D), np.nan), "row 0 of queries holds NaN"),
+        ("queries", "queries must hold real numbers"),
+    ],
+)
+def test_queries_to_measure_with_are_checked_for_every_kind(
+    spec: str, queries: Any, reason: str
+) -> None:
+    with pytest.raises(VectorError, match=reason):
+        VectorIndex.build(X, spec=spec, queries=queries)
 
 
 def test_scaling_a_query_changes_nothing_under_the_cosine(spec: str) -> None:

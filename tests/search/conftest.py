@@ -94,18 +94,18 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     terms = Terms(sorted({term for words in cut[:-1] for term in words}))
     counted = terms.documents(cut)
     statistics = TermStatistics.of(counted.counts)
-    passages, owners = split(counted)
+    passages, bounds = split(counted)
     external = [CheckedEncoder(Letters(), "letters")]
     vectors = cooccurring(counted)
     parts = statistics.of_parts(len(passages) / len(counted))
     space = fit_space(passages, terms, parts, lambda _: vectors, external)
-    X = space.documents(passages.counts, all_pieces(texts, owners))
+    X = space.documents(passages.counts, all_pieces(texts, bounds))
     spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
     names = {block.name: WEIGHTS.get(block.name, 1.0) for block in space.blocks}
     fusion = Fusion(weights=names, feedback=feedback)
     model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
     numbers = np.arange(10, 10 + len(documents))
-    return HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X, owners=owners), model)
+    return HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X, bounds=bounds), model)
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def test_documents_are_found_after_random_changes(order: str) -> None:
         passages, bounds = state.passages(in_order)
         assert np.diff(bounds).tolist() == [wanted[n] for n in sorted(wanted)]
         assert len(set(passages.tolist())) == len(passages)
-        assert state.owners(passages).tolist() == state.alive.tolist()
+        assert state.of_passages(passages).tolist() == state.alive.tolist()
         assert state.find(np.array([*sorted(wanted), 3, 10**6])).tolist() == [*in_order, -1, -1]
     assert compactions
     assert rows.size - rows.stored <= 2 * len(rows.tail) + 13
@@ -106,7 +106,7 @@ def stored() -> FloatMatrix:
 
 
 @pytest.fixture(scope="module")
-def proposer(stored: FloatMatrix) -> CandidateIndex:
+def candidates(stored: FloatMatrix) -> CandidateIndex:
     # So few clusters that all are looked into; bytes blur who is just within.
     return CandidateIndex.build(stored)
 
@@ -122,12 +122,12 @@ def test_products_are_inner_products(stored: FloatMatrix) -> None:
 
 
 def changed(
-    base: FloatMatrix, came: FloatMatrix, gone: IntVector, proposer: CandidateIndex
+    base: FloatMatrix, came: FloatMatrix, gone: IntVector, candidates: CandidateIndex
 ) -> LatentIndex:
     """Index documents of which some are gone, and others came; numbers are rows."""
     rows = DocumentRows.of(np.arange(len(base))).without(gone)
     rows = rows.appended(len(base) + np.arange(len(came)), np.ones(len(came), np.int64))
-    return LatentIndex(rows, Segmented(base).appended(came), proposer)
+    return LatentIndex(rows, Segmented(base).appended(came), candidates)
 
 
 @pytest.mark.parametrize("allowed", [None, np.arange(0, 400, 7)])
@@ -140,9 +140,9 @@ def test_near_are_those_that_are_nearest(stored: FloatMatrix, allowed: IntVector
 
 
 def test_those_proposed_are_near_without_being_compared(
-    stored: FloatMatrix, proposer: CandidateIndex
+    stored: FloatMatrix, candidates: CandidateIndex
 ) -> None:
-    index = LatentIndex.of(np.arange(400), stored, proposer)
+    index = LatentIndex.of(np.arange(400), stored, candidates)
     for query in stored[:10]:
         near = index.near(query, 20).tolist()
         assert len(near) == 20
@@ -151,11 +151,11 @@ def test_those_proposed_are_near_without_being_compared(
 
 
 def test_near_are_found_after_documents_have_come_and_gone(
-    stored: FloatMatrix, proposer: CandidateIndex
+    stored: FloatMatrix, candidates: CandidateIndex
 ) -> None:
     came = np.random.default_rng(1).standard_normal((50, 12)).astype(np.float32)
     X = np.concatenate((stored, came))
-    index = changed(stored, came, np.arange(1, 400, 2), proposer)
+    index = changed(stored, came, np.arange(1, 400, 2), candidates)
     alive = np.concatenate((np.arange(0, 400, 2), np.arange(400, 450)))
     for query in (*came[:5], *stored[:5]):
         near = index.near(query, 20).tolist()
@@ -208,11 +208,11 @@ def test_a_filter_on_other_topics_than_the_query_still_gives_all_that_is_asked(
 def test_what_is_near_is_found_though_all_that_was_proposed_is_gone(
     clustered: FloatMatrix,
 ) -> None:
-    proposer, query = CandidateIndex.build(clustered), clustered[0]
+    candidates, query = CandidateIndex.build(clustered), clustered[0]
     gone = np.argsort(-(clustered @ query))[:600]
     later = np.random.default_rng(3).standard_normal((300, 16)).astype(np.float32) / 9
     X = np.concatenate((clustered, later))
-    index = changed(clustered, later, gone, proposer)
+    index = changed(clustered, later, gone, candidates)
     alive = np.setdiff1d(np.arange(len(X)), gone)
     expected = best(X, query, alive, 10)
     assert index.nearest(query, 200)[1][:10].tolist() == expected
@@ -279,9 +279,9 @@ def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, mo
     expected = np.concatenate([np.zeros((0, 8)), *encoder.documents(documents.values())])
     np.testing.assert_allclose(found.vectors.take(order), expected, atol=1e-6)
     texts = [full_text(document) for document in documents.values()]
-    passages, owners = split(model.space.terms.documents(map(model.analyzer.words, texts)))
+    passages, expected_bounds = split(model.space.terms.documents(map(model.analyzer.words, texts)))
     places, bounds = found.rows.passages(order)
-    assert bounds.tolist() == owners.tolist()
+    assert bounds.tolist() == expected_bounds.tolist()
     expected = model.space.documents(passages.counts)
     np.testing.assert_allclose(found.latent.take(places), expected, atol=1e-5)
 
@@ -345,10 +345,10 @@ def test_clusters_of_stored_vectors_serve_after_changes(
     encoder: TextEncoder,
     store: DocumentStore,
 ) -> None:
-    proposer = CandidateIndex.build(planted.X)
+    candidates = CandidateIndex.build(planted.X)
     change(store)
     found = vectors.updated(store, encoder, planted.model)
-    index = found.index(proposer, 50)
+    index = found.index(candidates, 50)
     for query in planted.X[::40]:
         alive = found.rows.alive
         scores = index.scores(query, alive)

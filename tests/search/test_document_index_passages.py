@@ -16,7 +16,7 @@ from embedsearch.search.document_index import (
     PassageVectors,
     Segmented,
     best_scores,
-    check_owners,
+    check_bounds,
 )
 from embedsearch.search.latent_space import Block, TermDocuments, all_pieces, pieces_of, split
 
@@ -30,11 +30,11 @@ def documents() -> TermDocuments:
 
 
 def test_passages_are_even_and_leave_nothing_out(documents: TermDocuments) -> None:
-    passages, owners = split(documents, 8)
+    passages, bounds = split(documents, 8)
     assert passages.ids.tolist() == documents.ids.tolist()
-    assert owners[-1] == len(passages)
+    assert bounds[-1] == len(passages)
     for row, length in enumerate(LENGTHS):
-        own = np.diff(passages.bounds)[owners[row] : owners[row + 1]]
+        own = np.diff(passages.bounds)[bounds[row] : bounds[row + 1]]
         assert own.sum() == length
         assert len(own) == max(1, -(-length // 8))
         assert own.max() <= 8
@@ -42,9 +42,9 @@ def test_passages_are_even_and_leave_nothing_out(documents: TermDocuments) -> No
 
 
 def test_short_documents_are_left_as_they_are(documents: TermDocuments) -> None:
-    passages, owners = split(documents)
+    passages, bounds = split(documents)
     assert passages is documents
-    assert owners.tolist() == list(range(len(LENGTHS) + 1))
+    assert bounds.tolist() == list(range(len(LENGTHS) + 1))
 
 
 def test_texts_are_cut_into_as_many_pieces_as_they_have_passages() -> None:
@@ -60,39 +60,39 @@ def test_texts_are_cut_into_as_many_pieces_as_they_have_passages() -> None:
 
 
 @pytest.mark.parametrize(
-    "owners", [[0, 1, 1, 3], [1, 2, 3, 4], [0, 2, 1, 3], [0, 1, 3], [0, 1, 2, 4], [[0, 1, 2, 3]]]
+    "bounds", [[0, 1, 1, 3], [1, 2, 3, 4], [0, 2, 1, 3], [0, 1, 3], [0, 1, 2, 4], [[0, 1, 2, 3]]]
 )
-def test_passages_that_belong_to_nobody_are_damage(owners: list[int]) -> None:
-    check_owners(np.array([0, 1, 2, 3]), 3, 3)
+def test_passages_that_belong_to_nobody_are_damage(bounds: list[int]) -> None:
+    check_bounds(np.array([0, 1, 2, 3]), 3, 3)
     with pytest.raises(VectorError, match="passages"):
-        check_owners(np.array(owners), 3, 3)
+        check_bounds(np.array(bounds), 3, 3)
 
 
 @pytest.fixture(scope="module")
-def owners() -> IntVector:
+def bounds() -> IntVector:
     counts = np.random.default_rng(0).integers(1, 6, 300)
     return np.concatenate(([0], np.cumsum(counts)))
 
 
 @pytest.fixture(scope="module")
-def vectors(owners: IntVector) -> FloatMatrix:
-    return np.random.default_rng(1).standard_normal((owners[-1], 12)).astype(np.float32)
+def vectors(bounds: IntVector) -> FloatMatrix:
+    return np.random.default_rng(1).standard_normal((bounds[-1], 12)).astype(np.float32)
 
 
-def best_by_hand(vectors: FloatMatrix, owners: IntVector, query: FloatMatrix) -> FloatMatrix:
+def best_by_hand(vectors: FloatMatrix, bounds: IntVector, query: FloatMatrix) -> FloatMatrix:
     scores = vectors.astype(np.float64) @ query
-    return np.array([scores[a:b].max() for a, b in pairwise(owners.tolist())])
+    return np.array([scores[a:b].max() for a, b in pairwise(bounds.tolist())])
 
 
 def test_a_document_has_the_score_of_its_best_passage(
-    vectors: FloatMatrix, owners: IntVector
+    vectors: FloatMatrix, bounds: IntVector
 ) -> None:
-    index, rows = LatentIndex.of(np.arange(300), vectors, owners=owners), np.array([7, 3, 250])
+    index, rows = LatentIndex.of(np.arange(300), vectors, bounds=bounds), np.array([7, 3, 250])
     for query in vectors[:5]:
-        expected = best_by_hand(vectors, owners, query)
+        expected = best_by_hand(vectors, bounds, query)
         np.testing.assert_allclose(index.scores(query, rows), expected[rows], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(
-            best_scores(vectors @ query, owners), expected, rtol=1e-5, atol=1e-5
+            best_scores(vectors @ query, bounds), expected, rtol=1e-5, atol=1e-5
         )
         taken = index.take(rows)
         best = taken.at(taken.best(query)) @ query
@@ -103,26 +103,26 @@ def test_a_document_has_the_score_of_its_best_passage(
 
 
 def test_nearest_documents_are_found_among_those_allowed(
-    vectors: FloatMatrix, owners: IntVector
+    vectors: FloatMatrix, bounds: IntVector
 ) -> None:
-    index, allowed = LatentIndex.of(np.arange(300), vectors, owners=owners), np.arange(0, 300, 7)
-    expected = best_by_hand(vectors, owners, vectors[0])[allowed]
+    index, allowed = LatentIndex.of(np.arange(300), vectors, bounds=bounds), np.arange(0, 300, 7)
+    expected = best_by_hand(vectors, bounds, vectors[0])[allowed]
     _, nearest = index.nearest(vectors[0], 9, allowed)
     assert nearest.tolist() == allowed[np.argsort(-expected)[:9]].tolist()
 
 
 @pytest.mark.parametrize("filtered", [False, True])
 def test_proposed_passages_give_as_many_documents_as_are_asked(
-    vectors: FloatMatrix, owners: IntVector, filtered: bool
+    vectors: FloatMatrix, bounds: IntVector, filtered: bool
 ) -> None:
     # One document has all the passages that are nearest to the first query.
     vectors = vectors.copy()
-    vectors[owners[4] : owners[5]] = vectors[0] * 3
-    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), owners, 50)
+    vectors[bounds[4] : bounds[5]] = vectors[0] * 3
+    index = LatentIndex.of(np.arange(300), vectors, CandidateIndex.build(vectors), bounds, 50)
     allowed = np.arange(0, 300, 2) if filtered else None
     among = np.arange(300) if allowed is None else allowed
     for query in vectors[:40:8]:
-        expected = among[np.argsort(-best_by_hand(vectors, owners, query)[among])]
+        expected = among[np.argsort(-best_by_hand(vectors, bounds, query)[among])]
         for topn in (5, 100, 300):
             rows = index.near(query, topn, allowed)
             assert len(rows) == len(set(rows.tolist())) == min(topn, len(among))
@@ -131,10 +131,10 @@ def test_proposed_passages_give_as_many_documents_as_are_asked(
 
 
 def test_proposals_hold_after_documents_have_come_and_gone(
-    vectors: FloatMatrix, owners: IntVector
+    vectors: FloatMatrix, bounds: IntVector
 ) -> None:
     came = np.random.default_rng(2).standard_normal((30, 12)).astype(np.float32)
-    rows = DocumentRows.of(np.arange(300), owners).without(np.arange(1, 300, 2))
+    rows = DocumentRows.of(np.arange(300), bounds).without(np.arange(1, 300, 2))
     rows = rows.appended(np.arange(300, 310), np.full(10, 3))
     X = Segmented(vectors).appended(came)
     index = LatentIndex(rows, X, CandidateIndex.build(vectors))
@@ -149,12 +149,12 @@ def test_proposals_hold_after_documents_have_come_and_gone(
 
 
 def test_a_document_as_a_whole_is_the_mean_of_its_passages(
-    vectors: FloatMatrix, owners: IntVector
+    vectors: FloatMatrix, bounds: IntVector
 ) -> None:
     blocks = [Block("a", slice(0, 5)), Block("b", slice(5, 12))]
-    means = PassageVectors(vectors, owners).means(blocks)
+    means = PassageVectors(vectors, bounds).means(blocks)
     for row in (0, 17, 299):
-        own = vectors[owners[row] : owners[row + 1]].mean(axis=0)
+        own = vectors[bounds[row] : bounds[row + 1]].mean(axis=0)
         for block in blocks:
             expected = own[block.columns] / np.linalg.norm(own[block.columns])
             np.testing.assert_allclose(means[row, block.columns], expected, atol=1e-6)

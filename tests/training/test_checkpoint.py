@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from embedsearch._progress import SilentProgress
 from embedsearch.training.checkpoint import Checkpoint, read_state
+from embedsearch.vectors.tensors import save_tensors
 
 X, Y = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones((2, 3), np.float32)
 
@@ -39,6 +42,18 @@ def test_a_damaged_one_is_not_used_and_said(tmp_path: Path, size: int) -> None:
     path, progress = tmp_path / "checkpoint.safetensors", SilentProgress()
     Checkpoint(path, {}).save(X, Y, 17, [])
     path.write_bytes(path.read_bytes()[:size])
+    assert Checkpoint(path, {}).load(4, 2, progress) is None
+    assert "cannot be read" in progress.notes[0]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"position": None}, {"position": inf}, {"position": -1}, {"losses": 3}, {"losses": ["much"]}],
+)
+def test_one_with_odd_values_is_not_used_and_said(tmp_path: Path, odd: dict[str, object]) -> None:
+    path, progress = tmp_path / "checkpoint.safetensors", SilentProgress()
+    state = {"position": 17, "losses": [], "facts": {}, **odd}
+    save_tensors(path, {"x": X, "y": Y}, {"state": json.dumps(state)})
     assert Checkpoint(path, {}).load(4, 2, progress) is None
     assert "cannot be read" in progress.notes[0]
 

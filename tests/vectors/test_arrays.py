@@ -9,7 +9,14 @@ import pytest
 from gensim.matutils import unitvec
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import as_matrix, as_measured_matrix, row_norms, unit_rows
+from embedsearch.vectors.arrays import (
+    as_matrix,
+    as_measured_matrix,
+    best_first,
+    places_of,
+    row_norms,
+    unit_rows,
+)
 
 
 def test_a_matrix_that_fits_is_not_copied() -> None:
@@ -60,3 +67,21 @@ def test_rows_that_are_nothing_but_rounding_become_zeros() -> None:
     X = np.array([[3, 4], [0, 0], [1e-6, 0]], np.float32)
     np.testing.assert_allclose(unit_rows(X), [[0.6, 0.8], [0, 0], [1, 0]], atol=1e-6)
     np.testing.assert_array_equal(unit_rows(X, least=1e-4), unit_rows(np.where(X > 1e-5, X, 0)))
+
+
+@pytest.mark.parametrize("ordered", [[], [4], [0, 3, 7, 12, 90]])
+def test_numbers_are_looked_up_as_in_a_list(ordered: list[int]) -> None:
+    wanted = [90, -1, 3, 4, 100, 3, 0]
+    places, known = places_of(np.array(ordered, np.int64), np.array(wanted))
+    assert known.tolist() == [number in ordered for number in wanted]
+    found = [number for number in wanted if number in ordered]
+    assert [ordered[place] for place in places[known]] == found
+
+
+@pytest.mark.parametrize("topn", [1, 7, 39, 40, 41, 100])
+def test_the_best_come_first_and_equal_ones_by_their_numbers(topn: int) -> None:
+    rng = np.random.default_rng(0)
+    # Few different scores, so that many are equal where the list is cut.
+    scores, numbers = rng.integers(0, 5, 40).astype(np.float32), rng.permutation(40)
+    expected = sorted(range(40), key=lambda i: (-scores[i], numbers[i]))[:topn]
+    assert best_first(scores, numbers, topn).tolist() == expected

@@ -159,16 +159,6 @@ def test_documents_that_are_all_the_same_are_not_told_apart_by_rounding(
     assert not encoder.documents(same, statistics).any()
 
 
-def test_encoders_come_back(
-    counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
-) -> None:
-    encoder = fit_words(counts, statistics, term_vectors)
-    back = LinearEncoder.from_tensors(encoder.name, encoder.kind, encoder.to_tensors())
-    np.testing.assert_array_equal(
-        back.documents(counts, statistics), encoder.documents(counts, statistics)
-    )
-
-
 RANK = 8
 
 

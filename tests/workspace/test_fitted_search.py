@@ -448,9 +448,9 @@ def test_more_passages_than_are_all_compared_are_clustered(
     passages: int, clustered: bool, tmp_path: Path
 ) -> None:
     numbers, X = np.arange(5, 5 + passages // 2), np.random.default_rng(0).random((passages, 4))
-    owners = np.append(np.arange(len(numbers)) * 2, passages)
+    bounds = np.append(np.arange(len(numbers)) * 2, passages)
     latent = X.astype(np.float32)
-    documents = DocumentVectors.of(numbers, latent[: len(numbers)], latent, 9, owners)
+    documents = DocumentVectors.of(numbers, latent[: len(numbers)], latent, 9, bounds)
     files = GenerationLayout(tmp_path)
     write_document_vectors(files, documents)
     assert files.document_index.exists() == clustered
@@ -458,4 +458,4 @@ def test_more_passages_than_are_all_compared_are_clustered(
     np.testing.assert_array_equal(written["numbers"], numbers)
     np.testing.assert_array_equal(written["vectors"], latent[: len(numbers)])
     np.testing.assert_array_equal(written["latent"], latent)
-    np.testing.assert_array_equal(written["owners"], owners)
+    np.testing.assert_array_equal(written["owners"], bounds)

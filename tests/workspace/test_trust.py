@@ -42,7 +42,7 @@ print("sound" if sound else "damaged")
 @pytest.fixture(autouse=True)
 def _a_stranger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let nothing be known from other tests."""
-    index_files.forget_trusted()
+    index_files.TRUSTED.clear()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
@@ -163,7 +163,7 @@ def forge_index(example: Path, index: Any, name: str = "words.faiss") -> None:
     digest = index_files.write_index_file(
         folder / name, lambda path: faiss.write_index(index, str(path)), description, {}
     )
-    index_files.forget_trusted()
+    index_files.TRUSTED.clear()
     word_index = {**json.loads((folder / "manifest.json").read_text())["word_index"]}
     relist(folder, word_index={**word_index, "digest": digest})
 
@@ -241,7 +241,7 @@ def test_scrambled_indexes_end_no_process(example: Path, seed: int) -> None:
     digest = index_files.write_index_file(
         folder / "words.faiss", lambda path: path.write_bytes(body) and None, old.description, {}
     )
-    index_files.forget_trusted()
+    index_files.TRUSTED.clear()
     manifest = json.loads((folder / "manifest.json").read_text())
     relist(folder, word_index={**manifest["word_index"], "digest": digest})
     assert asked(example)[-1] in ("sound", "damaged")
@@ -260,7 +260,7 @@ def test_what_is_known_is_not_read_apart_again(
     monkeypatch.setattr(apart, "fault_of", counting)
 
     def use(path: Path) -> list[str]:
-        index_files.forget_trusted()
+        index_files.TRUSTED.clear()
         read.clear()
         with es.open(path) as ws:
             ws.search("galaxy")
@@ -287,7 +287,7 @@ def test_what_is_known_is_not_read_apart_again(
     # Readers of several generations do not undo what the others note; the oldest go.
     for number in range(20):
         trust.mark_trusted(Layout(copy), "words", f"generation {number}")
-    index_files.forget_trusted()
+    index_files.TRUSTED.clear()
     known = [
         trust.is_trusted(Layout(copy), "words", f"generation {number}") for number in range(20)
     ]

@@ -28,7 +28,6 @@ from embedsearch.index.lexical.storage import (
     NUMBER,
     State,
     clear,
-    damaged_files,
     load_tantivy,
     make_mirror,
     make_schema,
@@ -42,6 +41,7 @@ from embedsearch.index.lexical.storage import (
     writing,
     writing_errors,
 )
+from embedsearch.vectors.arrays import best_first, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -131,7 +131,7 @@ class LexicalSnapshot:
             distinct, inverse = np.unique(wanted, return_inverse=True)
             scores, found = self._found_among(self._queries.scored(clauses, query), most, distinct)
         spread = np.zeros(len(distinct), np.float32)
-        places, known = places_among(found, distinct)
+        places, known = places_of(distinct, found)
         spread[places[known]] = scores[known]
         return spread[inverse]
 
@@ -154,7 +154,7 @@ class LexicalSnapshot:
                 most = sum(self._matches(phrase.field, phrase) for phrase in query.excluded)
             distinct = _ascending(wanted)
             _, found = self._found_among(rule, min(most, len(self)), distinct)
-        _, matched = places_among(wanted, np.sort(found))
+        _, matched = places_of(np.sort(found), wanted)
         return matched if query.required else ~matched
 
     def explain(self, query: LexicalQuery | str, numbers: Numbers) -> list[list[Contribution]]:
@@ -230,7 +230,7 @@ class LexicalSnapshot:
         while _LOOKUP * len(allowed) > limit:
             scores, numbers = self._hits(scored, limit)
             exhausted = len(scores) < limit or limit == most
-            _, among = places_among(numbers, allowed)
+            _, among = places_of(allowed, numbers)
             scores, numbers = scores[among], numbers[among]
             if exhausted or len(scores) >= topn:
                 return _best(scores, numbers, topn)
@@ -305,22 +305,14 @@ def as_numbers(name: str, numbers: Numbers) -> IntVector:
     return array.astype(np.int64)
 
 
-def places_among(numbers: IntVector, wanted: IntVector) -> tuple[IntVector, NDArray[np.bool_]]:
-    """Return the place of each number in `wanted`, which ascends, and whether it is there."""
-    if not len(wanted):
-        return np.zeros(len(numbers), np.int64), np.zeros(len(numbers), bool)
-    places = np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)
-    return places, wanted[places] == numbers
-
-
 def _ascending(numbers: IntVector) -> IntVector:
     # `np.unique` takes ten milliseconds for 63,000 numbers, in order or not.
     return numbers if (np.diff(numbers) > 0).all() else np.unique(numbers)
 
 
 def _best(scores: FloatVector, numbers: IntVector, topn: int) -> tuple[FloatVector, IntVector]:
-    order = np.lexsort((numbers, -scores))[:topn]
-    return scores[order], numbers[order]
+    best = best_first(scores, numbers, topn)
+    return scores[best], numbers[best]
 
 
 def _nothing() -> tuple[FloatVector, IntVector]:
@@ -338,7 +330,7 @@ class LexicalIndex:
     word, and N all documents. Lengths count words without stop words. tantivy keeps a length in
     one byte: exact up to 40 words, beyond that rounded down by up to 1/9, which raises a score by
     at most 1/8, and by 5 % at the mean length. A deleted document counts in n, N and the mean
-    length until tantivy merges its segment (`deleted`).
+    length until tantivy merges its segment.
 
     An index is made by `create` or `open`, and is a context manager.
     """
@@ -353,7 +345,7 @@ class LexicalIndex:
         # have a later change than this says; applying that again does no harm.
         self.change, self.analyzer = state.change, state.analyzer
         self.own_folder: TemporaryDirectory[str] | None = None
-        # The state at opening, until `reload`; a writer sees its own changes at once.
+        # The state at opening; a writer sees its own changes at once.
         self.snapshot = self._last_commit()
 
     @classmethod
@@ -381,7 +373,7 @@ class LexicalIndex:
         """Open an index that `create` made.
 
         Of files above 16 MiB only samples are compared with what was written; damage between them
-        shows in `verify`, or when a search meets it.
+        shows in `damaged_files`, or when a search meets it.
         """
         state = read_state(folder)
         _check_files(folder)
@@ -395,11 +387,6 @@ class LexicalIndex:
         opened.own_folder = mirror
         _check_commit(folder, state)
         return opened
-
-    @property
-    def deleted(self) -> int:
-        """How many deleted documents still take space and count in the statistics."""
-        return read_commit(self.folder).deleted
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -432,19 +419,6 @@ class LexicalIndex:
             write_state(self.folder, state, self.most_checked)
         self.change = change
         self.snapshot = self._last_commit()
-
-    def reload(self) -> None:
-        """See what others have written since."""
-        # The state is read first: a writer may commit at any time, but never leaves an older index.
-        state = read_state(self.folder)
-        _check_files(self.folder)
-        self.snapshot = self._last_commit()
-        _check_commit(self.folder, state)
-        self.change, self.analyzer = state.change, state.analyzer
-
-    def verify(self) -> None:
-        """Read every file and compare it with its checksum."""
-        _refuse(self.folder, "damaged", damaged_files(self.folder))
 
     def close(self) -> None:
         """Release the files; the index cannot be used any more."""

@@ -581,7 +581,6 @@ def _write_words(
 
 def _search_settings(manifest: dict[str, Any]) -> SearchSettings:
     try:
-        asked = manifest["search"]["settings"]
-        return SearchSettings(encoders=tuple(asked["encoders"]), language=str(asked["language"]))
+        return SearchSettings.from_json(manifest["search"]["settings"])
     except (EmbedSearchError, KeyError, TypeError):
         return SearchSettings()
