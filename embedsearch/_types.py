@@ -269,6 +269,14 @@ class WordNeighbors(list[WordNeighbor]):
         super().__init__(items)
         self.inferred = tuple(inferred)
 
+    def to_frame(self) -> Any:
+        """Return a data frame of pandas with a column for each field of `WordNeighbor`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return _frame(WordNeighbor._fields, [neighbor._asdict() for neighbor in self])
+
     def _repr_html_(self) -> str:
         rows = ((n.word, f"{n.score:.4f}", "" if n.count is None else n.count) for n in self)
         return html_table(("word", "score", "count"), rows)
