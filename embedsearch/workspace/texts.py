@@ -301,6 +301,15 @@ class Texts:
             some = numbers[start : start + _BATCH].tolist()
             yield from sorted(self._store.by_number(some).items())
 
+    def _refuse_field(self, by: str) -> None:
+        """Raise the error of a filter, which says what fields there are, without the filter."""
+        quoted = by.replace('"', '""')
+        try:
+            self._store.matching(f'"{quoted}" = 0')
+        except QueryError as error:
+            _, _, reason = str(error).removesuffix(f"\n{error.excerpt}").partition(": ")
+            raise QueryError(reason) from error
+
     def _groups(
         self, by: str, numbers: IntVector | None, bins: int | None
     ) -> tuple[list[str], dict[int, set[str]]]:
@@ -308,9 +317,7 @@ class Texts:
         table = read_table(self._store.database, [by])
         column = table.columns[by]
         if not (column.is_known or by in OWN_FIELDS) or column.is_object:
-            # Says which fields there are.
-            quoted = by.replace('"', '""')
-            self._store.matching(f'"{quoted}" = 0')
+            self._refuse_field(by)
         pairs = [(int(table.numbers[place]), value) for place, value in column.pairs()]
         if numbers is not None:
             allowed = set(numbers.tolist())
