@@ -32,8 +32,16 @@ against_option = click.option(
 )
 
 
+def _check_against(where: str | None, against: str | None, sort: str, **_: Any) -> None:
+    if against is not None and where is None:
+        raise click.UsageError("--against needs --where.", click.get_current_context())
+    if against is not None and sort != WORD_ORDERS[0]:
+        message = "--sort does not go with --against, which sorts by the score."
+        raise click.UsageError(message, click.get_current_context())
+
+
 @click.command()
-@on_workspace()
+@on_workspace(check=_check_against)
 @many_option
 @click.option(
     "--sort",
@@ -67,8 +75,6 @@ def words(
     embedsearch words --where "year >= 2000" --against "year < 1980" -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
     if against is not None:
-        if where is None:
-            raise click.UsageError("--against needs --where.", click.get_current_context())
         found = ws.texts.keywords((), topn, where=where, against=against, pattern=pattern)
         show(_keywords(found), output)
         return

@@ -93,12 +93,8 @@ class Tally:
         return self.df.total() + sum(self.bursts.values()) if damped else self.counts.total()
 
 
-def frequencies(tally: Tally, sort: str, pattern: str | None = None) -> list[WordCount]:
-    """List the words; `sort` is one of `WORD_ORDERS`, and equal ones are ordered by the alphabet.
-
-    In a pattern, `*` is any text, `?` any character, and `[ab]` one of several.
-    """
-    fits = matcher(pattern)
+def frequencies(tally: Tally, sort: str, fits: Callable[[str], bool]) -> list[WordCount]:
+    """List the words that fit, by one of `WORD_ORDERS`; equal ones by the alphabet."""
     found = [WordCount(w, count, tally.df[w]) for w, count in tally.counts.items() if fits(w)]
     orders: dict[str, Callable[[WordCount], tuple[int, str]]] = {
         "count": lambda each: (-each.count, each.word),
@@ -108,10 +104,11 @@ def frequencies(tally: Tally, sort: str, pattern: str | None = None) -> list[Wor
     return sorted(found, key=orders[sort])
 
 
-def matcher(pattern: str | None) -> Callable[[str], bool]:
-    """Return what says whether a word has a pattern; None fits all."""
-    if pattern is None:
-        return lambda _: True
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Return what says whether a word is like a pattern, as names of files are.
+
+    `*` is any text, `?` any character, and `[ab]` one of several.
+    """
     compiled = re.compile(translate(pattern))
     return lambda word: compiled.match(word) is not None
 

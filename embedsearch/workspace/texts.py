@@ -19,9 +19,10 @@ from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import LINE_ORDERS, WORD_ORDERS
 from embedsearch.search.usage import MOST_GROUPS, grouping, usage
 from embedsearch.store.columns import OWN_FIELDS, read_table
+from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from embedsearch._types import Document, IntVector
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 REST = "rest"
 """Stands for all documents that are not chosen, as what these are compared with."""
-# Documents that are read at once.
-_BATCH = 200
+# Documents that are read at once; each may be a book.
+_BATCH = 50
 
 
 class Texts:
@@ -77,10 +78,10 @@ class Texts:
         """
         check("sort", sort, Choice(WORD_ORDERS))
         check("topn", topn, Optional(COUNT))
-        check("pattern", pattern, Optional(STRING))
+        fits = self._matcher(pattern)
         with self._one_state():
             tally = self._tally_of(None if where is None else self._store.matching(where))
-        return frequencies(tally, sort, self._pattern(pattern))[:topn]
+        return frequencies(tally, sort, fits)[:topn]
 
     def keywords(
         self,
@@ -124,7 +125,7 @@ class Texts:
         """
         check("topn", topn, Optional(COUNT))
         check("stop_words", stop_words, BOOLEAN)
-        check("pattern", pattern, Optional(STRING))
+        fits, is_stop_word = self._matcher(pattern), self._analyzer.is_stop_word
         with self._one_state():
             chosen = self._chosen(ids, where)
             tally = self._tally_of(chosen)
@@ -136,7 +137,6 @@ class Texts:
         if not reference.documents:
             reason = "no other documents are left to compare with"
             raise QueryError(f"{reason}; choose fewer documents, or compare with others")
-        fits, is_stop_word = matcher(self._pattern(pattern)), self._analyzer.is_stop_word
 
         def leave_out(word: str) -> bool:
             return not fits(word) or (not stop_words and is_stop_word(word))
@@ -249,9 +249,12 @@ class Texts:
         texts = (full_text(document) for _, document in self._store.changed_since(0))
         return LexicalAnalyzer.for_texts(texts, self._session.state.tokenizer)
 
-    def _pattern(self, pattern: str | None) -> str | None:
-        keeps_case = pattern is None or not self._analyzer.settings.lowercase
-        return pattern if keeps_case else str(pattern).lower()
+    def _matcher(self, pattern: str | None) -> Callable[[str], bool]:
+        check("pattern", pattern, Optional(STRING))
+        if pattern is None:
+            return lambda _: True
+        folded = fold(pattern)
+        return matcher(folded.lower() if self._analyzer.settings.lowercase else folded)
 
     def _one_state(self) -> AbstractContextManager[None]:
         return nullcontext() if self._store.writable else self._store.snapshot()
@@ -295,9 +298,17 @@ class Texts:
             yield from self._store.changed_since(0)
             return
         for start in range(0, len(numbers), _BATCH):
-            yield from sorted(
-                self._store.by_number(numbers[start : start + _BATCH].tolist()).items()
-            )
+            some = numbers[start : start + _BATCH].tolist()
+            yield from sorted(self._store.by_number(some).items())
+
+    def _refuse_field(self, by: str) -> None:
+        """Raise the error of a filter, which says what fields there are, without the filter."""
+        quoted = by.replace('"', '""')
+        try:
+            self._store.matching(f'"{quoted}" = 0')
+        except QueryError as error:
+            _, _, reason = str(error).removesuffix(f"\n{error.excerpt}").partition(": ")
+            raise QueryError(reason) from error
 
     def _groups(
         self, by: str, numbers: IntVector | None, bins: int | None
@@ -306,15 +317,11 @@ class Texts:
         table = read_table(self._store.database, [by])
         column = table.columns[by]
         if not (column.is_known or by in OWN_FIELDS) or column.is_object:
-            # Says which fields there are.
-            quoted = by.replace('"', '""')
-            self._store.matching(f'"{quoted}" = 0')
-        allowed = None if numbers is None else set(numbers.tolist())
-        pairs = [
-            (number, value)
-            for place, value in column.pairs()
-            if (number := int(table.numbers[place])) and (allowed is None or number in allowed)
-        ]
+            self._refuse_field(by)
+        pairs = [(int(table.numbers[place]), value) for place, value in column.pairs()]
+        if numbers is not None:
+            allowed = set(numbers.tolist())
+            pairs = [pair for pair in pairs if pair[0] in allowed]
         names, name_of = grouping(by, [value for _, value in pairs], bins)
         groups = defaultdict[int, set[str]](set)
         for number, value in pairs:

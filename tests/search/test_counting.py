@@ -60,7 +60,7 @@ def test_words_are_counted_as_by_hand() -> None:
         word: (sum(text.count(word) for text in TEXTS), sum(word in text for text in TEXTS))
         for word in WORDS
     }
-    found = frequencies(tally(TEXTS), "count")
+    found = frequencies(tally(TEXTS), "count", lambda _: True)
     assert {each.word: (each.count, each.df) for each in found} == {
         word: counts for word, counts in expected.items() if counts[0]
     }
@@ -75,7 +75,7 @@ def test_words_are_counted_as_by_hand() -> None:
     ],
 )
 def test_the_order_of_words(sort: str, expected: list[str]) -> None:
-    found = frequencies(tally([["b"], ["a", "a", "a", "b"], ["c"]]), sort)
+    found = frequencies(tally([["b"], ["a", "a", "a", "b"], ["c"]]), sort, lambda _: True)
     assert [each.word for each in found] == expected
     assert found[0] in (WordCount("a", 3, 1), WordCount("b", 2, 2))
 

@@ -99,7 +99,7 @@ def test_keywords_against_others(ws: es.Workspace) -> None:
         (lambda t: t.concordance("cow", width=0), es.ParameterError, "width must be"),
         (lambda t: t.concordance("cow", sort="up"), es.ParameterError, "sort must be one of"),
         (lambda t: t.concordance(None), es.ParameterError, "word must be a string"),
-        (lambda t: t.compare("cow", "topics"), es.QueryError, "did you mean 'topic'"),
+        (lambda t: t.compare("cow", "topics"), es.QueryError, "no document has a field 'topics'"),
         (lambda t: t.compare("cow", 7), es.ParameterError, "by must be a string"),
         (lambda t: t.compare("cow", "topic", bins=2), es.ParameterError, "bins must be left out"),
         (lambda t: t.compare("cow", "year", bins=0), es.ParameterError, "bins must be"),
@@ -151,6 +151,13 @@ def test_groups_of_a_field_are_compared(ws: es.Workspace) -> None:
     ]
     words = sum(len(cut(document)) for document in DOCUMENTS[:2])
     assert found[0].per_million == pytest.approx(3e6 / words)
+
+
+def test_a_field_that_is_unknown_is_not_called_a_filter(ws: es.Workspace) -> None:
+    with pytest.raises(es.QueryError) as raised:
+        ws.texts.compare("cow", "topics")
+    hint = "did you mean 'topic'? the fields are 'topic', 'year', 'id', 'title'"
+    assert str(raised.value) == f"no document has a field 'topics'; {hint}"
 
 
 def test_years_are_compared_by_ranges(ws: es.Workspace) -> None:
