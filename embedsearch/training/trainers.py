@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import Choice, check
 from embedsearch._progress import Progress, SilentProgress
+from embedsearch.text.languages import settle_elision
+from embedsearch.text.lexicon import Lexicon, learn_lexicon
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.text.stream import select
@@ -32,13 +35,15 @@ from embedsearch.training.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from embedsearch.text.stream import TokenStream
     from embedsearch.training.base import Trainer
     from embedsearch.training.settings import TrainingSettings
 
 
+# Characters that tell the language and the words of texts that are read only once.
+_HEAD = 1 << 24
 TRAINERS = ("auto", "word2vec", "fasttext", "ppmi", "gensim", "gensim-fasttext")
 
 
@@ -179,15 +184,30 @@ def learn_texts(
     settings: TrainingSettings,
     progress: Progress,
     hooks: Hooks | None = None,
-) -> tuple[TrainedModel, PhraseTable]:
-    """Train word vectors on texts; return them, and the phrases that were joined."""
-    processor, phrases = TextProcessor(tokenizer), PhraseTable()
+) -> tuple[TrainedModel, TextProcessor]:
+    """Train word vectors on texts; return them, and what cuts text as these were cut."""
+    rest = iter(texts)
+    head = _head(rest)
+    tokenizer = settle_elision(tokenizer, head)
+    phrases = PhraseTable((), learn_lexicon(head) if tokenizer.finds_words else Lexicon())
     with TemporaryDirectory(prefix="embedsearch-") as name:
-        folder = Path(name)
-        stream = write_texts(folder, enumerate(texts), processor, progress)
+        folder, processor = Path(name), TextProcessor(tokenizer, phrases)
+        stream = write_texts(folder, enumerate(chain(head, rest)), processor, progress)
         if tokenizer.phrase_settings is not None:
-            stream, phrases = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
+            stream, found = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
+            phrases = PhraseTable(found.passes, phrases.lexicon)
         model, _ = train_word_vectors(
             stream, trainer, settings, progress, folder=folder, hooks=hooks
         )
-    return model, phrases
+    return model, TextProcessor(tokenizer, phrases)
+
+
+def _head(texts: Iterator[str]) -> list[str]:
+    """Take texts of some million characters, as texts can be read only once."""
+    head, size = list[str](), 0
+    for text in texts:
+        head.append(text)
+        size += len(text)
+        if size >= _HEAD:
+            break
+    return head

@@ -287,7 +287,7 @@ class Generation(ArtifactFolder):
 
     def _normalize(self, word: str) -> str | None:
         # Most words are found as they are, and need nothing that cuts text.
-        return self.processor.normalize(word)
+        return self.processor.lookup(word)
 
     def _word_index(self) -> VectorIndex:
         return self._opened_index("words", self.files.word_index, self.index_facts.get("digest"))
