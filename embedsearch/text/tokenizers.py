@@ -266,6 +266,7 @@ class TextProcessor:
     ) -> None:
         self.settings = settings
         self.phrases = PhraseTable() if phrases is None else phrases
+        self._join = self.phrases.apply if self.phrases else None
         stop_words = {self._spelling(word).lower() for word in settings.stop_words}
         self._elided = frozenset(ELIDED.get(settings.elision, ()))
         self._stop_words = stop_words | {f"{word}'" for word in stop_words & self._elided}
@@ -282,7 +283,7 @@ class TextProcessor:
     @property
     def edges(self) -> Edges | None:
         """Where a text may be cut without changing the result of `process`, if that is known."""
-        return EDGES if self.settings.tokenizer == "unicode" and not self.phrases else None
+        return EDGES if self.settings.tokenizer == "unicode" and not self._join else None
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` as the tokenizer cuts them, not yet normalised."""
@@ -291,7 +292,7 @@ class TextProcessor:
     def process(self, text: str) -> list[str]:
         """Return the tokens to train on: `tokenize`, then `normalize`; phrases are joined last."""
         tokens = self._process(text)
-        return self.phrases.apply(tokens) if self.phrases else tokens
+        return self._join(tokens) if self._join else tokens
 
     def word(self, word: str) -> str | None:
         """Do what `normalize` does, faster, for a word of ASCII letters and digits."""
