@@ -12,7 +12,16 @@ import click
 
 from embedsearch import workspace as facade
 from embedsearch.cli.progress import make_progress
-from embedsearch.workspace import ACCENTS, CONFLICTS, DIGITS, FORMATS, SPLITS, TOKENIZERS
+from embedsearch.workspace import (
+    ACCENTS,
+    CONFLICTS,
+    DIGITS,
+    ELISIONS,
+    FORMATS,
+    SEGMENTATIONS,
+    SPLITS,
+    TOKENIZERS,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -280,6 +289,17 @@ def _number(flag: str, kind: type, help: str) -> Decorator:  # noqa: A002 - clic
 tokenizer_options = together(
     click.option("--tokenizer", metavar="NAME", help=f"{', '.join(TOKENIZERS)}. [unicode]"),
     click.option("--pattern", metavar="REGEX", help="A token, for --tokenizer regexp."),
+    click.option(
+        "--segmentation",
+        type=click.Choice(SEGMENTATIONS),
+        help="Chinese, Japanese, Thai, Lao, Khmer, Burmese: words that are found in the text, "
+        "or pairs of characters. [words]",
+    ),
+    click.option(
+        "--elision",
+        type=click.Choice(ELISIONS),
+        help="Part l'eau into l' and eau, as the language does. [auto: that of the text]",
+    ),
     click.option("--lowercase/--no-lowercase", default=None, help="Fold case. [lowercase]"),
     click.option("--accents", type=click.Choice(ACCENTS), help="Keep or strip accents. [keep]"),
     click.option(

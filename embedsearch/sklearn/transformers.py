@@ -157,8 +157,8 @@ def _train(texts: list[str], trainer: str, options: Mapping[str, Any]) -> WordMo
 
     tokenizer, rest = _tokenizer(options)
     settings = training_settings(**rest)
-    model, phrases = learn_texts(texts, trainer, tokenizer, settings, SilentProgress())
-    return WordModel(model.vectors, tokenizer, phrases)
+    model, cut = learn_texts(texts, trainer, tokenizer, settings, SilentProgress())
+    return WordModel(model.vectors, cut.settings, cut.phrases)
 
 
 def _load(vectors: object, options: Mapping[str, Any]) -> WordModel:

@@ -1,7 +1,11 @@
-"""Collocations such as `new_york`: found in a corpus, and joined in texts and token streams."""
+"""Collocations such as `new_york`: found in a corpus, and joined in texts and token streams.
+
+With them goes the lexicon that the corpus was cut by, if it has scripts without spaces.
+"""
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +16,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch._messages import counted
+from embedsearch.text.lexicon import Lexicon, LexiconWord
 from embedsearch.text.settings import MOST_CONNECTORS
 from embedsearch.text.stream import TokenArray, TokenStream, tokens_path
 
@@ -51,14 +56,26 @@ class Phrase:
 
 
 class PhraseTable:
-    """The phrases of a corpus.
+    """The phrases of a corpus, and the lexicon that it was cut by; the length counts phrases.
 
     Each pass goes through a document from the left and joins what it finds; what is joined
     takes no more part in that pass. It is what gensim's `FrozenPhrases` does.
     """
 
-    def __init__(self, passes: Iterable[Iterable[Phrase]] = ()) -> None:
+    def __init__(
+        self, passes: Iterable[Iterable[Phrase]] = (), lexicon: Lexicon | None = None
+    ) -> None:
         self.passes = tuple(tuple(phrases) for phrases in passes)
+        self.lexicon = Lexicon() if lexicon is None else lexicon
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[int, Phrase]]) -> PhraseTable:
+        """Make a table of phrases with their passes, and of words of the lexicon with a 0."""
+        passes: dict[int, list[Phrase]] = {}
+        for number, phrase in rows:
+            passes.setdefault(number, []).append(phrase)
+        words = [LexiconWord(w.joined, w.count, w.score) for w in passes.pop(0, ())]
+        return cls((passes[number] for number in sorted(passes)), Lexicon(words))
 
     def __len__(self) -> int:
         return sum(map(len, self.passes))
@@ -75,9 +92,14 @@ class PhraseTable:
         return tuple(map(_WordJoiner, self.passes))
 
     def save(self, path: Path) -> None:
-        """Write a heading, then a line for each phrase: pass, words, count and score."""
+        """Write a heading, then a line for each phrase: pass, words, count and score.
+
+        The words of the lexicon come first, as of a pass 0, with their costs.
+        """
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.write(_HEADER + "\n")
+            words = self.lexicon.words
+            file.writelines(f"0\t{w.text}\t{w.count}\t{w.cost:.6g}\n" for w in words)
             for number, phrases in enumerate(self.passes, start=1):
                 file.writelines(
                     f"{number}\t{' '.join(p.words)}\t{p.count}\t{p.score:.6g}\n" for p in phrases
@@ -89,22 +111,21 @@ class PhraseTable:
         header, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
         if header != _HEADER:
             raise VectorError(f"{path}, line 1: not the heading of a table of phrases")
-        passes: list[list[Phrase]] = []
+        rows, last = list[tuple[int, Phrase]](), 0
         for row, line in enumerate(lines, start=2):
             number, phrase = _parsed(line, f"{path}, line {row}")
-            if number == len(passes) + 1:
-                passes.append([])
-            if number != len(passes):
+            if not last <= number <= last + 1:
                 raise VectorError(f"{path}, line {row}: pass {number} is out of order")
-            passes[-1].append(phrase)
-        table = cls(passes)
-        if any(len(joiner.connectors) > MOST_CONNECTORS for joiner in table._joiners):
+            last = number
+            rows.append((number, phrase))
+        table = cls.of_rows(rows)
+        if any(len(_WordJoiner(each).connectors) > MOST_CONNECTORS for each in table.passes):
             raise VectorError(f"{path}: more than {MOST_CONNECTORS} words inside phrases")
         return table
 
     @staticmethod
     def parsed(line: bytes) -> tuple[int, Phrase] | None:
-        """Read a line that `save` wrote: the pass and the phrase; None for any other."""
+        """Read a line that `save` wrote: the pass, or 0, and the phrase; None for any other."""
         try:
             return _parsed(line.decode("utf-8"), "")
         except (VectorError, UnicodeDecodeError):
@@ -116,8 +137,9 @@ def _parsed(line: str, place: str) -> tuple[int, Phrase]:
     try:
         number, words, count, score = fields
         phrase = Phrase(tuple(words.split(" ")), int(count), float(score))
-        valid = 2 <= len(phrase.words) <= 2 + MOST_BETWEEN and all(phrase.words)
-        if valid and phrase.count > 0:
+        least, most = (1, 1) if number == "0" else (2, 2 + MOST_BETWEEN)
+        valid = least <= len(phrase.words) <= most and all(phrase.words)
+        if valid and phrase.count > 0 and math.isfinite(phrase.score):
             return int(number), phrase
     except ValueError:
         pass

@@ -33,9 +33,27 @@ CONFLICTS = ("rename", "error", "replace")
 NO_ID_COLUMN = "none"
 """In place of a column: ids are made, whatever the source gives."""
 
-TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok")
+DICTIONARIES = {"jieba": "chinese", "fugashi": "japanese", "pythainlp": "thai"}
+"""Tokenizers that cut as "unicode" does, but one language by a dictionary; and their extras."""
+TOKENIZERS = ("unicode", "regexp", "treebank", "tweet", "toktok", *DICTIONARIES)
 PLUGIN_GROUP = "embedsearch.tokenizers"
 """The group of entry points by which other packages offer tokenizers."""
+SEGMENTATIONS = ("words", "pairs")
+ELIDED = {
+    "catalan": ("d", "l", "m", "n", "s", "t"),
+    "french": (
+        *("c", "d", "j", "l", "m", "n", "qu", "s", "t"),
+        *("jusqu", "lorsqu", "puisqu", "quoiqu"),
+    ),
+    "italian": (
+        *("c", "d", "l", "m", "n", "s", "t", "un", "v", "all", "coll", "dall", "dell", "nell"),
+        *("pell", "sull", "gl", "agl", "dagl", "degl", "negl", "sugl", "anch", "bell", "com"),
+        *("dov", "nessun", "quell", "quest", "senz", "tutt"),
+    ),
+    "occitan": ("c", "d", "j", "l", "m", "n", "qu", "s", "t", "v"),
+}
+"""Words that lose their vowel before another one, by language, as they are then written."""
+ELISIONS = ("auto", "none", *ELIDED)
 ACCENTS = ("keep", "strip")
 DIGITS = ("keep", "zero", "drop")
 FOLDING = 2
@@ -194,6 +212,12 @@ class TokenizerSettings:
         phrase_min_count: Rarer pairs are no phrases.
         phrase_threshold: Only pairs with a higher score are phrases.
         phrase_passes: Two passes give phrases of up to four words.
+        segmentation: How the tokenizer "unicode" cuts Chinese, Japanese, Thai, Lao, Khmer and
+            Burmese: into the "words" that a training finds in the corpus (overlapping pairs if
+            it has little such text), or into overlapping "pairs". Search always has the pairs.
+        elision: The language whose elided words are tokens of their own (`l'écran` is `l'` and
+            `écran`): one of `ELIDED`, "none", or "auto", which a training replaces by the
+            language of the corpus. Of "unicode" only.
         folding: The version of the spelling rules; there is one.
     """
 
@@ -208,12 +232,22 @@ class TokenizerSettings:
     phrase_min_count: int = 10
     phrase_threshold: float | None = None
     phrase_passes: int = 1
+    segmentation: str = "words"
+    elision: str = "auto"
     folding: int = FOLDING
 
     def __post_init__(self) -> None:
         if self.tokenizer not in TOKENIZERS:
             check("tokenizer", self.tokenizer, Choice(TOKENIZERS + plugin_names()))
-        check_fields(self, {"accents": Choice(ACCENTS), "digits": Choice(DIGITS)})
+        check_fields(
+            self,
+            {
+                "accents": Choice(ACCENTS),
+                "digits": Choice(DIGITS),
+                "segmentation": Choice(SEGMENTATIONS),
+                "elision": Choice(ELISIONS),
+            },
+        )
         if as_integer(self.folding) != FOLDING:
             raise ParameterError("folding", f"{FOLDING}, the only version", self.folding)
         if (self.pattern is not None) != (self.tokenizer == "regexp"):
@@ -223,6 +257,11 @@ class TokenizerSettings:
         if self.pattern is not None:
             _check_pattern(self.pattern)
         _ = self.phrase_settings
+
+    @property
+    def finds_words(self) -> bool:
+        """Whether a training finds the words of scripts without spaces."""
+        return self.tokenizer == "unicode" and self.segmentation == "words"
 
     @property
     def phrase_settings(self) -> PhraseSettings | None:
@@ -247,6 +286,7 @@ class TokenizerSettings:
             f"{len(self.stop_words)} stop words": bool(self.stop_words),
             f"{self.stem} stems": self.stem is not None,
             "phrases": self.phrases is not None,
+            f"{self.elision} elision": self.elision in ELIDED,
         }
         return ", ".join([words, case, *(step for step, is_done in steps.items() if is_done)])
 
@@ -260,7 +300,10 @@ class TokenizerSettings:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ParameterError("tokenizer settings", "known names", sorted(unknown))
-        return cls(**{**values, "stop_words": tuple(values.get("stop_words", ()))})
+        # Where they are not named, the corpus was cut before there was a choice.
+        before = {"segmentation": "pairs", "elision": "none"}
+        stop_words = tuple(values.get("stop_words", ()))
+        return cls(**{**before, **values, "stop_words": stop_words})
 
 
 def plugin_names() -> tuple[str, ...]:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from embedsearch._errors import InputError, ParameterError, SourceFormatError, SourceNotFoundError
+from embedsearch._errors import (
+    InputError,
+    MissingExtraError,
+    ParameterError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
 from embedsearch.text.folding import compose, fold, strip_accents, without_dots
-from embedsearch.text.settings import PLUGIN_GROUP
+from embedsearch.text.phrases import PhraseTable
+from embedsearch.text.settings import DICTIONARIES, ELIDED, PLUGIN_GROUP
+from embedsearch.text.unspaced import space_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from embedsearch.text.phrases import PhraseTable
     from embedsearch.text.settings import TokenizerSettings
+
+    Segment = Callable[[str], Sequence[str]]
 
 
 class Tokenizer(Protocol):
@@ -34,6 +44,8 @@ def make_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     name = settings.tokenizer
     if name == "unicode":
         return UnicodeTokenizer()
+    if name in DICTIONARIES:
+        return UnicodeTokenizer(_dictionary(name))
     return NltkTokenizer(name, settings.pattern) if name in _NLTK else load_plugin(name)
 
 
@@ -68,22 +80,26 @@ class UnicodeTokenizer:
     - `C++` and `C#`, a letter with that sign behind it, are words; `.NET` is `NET`.
     - Addresses and tags are cut like other text: `jane@example.com` is `jane`, `example`, `com`.
     - An emoji is a token, and so is a flag; joined sequences give their parts.
-    - Chinese, Japanese, Thai, Lao, Khmer and Burmese come out as overlapping pairs (see
-      `space_out`); katakana and Korean words stay whole.
+    - Chinese, Japanese, Thai, Lao, Khmer and Burmese are cut by `segment`, which is given runs of
+      these scripts; None makes overlapping pairs (`embedsearch.text.unspaced`). Katakana and
+      Korean words stay whole.
 
     No word is left out for its length, and every letter of the folded text is in some token.
     """
 
+    def __init__(self, segment: Segment | None = None) -> None:
+        self.segment = segment
+
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` in order, slices of `fold(text)`."""
-        return cut_words(fold(text))
+        return cut_words(fold(text), self.segment)
 
 
-def cut_words(folded: str) -> list[str]:
+def cut_words(folded: str, segment: Segment | None = None) -> list[str]:
     """Return the tokens of a text that `fold` has been through already."""
     if folded.isascii():
         return _ascii_words().findall(folded)
-    spaced = space_out(folded)
+    spaced = space_out(folded, segment)
     words = _every_word() if _BEYOND.search(spaced) else _plane_words()
     return words.findall(spaced)
 
@@ -130,49 +146,24 @@ def _marks(start: int, stop: int) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-_IDEOGRAPHS = (
-    "\u3005-\u3007\u3041-\u309a\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U000323af"
-)
-_SYLLABIC = (
-    "\u0e01-\u0e3a\u0e40-\u0e4e"  # Thai
-    "\u0e81-\u0ece\u0edc-\u0edf"  # Lao
-    "\u1000-\u103f\u1050-\u108f\u109a-\u109d\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa76\uaa7a-\uaa7f"
-    "\u1780-\u17d3\u17d7\u17dc\u17dd"  # Khmer; the line above is Burmese
-)
-# The long vowel sign belongs to katakana, but is written among hiragana too.
-_RUN = re.compile(f"[{_IDEOGRAPHS}{_SYLLABIC}][{_IDEOGRAPHS}{_SYLLABIC}\u30fc]*")
-_OF_ONE_KIND = re.compile(f"[{_SYLLABIC}]+|[^{_SYLLABIC}]+")
-_BEFORE, _AFTER = "\u0e40-\u0e44\u0ec0-\u0ec4", "\u0e30\u0e32\u0e33\u0e45\u0e46\u0eb0\u0eb2\u0eb3"
-_STACK, _ASAT = "\u1039\u17d2", "\u103a"
-# In these scripts `\w` is a letter and anything else of a run is a mark.
-_SYLLABLE = re.compile(
-    rf"[{_BEFORE}]?\w[^\w{_STACK}]*(?:[{_STACK}]\w[^\w{_STACK}]*)*"
-    rf"(?:[\u1000-\u1021][^\w{_ASAT}{_STACK}]*{_ASAT}[^\w{_STACK}]*(?![{_STACK}]))*"
-    rf"[{_AFTER}]*|."
-)
+def _dictionary(name: str) -> Segment:
+    """Return what cuts a run of text by the dictionary of another package."""
+    try:
+        if name == "jieba":
+            jieba = import_module("jieba")
+            jieba.setLogLevel("WARNING")
+            return _strings(jieba.cut)
+        if name == "fugashi":
+            tagger = import_module("fugashi").Tagger()
+            return lambda run: [word.surface for word in tagger(run)]
+        return _strings(import_module("pythainlp.tokenize").word_tokenize)
+    except (ImportError, RuntimeError) as error:
+        # Without a dictionary beside it, fugashi raises a RuntimeError.
+        raise MissingExtraError(f"the tokenizer {name}", DICTIONARIES[name]) from error
 
 
-def space_out(text: str) -> str:
-    """Return `text` with each run of a script without spaces replaced by its pairs, spaced.
-
-    No dictionary is used. Chinese characters and hiragana are paired as Lucene's CJK analyser
-    does; Thai, Lao, Khmer and Burmese by written syllable: a consonant with all that is attached
-    to it (vowel letters before or after it, its marks, the consonants stacked below it, a Burmese
-    consonant silenced by asat). A lone character or syllable stays as it is.
-    """
-    return _RUN.sub(_paired, text)
-
-
-def _paired(run: re.Match[str]) -> str:
-    return f" {' '.join(map(_pairs, _OF_ONE_KIND.findall(run[0])))} "
-
-
-def _pairs(run: str) -> str:
-    units = _SYLLABLE.findall(run) if re.match(f"[{_SYLLABIC}]", run) else run
-    if len(units) == 1:
-        return run
-    return " ".join(map(str.__add__, units, units[1:]))
+def _strings(cut: Callable[[str], Iterable[str]]) -> Segment:
+    return lambda run: list(cut(run))
 
 
 # NLTK gives a call five seconds, so a long text is handed over in pieces.
@@ -273,8 +264,12 @@ class TextProcessor:
         *,
         cached_types: int = CACHED_TYPES,
     ) -> None:
-        self.settings, self.phrases = settings, phrases
-        self._stop_words = frozenset(self._spelling(word).lower() for word in settings.stop_words)
+        self.settings = settings
+        self.phrases = PhraseTable() if phrases is None else phrases
+        self._join = self.phrases.apply if self.phrases else None
+        stop_words = {self._spelling(word).lower() for word in settings.stop_words}
+        self._elided = frozenset(ELIDED.get(settings.elision, ()))
+        self._stop_words = stop_words | {f"{word}'" for word in stop_words & self._elided}
         self._stem = _stemmer(settings.stem) if settings.stem else None
         self._forms = _FormCache(self.normalize, cached_types)
 
@@ -285,21 +280,23 @@ class TextProcessor:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the settings, made when first used."""
+        if self.phrases.lexicon:
+            return UnicodeTokenizer(self.phrases.lexicon.cut)
         return make_tokenizer(self.settings)
 
     @property
     def edges(self) -> Edges | None:
         """Where a text may be cut without changing the result of `process`, if that is known."""
-        return EDGES if self.settings.tokenizer == "unicode" and not self.phrases else None
+        return EDGES if self.settings.tokenizer == "unicode" and not self._join else None
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` as the tokenizer cuts them, not yet normalised."""
-        return self.tokenizer.tokenize(fold(text))
+        return self._elide(self.tokenizer.tokenize(fold(text)))
 
     def process(self, text: str) -> list[str]:
         """Return the tokens to train on: `tokenize`, then `normalize`; phrases are joined last."""
         tokens = self._process(text)
-        return self.phrases.apply(tokens) if self.phrases else tokens
+        return self._join(tokens) if self._join else tokens
 
     def word(self, word: str) -> str | None:
         """Do what `normalize` does, faster, for a word of ASCII letters and digits."""
@@ -308,16 +305,29 @@ class TextProcessor:
         return self._forms[word] if self._does_more else word
 
     def _process(self, text: str) -> list[str]:
-        if self.settings.tokenizer != "unicode":
+        if not isinstance(self.tokenizer, UnicodeTokenizer):
             return self._normalized(self.tokenize(text))
-        folded = fold(text)
-        if not self.settings.lowercase:
-            words = cut_words(folded)
-        elif (lowered := _lowered(folded)) is not None:
-            words = cut_words(lowered)
-        else:
-            return self._normalized(cut_words(folded))
-        return self._normalized(words) if self._does_more else words
+        folded, segment = fold(text), self.tokenizer.segment
+        lowered = _lowered(folded) if self.settings.lowercase else folded
+        words = self._elide(cut_words(folded if lowered is None else lowered, segment))
+        return self._normalized(words) if lowered is None or self._does_more else words
+
+    def _elide(self, tokens: list[str]) -> list[str]:
+        """Cut tokens behind a word that has lost its vowel: `d'un` is `d'` and `un`."""
+        if not self._elided or not any("'" in token for token in tokens):
+            return tokens
+        return [part for token in tokens for part in self._elided_parts(token)]
+
+    def _elided_parts(self, token: str) -> list[str]:
+        first, apostrophe, rest = token.partition("'")
+        if not rest or first.lower() not in self._elided:
+            return [token]
+        return [first + apostrophe, *self._elided_parts(rest)]
+
+    def lookup(self, word: str) -> str | None:
+        """Return what a word that is asked for is in the corpus; of `l'écran`, the last word."""
+        parts = self._elided_parts(fold(word)) if self._elided else [word]
+        return self.normalize(parts[-1])
 
     def normalize(self, word: str) -> str | None:
         """Return what a token becomes in the corpus, or None if it is dropped.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import Choice, check
 from embedsearch._processes import count_cores
+from embedsearch.text.languages import settle_elision
+from embedsearch.text.lexicon import Lexicon, learn_lexicon
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.stream import select
 from embedsearch.text.stream_writer import write_stream, write_texts
@@ -28,7 +31,7 @@ from embedsearch.training.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from embedsearch._progress import Progress
     from embedsearch.text.settings import TokenizerSettings
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from embedsearch.training.settings import TrainingSettings
 
 
+# Characters that tell the language and the words of texts that are read only once.
+_HEAD = 1 << 24
 TRAINERS = ("auto", "word2vec", "fasttext", "ppmi", "gensim", "gensim-fasttext")
 
 
@@ -150,18 +155,33 @@ def learn_texts(
     hooks: Hooks | None = None,
     *,
     are_tokens: bool = False,
-) -> tuple[TrainedModel, PhraseTable]:
-    """Train word vectors on texts, or lists of tokens; also return the phrases that were joined."""
-    processor, phrases = TextProcessor(tokenizer), PhraseTable()
+) -> tuple[TrainedModel, TextProcessor]:
+    """Train word vectors on texts, or lists of tokens; also return what cuts text as these were."""
+    rest = iter(texts)
+    head = [] if are_tokens else _head(rest)
+    tokenizer = settle_elision(tokenizer, head)
+    phrases = PhraseTable((), learn_lexicon(head) if tokenizer.finds_words else Lexicon())
     with TemporaryDirectory(prefix="embedsearch-") as name:
-        folder = Path(name)
+        folder, processor = Path(name), TextProcessor(tokenizer, phrases)
         if are_tokens:
-            stream = write_stream(folder, enumerate(texts))
+            stream = write_stream(folder, enumerate(rest))
         else:
-            stream = write_texts(folder, enumerate(texts), processor, progress)
+            stream = write_texts(folder, enumerate(chain(head, rest)), processor, progress)
         if tokenizer.phrase_settings is not None:
-            stream, phrases = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
+            stream, found = with_phrases(stream, tokenizer.phrase_settings, folder, progress)
+            phrases = PhraseTable(found.passes, phrases.lexicon)
         model, _ = train_word_vectors(
             stream, trainer, settings, progress, folder=folder, hooks=hooks
         )
-    return model, phrases
+    return model, TextProcessor(tokenizer, phrases)
+
+
+def _head(texts: Iterator[str]) -> list[str]:
+    """Take texts of some million characters, as texts can be read only once."""
+    head, size = list[str](), 0
+    for text in texts:
+        head.append(text)
+        size += len(text)
+        if size >= _HEAD:
+            break
+    return head

@@ -55,7 +55,7 @@ def complete_languages(beginning: str, *, stems: bool = False) -> list[str]:
     """List the languages that search knows, or only those with stems."""
     import Stemmer
 
-    from embedsearch.index.lexical.analysis import stop_word_languages
+    from embedsearch.text.languages import stop_word_languages
 
     names = set(Stemmer.algorithms())
     return sorted(_starting(names if stems else names | {*stop_word_languages()}, beginning))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ from embedsearch.search.fitting import (
 )
 from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
+from embedsearch.text.languages import settle_elision
+from embedsearch.text.lexicon import unspaced_tokens
+from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.settings import LITTLE_TEXT
@@ -118,7 +121,10 @@ def fit_search(
     encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = analyzer_of(store, fit.tokenizer, fit.search.language)
     with progress.task("learning to search", None, "steps") as task:
-        known = None if fit.learned and stream.total < LITTLE_TEXT else vectors
+        # Pairs of characters are not the words that have vectors.
+        without = _words_found(stream, fit.tokenizer) > stream.total // 2
+        little = stream.total < LITTLE_TEXT
+        known = None if fit.learned and (little or without) else vectors
         with _plain_tokens(stream, store, fit.tokenizer) as words:
             cut = StreamTerms(words, analyzer, () if known is None else known.index_to_key)
             terms = cut.documents()
@@ -172,16 +178,29 @@ def _blocks(X: Segmented, rows: IntVector) -> Blocks:
 def _plain_tokens(
     stream: TokenStream, store: DocumentStore, tokenizer: TokenizerSettings
 ) -> Iterator[TokenStream]:
-    """Yield the tokens of the same documents with their accents and endings."""
-    if tokenizer.stem is None and tokenizer.accents == "keep":
+    """Yield the tokens of the same documents with their accents and endings, as search cuts."""
+    same = tokenizer.stem is None and tokenizer.accents == "keep"
+    if same and tokenizer.elision not in ELIDED and not _words_found(stream, tokenizer):
         yield stream
         return
     plain = replace(
-        tokenizer, stop_words=(), stem=None, accents="keep", digits="keep", phrases=None
+        tokenizer,
+        stop_words=(),
+        stem=None,
+        accents="keep",
+        digits="keep",
+        phrases=None,
+        segmentation="pairs",
+        elision="none",
     )
     texts = ((number, full_text(document)) for number, document in store.changed_since(0))
     with TemporaryDirectory(prefix="embedsearch-") as name:
         yield write_texts(Path(name), texts, TextProcessor(plain))
+
+
+def _words_found(stream: TokenStream, tokenizer: TokenizerSettings) -> int:
+    """Count the tokens that may be words of scripts without spaces, of which search has pairs."""
+    return unspaced_tokens(stream) if tokenizer.finds_words else 0
 
 
 def _term_vectors(
@@ -195,7 +214,7 @@ def _term_vectors(
     """
     if known is None:
         return trained_vectors
-    vectors = cut.vectors(known, TextProcessor(tokenizer).normalize)
+    vectors = cut.vectors(known, TextProcessor(tokenizer).lookup)
     return lambda _: vectors
 
 
@@ -257,6 +276,17 @@ def _counts(vectors: WordVectors, rows: IntVector, occurrences: IntVector) -> In
     counts = np.zeros(len(vectors), np.int64)
     np.add.at(counts, rows[known], occurrences[known])
     return counts
+
+
+def settle_tokenizer(
+    tokenizer: TokenizerSettings, store: DocumentStore, language: str = "auto"
+) -> TokenizerSettings:
+    """Return the settings with the elision of the documents' language in place of "auto"."""
+    return settle_elision(tokenizer, _first_texts(store), language)
+
+
+def _first_texts(store: DocumentStore) -> Iterator[str]:
+    return (full_text(document) for _, document in islice(store.changed_since(0), _BATCH))
 
 
 def _encode_external(

@@ -316,10 +316,10 @@ class _Normalizer:
         self._generation = generation
 
     def __call__(self, word: str) -> str | None:
-        return self._generation.processor.normalize(word)
+        return self._generation.processor.lookup(word)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self._generation.processor, "normalize")
+        return getattr, (self._generation.processor, "lookup")
 
 
 def word_tensors(vectors: WordVectors) -> dict[str, FloatMatrix | NDArray[np.int64]]:

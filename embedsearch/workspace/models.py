@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from embedsearch._errors import ParameterError
 from embedsearch._progress import Progress, listener_of
 from embedsearch.text.settings import TokenizerSettings, apply_options
-from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.training.base import Hooks, TrainedModel as ModelData
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import learn_texts
@@ -95,10 +94,10 @@ def train_texts(
     if are_tokens and (tokenizer is not None or cutting != TokenizerSettings()):
         allowed = "left out, as texts are lists of tokens, which are taken as they are"
         raise ParameterError("tokenizer", allowed, tokenizer or cutting)
-    model, phrases = learn_texts(
+    model, processor = learn_texts(
         documents, trainer, cutting, settings, listener, hooks, are_tokens=are_tokens
     )
-    normalize = str if are_tokens else TextProcessor(cutting, phrases).normalize
+    normalize = str if are_tokens else processor.lookup
     words = KeyedVectors.of(model.vectors, normalize)
     return KeyedModel(words, model.context, model.inputs)
 

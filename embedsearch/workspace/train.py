@@ -15,6 +15,7 @@ from embedsearch.index.settings import IndexSettings, changed_index, index_optio
 from embedsearch.search.drift import expected_share
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchSettings, changed_search
+from embedsearch.text.lexicon import LEAST_TEXT, learn_lexicon, unspaced_tokens
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.settings import FOLDING, TokenizerSettings, apply_options
 from embedsearch.text.stream import Vocabulary
@@ -30,6 +31,7 @@ from embedsearch.workspace.fitted_search import (
     FitSettings,
     FittedSearch,
     fit_search,
+    settle_tokenizer,
     write_document_vectors,
 )
 from embedsearch.workspace.generation import Generation, word_tensors
@@ -124,6 +126,8 @@ def training_request(session: Session, options: TrainingOptions) -> TrainingRequ
     """Check and complete what the user gave; if that was nothing, go on as last interrupted."""
     updated = session.trained() if options.update else None
     before = session.state.tokenizer
+    if updated is not None and before.elision == "auto":
+        before = replace(before, elision=updated.tokenizer.elision)
     if updated is None:
         # Only an update continues from words that an older folding made.
         before = replace(before, folding=FOLDING)
@@ -215,9 +219,9 @@ class GenerationContent:
 
 
 class TokenizedDocuments:
-    """Tokenizes documents; phrases are found once, and joined in all later streams.
+    """Tokenizes documents; phrases and a lexicon are found once, and used in all later streams.
 
-    Phrases that are given are those of an earlier training, to be used again.
+    Those that are given are of an earlier training, to be used again.
     """
 
     def __init__(
@@ -230,18 +234,28 @@ class TokenizedDocuments:
     ) -> None:
         self._layout, self._store, self._progress = layout, store, progress
         self._settings, self._known = settings, phrases
-        self.phrases = phrases or PhraseTable()
+        self.phrases = PhraseTable() if phrases is None else phrases
 
     def since(self, change: int) -> TokenStream:
         """Tokenize the documents that were added or changed after a change number."""
         folder = temporary_folder(self._layout, f"stream-{change}")
-        processor = TextProcessor(self._settings, self._known)
-        stream = write_texts(folder, self._texts(change), processor, self._progress)
-        wanted = self._settings.phrase_settings
-        if wanted is not None and self._known is None:
-            stream, self.phrases = with_phrases(stream, wanted, folder, self._progress)
+        stream = self._write(folder, change)
+        if self._known is None:
+            if self._settings.finds_words and unspaced_tokens(stream) >= LEAST_TEXT:
+                with self._progress.task("finding words", None, "steps"):
+                    texts = (full_text(each) for _, each in self._store.changed_since(change))
+                    self.phrases = PhraseTable((), learn_lexicon(texts))
+                folder = temporary_folder(self._layout, f"words-{change}")
+                stream = self._write(folder, change)
+            if (wanted := self._settings.phrase_settings) is not None:
+                stream, found = with_phrases(stream, wanted, folder, self._progress)
+                self.phrases = PhraseTable(found.passes, self.phrases.lexicon)
             self._known = self.phrases
         return stream
+
+    def _write(self, folder: Path, change: int) -> TokenStream:
+        processor = TextProcessor(self._settings, self.phrases)
+        return write_texts(folder, self._texts(change), processor, self._progress)
 
     def _texts(self, change: int) -> Iterator[tuple[int, str]]:
         total = self._store.count_since(change)
@@ -257,8 +271,9 @@ def train(session: Session, options: TrainingOptions, progress: Progress) -> Tra
     if options.update and not session.store.numbers_since(session.trained().trained_change):
         return _untouched(session.trained())
     number, report = _train_generation(session, request, progress)
-    state = replace(session.state, tokenizer=request.tokenizer, generation=number)
-    session.commit(state, progress)
+    # An update goes on with the elision that was found, and leaves "auto" to later trainings.
+    tokenizer = session.state.tokenizer if options.update else request.tokenizer
+    session.commit(replace(session.state, tokenizer=tokenizer, generation=number), progress)
     return report
 
 
@@ -319,6 +334,8 @@ def _train_generation(
 ) -> tuple[int, TrainingReport]:
     """Tokenize the documents, train on them, encode and index them, publish."""
     layout, store, previous = session.layout, session.store, session.generation
+    tokenizer = settle_tokenizer(request.tokenizer, store, request.search.language)
+    request = replace(request, tokenizer=tokenizer)
     # An encoder that cannot be loaded is an error now, not after an hour of training.
     fit = FitSettings.load(request.tokenizer, request.search)
     change = store.change

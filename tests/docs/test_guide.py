@@ -15,23 +15,24 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="ut
 
 
 @pytest.mark.parametrize(
-    ("section", "outputs"),
+    ("heading", "outputs"),
     [
         ("Vectors of your own", 2),
         ("From Python", 3),
         ("Looking at documents", 1),
+        ("Languages", 1),
     ],
 )
 def test_examples_print_what_is_shown(
-    section: str,
+    heading: str,
     outputs: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     monkeypatch.chdir(tmp_path)
-    text = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    examples = re.findall(r"```python\n(.*?)```\n\n(?:```\n(.*?)```)?", text, re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```\n\n(?:```\n(.*?)```)?", section, re.DOTALL)
     assert len([output for _, output in examples if output]) == outputs
     names: dict[str, object] = {}
     for code, output in examples:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,17 @@ from hypothesis import example, given, strategies as st
 from nltk import tokenize as nltk_tokenize
 from nltk.stem.snowball import SnowballStemmer
 
-from embedsearch._errors import ParameterError, SourceFormatError, SourceNotFoundError
+from embedsearch._errors import (
+    MissingExtraError,
+    ParameterError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
 from embedsearch._progress import SilentProgress
 from embedsearch.text.corpora import get_corpus
 from embedsearch.text.folding import fold
 from embedsearch.text.settings import ACCENTS, DIGITS, TokenizerSettings, plugin_names
+from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import (
     PIECE,
     NltkTokenizer,
@@ -500,3 +507,57 @@ def test_a_missing_or_a_binary_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(SourceFormatError, match="UTF-8"):
         resolve_stop_words(f"@{tmp_path / 'binary.txt'}")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("french", "L'écran d\u2019un PC qu'il a", "l' écran d' un pc qu' il a"),
+        ("french", "aujourd'hui quelqu'un d'aujourd'hui", "aujourd'hui quelqu'un d' aujourd'hui"),
+        ("french", "jusqu'à l'avant-garde, qu'l'on", "jusqu' à l' avant-garde qu' l' on"),
+        ("french", "don't o'clock John's rock'n'roll", "don't o'clock john's rock'n'roll"),
+        ("italian", "dell'arte un'altra c'è po' di", "dell' arte un' altra c' è po di"),
+        ("catalan", "l'home d'aquí n'hi s'ha", "l' home d' aquí n' hi s' ha"),
+        ("occitan", "l'òme qu'es", "l' òme qu' es"),
+        ("none", "l'écran d'un", "l'écran d'un"),
+        ("auto", "l'écran d'un", "l'écran d'un"),
+    ],
+)
+def test_elided_words_are_tokens_of_their_own(
+    language: str, text: str, words: str, tmp_path: Path
+) -> None:
+    processor = TextProcessor(TokenizerSettings(elision=language))
+    assert processor.process(text) == words.split()
+    stream = write_texts(tmp_path, [(1, text)], processor)
+    assert [stream.types[token] for token in stream.document(0)] == words.split()
+
+
+def test_a_word_with_an_elided_one_before_it_is_looked_up_without() -> None:
+    french = TextProcessor(TokenizerSettings(elision="french"))
+    assert [french.lookup(w) for w in ("L\u2019Écran", "qu'il", "aujourd'hui")] == [
+        "écran", "il", "aujourd'hui",
+    ]  # fmt: skip
+    assert TextProcessor(TokenizerSettings(elision="none")).lookup("L'Écran") == "l'écran"
+
+
+def test_stop_words_are_left_out_as_they_are_elided() -> None:
+    stop_words = resolve_stop_words("french")
+    processor = TextProcessor(TokenizerSettings(elision="french", stop_words=stop_words))
+    assert processor.process("l'écran qu'il regarde") == ["écran", "regarde"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("jieba", "我来到北京清华大学 in 2024", "我 来到 北京 清华大学 in 2024"),
+        ("fugashi", "東京に住んでいるPython", "東京 に 住ん で いる python"),
+        ("pythainlp", "ผมรักภาษาไทย ok", "ผม รัก ภาษาไทย ok"),
+    ],
+)
+def test_a_dictionary_cuts_the_script_that_it_is_for(name: str, text: str, words: str) -> None:
+    settings = TokenizerSettings(tokenizer=name)
+    if find_spec(name) is None:
+        with pytest.raises(MissingExtraError, match=rf"{name} needs .*embedsearch-engine\["):
+            make_tokenizer(settings)
+        return
+    assert TextProcessor(settings).process(text) == words.split()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
+from embedsearch.text.settings import TokenizerSettings
 
 
 def test_a_small_vocabulary_is_searched_exactly(planted: Path) -> None:
@@ -190,3 +192,58 @@ def test_settings_of_phrases_are_checked(
     with pytest.raises(es.ParameterError) as caught:
         ws.train(**options)
     assert caught.value.name == name
+
+
+def test_an_elided_word_has_the_vector_of_the_word(tmp_path: Path) -> None:
+    sentence = "Le chat est dans la maison avec l'écran, mais il ne veut pas d'un ami pour nous."
+    with es.create(tmp_path / "french.es") as ws:
+        ws.add([es.Document(str(n), sentence) for n in range(20)])
+        ws.train(vector_size=8, min_count=1, workers=1)
+        assert "l'écran" not in ws.words.key_to_index
+        np.testing.assert_array_equal(ws.words["l\u2019Écran"], ws.words["écran"])
+        assert ws.search("l'écran", mode="lexical")[0].score > 0
+        assert ws.tokenizer.elision == "auto"
+        assert ws._session.trained().tokenizer.elision == "french"
+        ws.add([es.Document("new", "un nouvel écran d'ordinateur")])
+        ws.train(update=True, min_count=1, workers=1)
+        assert "ordinateur" in ws.words
+        assert ws.tokenizer.elision == "auto"
+
+
+def chinese(documents: int) -> list[es.Document]:
+    """Return sentences of 60 made-up words of two characters each, and no spaces."""
+    choose = random.Random(5)  # noqa: S311 - text, not secrets
+    words = ["".join(chr(0x4E00 + choose.randrange(80)) for _ in range(2)) for _ in range(60)]
+    weights = [1 / rank for rank in range(1, 61)]
+    texts = ["".join(choose.choices(words, weights, k=12)) for _ in range(documents)]
+    return [es.Document(str(n), text) for n, text in enumerate(texts)]
+
+
+def test_words_are_found_in_text_without_spaces_and_search_has_pairs(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"vector_size": 8, "epochs": 1, "workers": 1}
+    documents = chinese(1_200)
+    with es.create(tmp_path / "words.es") as ws:
+        ws.add(documents)
+        ws.train(**settings)
+        lexicon = ws._session.trained().phrases.lexicon
+        assert len(lexicon) > 60
+        assert set(ws.words.index_to_key) <= {word.text for word in lexicon.words}
+        found = [(hit.id, hit.score) for hit in ws.search(documents[7].text[:6])]
+        (ws.path / "generations" / "0001" / "phrases.tsv").write_text("gone")
+    report = es.repair(tmp_path / "words.es")
+    assert not report.lost_parts
+    with es.open(tmp_path / "words.es") as ws:
+        assert ws._session.trained().phrases.lexicon.words == lexicon.words
+    with es.create(tmp_path / "pairs.es") as ws:
+        ws.add(documents)
+        ws.train(segmentation="pairs", **settings)
+        assert not ws._session.trained().phrases.lexicon
+        assert [(hit.id, hit.score) for hit in ws.search(documents[7].text[:6])] == found
+
+
+def test_a_workspace_from_before_is_cut_as_it_was(example: Path) -> None:
+    state = json.loads((example / "workspace.json").read_text(encoding="utf-8"))
+    names = {"segmentation": "pairs", "elision": "none"}
+    older = {name: value for name, value in state["tokenizer"].items() if name not in names}
+    settings = TokenizerSettings.from_json(older)
+    assert {name: getattr(settings, name) for name in names} == names

@@ -1,7 +1,4 @@
-from embedsearch.index.lexical.analysis import (
-    LexicalAnalyzer as LexicalAnalyzer,
-    detect_language as detect_language,
-)
+from embedsearch.index.lexical.analysis import LexicalAnalyzer as LexicalAnalyzer
 from embedsearch.index.lexical.index import (
     Contribution as Contribution,
     LexicalIndex as LexicalIndex,

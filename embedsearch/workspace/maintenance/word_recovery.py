@@ -17,6 +17,7 @@ from embedsearch.training.base import TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import TRAINERS
 from embedsearch.vectors.tensors import save_tensors
+from embedsearch.workspace.fitted_search import settle_tokenizer
 from embedsearch.workspace.generation import IMPORTED
 from embedsearch.workspace.layout import Layout
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest, as_object
@@ -94,7 +95,7 @@ def recover_words(
     folder.mkdir(parents=True)
     manifest = RecoveredManifest.read(files.manifest)
     own = tokenizer_of(manifest.values) if manifest.trusted else None
-    corpus = _Corpus(store, own or tokenizer, folder, progress)
+    corpus = _Corpus(store, own or settle_tokenizer(tokenizer, store), folder, progress)
     return _Recovery(number, files, manifest, corpus).run()
 
 
@@ -214,13 +215,16 @@ class _Recovery:
         return shapes
 
     def _phrases(self) -> PhraseTable:
-        file, settings = self._file(self.files.phrases), self.corpus.tokenizer.phrase_settings
+        file, tokenizer = self._file(self.files.phrases), self.corpus.tokenizer
         sound = _load(PhraseTable.load, file)
-        if sound is not None or settings is None:
+        if sound is not None:
+            return sound
+        if tokenizer.phrase_settings is None and not tokenizer.finds_words:
             # If none were asked for there were none, whatever a damaged file may say.
-            return sound or PhraseTable()
+            return PhraseTable()
         if file is None:
-            self.parts.append("the phrases: they are found again in the documents")
+            if tokenizer.phrase_settings is not None or self.corpus.with_own_phrases[0].lexicon:
+                self.parts.append("the phrases: they are found again in the documents")
             return self.corpus.with_own_phrases[0]
         relearned, path = self.corpus.with_own_phrases[0], self.corpus.folder / "relearned.tsv"
         relearned.save(path)
@@ -228,7 +232,8 @@ class _Recovery:
             return relearned
         table, missing = _sound_phrases(file)
         if missing:
-            self.parts.append(f"about {missing:,} phrases (joined by {settings.scoring})")
+            kind = f" (joined by {tokenizer.phrases})" if tokenizer.phrases else ""
+            self.parts.append(f"about {missing:,} phrases{kind}")
         return table
 
     def _words(self, count: int, phrases: PhraseTable) -> _Words:
@@ -386,11 +391,7 @@ def _sound_phrases(file: RecoveredFile) -> tuple[PhraseTable, int]:
     """Return the phrases whose lines are sound, and how many lines are not."""
     lines = _lines(file)[1:]
     parsed = [PhraseTable.parsed(line) if sound else None for line, sound in lines]
-    passes: dict[int, list[Any]] = {}
-    for each in parsed:
-        if each is not None:
-            passes.setdefault(each[0], []).append(each[1])
-    table = PhraseTable(passes[number] for number in sorted(passes))
+    table = PhraseTable.of_rows(each for each in parsed if each is not None)
     return table, sum(each is None for each in parsed)
 
 

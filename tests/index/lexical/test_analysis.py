@@ -7,37 +7,8 @@ from collections import Counter
 import pytest
 
 from embedsearch._errors import ParameterError
-from embedsearch.index.lexical import LexicalAnalyzer, detect_language
+from embedsearch.index.lexical import LexicalAnalyzer
 from embedsearch.text.settings import TokenizerSettings
-
-SAMPLES = {
-    "english": "It was the best of times, and it was not the worst of all that we had known.",
-    "german": "Der Hund und die Katze sind nicht in dem Haus, aber sie haben es mit uns gesehen.",
-    "french": "Le chat est dans la maison avec les enfants, mais il ne veut pas de nous pour ami.",
-    "spanish": "El perro no está en la casa de los niños, pero la gata sí que es muy de ellos.",
-    "italian": "Il gatto è nella casa con la madre, ma non si sa di chi sono le chiavi che ho.",
-    "finnish": "Hän on sen jälkeen ollut siellä, mutta me emme tiedä mitä he ovat nyt tehneet.",
-    "russian": "Я не знаю, что это было, но он и она были там, как и все мы, в том доме.",
-    "turkish": "Bu ev çok güzel ama ben ve o bir daha buraya gelmek için hiçbir şey yapmadık.",
-}
-
-
-@pytest.mark.parametrize("language", SAMPLES)
-def test_a_language_is_known_by_its_stop_words(language: str) -> None:
-    assert detect_language([SAMPLES[language]] * 3) == language
-
-
-@pytest.mark.parametrize(
-    "text", ["", "東京大学で学ぶ", "x86 arm64 risc-v cmake ninja gcc 12.1", "4711 0815 42"]
-)
-def test_text_without_stop_words_is_of_no_language(text: str) -> None:
-    assert detect_language([text]) == "none"
-    assert detect_language([]) == "none"
-
-
-def test_titles_are_enough_to_know_a_language() -> None:
-    titles = ["Heat transfer in laminar flow", "Theory of the wing", "Notes on jets", "A balance"]
-    assert detect_language(titles) == "english"
 
 
 def test_words_are_stemmed_and_stop_words_set_apart() -> None:
