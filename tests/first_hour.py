@@ -8,6 +8,8 @@ it should and that its answer has what it must.
 from __future__ import annotations
 
 import json
+import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -35,12 +37,11 @@ GERMAN = [
     "Am Morgen kommt die Nachbarin und kauft Brot und Apfelkuchen beim Bäcker.",
     "Der Apfelkuchen ist süß, das Brot ist dunkel, und die Nachbarin ist zufrieden.",
 ]
-CHINESE = [
-    "图书馆的文件很多。学生在图书馆读文件。",
-    "老师把文件放在图书馆,学生下午来读文件。",
-    "学生喜欢图书馆,因为图书馆很安静,文件也很新。",
-    "老师和学生在学校写文件,然后去图书馆。",
-]
+# Words are found in a text of this script only if it is not too short; sentences are put together.
+CHINESE = {
+    "学生 老师 医生 朋友 邻居 孩子": ("图书馆 教室 学校", "阅读 借阅 整理", "文件 书籍 报纸"),
+    "厨师 农民 店主 客人 渔夫 司机": ("市场 厨房 餐厅", "购买 准备 品尝", "水果 蔬菜 面包"),
+}
 ROWS = [
     {"id": f"log-{n}", "title": f"Log {n}", "text": text, "year": 1990 + n, "place": place}
     for n, (text, place) in enumerate(zip(ENGLISH * 2, ["quay", "wall", "ferry"] * 4, strict=True))
@@ -84,12 +85,22 @@ def write_files(folder: Path) -> None:
     paragraphs = "".join(f"<p>{text}</p>" for text in GERMAN)
     page = f"<html lang='de'><title>Die Bäckerei</title><body>{paragraphs}</body></html>"
     (folder / "baeckerei.html").write_text(page, "utf-8")
-    (folder / "tushuguan.txt").write_text("\n".join(CHINESE), "utf-8")
+    (folder / "tushuguan.txt").write_text("\n".join(_chinese(2_000)), "utf-8")
     table = "".join(f'{n},"{text}",{place}\n' for n, (text, place) in enumerate(_table()))
     (folder / "visits.csv").write_text("id,text,place\n" + table, "utf-8")
     rows = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in ROWS)
     (folder / "log.jsonl").write_text(rows, "utf-8")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+
+
+def _chinese(sentences: int) -> list[str]:
+    draw = random.Random(1)  # noqa: S311 - no secret
+    texts = []
+    for _ in range(sentences):
+        people, (places, verbs, things) = draw.choice([*CHINESE.items()])
+        who, where, does, what = (draw.choice(x.split()) for x in (people, places, verbs, things))
+        texts.append(f"{who}今天在{where}里{does}{what}。")
+    return texts
 
 
 def _table() -> list[tuple[str, str]]:
@@ -173,16 +184,14 @@ def main() -> None:
         hour = Hour(sys.argv[1], folder)
         write_files(folder / "mine")
         hour.run("build", "mine", "-w", "hour.es", has="Try: embedsearch neighbors")
-        import os
-
         os.environ["EMBEDSEARCH_WORKSPACE"] = "hour.es"
         words(hour)
         documents(hour)
         change(hour, folder)
-        listed = hour.run("--help").splitlines()
-        verbs = {line.split()[0] for line in listed if line.startswith("  ") and line[2].isalpha()}
+        listed = hour.run("--help").partition("Make a workspace:")[2].splitlines()
+        verbs = {line.split()[0] for line in listed if line.startswith("  ")}
     # A demo is the same on other texts, and there is nothing old to migrate.
-    left = verbs - hour.used - {"demo", "migrate", "embedsearch"}
+    left = verbs - hour.used - {"demo", "migrate"}
     if left:
         raise SystemExit(f"not used: {sorted(left)}")
 

@@ -128,7 +128,9 @@ exact_option = click.option(
     metavar="N",
     help="Consider only the N most frequent words.",
 )
-@click.option("--rare", is_flag=True, help="Rank by the score alone: rare words come up, too.")
+@click.option(
+    "--rare", is_flag=True, help="Rank all words by the score alone: rare ones come up, too."
+)
 @exact_option
 @output_options
 def neighbors(
@@ -144,7 +146,7 @@ def neighbors(
 
     The score is the cosine, and count how often the word occurs. Of words that occur a few times
     the cosine is a rough estimate; so words are ranked by the lower end of its confidence
-    interval, which --json shows.
+    interval, which --json shows. Stop words are left out unless WORD is one, or with --rare.
 
     With - as WORD, words are read from standard input, one per line.
     """

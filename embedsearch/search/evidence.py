@@ -56,10 +56,18 @@ class Evidence:
         counts: How often each word was seen, `(V,)`.
         variance: That of the query, see `query_variance`.
         z: How many standard errors an interval reaches down and up.
+        left_out: The rows that are not looked for, `(V,)`; None looks for all.
     """
 
-    def __init__(self, counts: ArrayLike, variance: float, z: float) -> None:
+    def __init__(
+        self,
+        counts: ArrayLike,
+        variance: float,
+        z: float,
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._counts, self._variance, self._z = np.asarray(counts), variance, z
+        self._left_out = left_out
 
     def interval(self, cosines: ArrayLike, rows: ArrayLike) -> tuple[Numbers, Numbers]:
         """Return the lower and upper ends for some rows, `(n,)` each, as cosines."""
@@ -81,9 +89,12 @@ class Evidence:
             found, cosines = rows[0], scores[0]
             middle, reach = self._on_fishers_scale(cosines, found)
             low = middle - reach
+            if self._left_out is not None:
+                low[self._left_out[found]] = -np.inf
             best = np.argsort(-low, kind="stable")[:topn]
             all_seen = size >= limit or len(found) < size
             if all_seen or low[best[-1]] >= middle[-1] - floor:
+                best = best[low[best] > -np.inf]
                 return found[best], cosines[best]
             size *= _GROWTH
 

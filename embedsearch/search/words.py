@@ -109,6 +109,8 @@ class Words(WordVectors):
         # Every query needs it, and those who have the vectors alone do too.
         self.key_to_index = vectors.key_to_index
         self._normalize, self._given_index = normalize, index
+        # Words of the language that say nothing by themselves, where these are known.
+        self.stop_words: Callable[[], Iterable[str]] = tuple
         # Says why a word has no vector, where that is known; the end of a sentence.
         self.why_missing: Callable[[str], str | None] | None = None
 
@@ -297,6 +299,9 @@ class Words(WordVectors):
         the confidence interval of their cosine, see `embedsearch.search.evidence`. Without
         counts, as in many files of vectors, they are ranked by the cosine.
 
+        Stop words of the language of a workspace occur beside all words, and are left out, unless
+        one of them was asked for or `evidence` is 0.
+
         Args:
             positive: See `most_similar`.
             negative: See `most_similar`.
@@ -314,7 +319,7 @@ class Words(WordVectors):
         """
         terms = as_terms(positive, 1.0) + as_terms(negative, -1.0)
         topn, among = as_count("topn", topn), self._clipped(0, None, restrict_vocab)
-        best = self._best(terms, topn, among, exact, evidence)
+        best = self._best(terms, topn, among, exact, evidence, self._stop_rows)
         return self._word_neighbors(best, topn)
 
     @overload
@@ -653,6 +658,7 @@ class Words(WordVectors):
         among: range | None,
         exact: bool,
         evidence: float | str | None,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> _Best:
         """Find enough words for `topn` to be left without those of the query."""
         z = None if evidence is None else as_z(evidence)
@@ -661,8 +667,17 @@ class Words(WordVectors):
         if z is None or counts is None:
             scores, rows = index.search(query.vector, most, among)
             return _Best(query, rows[0], scores[0], None)
-        ranking = Evidence(counts, query.variance(counts), z)
+        if left_out is not None and (z == 0 or left_out[query.rows].any()):
+            left_out = None
+        ranking = Evidence(counts, query.variance(counts), z, left_out)
         return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
+
+    @cached_property
+    def _stop_rows(self) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self), bool)
+        rows = [self.key_to_index.get(word, -1) for word in self.stop_words()]
+        mask[[row for row in rows if row >= 0]] = True
+        return mask
 
     def _word_neighbors(self, best: _Best, topn: int) -> WordNeighbors:
         keys, counts, (query, rows, scores, evidence) = self.index_to_key, self.counts, best

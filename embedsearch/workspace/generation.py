@@ -224,7 +224,14 @@ class Generation(ArtifactFolder):
         """Word queries."""
         from embedsearch.workspace.keyed_vectors import KeyedVectors
 
-        return KeyedVectors.of(self.vectors, _Normalizer(self), self._word_index)
+        words = KeyedVectors.of(self.vectors, _Normalizer(self), self._word_index)
+        words.stop_words = self._stop_words
+        return words
+
+    def _stop_words(self) -> list[str]:
+        # Read as it is written: what cuts texts for search need not be imported for it.
+        with self._intact(self.files.manifest):
+            return list(self._entry("search")["analyzer"]["tokenizer"]["stop_words"])
 
     @cached_property
     def encoder(self) -> TextEncoder:

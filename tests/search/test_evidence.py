@@ -82,3 +82,13 @@ def test_the_best_are_looked_for_among_the_given_rows() -> None:
     index = VectorIndex.build(X, spec="flat")
     rows, _ = Evidence(np.full(3_000, 9), 0.1, 1.0).best(index, X[0], 2_000, range(700))
     assert sorted(rows) == list(range(700))
+
+
+def test_rows_that_are_left_out_are_not_found() -> None:
+    X = np.random.default_rng(0).standard_normal((3_000, 5)).astype(np.float32)
+    index, counts = VectorIndex.build(X, spec="flat"), np.arange(3_000, 0, -1)
+    mask = np.arange(3_000) % 3 == 0
+    every, _ = Evidence(counts, 0.1, 1.0).best(index, X[0], 3_000, None)
+    for topn in (5, 1_000, 3_000):
+        rows, _ = Evidence(counts, 0.1, 1.0, mask).best(index, X[0], topn, None)
+        assert rows.tolist() == every[~mask[every]][:topn].tolist()

@@ -279,6 +279,19 @@ def test_without_evidence_the_cosine_ranks(counted: Words) -> None:
     assert sum(near.count or 0 for near in found) > sum(counted.get_count(w) or 0 for w, _ in plain)
 
 
+def test_stop_words_are_left_out_unless_asked_for(counted: Words) -> None:
+    words = Words(
+        WordVectors(counted.vectors, counted.index_to_key, counted.counts), counted.index, str
+    )
+    words.stop_words = lambda: ["w0", "w5", "absent"]
+    left = [near for near in counted.neighbors("w7", topn=50) if near.word not in ("w0", "w5")]
+    assert words.neighbors("w7", topn=48) == left[:48]
+    assert words.neighbors("w7", topn=50, evidence=0) == counted.neighbors(
+        "w7", topn=50, evidence=0
+    )
+    assert words.neighbors("w5", topn=50) == counted.neighbors("w5", topn=50)
+
+
 def test_without_counts_neighbors_are_ranked_by_the_cosine(some: Words) -> None:
     found = some.neighbors("w1", topn=4)
     assert [near[:2] for near in found] == some.most_similar("w1", topn=4)
