@@ -17,6 +17,7 @@ from embedsearch.evaluation.collections import Collection
 from embedsearch.training.settings import TrainingSettings
 from embedsearch.workspace.documents import Documents
 from embedsearch.workspace.evaluate import Evaluation
+from embedsearch.workspace.texts import Texts
 from embedsearch.workspace.vectors import VectorCollection
 
 WRONG = (None, 5, -1, 1.5, math.nan, "", "x", b"x", object(), [], {}, [None], [5], ["x"])
@@ -89,6 +90,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "most_similar_cosmul": {"positive": "king"},
     "most_similar_to_given": {"key1": "king", "keys_list": ["queen"]},
     "n_similarity": {"ws1": ["king"], "ws2": ["queen"]},
+    "neighbors": {"positive": "king"},
     "rank": {"key1": "king", "key2": "queen"},
     "rank_by_centrality": {"words": ["king", "queen"]},
     "relative_cosine_similarity": {"wa": "king", "wb": "queen"},
@@ -129,14 +131,25 @@ WRITER: dict[str, dict[str, Any]] = {
     "train": QUICK,
 }
 DOCUMENTS: dict[str, dict[str, Any]] = {
+    "count": {},
     "duplicate_groups": {},
     "duplicates": {},
+    "facet": {"field": "kind"},
     "get": {"key": "d0"},
+    "list": {},
     "most_similar": {"positive": "d0"},
+    "sample": {"n": 2},
     "source": {"id": "d0"},
+    "table": {"documents": [], "columns": ["id"]},
     "vector": {"id": "d0"},
     "__getitem__": {"id": "d0"},
     "__contains__": {"id": "d0"},
+}
+TEXTS_OF: dict[str, dict[str, Any]] = {
+    "compare": {"word": "king", "by": "kind"},
+    "concordance": {"word": "king"},
+    "keywords": {"ids": "d0"},
+    "words": {},
 }
 EVALUATE: dict[str, dict[str, Any]] = {
     "analogies": {"path": "questions.txt"},
@@ -225,6 +238,7 @@ def test_every_public_function_is_listed() -> None:
     for kind, listed in (
         (es.WordVectors, WORDS),
         (Documents, DOCUMENTS),
+        (Texts, TEXTS_OF),
         (Evaluation, EVALUATE),
         (VectorCollection, COLLECTION),
         (es.VectorIndex, INDEX),
@@ -306,6 +320,12 @@ def test_a_writer(name: str) -> None:
 def test_documents(name: str) -> None:
     with es.open("read.es") as ws:
         try_all(getattr(ws.documents, name), DOCUMENTS[name], few(name))
+
+
+@cases(TEXTS_OF)
+def test_texts(name: str) -> None:
+    with es.open("read.es") as ws:
+        try_all(getattr(ws.texts, name), TEXTS_OF[name], few(name))
 
 
 @cases(EVALUATE)

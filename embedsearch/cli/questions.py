@@ -151,10 +151,13 @@ def neighbors(
     With - as WORD, words are read from standard input, one per line.
     """
     if metric == "euclidean":
+        from embedsearch._types import WordNeighbor, WordNeighbors
+
         near = ws.words.most_similar(
             word, topn=topn, restrict_vocab=restrict_vocab, metric=metric, exact=exact
         )
-        return _words_found(ws.words.with_counts(near))
+        found = (WordNeighbor(*each, ws.words.get_count(each.word)) for each in near)
+        return _words_found(WordNeighbors(found, near.inferred))
     evidence = 0 if rare else "auto"
     return _words_found(
         ws.words.neighbors(

@@ -487,10 +487,7 @@ class Words(WordVectors):
         negative = [(word, weight) for word, weight in terms if weight < 0]
         if method == "3cosadd":
             return self.neighbors(positive, negative, topn, evidence=evidence, exact=exact)
-        return self.with_counts(self.most_similar_cosmul(positive, negative, topn))
-
-    def with_counts(self, found: Neighbors) -> WordNeighbors:
-        """Return neighbours with their counts, in the same order and without intervals."""
+        found = self.most_similar_cosmul(positive, negative, topn)
         counted = (WordNeighbor(word, score, self.get_count(word)) for word, score in found)
         return WordNeighbors(counted, found.inferred)
 

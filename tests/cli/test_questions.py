@@ -19,6 +19,7 @@ import embedsearch as es
 from embedsearch._types import ExpandedWord, Explanation, Highlight, Hit, Hits, Part
 from embedsearch.cli.output import show
 from embedsearch.cli.questions import documents_found
+from embedsearch.text.tokenizers import resolve_stop_words
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FARM = {"cow", "horse", "sheep", "goat", "donkey"}
@@ -138,8 +139,11 @@ def test_rank_and_closer_agree_with_the_order_of_scores(
 
 
 def test_more_neighbors_than_words_gives_all(invoke: Run, workspace: Path, space: Space) -> None:
-    found = answered(invoke("neighbors", "cow", "-w", workspace, "-k", "100000", "--json"))
-    assert len(found) == len(space.words) - 1
+    arguments = ("neighbors", "cow", "-w", workspace, "-k", "100000", "--json")
+    assert len(answered(invoke(*arguments, "--rare"))) == len(space.words) - 1
+    found = {record["word"] for record in answered(invoke(*arguments))}
+    left_out = {*space.words} - found - {"cow"}
+    assert {"the", "in"} <= left_out <= set(resolve_stop_words("english"))
 
 
 def test_every_form_of_output_has_the_same_answer(invoke: Run, workspace: Path) -> None:
