@@ -79,6 +79,8 @@ class Evidence:
     ) -> Candidates:
         """Return the rows with the highest lower ends, and their cosines, best first.
 
+        Only rows with a cosine above 0 are found.
+
         The index gives more and more of the nearest, until no word that is left out can have a
         higher lower end, however often it was seen.
         """
@@ -89,6 +91,8 @@ class Evidence:
             found, cosines = rows[0], scores[0]
             middle, reach = self._on_fishers_scale(cosines, found)
             low = middle - reach
+            # What is in no way alike is no neighbour, however sure that is.
+            low[cosines <= 0] = -np.inf
             if self._left_out is not None:
                 low[self._left_out[found]] = -np.inf
             best = np.argsort(-low, kind="stable")[:topn]

@@ -312,7 +312,8 @@ class Words(WordVectors):
             exact: See `most_similar`.
 
         Returns:
-            The words with their cosines, counts and the ends of the intervals, best first.
+            The words with their cosines, counts and the ends of the intervals, best first. Unless
+            `evidence` is 0, only words with a cosine above 0.
 
         Raises:
             EmbedSearchError: See `most_similar`.
@@ -619,6 +620,9 @@ class Words(WordVectors):
     def _unknown(self, word: str) -> UnknownWordError:
         if expression := self._split(word):
             return UnknownWordError(word, expression)
+        parts = word.split()
+        if len(parts) > 1 and all(self._row(part) >= 0 for part in parts):
+            return UnknownWordError(word, (), f"is no word; the analogy is {' + '.join(parts)!r}")
         reason = None if self.why_missing is None else self.why_missing(word)
         return UnknownWordError(word, suggest(word, self), reason)
 
@@ -628,9 +632,6 @@ class Words(WordVectors):
             parts = word.split(sign)
             if len(parts) > 1 and all(part and self._row(part) >= 0 for part in parts):
                 return [f" {sign} ".join(parts)]
-        parts = word.split()
-        if len(parts) > 1 and all(self._row(part) >= 0 for part in parts):
-            return [" + ".join(parts)]
         return []
 
     def _closer_rows(self, key1: str, key2: str) -> IntVector:
@@ -664,9 +665,12 @@ class Words(WordVectors):
         if z is None or counts is None:
             scores, rows = index.search(query.vector, most, among)
             return _Best(query, rows[0], scores[0], None)
-        if left_out is not None and (z == 0 or left_out[query.rows].any()):
+        if left_out is not None and left_out[query.rows].any():
             left_out = None
         ranking = Evidence(counts, query.variance(counts), z, left_out)
+        if z == 0:
+            scores, rows = index.search(query.vector, most, among)
+            return _Best(query, rows[0], scores[0], ranking)
         return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
 
     @cached_property

@@ -239,7 +239,7 @@ def by_evidence(
         cosine = vector @ query / np.linalg.norm(vector) / np.linalg.norm(query)
         reach = z * math.sqrt(1 / (count(word) or 1) + variance)
         ends = (math.tanh(math.atanh(cosine) + sign * reach) for sign in (-1, 1))
-        if word not in parts:
+        if word not in parts and cosine > 0:
             rows.append((word, cosine, count(word) or 0, *ends))
     return sorted(rows, key=lambda row: -row[3])
 
@@ -306,8 +306,12 @@ def test_a_given_vector_is_no_estimate(counted: Words) -> None:
 
 
 def test_all_words_are_ranked_where_so_many_are_asked_for(counted: Words) -> None:
-    assert len(counted.neighbors("w9", topn=5_000)) == 1_999
-    assert {near.word for near in counted.neighbors("w9", restrict_vocab=4)} == {
+    assert len(counted.neighbors("w9", topn=5_000, evidence=0)) == 1_999
+    found = counted.neighbors("w9", topn=5_000)
+    assert {near.word for near in found} == {
+        word for word, score in counted.most_similar("w9", topn=2_000) if score > 0
+    }
+    assert {near.word for near in counted.neighbors("w9", restrict_vocab=4, evidence=0)} == {
         "w0",
         "w1",
         "w2",
@@ -490,7 +494,7 @@ def test_an_unknown_word_comes_with_spellings() -> None:
 def test_an_expression_without_its_spaces_is_understood_in_the_error() -> None:
     with pytest.raises(UnknownWordError, match="did you mean 'king - man'"):
         plain_words().analogy("king-man")
-    with pytest.raises(UnknownWordError, match=r"did you mean 'king \+ man \+ woman'\?"):
+    with pytest.raises(UnknownWordError, match=r"the analogy is 'king \+ man \+ woman'"):
         plain_words().most_similar("king man woman")
     with pytest.raises(UnknownWordError, match=r"did you mean 'king \+ woman'"):
         plain_words().analogy("king+woman")
