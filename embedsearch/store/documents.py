@@ -148,6 +148,11 @@ class DocumentStore:
         return bool(self._connection.in_transaction)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether what is read may be remembered: a change that is undone gives its number back."""
+        return not (self.writable and self.in_transaction)
+
+    @property
     def change(self) -> int:
         """The number of the last change."""
         rows = self._database.rows("SELECT change FROM latest LIMIT 2")
@@ -252,9 +257,7 @@ class DocumentStore:
 
         See `store.filters`. The array is read-only; it is remembered until something changes.
         """
-        # A change that is undone gives its number back, so nothing is remembered of it.
-        remember = not (self.writable and self.in_transaction)
-        return self._filters.matching(where, self.change, remember=remember)
+        return self._filters.matching(where, self.change, remember=self.is_settled)
 
     def numbers(self) -> IntVector:
         """Return the numbers `(n,)` of all documents, ascending."""
@@ -283,8 +286,8 @@ class DocumentStore:
         self._column(name, compared=False)
 
     def _column(self, name: str, *, compared: bool = True) -> tuple[IntVector, Column]:
-        remember = not (self.writable and self.in_transaction)
-        return self._filters.column(name, self.change, remember=remember, compared=compared)
+        change, remember = self.change, self.is_settled
+        return self._filters.column(name, change, remember=remember, compared=compared)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
@@ -321,8 +324,12 @@ class DocumentStore:
     def snapshot(self) -> Iterator[None]:
         """Read one state of the documents, whatever others write; one thread at a time.
 
-        Other threads read that state meanwhile, too. A writer does not need it. Snapshots nest.
+        Other threads read that state meanwhile, too. Snapshots nest. A writer is alone, and this
+        does nothing for it.
         """
+        if self.writable:
+            yield
+            return
         with self._snapshot_lock:
             if self.in_snapshot:
                 yield

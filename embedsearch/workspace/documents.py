@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -182,7 +181,7 @@ class Documents(Mapping[str, Document]):
             QueryError: No document has the field, or the condition does not parse.
             ParameterError: `field` or `where` is not a string.
         """
-        with self._one_state():
+        with self._store.snapshot():
             return self._store.facet(self._numbers(where), field)
 
     def sample(self, n: int, seed: int | None = None, where: str | None = None) -> DocumentList:
@@ -200,7 +199,7 @@ class Documents(Mapping[str, Document]):
         """
         n = as_count("n", n)
         check("seed", seed, Optional(NATURAL))
-        with self._one_state():
+        with self._store.snapshot():
             numbers = self._numbers(where)
             chosen = np.random.default_rng(seed).permutation(numbers)[:n]
             return self._found(chosen, len(numbers))
@@ -248,10 +247,6 @@ class Documents(Mapping[str, Document]):
     def _found(self, numbers: IntVector, total: int) -> DocumentList:
         found = self._store.by_number(numbers.tolist())
         return DocumentList((found[number] for number in numbers.tolist()), total)
-
-    def _one_state(self) -> AbstractContextManager[None]:
-        # A writer is alone.
-        return nullcontext() if self._store.writable else self._store.snapshot()
 
     def _texts(self) -> Iterator[tuple[int, str]]:
         from embedsearch.search.latent_space import full_text
@@ -302,7 +297,7 @@ class Documents(Mapping[str, Document]):
         """
         check("topn", topn, Optional(COUNT))
         check("offset", offset, NATURAL)
-        with self._one_state():
+        with self._store.snapshot():
             numbers = self._numbers(where)
             total = len(numbers)
             if sort is not None:
