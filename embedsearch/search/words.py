@@ -86,7 +86,7 @@ class _Best(NamedTuple):
     evidence: Evidence | None
 
 
-class Words(WordVectors):
+class WordQueries(WordVectors):
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
     What differs: words are looked up as they are, and then treated like the corpus; an unknown word
@@ -94,15 +94,15 @@ class Words(WordVectors):
     answer's `inferred` names it; int keys are not taken.
 
     `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
-    function that returns one when the first query needs it. `normalize` treats a word like the
-    corpus was; None if nothing is left of it.
+    function that returns one when the first query needs it; None is an exact one. `normalize`
+    treats a word like the corpus was; None if nothing is left of it.
     """
 
     def __init__(
         self,
         vectors: WordVectors,
-        index: VectorIndex | Callable[[], VectorIndex],
-        normalize: Callable[[str], str | None],
+        index: VectorIndex | Callable[[], VectorIndex] | None = None,
+        normalize: Callable[[str], str | None] = str,
     ) -> None:
         X, words = vectors.vectors, vectors.index_to_key
         super().__init__(X, words, vectors.counts, vectors.subwords, check=False)
@@ -734,7 +734,7 @@ class Words(WordVectors):
     @cached_property
     def index(self) -> VectorIndex:
         """The cosine index of the vocabulary; opened when first asked for."""
-        given = self._given_index
+        given = self._exact_index if self._given_index is None else self._given_index
         return given if isinstance(given, VectorIndex) else given()
 
     def _index(self, exact: bool) -> VectorIndex:
