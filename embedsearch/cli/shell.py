@@ -302,12 +302,6 @@ def _filled(names: Sequence[str]) -> str:
     return fill(", ".join(names), 70, break_on_hyphens=False).replace("\n", "\n" + " " * 24)
 
 
-def _whole(verb: str, rest: str) -> int:
-    if not rest.isdecimal() or int(rest) < 1:
-        raise QueryError(f"{verb} needs a whole number from 1, got {rest!r}")
-    return int(rest)
-
-
 PROMPT = "embedsearch> "
 
 
