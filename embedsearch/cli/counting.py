@@ -160,7 +160,7 @@ def concordance(
         [line._asdict() for line in lines],
         ("left", "match", "right", "id", "field", "offset"),
         hidden=frozenset({"field", "offset"}),
-        notes=() if lines else (f"{word!r} is in none of the documents",),
+        empty=f"{word!r} is in none of the documents",
         texts={
             "left": lambda text: _fitting(text[::-1].strip(), room)[::-1],
             "right": lambda text: _fitting(text.strip(), room),

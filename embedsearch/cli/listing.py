@@ -220,8 +220,8 @@ def _documents(ws: Workspace, found: DocumentList, columns: str | None, note: st
     else:
         names, hidden = tuple(dict.fromkeys(map(str.strip, columns.split(",")))), frozenset[str]()
     texts = {name: _cut if name == "text" else plain for name in names}
-    notes = (note,) if note else ()
-    return Answer(ws.documents.table(found, names), names, hidden, texts=texts, notes=notes)
+    records, notes = ws.documents.table(found, names), (note,) if note else ()
+    return Answer(records, names, hidden, texts=texts, notes=notes, empty="")
 
 
 def _cut(text: str) -> str:

@@ -361,6 +361,7 @@ def counts(facet: Facet, topn: int = 0, of: str = "document") -> Answer:
         [{**each._asdict(), "share": _rounded(each.share)} for each in shown],
         ("value", "documents", "share"),
         notes=(", ".join(notes),),
+        empty="",
         texts={"value": plain, "share": "{:.1%}".format},
     )
 
