@@ -171,10 +171,11 @@ def add(
             show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
 
-def _check_deletion(ids: tuple[str, ...], where: str | None, source: str | None, **_: Any) -> None:
-    if [bool(ids), where is not None, source is not None].count(True) != 1:
-        message = "Give documents to delete: ID..., --where or --source, one of them."
-        raise click.UsageError(message, click.get_current_context())
+def _check_deletion(
+    ids: tuple[str, ...], where: str | None, source: str | None, **_: Any
+) -> str | None:
+    is_one = [bool(ids), where is not None, source is not None].count(True) == 1
+    return None if is_one else "Give documents to delete: ID..., --where or --source, one of them."
 
 
 @click.command()
@@ -256,9 +257,8 @@ def train(ws: Workspace, update: bool, progress: Progress, **options: Any) -> No
     )
 
 
-def _check_explain(explain: bool, output: str | None, **_: Any) -> None:
-    if output is not None and not explain:
-        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
+def _check_explain(explain: bool, output: str | None, **_: Any) -> str | None:
+    return f"--{output} needs --explain." if output is not None and not explain else None
 
 
 @click.command()

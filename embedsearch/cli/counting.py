@@ -32,12 +32,12 @@ against_option = click.option(
 )
 
 
-def _check_against(where: str | None, against: str | None, sort: str, **_: Any) -> None:
+def _check_against(where: str | None, against: str | None, sort: str, **_: Any) -> str | None:
     if against is not None and where is None:
-        raise click.UsageError("--against needs --where.", click.get_current_context())
+        return "--against needs --where."
     if against is not None and sort != WORD_ORDERS[0]:
-        message = "--sort does not go with --against, which sorts by the score."
-        raise click.UsageError(message, click.get_current_context())
+        return "--sort does not go with --against, which sorts by the score."
+    return None
 
 
 @click.command()
@@ -82,11 +82,11 @@ def words(
     show(Answer([count._asdict() for count in counts], ("word", "count", "df")), output)
 
 
-def _check_chosen(ids: tuple[str, ...], where: str | None, **_: Any) -> None:
-    if bool(ids) == (where is not None):
-        missing = "Missing argument 'ID...' or option '--where'."
-        message = "Give either ID... or --where, not both." if ids else missing
-        raise click.UsageError(message, click.get_current_context())
+def _check_chosen(ids: tuple[str, ...], where: str | None, **_: Any) -> str | None:
+    if ids and where is not None:
+        return "Give either ID... or --where, not both."
+    missing = not ids and where is None
+    return "Missing argument 'ID...' or option '--where'." if missing else None
 
 
 @question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_chosen)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import Facet, Hit, HitGroup, Hits, WordNeighbors
+    from embedsearch.cli.options import Check
     from embedsearch.workspace import Progress, Workspace
 
 
@@ -53,7 +54,7 @@ class Question(click.Command):
 
 
 def question(
-    *arguments: click.Argument, between: str = " ", check: Callable[..., None] | None = None
+    *arguments: click.Argument, between: str = " ", check: Check | None = None
 ) -> Callable[[Callable[..., Answer]], Question]:
     """Make a verb of a function of a workspace, a query and options; `-` reads many queries.
 
@@ -96,10 +97,9 @@ def _pair_question(ask: Callable[..., Answer]) -> Question:
     return question(*words, between="\t", check=_check_pair)(ask_line)
 
 
-def _check_pair(a: str, b: str | None, **_: Any) -> None:
+def _check_pair(a: str, b: str | None, **_: Any) -> str | None:
     # `-` alone stands for lines of both.
-    if b is None and a != "-":
-        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
+    return "Missing argument 'B'." if b is None and a != "-" else None
 
 
 def split_words(line: str) -> list[str]:
@@ -242,10 +242,11 @@ def rank(ws: Workspace, a: str, b: str) -> Answer:
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-def _check_search(sort: str | None, group_by: str | None, facet: str | None, **_: Any) -> None:
-    if [sort, group_by, facet].count(None) < 2:
-        message = "Give one of --sort, --group-by and --facet."
-        raise click.UsageError(message, click.get_current_context())
+def _check_search(
+    sort: str | None, group_by: str | None, facet: str | None, **_: Any
+) -> str | None:
+    several = [sort, group_by, facet].count(None) < 2
+    return "Give one of --sort, --group-by and --facet." if several else None
 
 
 @question(click.Argument(["query"], nargs=-1, required=True, metavar="QUERY"), check=_check_search)
@@ -372,10 +373,8 @@ def plain(value: Any) -> Any:
     return str(value) if is_number else value
 
 
-def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
-    if not ids and not texts:
-        missing = "Missing argument 'ID...' or option '--text'."
-        raise click.UsageError(missing, click.get_current_context())
+def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> str | None:
+    return None if ids or texts else "Missing argument 'ID...' or option '--text'."
 
 
 @question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_like)
