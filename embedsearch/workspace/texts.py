@@ -11,7 +11,6 @@ import numpy as np
 
 from embedsearch._checks import BOOLEAN, COUNT, STRING, Choice, Interval, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError
-from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase, concordance
 from embedsearch.search.counting import Tally, frequencies, keywords, matcher
 from embedsearch.search.latent_space import full_text
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embedsearch._types import Document, IntVector
+    from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.search.concordance import ConcordanceLine
     from embedsearch.search.counting import Keyword, WordCount
     from embedsearch.search.usage import GroupUsage
@@ -244,8 +244,9 @@ class Texts:
 
     @cached_property
     def _untrained(self) -> LexicalAnalyzer:
-        texts = (full_text(document) for _, document in self._store.changed_since(0))
-        return LexicalAnalyzer.for_texts(texts, self._session.state.tokenizer)
+        from embedsearch.workspace.lexical_sync import analyzer_of
+
+        return analyzer_of(self._store, self._session.state.tokenizer)
 
     def _matcher(self, pattern: str | None) -> Callable[[str], bool]:
         check("pattern", pattern, Optional(STRING))
