@@ -275,10 +275,10 @@ class WordQueries(WordVectors):
             return Neighbors(starmap(Neighbor, indexer.most_similar(vector, topn)))
         if not euclidean:
             query, rows, scores, _ = self._best(terms, topn, among, exact, evidence)
-            return self._neighbors(rows, scores, topn, query.rows, query.inferred)
+            return self._neighbors(rows, scores, topn, query.found)
         query = self._combine(terms, euclidean)
         distances, near = self._euclidean_index.search(query.vector, topn + len(query.rows), among)
-        return self._neighbors(near[0], distances[0], topn, query.rows, query.inferred)
+        return self._neighbors(near[0], distances[0], topn, query.found)
 
     def neighbors(
         self,
@@ -395,10 +395,7 @@ class WordQueries(WordVectors):
             return []
         Q = np.array([one.vector for one in found])
         scores, rows = self._index(exact).search(Q, topn + 1)
-        return [
-            self._neighbors(rows[i], scores[i], topn, _rows([one]), _inferred([one]))
-            for i, one in enumerate(found)
-        ]
+        return [self._neighbors(rows[i], scores[i], topn, [one]) for i, one in enumerate(found)]
 
     @overload
     def most_similar_cosmul(
@@ -453,7 +450,7 @@ class WordQueries(WordVectors):
         if topn is None:
             return scores
         best = np.argsort(-scores, kind="stable")[: topn + len(found)]
-        return self._neighbors(best, scores[best], topn, _rows(found), _inferred(found))
+        return self._neighbors(best, scores[best], topn, found)
 
     def analogy(
         self,
@@ -703,13 +700,13 @@ class WordQueries(WordVectors):
         rows: IntVector,
         scores: NDArray[np.float32],
         topn: int,
-        left_out: list[int],
-        inferred: tuple[str, ...],
+        asked: list[Found],
     ) -> Neighbors:
-        keys = self.index_to_key
+        """Name the best rows, but for those that were asked for."""
+        keys, left_out = self.index_to_key, _rows(asked)
         pairs = zip(rows.tolist(), scores.tolist(), strict=True)
         kept = [Neighbor(keys[row], score) for row, score in pairs if row not in left_out]
-        return Neighbors(kept[:topn], inferred)
+        return Neighbors(kept[:topn], _inferred(asked))
 
     def _clipped(
         self, clip_start: int, clip_end: int | None, restrict_vocab: int | None
