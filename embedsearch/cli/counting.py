@@ -10,7 +10,7 @@ import click
 
 from embedsearch.cli.options import count_option, on_workspace, output_options, where_option
 from embedsearch.cli.output import Answer, show, terminal, width as columns_of
-from embedsearch.cli.questions import question
+from embedsearch.cli.questions import question, rounded
 from embedsearch.workspace import LINE_ORDERS, WORD_ORDERS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from embedsearch.workspace import ConcordanceLine, Keyword, Workspace
 
-_DECIMALS = 6
 _KEYWORD = ("word", "score", "count", "df", "reference_count", "reference_df")
 
 many_option = count_option("-k", "--topn", default=20, help="How many to show.")
@@ -121,7 +120,7 @@ def _keywords(found: Iterable[Keyword]) -> Answer:
 
 
 def _record(keyword: Keyword) -> dict[str, Any]:
-    return {**keyword._asdict(), "score": round(keyword.score, _DECIMALS)}
+    return {**keyword._asdict(), "score": rounded(keyword.score)}
 
 
 @question(click.Argument(["word"], nargs=-1, required=True, metavar="WORD..."))

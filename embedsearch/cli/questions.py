@@ -183,7 +183,7 @@ def analogy(
 def _words_found(found: WordNeighbors) -> Answer:
     records = [
         {
-            name: _rounded(value) if isinstance(value, float) else value
+            name: rounded(value) if isinstance(value, float) else value
             for name, value in near._asdict().items()
         }
         for near in found
@@ -207,7 +207,7 @@ def similarity(ws: Workspace, a: str, b: str) -> Answer:
     The score is the cosine of the angle between the words A and B. With - alone, pairs are read
     from standard input, one per line, separated by a blank or a tab.
     """
-    return Answer.one({"a": a, "b": b, "score": _rounded(ws.words.similarity(a, b))})
+    return Answer.one({"a": a, "b": b, "score": rounded(ws.words.similarity(a, b))})
 
 
 @question(click.Argument(["words"], nargs=-1, required=True, metavar="WORD..."), between="\t")
@@ -359,7 +359,7 @@ def counts(facet: Facet, topn: int = 0, of: str = "document") -> Answer:
     if len(shown) < len(values):
         notes.append(f"the {len(shown):,} most frequent of {len(values):,} values")
     return Answer(
-        [{**each._asdict(), "share": _rounded(each.share)} for each in shown],
+        [{**each._asdict(), "share": rounded(each.share)} for each in shown],
         ("value", "documents", "share"),
         notes=(", ".join(notes),),
         empty="",
@@ -466,7 +466,7 @@ def duplicates(
             {
                 "a": pair.a,
                 "b": pair.b,
-                "score": _rounded(pair.score),
+                "score": rounded(pair.score),
                 "title_a": titles[pair.a],
                 "title_b": titles[pair.b],
             }
@@ -523,14 +523,12 @@ def _why_empty(ws: Workspace, where: str | None) -> str:
 def _record(hit: Hit) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
-        "score": _rounded(hit.score),
+        "score": rounded(hit.score),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
         "source": hit.source,
-        "highlights": [
-            {**mark._asdict(), "score": _rounded(mark.score)} for mark in hit.highlights
-        ],
+        "highlights": [{**mark._asdict(), "score": rounded(mark.score)} for mark in hit.highlights],
     }
     if hit.explanation is not None:
         record["explanation"] = hit.explanation.to_json()
@@ -563,5 +561,6 @@ def _notes(found: Hits) -> list[str]:
     return notes
 
 
-def _rounded(score: float) -> float:
+def rounded(score: float) -> float:
+    """Return a score with the digits that mean something."""
     return round(float(score), _DECIMALS)
