@@ -5,6 +5,7 @@ A terminal asks at every press of Tab, in a process of its own.
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,20 +36,14 @@ def complete_words(path: str | Path, beginning: str) -> list[str]:
 
 def complete_ids(path: str | Path, beginning: str) -> list[str]:
     """List ids of documents that begin so, in alphabetical order."""
-    store = _store(path)
-    try:
+    with closing(_store(path)) as store:
         return store.ids_from(beginning, MOST)
-    finally:
-        store.close()
 
 
 def complete_fields(path: str | Path, beginning: str) -> list[str]:
     """List the fields that a condition can name and that begin so, frequent ones first."""
-    store = _store(path)
-    try:
+    with closing(_store(path)) as store:
         return list(islice(_starting(store.field_names(), beginning), MOST))
-    finally:
-        store.close()
 
 
 def complete_languages(beginning: str, *, stems: bool = False) -> list[str]:
