@@ -421,7 +421,7 @@ class Hits(list[Hit]):
         ranks = [[next(flat) for _ in each] for each in values]
         keys = [(not each, sign * last(each, default=0)) for each in ranks]
         order = sorted(range(len(self)), key=keys.__getitem__)
-        return Hits((self[place] for place in order), self.unknown, self.expanded, self.mode)
+        return self._at(order)
 
     def facet(self, field: str) -> Facet:
         """Count the hits by what they have in a field; fields are named as for `sort_by`.
@@ -452,10 +452,10 @@ class Hits(list[Hit]):
         groups, without = self._grouped(field)
         if without:
             groups = [*groups, (None, without)]
-        return [
-            HitGroup(value, Hits((self[place] for place in places), self.unknown, self.expanded))
-            for value, places in groups
-        ]
+        return [HitGroup(value, self._at(places)) for value, places in groups]
+
+    def _at(self, places: Iterable[int]) -> Hits:
+        return Hits((self[place] for place in places), self.unknown, self.expanded, self.mode)
 
     def _grouped(self, field: str) -> tuple[list[tuple[MetadataScalar, list[int]]], list[int]]:
         """Return the places of hits by their values, and of those without."""
