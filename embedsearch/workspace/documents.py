@@ -231,8 +231,9 @@ class Documents(Mapping[str, Document]):
         sources: dict[str, str] = {}
         if "source" in columns:
             sources = self._store.sources_of([document.id for document in documents])
+        paths = [(name, FieldPath(name)) for name in columns]
         rows = [
-            {name: _value(document, name, sources.get(document.id)) for name in columns}
+            {name: _value(document, name, path, sources.get(document.id)) for name, path in paths}
             for document in documents
         ]
         for name in columns:
@@ -306,12 +307,12 @@ class Documents(Mapping[str, Document]):
             return self._found(numbers[int(offset) : stop], total)
 
 
-def _value(document: Document, name: str, source: str | None) -> Any:
+def _value(document: Document, name: str, path: FieldPath, source: str | None) -> Any:
     if name == "metadata":
         return dict(document.metadata)
     if name in _OWN:
         return source if name == "source" else getattr(document, name)
-    value = FieldPath(name).value(document.metadata)
+    value = path.value(document.metadata)
     return None if value is ABSENT else value
 
 
