@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from html import escape
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from datetime import date, time
 
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float32]
@@ -234,7 +236,25 @@ class Hit:
     source: str | None = None
 
 
-class Neighbors(list[Neighbor]):
+class _Near(list[T]):
+    """What `Neighbors` and `WordNeighbors` share: the same but for the fields of their items."""
+
+    _columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, items: Iterable[T] = (), inferred: Iterable[str] = ()) -> None:
+        super().__init__(items)
+        self.inferred = tuple(inferred)
+
+    def to_frame(self) -> Any:
+        """Return a data frame of pandas with a column for each field, "word" and "score" first.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return _frame(self._columns, list(self))
+
+
+class Neighbors(_Near[Neighbor]):
     """A list of neighbours, shown as a table in notebooks.
 
     Attributes:
@@ -242,40 +262,20 @@ class Neighbors(list[Neighbor]):
             from their character n-grams.
     """
 
-    def __init__(self, items: Iterable[Neighbor] = (), inferred: Iterable[str] = ()) -> None:
-        super().__init__(items)
-        self.inferred = tuple(inferred)
-
-    def to_frame(self) -> Any:
-        """Return a data frame of pandas with the columns "word" and "score".
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        return _frame(Neighbor._fields, [neighbor._asdict() for neighbor in self])
+    _columns = Neighbor._fields
 
     def _repr_html_(self) -> str:
         return html_table(("word", "score"), ((n.word, f"{n.score:.4f}") for n in self))
 
 
-class WordNeighbors(list[WordNeighbor]):
+class WordNeighbors(_Near[WordNeighbor]):
     """A list of near words with their evidence, shown as a table in notebooks.
 
     Attributes:
         inferred: See `Neighbors`.
     """
 
-    def __init__(self, items: Iterable[WordNeighbor] = (), inferred: Iterable[str] = ()) -> None:
-        super().__init__(items)
-        self.inferred = tuple(inferred)
-
-    def to_frame(self) -> Any:
-        """Return a data frame of pandas with a column for each field of `WordNeighbor`.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        return _frame(WordNeighbor._fields, [neighbor._asdict() for neighbor in self])
+    _columns = WordNeighbor._fields
 
     def _repr_html_(self) -> str:
         rows = ((n.word, f"{n.score:.4f}", "" if n.count is None else n.count) for n in self)
@@ -421,7 +421,7 @@ class Hits(list[Hit]):
         ranks = [[next(flat) for _ in each] for each in values]
         keys = [(not each, sign * last(each, default=0)) for each in ranks]
         order = sorted(range(len(self)), key=keys.__getitem__)
-        return Hits((self[place] for place in order), self.unknown, self.expanded, self.mode)
+        return self._at(order)
 
     def facet(self, field: str) -> Facet:
         """Count the hits by what they have in a field; fields are named as for `sort_by`.
@@ -452,10 +452,10 @@ class Hits(list[Hit]):
         groups, without = self._grouped(field)
         if without:
             groups = [*groups, (None, without)]
-        return [
-            HitGroup(value, Hits((self[place] for place in places), self.unknown, self.expanded))
-            for value, places in groups
-        ]
+        return [HitGroup(value, self._at(places)) for value, places in groups]
+
+    def _at(self, places: Iterable[int]) -> Hits:
+        return Hits((self[place] for place in places), self.unknown, self.expanded, self.mode)
 
     def _grouped(self, field: str) -> tuple[list[tuple[MetadataScalar, list[int]]], list[int]]:
         """Return the places of hits by their values, and of those without."""
@@ -555,7 +555,7 @@ def _folded(hit: Hit) -> str:
     )
 
 
-def _frame(columns: Sequence[str], rows: list[dict[str, Any]]) -> Any:
+def _frame(columns: Sequence[str], rows: Sequence[Any]) -> Any:
     try:
         import pandas as pd
     except ImportError as error:

@@ -89,6 +89,12 @@ def test_metadata_come_before_what_every_document_has() -> None:
     assert [value for value, _ in hits.group_by("source")] == ["Reuters", None]
 
 
+def test_parts_of_hits_know_how_they_were_searched_for() -> None:
+    hits = Hits([Hit("a", 1.0)], ["unknown"], mode="lexical")
+    for part in (hits.sort_by("id"), hits.group_by("id")[0].hits):
+        assert (part.mode, part.unknown) == ("lexical", ("unknown",))
+
+
 def test_no_hits_have_nothing() -> None:
     assert Hits().sort_by("year") == []
     assert Hits().facet("year") == []

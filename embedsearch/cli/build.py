@@ -32,7 +32,7 @@ from embedsearch.cli.options import (
     where_option,
     workspace_option,
 )
-from embedsearch.cli.output import Answer, json_line, read_lines, show
+from embedsearch.cli.output import Answer, echo_err, json_line, read_lines, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -171,10 +171,11 @@ def add(
             show(Answer.one({"workspace": workspace, **changes.to_json()}), "json")
 
 
-def _check_deletion(ids: tuple[str, ...], where: str | None, source: str | None, **_: Any) -> None:
-    if [bool(ids), where is not None, source is not None].count(True) != 1:
-        message = "Give documents to delete: ID..., --where or --source, one of them."
-        raise click.UsageError(message, click.get_current_context())
+def _check_deletion(
+    ids: tuple[str, ...], where: str | None, source: str | None, **_: Any
+) -> str | None:
+    is_one = [bool(ids), where is not None, source is not None].count(True) == 1
+    return None if is_one else "Give documents to delete: ID..., --where or --source, one of them."
 
 
 @click.command()
@@ -218,7 +219,8 @@ def delete(
     elif not yes and not dry_run and sys.stdin.isatty():
         # Nobody else can write meanwhile: what is counted is what is deleted.
         count = ws.delete(**which, dry_run=True)
-        if count and not click.confirm(f"Delete {counted(count, 'document')}?", err=True):
+        echo_err(f"Delete {counted(count, 'document')}? [y/N]:")
+        if count and sys.stdin.readline().strip().lower() not in ("y", "yes"):
             progress.note("Nothing was deleted.")
             click.get_current_context().exit(1)
     deleted = ws.delete(**which, dry_run=dry_run)
@@ -256,9 +258,8 @@ def train(ws: Workspace, update: bool, progress: Progress, **options: Any) -> No
     )
 
 
-def _check_explain(explain: bool, output: str | None, **_: Any) -> None:
-    if output is not None and not explain:
-        raise click.UsageError(f"--{output} needs --explain.", click.get_current_context())
+def _check_explain(explain: bool, output: str | None, **_: Any) -> str | None:
+    return f"--{output} needs --explain." if output is not None and not explain else None
 
 
 @click.command()

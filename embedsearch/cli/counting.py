@@ -10,7 +10,7 @@ import click
 
 from embedsearch.cli.options import count_option, on_workspace, output_options, where_option
 from embedsearch.cli.output import Answer, show, terminal, width as columns_of
-from embedsearch.cli.questions import question
+from embedsearch.cli.questions import question, rounded
 from embedsearch.workspace import LINE_ORDERS, WORD_ORDERS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from embedsearch.workspace import ConcordanceLine, Keyword, Workspace
 
-_DECIMALS = 6
 _KEYWORD = ("word", "score", "count", "df", "reference_count", "reference_df")
 
 many_option = count_option("-k", "--topn", default=20, help="How many to show.")
@@ -32,12 +31,12 @@ against_option = click.option(
 )
 
 
-def _check_against(where: str | None, against: str | None, sort: str, **_: Any) -> None:
+def _check_against(where: str | None, against: str | None, sort: str, **_: Any) -> str | None:
     if against is not None and where is None:
-        raise click.UsageError("--against needs --where.", click.get_current_context())
+        return "--against needs --where."
     if against is not None and sort != WORD_ORDERS[0]:
-        message = "--sort does not go with --against, which sorts by the score."
-        raise click.UsageError(message, click.get_current_context())
+        return "--sort does not go with --against, which sorts by the score."
+    return None
 
 
 @click.command()
@@ -82,11 +81,11 @@ def words(
     show(Answer([count._asdict() for count in counts], ("word", "count", "df")), output)
 
 
-def _check_chosen(ids: tuple[str, ...], where: str | None, **_: Any) -> None:
-    if bool(ids) == (where is not None):
-        missing = "Missing argument 'ID...' or option '--where'."
-        message = "Give either ID... or --where, not both." if ids else missing
-        raise click.UsageError(message, click.get_current_context())
+def _check_chosen(ids: tuple[str, ...], where: str | None, **_: Any) -> str | None:
+    if ids and where is not None:
+        return "Give either ID... or --where, not both."
+    missing = not ids and where is None
+    return "Missing argument 'ID...' or option '--where'." if missing else None
 
 
 @question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_chosen)
@@ -121,7 +120,7 @@ def _keywords(found: Iterable[Keyword]) -> Answer:
 
 
 def _record(keyword: Keyword) -> dict[str, Any]:
-    return {**keyword._asdict(), "score": round(keyword.score, _DECIMALS)}
+    return {**keyword._asdict(), "score": rounded(keyword.score)}
 
 
 @question(click.Argument(["word"], nargs=-1, required=True, metavar="WORD..."))
@@ -160,7 +159,7 @@ def concordance(
         [line._asdict() for line in lines],
         ("left", "match", "right", "id", "field", "offset"),
         hidden=frozenset({"field", "offset"}),
-        notes=() if lines else (f"{word!r} is in none of the documents",),
+        empty=f"{word!r} is in none of the documents",
         texts={
             "left": lambda text: _fitting(text[::-1].strip(), room)[::-1],
             "right": lambda text: _fitting(text.strip(), room),

@@ -22,10 +22,11 @@ from embedsearch.workspace import KINDS, SEARCH_MODES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from embedsearch.cli.options import Check
     from embedsearch.workspace import Progress, Report, Workspace
 
 
-def measurement(measure: Callable[..., Report], check: Callable[..., None] | None = None) -> Any:
+def measurement(measure: Callable[..., Report], check: Check | None = None) -> Any:
     """Make a command of a function that measures an open workspace: it shows the report."""
 
     @wraps(measure)
@@ -129,9 +130,8 @@ def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     return ws.evaluate.retrieval(path, **given(options))
 
 
-def _check_label(label: str | None, test: str | None, **_: Any) -> None:
-    if label is None and test is not None:
-        raise click.UsageError("--test needs --label.", click.get_current_context())
+def _check_label(label: str | None, test: str | None, **_: Any) -> str | None:
+    return "--test needs --label." if label is None and test is not None else None
 
 
 @evaluate.command()

@@ -10,7 +10,14 @@ import click
 
 from embedsearch._errors import QueryError
 from embedsearch._messages import counted, cut
-from embedsearch.cli.options import Decorator, on_workspace, output_options, together, where_option
+from embedsearch.cli.options import (
+    Decorator,
+    count_option,
+    on_workspace,
+    output_options,
+    together,
+    where_option,
+)
 from embedsearch.cli.output import Answer, align, show as show_answer
 from embedsearch.cli.questions import counts, plain, question
 
@@ -47,10 +54,8 @@ def _range_option(flag: str, what: str) -> Decorator:
     return click.option(flag, callback=_as_range, metavar="FIRST-LAST", help=text)
 
 
-def _check_parts(lines: Range | None, chars: Range | None, **_: Any) -> None:
-    if lines and chars:
-        message = "--lines and --chars do not go together."
-        raise click.UsageError(message, click.get_current_context())
+def _check_parts(lines: Range | None, chars: Range | None, **_: Any) -> str | None:
+    return "--lines and --chars do not go together." if lines and chars else None
 
 
 @question(
@@ -117,28 +122,19 @@ listing_options = together(
         help="What to show: id, title, text, source, and fields of the metadata.",
     ),
 )
-count_option = click.option(
-    "-k",
-    "--topn",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="How many to show; 0 for all.",
-)
 
 
 def _check_listing(
     facet: str | None, sort: str | None, columns: str | None, offset: int, **_: Any
-) -> None:
+) -> str | None:
     if facet is not None and (sort is not None or columns is not None or offset):
-        message = "--facet does not go with --sort, --columns or --offset."
-        raise click.UsageError(message, click.get_current_context())
+        return "--facet does not go with --sort, --columns or --offset."
+    return None
 
 
 @click.command("list")
 @on_workspace(check=_check_listing)
-@count_option
+@count_option("-k", "--topn", default=10, help="How many to show; 0 for all.", least=0)
 @click.option(
     "--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N."
 )
@@ -220,8 +216,8 @@ def _documents(ws: Workspace, found: DocumentList, columns: str | None, note: st
     else:
         names, hidden = tuple(dict.fromkeys(map(str.strip, columns.split(",")))), frozenset[str]()
     texts = {name: _cut if name == "text" else plain for name in names}
-    notes = (note,) if note else ()
-    return Answer(ws.documents.table(found, names), names, hidden, texts=texts, notes=notes)
+    records, notes = ws.documents.table(found, names), (note,) if note else ()
+    return Answer(records, names, hidden, texts=texts, notes=notes, empty="")
 
 
 def _cut(text: str) -> str:

@@ -85,6 +85,8 @@ def refuse_broken_text(command: click.Command) -> None:
 
 
 Decorator = Callable[[Any], Any]
+Check = Callable[..., "str | None"]
+"""Options by their names to what is wrong with them together; None for nothing."""
 
 _FORMAT_HELP = {
     "json": "Write one JSON value.",
@@ -123,18 +125,18 @@ wait_for_build_option = click.option(
 )
 
 
-def on_workspace(mode: str = "r", check: Callable[..., None] | None = None) -> Decorator:
+def on_workspace(mode: str = "r", check: Check | None = None) -> Decorator:
     """Add `--workspace`, and give the command the open workspace in its place.
 
     To open it also takes `--wait`, which readers get here, and `--durability`, where the command
-    has it. Before it is opened, `check` may refuse options that do not go together.
+    has it. `check` is called before it is opened.
     """
 
     def decorate(command: Callable[..., Any]) -> Any:
         @wraps(command)
         def run(workspace: str, **options: Any) -> None:
-            if check is not None:
-                check(**options)
+            if check is not None and (message := check(**options)):
+                click.get_current_context().fail(message)
             # Only commands that write have `durability`.
             how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
             # In the shell one is open already.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import Facet, Hit, HitGroup, Hits, WordNeighbors
+    from embedsearch.cli.options import Check
     from embedsearch.workspace import Progress, Workspace
 
 
@@ -53,7 +54,7 @@ class Question(click.Command):
 
 
 def question(
-    *arguments: click.Argument, between: str = " ", check: Callable[..., None] | None = None
+    *arguments: click.Argument, between: str = " ", check: Check | None = None
 ) -> Callable[[Callable[..., Answer]], Question]:
     """Make a verb of a function of a workspace, a query and options; `-` reads many queries.
 
@@ -96,10 +97,9 @@ def _pair_question(ask: Callable[..., Answer]) -> Question:
     return question(*words, between="\t", check=_check_pair)(ask_line)
 
 
-def _check_pair(a: str, b: str | None, **_: Any) -> None:
+def _check_pair(a: str, b: str | None, **_: Any) -> str | None:
     # `-` alone stands for lines of both.
-    if b is None and a != "-":
-        raise click.UsageError("Missing argument 'B'.", click.get_current_context())
+    return "Missing argument 'B'." if b is None and a != "-" else None
 
 
 def split_words(line: str) -> list[str]:
@@ -188,7 +188,7 @@ def analogy(
 def _words_found(found: WordNeighbors) -> Answer:
     records = [
         {
-            name: _rounded(value) if isinstance(value, float) else value
+            name: rounded(value) if isinstance(value, float) else value
             for name, value in near._asdict().items()
         }
         for near in found
@@ -212,7 +212,7 @@ def similarity(ws: Workspace, a: str, b: str) -> Answer:
     The score is the cosine of the angle between the words A and B. With - alone, pairs are read
     from standard input, one per line, separated by a blank or a tab.
     """
-    return Answer.one({"a": a, "b": b, "score": _rounded(ws.words.similarity(a, b))})
+    return Answer.one({"a": a, "b": b, "score": rounded(ws.words.similarity(a, b))})
 
 
 @question(click.Argument(["words"], nargs=-1, required=True, metavar="WORD..."), between="\t")
@@ -229,9 +229,10 @@ def odd_one_out(ws: Workspace, line: str) -> Answer:
 @_pair_question
 @output_options
 def closer(ws: Workspace, a: str, b: str) -> Answer:
-    """Show the words that are closer to A than B is, by the score alone.
+    """Show the words that are closer to A than B is.
 
-    With - alone, pairs are read from standard input, one per line.
+    They are compared by the score alone. With - alone, pairs are read from standard input, one
+    per line.
     """
     words = [{"word": word} for word in ws.words.closer_than(a, b)]
     return Answer(words, ("word",), empty=f"no word is closer to {a!r} than {b!r}")
@@ -240,17 +241,19 @@ def closer(ws: Workspace, a: str, b: str) -> Answer:
 @_pair_question
 @output_options
 def rank(ws: Workspace, a: str, b: str) -> Answer:
-    """Show the place of B among the words nearest to A, by the score alone.
+    """Show the place of B among the words nearest to A.
 
-    The nearest word has place 1. With - alone, pairs are read from standard input, one per line.
+    They are ordered by the score alone, as by neighbors --rare; the nearest word has place 1.
+    With - alone, pairs are read from standard input, one per line.
     """
     return Answer.one({"a": a, "b": b, "rank": int(ws.words.rank(a, b))})
 
 
-def _check_search(sort: str | None, group_by: str | None, facet: str | None, **_: Any) -> None:
-    if [sort, group_by, facet].count(None) < 2:
-        message = "Give one of --sort, --group-by and --facet."
-        raise click.UsageError(message, click.get_current_context())
+def _check_search(
+    sort: str | None, group_by: str | None, facet: str | None, **_: Any
+) -> str | None:
+    several = [sort, group_by, facet].count(None) < 2
+    return "Give one of --sort, --group-by and --facet." if several else None
 
 
 @question(click.Argument(["query"], nargs=-1, required=True, metavar="QUERY"), check=_check_search)
@@ -363,9 +366,10 @@ def counts(facet: Facet, topn: int = 0, of: str = "document") -> Answer:
     if len(shown) < len(values):
         notes.append(f"the {len(shown):,} most frequent of {len(values):,} values")
     return Answer(
-        [{**each._asdict(), "share": _rounded(each.share)} for each in shown],
+        [{**each._asdict(), "share": rounded(each.share)} for each in shown],
         ("value", "documents", "share"),
         notes=(", ".join(notes),),
+        empty="",
         texts={"value": plain, "share": "{:.1%}".format},
     )
 
@@ -376,10 +380,8 @@ def plain(value: Any) -> Any:
     return str(value) if is_number else value
 
 
-def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> None:
-    if not ids and not texts:
-        missing = "Missing argument 'ID...' or option '--text'."
-        raise click.UsageError(missing, click.get_current_context())
+def _check_like(ids: tuple[str, ...], texts: tuple[str, ...], **_: Any) -> str | None:
+    return None if ids or texts else "Missing argument 'ID...' or option '--text'."
 
 
 @question(click.Argument(["ids"], nargs=-1, metavar="ID..."), between="\t", check=_check_like)
@@ -471,7 +473,7 @@ def duplicates(
             {
                 "a": pair.a,
                 "b": pair.b,
-                "score": _rounded(pair.score),
+                "score": rounded(pair.score),
                 "title_a": titles[pair.a],
                 "title_b": titles[pair.b],
             }
@@ -528,14 +530,12 @@ def _why_empty(ws: Workspace, where: str | None) -> str:
 def _record(hit: Hit) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
-        "score": _rounded(hit.score),
+        "score": rounded(hit.score),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
         "source": hit.source,
-        "highlights": [
-            {**mark._asdict(), "score": _rounded(mark.score)} for mark in hit.highlights
-        ],
+        "highlights": [{**mark._asdict(), "score": rounded(mark.score)} for mark in hit.highlights],
     }
     if hit.explanation is not None:
         record["explanation"] = hit.explanation.to_json()
@@ -568,5 +568,6 @@ def _notes(found: Hits) -> list[str]:
     return notes
 
 
-def _rounded(score: float) -> float:
+def rounded(score: float) -> float:
+    """Return a score with the digits that mean something."""
     return round(float(score), _DECIMALS)

@@ -245,6 +245,8 @@ class Conversation:
 
     def _run(self, verb: str, arguments: list[str]) -> bool:
         """Run a command; what was typed counts more than what holds for all."""
+        if [word for word in arguments if word[:2] != "--"] == ["-"] and not sys.stdin.isatty():
+            raise QueryError(f"{verb} - would read the lines that the shell is to answer")
         command, line = self._command(verb), self._with_options(verb, arguments)
         try:
             with command.make_context(command.name, line, parent=self._root) as ctx:
@@ -265,6 +267,9 @@ class Conversation:
             command, line = command.commands[left[0]], [left.pop(0)]
         for name, value in {**self._given, "workspace": str(self._ws.path)}.items():
             options = [p.opts[0] for p in command.params if p.name == name]
+            # Keywords are those of the documents that are named, or of those that meet a condition.
+            if (verb, name) == ("keywords", "where") and any(a[:1] != "-" for a in left):
+                continue
             if value is not None and options:
                 line += [f"--{value}"] if name == "output" else [options[0], value]
         return [*line, *left]
@@ -300,12 +305,6 @@ def _filled(names: Sequence[str]) -> str:
     from textwrap import fill
 
     return fill(", ".join(names), 70, break_on_hyphens=False).replace("\n", "\n" + " " * 24)
-
-
-def _whole(verb: str, rest: str) -> int:
-    if not rest.isdecimal() or int(rest) < 1:
-        raise QueryError(f"{verb} needs a whole number from 1, got {rest!r}")
-    return int(rest)
 
 
 PROMPT = "embedsearch> "

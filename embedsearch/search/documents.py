@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
@@ -168,7 +167,7 @@ class DocumentSearch:
     def current(self) -> DocumentVectors:
         """Return the vectors, up to date with the store."""
         with self._lock:
-            with self._still():
+            with self.store.snapshot():
                 if self._encoder is not None:
                     vectors = self._vectors.updated(self.store, self._encoder, self.model)
                 elif (vectors := self._vectors).change != self.store.change:
@@ -185,7 +184,7 @@ class DocumentSearch:
                 return current
             self._reopen_lexical(change)
             # The parts of a search must be of one change.
-            with self._still():
+            with self.store.snapshot():
                 vectors = self.current()
                 lexical, index = self._merged(vectors.change), vectors.index(self._candidates)
                 self._hybrid = HybridSearch(lexical, index, self.model, vectors.change)
@@ -277,10 +276,6 @@ class DocumentSearch:
                 found, scores.tolist(), snippets, reasons, strict=True
             )
         ]
-
-    def _still(self) -> AbstractContextManager[None]:
-        """Let the store stand still for what is read in several steps."""
-        return nullcontext() if self.store.writable else self.store.snapshot()
 
     def _at_one_change(self, answer: Callable[[], tuple[Answer, Read]]) -> Answer:
         """Answer from one state of the store, though others may write to it."""

@@ -86,7 +86,7 @@ class _Best(NamedTuple):
     evidence: Evidence | None
 
 
-class Words(WordVectors):
+class WordQueries(WordVectors):
     """Word queries, with the names, the meaning and the numbers of gensim's `KeyedVectors`.
 
     What differs: words are looked up as they are, and then treated like the corpus; an unknown word
@@ -94,15 +94,15 @@ class Words(WordVectors):
     answer's `inferred` names it; int keys are not taken.
 
     `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
-    function that returns one when the first query needs it. `normalize` treats a word like the
-    corpus was; None if nothing is left of it.
+    function that returns one when the first query needs it; None is an exact one. `normalize`
+    treats a word like the corpus was; None if nothing is left of it.
     """
 
     def __init__(
         self,
         vectors: WordVectors,
-        index: VectorIndex | Callable[[], VectorIndex],
-        normalize: Callable[[str], str | None],
+        index: VectorIndex | Callable[[], VectorIndex] | None = None,
+        normalize: Callable[[str], str | None] = str,
     ) -> None:
         X, words = vectors.vectors, vectors.index_to_key
         super().__init__(X, words, vectors.counts, vectors.subwords, check=False)
@@ -277,10 +277,10 @@ class Words(WordVectors):
             return Neighbors(starmap(Neighbor, indexer.most_similar(vector, topn)))
         if not euclidean:
             query, rows, scores, _ = self._best(terms, topn, among, exact, evidence)
-            return self._neighbors(rows, scores, topn, query.rows, query.inferred)
+            return self._neighbors(rows, scores, topn, query.found)
         query = self._combine(terms, euclidean)
         distances, near = self._euclidean_index.search(query.vector, topn + len(query.rows), among)
-        return self._neighbors(near[0], distances[0], topn, query.rows, query.inferred)
+        return self._neighbors(near[0], distances[0], topn, query.found)
 
     def neighbors(
         self,
@@ -401,10 +401,7 @@ class Words(WordVectors):
             return []
         Q = np.array([one.vector for one in found])
         scores, rows = self._index(exact).search(Q, topn + 1)
-        return [
-            self._neighbors(rows[i], scores[i], topn, _rows([one]), _inferred([one]))
-            for i, one in enumerate(found)
-        ]
+        return [self._neighbors(rows[i], scores[i], topn, [one]) for i, one in enumerate(found)]
 
     @overload
     def most_similar_cosmul(
@@ -459,7 +456,7 @@ class Words(WordVectors):
         if topn is None:
             return scores
         best = np.argsort(-scores, kind="stable")[: topn + len(found)]
-        return self._neighbors(best, scores[best], topn, _rows(found), _inferred(found))
+        return self._neighbors(best, scores[best], topn, found)
 
     def analogy(
         self,
@@ -488,6 +485,7 @@ class Words(WordVectors):
         negative = [(word, weight) for word, weight in terms if weight < 0]
         if method == "3cosadd":
             return self.neighbors(positive, negative, topn, evidence=evidence, exact=exact)
+        topn, _ = as_count("topn", topn), as_z(evidence)
         found = self.most_similar_cosmul(positive, negative, topn)
         counted = (WordNeighbor(word, score, self.get_count(word)) for word, score in found)
         return WordNeighbors(counted, found.inferred)
@@ -719,13 +717,13 @@ class Words(WordVectors):
         rows: IntVector,
         scores: NDArray[np.float32],
         topn: int,
-        left_out: list[int],
-        inferred: tuple[str, ...],
+        asked: list[Found],
     ) -> Neighbors:
-        keys = self.index_to_key
+        """Name the best rows, but for those that were asked for."""
+        keys, left_out = self.index_to_key, _rows(asked)
         pairs = zip(rows.tolist(), scores.tolist(), strict=True)
         kept = [Neighbor(keys[row], score) for row, score in pairs if row not in left_out]
-        return Neighbors(kept[:topn], inferred)
+        return Neighbors(kept[:topn], _inferred(asked))
 
     def _clipped(
         self, clip_start: int, clip_end: int | None, restrict_vocab: int | None
@@ -750,7 +748,7 @@ class Words(WordVectors):
     @cached_property
     def index(self) -> VectorIndex:
         """The cosine index of the vocabulary; opened when first asked for."""
-        given = self._given_index
+        given = self._exact_index if self._given_index is None else self._given_index
         return given if isinstance(given, VectorIndex) else given()
 
     def _index(self, exact: bool) -> VectorIndex:

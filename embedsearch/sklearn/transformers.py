@@ -16,8 +16,7 @@ from embedsearch._checks import NATURAL, Choice, Interval, as_integer, check
 from embedsearch._errors import InputError, NotTrainedError, ParameterError
 from embedsearch._messages import first_few
 from embedsearch._progress import SilentProgress
-from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search.words import Words
+from embedsearch.search.words import WordQueries
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings, apply_options
 from embedsearch.text.tokenizers import TextProcessor
@@ -446,8 +445,5 @@ class WordEncoder(VectorTransformer):
 
 
 def _known(words: Iterable[str | None], model: WordModel) -> dict[str | None, FloatVector]:
-    vectors = model.vectors
-    # Needed only for neighbours: to look words up, it is never built.
-    exact = lambda: VectorIndex.build(vectors.vectors, spec="flat")  # noqa: E731
-    lookup = Words(vectors, exact, model.processor.normalize)
+    lookup = WordQueries(model.vectors, normalize=model.processor.normalize)
     return {word: lookup.get_vector(word) for word in words if word in lookup and word is not None}

@@ -44,6 +44,7 @@ from embedsearch.store.rows import (
     BrokenRowError,
     Row,
     is_number,
+    is_storable,
     to_document,
     to_row,
 )
@@ -148,6 +149,11 @@ class DocumentStore:
         return bool(self._connection.in_transaction)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether what is read may be remembered: a change that is undone gives its number back."""
+        return not (self.writable and self.in_transaction)
+
+    @property
     def change(self) -> int:
         """The number of the last change."""
         rows = self._database.rows("SELECT change FROM latest LIMIT 2")
@@ -226,7 +232,7 @@ class DocumentStore:
 
     def similar_ids(self, id: object) -> list[str]:
         """Return ids that contain `id`, or else are spelled like it, for a hint."""
-        if not isinstance(id, str) or not id:
+        if not isinstance(id, str) or not id or not is_storable(id):
             return []
         pattern = "".join("\\" + c if c in "%_\\" else c for c in id)
         query = "SELECT id FROM documents WHERE id LIKE ? ESCAPE '\\' ORDER BY length(id) LIMIT 3"
@@ -252,9 +258,7 @@ class DocumentStore:
 
         See `store.filters`. The array is read-only; it is remembered until something changes.
         """
-        # A change that is undone gives its number back, so nothing is remembered of it.
-        remember = not (self.writable and self.in_transaction)
-        return self._filters.matching(where, self.change, remember=remember)
+        return self._filters.matching(where, self.change, remember=self.is_settled)
 
     def numbers(self) -> IntVector:
         """Return the numbers `(n,)` of all documents, ascending."""
@@ -283,8 +287,8 @@ class DocumentStore:
         self._column(name, compared=False)
 
     def _column(self, name: str, *, compared: bool = True) -> tuple[IntVector, Column]:
-        remember = not (self.writable and self.in_transaction)
-        return self._filters.column(name, self.change, remember=remember, compared=compared)
+        change, remember = self.change, self.is_settled
+        return self._filters.column(name, change, remember=remember, compared=compared)
 
     def changed_since(self, change: int) -> Iterator[tuple[int, Document]]:
         """Yield (number, document) of all that changed after `change`, in order of number."""
@@ -321,8 +325,12 @@ class DocumentStore:
     def snapshot(self) -> Iterator[None]:
         """Read one state of the documents, whatever others write; one thread at a time.
 
-        Other threads read that state meanwhile, too. A writer does not need it. Snapshots nest.
+        Other threads read that state meanwhile, too. Snapshots nest. A writer is alone, and this
+        does nothing for it.
         """
+        if self.writable:
+            yield
+            return
         with self._snapshot_lock:
             if self.in_snapshot:
                 yield
@@ -526,7 +534,7 @@ class DocumentStore:
 
     def _number(self, id: object) -> int | None:
         # Not by `find`: the index on ids has the number; the digest lies behind the text.
-        if not isinstance(id, str):
+        if not isinstance(id, str) or not is_storable(id):
             return None
         row = self._database.row("SELECT number FROM documents WHERE id = ?", id)
         return None if row is None else int(row[0])

@@ -53,7 +53,7 @@ def to_row(document: Document) -> Row:
     metadata = metadata_json(document)
     title, text = _storable(document.title), _storable(document.text)
     digest = content_digest(*(part.encode() for part in (title, text, metadata)))
-    return _storable(document.id), title, text, metadata, digest
+    return document.id, title, text, metadata, digest
 
 
 def to_document(id: object, title: object, text: object, metadata: object) -> Document:
@@ -147,6 +147,10 @@ def parse_many(written: Sequence[str]) -> list[dict[str, Any]] | None:
 def _check_fields(document: Document) -> None:
     if not isinstance(document.id, str) or not document.id:
         raise _refusal("the id of a document", "a string that is not empty", document.id)
+    if not is_storable(document.id):
+        raise _refusal(
+            "the id of a document", "valid Unicode, without lone surrogates", document.id
+        )
     if len(document.id) > MOST_ID:
         _refuse_length(f"the id {quoted(document.id)}", MOST_ID, len(document.id))
     of = f"of document {quoted(document.id)}"
@@ -180,7 +184,8 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Whether a text can be written as UTF-8."""
     return text.isascii() or _storable(text) == text
 
 
@@ -257,7 +262,7 @@ class _PlainMetadata:
             raise ParameterError(f"the metadata {self._of}", allowed, self._entries)
 
     def _check_text(self, text: str) -> None:
-        if not _is_storable(text):
+        if not is_storable(text):
             raise ParameterError(self._place, "valid Unicode, without lone surrogates", text)
 
     @property
@@ -317,7 +322,7 @@ def _is_deeper(value: object, depth: int = METADATA_DEPTH + 1) -> bool:
 
 
 def _check_escapes(value: dict[str, Any]) -> None:
-    if not _is_storable(json.dumps(value, ensure_ascii=False)):
+    if not is_storable(json.dumps(value, ensure_ascii=False)):
         raise BrokenRowError("its metadata has text that is not valid Unicode")
 
 

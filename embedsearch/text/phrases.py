@@ -108,7 +108,10 @@ class PhraseTable:
     @classmethod
     def load(cls, path: Path) -> PhraseTable:
         """Read what `save` wrote."""
-        header, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):
+            raise VectorError(f"{path}: its end is missing")
+        header, *lines = text.split("\n")[:-1] or [""]
         if header != _HEADER:
             raise VectorError(f"{path}, line 1: not the heading of a table of phrases")
         rows, last = list[tuple[int, Phrase]](), 0

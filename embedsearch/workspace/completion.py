@@ -5,6 +5,8 @@ A terminal asks at every press of Tab, in a process of its own.
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 MOST = 100
 """How many names are listed."""
 
+# The scripts of shells put names on the command line as they are: what a shell would run, expand or
+# cut is not offered, as documents may come from anybody.
+_IS_PLAIN = re.compile(r"[\w.,:@%+=/-]+").fullmatch
+
 
 def complete_words(path: str | Path, beginning: str) -> list[str]:
     """List words of the vocabulary that begin so, frequent ones first; case may differ."""
@@ -28,27 +34,21 @@ def complete_words(path: str | Path, beginning: str) -> list[str]:
     if number is None:
         return []
     text = layout.generation(number).vocabulary.read_bytes().decode()
-    words = [line.partition("\t")[0] for line in text.split("\n")[:-1]]
+    words = list(filter(_IS_PLAIN, (line.partition("\t")[0] for line in text.split("\n")[:-1])))
     exact = list(islice(_starting(words, beginning), MOST))
     return exact or list(islice(_starting(words, beginning.lower()), MOST))
 
 
 def complete_ids(path: str | Path, beginning: str) -> list[str]:
     """List ids of documents that begin so, in alphabetical order."""
-    store = _store(path)
-    try:
-        return store.ids_from(beginning, MOST)
-    finally:
-        store.close()
+    with closing(_store(path)) as store:
+        return list(filter(_IS_PLAIN, store.ids_from(beginning, MOST)))
 
 
 def complete_fields(path: str | Path, beginning: str) -> list[str]:
     """List the fields that a condition can name and that begin so, frequent ones first."""
-    store = _store(path)
-    try:
-        return list(islice(_starting(store.field_names(), beginning), MOST))
-    finally:
-        store.close()
+    with closing(_store(path)) as store:
+        return list(islice(_starting(filter(_IS_PLAIN, store.field_names()), beginning), MOST))
 
 
 def complete_languages(beginning: str, *, stems: bool = False) -> list[str]:

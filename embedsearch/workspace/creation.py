@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from embedsearch.training.base import TrainedModel
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.locks import WriterLock
+    from embedsearch.workspace.models import TrainedModel
     from embedsearch.workspace.train import TrainingOptions
     from embedsearch.workspace.vector_import import Rows
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -182,7 +181,7 @@ class Documents(Mapping[str, Document]):
             QueryError: No document has the field, or the condition does not parse.
             ParameterError: `field` or `where` is not a string.
         """
-        with self._one_state():
+        with self._store.snapshot():
             return self._store.facet(self._numbers(where), field)
 
     def sample(self, n: int, seed: int | None = None, where: str | None = None) -> DocumentList:
@@ -200,7 +199,7 @@ class Documents(Mapping[str, Document]):
         """
         n = as_count("n", n)
         check("seed", seed, Optional(NATURAL))
-        with self._one_state():
+        with self._store.snapshot():
             numbers = self._numbers(where)
             chosen = np.random.default_rng(seed).permutation(numbers)[:n]
             return self._found(chosen, len(numbers))
@@ -232,8 +231,9 @@ class Documents(Mapping[str, Document]):
         sources: dict[str, str] = {}
         if "source" in columns:
             sources = self._store.sources_of([document.id for document in documents])
+        paths = [(name, FieldPath(name)) for name in columns]
         rows = [
-            {name: _value(document, name, sources.get(document.id)) for name in columns}
+            {name: _value(document, name, path, sources.get(document.id)) for name, path in paths}
             for document in documents
         ]
         for name in columns:
@@ -248,10 +248,6 @@ class Documents(Mapping[str, Document]):
     def _found(self, numbers: IntVector, total: int) -> DocumentList:
         found = self._store.by_number(numbers.tolist())
         return DocumentList((found[number] for number in numbers.tolist()), total)
-
-    def _one_state(self) -> AbstractContextManager[None]:
-        # A writer is alone.
-        return nullcontext() if self._store.writable else self._store.snapshot()
 
     def _texts(self) -> Iterator[tuple[int, str]]:
         from embedsearch.search.latent_space import full_text
@@ -302,7 +298,7 @@ class Documents(Mapping[str, Document]):
         """
         check("topn", topn, Optional(COUNT))
         check("offset", offset, NATURAL)
-        with self._one_state():
+        with self._store.snapshot():
             numbers = self._numbers(where)
             total = len(numbers)
             if sort is not None:
@@ -311,12 +307,12 @@ class Documents(Mapping[str, Document]):
             return self._found(numbers[int(offset) : stop], total)
 
 
-def _value(document: Document, name: str, source: str | None) -> Any:
+def _value(document: Document, name: str, path: FieldPath, source: str | None) -> Any:
     if name == "metadata":
         return dict(document.metadata)
     if name in _OWN:
         return source if name == "source" else getattr(document, name)
-    value = FieldPath(name).value(document.metadata)
+    value = path.value(document.metadata)
     return None if value is ABSENT else value
 
 

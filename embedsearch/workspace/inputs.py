@@ -21,7 +21,10 @@ _ALLOWED = (
     'documents: es.Document(id, text), mappings with "text", texts, or a table (pandas, polars, '
     "Hugging Face) with such columns"
 )
-_ID_NAMES, _OWN = ("id", "_id"), ("id", "_id", "title", "text")
+ID_NAMES = ("id", "_id")
+"""Where a mapping has its id."""
+OWN_NAMES = (*ID_NAMES, "title", "text")
+"""What is no metadata."""
 
 
 def as_documents(given: Given | Iterable[Given]) -> Iterator[Document]:
@@ -39,13 +42,18 @@ def as_document(row: Mapping[str, Any], place: str) -> Document:
         raise ParameterError(place, 'a mapping with "text" (or "title")', list(row))
     # Rows of a table have every column, whether they have a value or not.
     values = {name: _plain(value) for name, value in row.items() if not _is_missing(value)}
-    id_ = next((values[name] for name in _ID_NAMES if values.get(name) not in (None, "")), None)
+    id_ = id_in(values)
     number = as_integer(id_)
     title, text = values.get("title", ""), values.get("text", "")
-    metadata = {name: value for name, value in values.items() if name not in _OWN}
+    metadata = {name: value for name, value in values.items() if name not in OWN_NAMES}
     if id_ is None:
         return _named(text, metadata, title, place)
     return Document(id_ if number is None else str(number), text, metadata, title)
+
+
+def id_in(values: Mapping[str, Any]) -> Any:
+    """Return the first id of a mapping that is not empty; None if it has none."""
+    return next((values[name] for name in ID_NAMES if values.get(name) not in (None, "")), None)
 
 
 def _rows(given: Any) -> Iterable[Any]:

@@ -5,7 +5,6 @@ What gensim changes in place is changed in a copy here, as several may use the s
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +27,7 @@ from embedsearch._errors import (
     VectorError,
 )
 from embedsearch._io import checked_path, replace_file
-from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search.words import Words as WordQueries
+from embedsearch.search.words import WordQueries
 from embedsearch.vectors.arrays import as_matrix, as_real, row_norms
 from embedsearch.vectors.word_vectors import WordVectors as VectorData
 
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix
     from embedsearch.evaluation.human_judgements import Correlation
+    from embedsearch.index.vector_index import VectorIndex
     from embedsearch.vectors.subwords import Subwords
 
 _COUNT = "count"
@@ -97,7 +96,6 @@ class KeyedVectors(WordQueries):
             subwords,
             check=check,
         )
-        index = partial(_exact_index, data.vectors) if index is None else index
         super().__init__(data, index, normalize)
 
     @classmethod
@@ -109,7 +107,6 @@ class KeyedVectors(WordQueries):
     ) -> Self:
         """Make one of vectors that were checked before."""
         words = cls.__new__(cls)
-        index = partial(_exact_index, data.vectors) if index is None else index
         WordQueries.__init__(words, data, index, normalize)
         return words
 
@@ -599,10 +596,6 @@ def save_vectors(
     return save(
         vectors, checked_path(path), format, inputs=inputs, overwrite=overwrite, progress=progress
     )
-
-
-def _exact_index(vectors: FloatMatrix) -> VectorIndex:
-    return VectorIndex.build(vectors, spec="flat")
 
 
 def _read_counts(words: KeyedVectors, fvocab: str | Path) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import (
@@ -26,18 +25,14 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
 
 
-# Documents whose words show what language they are in.
-_SAMPLE = 1_000
-
-
 def analyzer_of(
     store: DocumentStore, tokenizer: TokenizerSettings, language: str = "auto"
 ) -> LexicalAnalyzer:
     """Return what cuts the documents into terms; "auto" finds out their language."""
     if language != "auto":
         return LexicalAnalyzer.for_language(language, tokenizer)
-    sample = (full_text(document) for _, document in islice(store.changed_since(0), _SAMPLE))
-    return LexicalAnalyzer.for_texts(sample, tokenizer)
+    texts = (full_text(document) for _, document in store.changed_since(0))
+    return LexicalAnalyzer.for_texts(texts, tokenizer)
 
 
 def open_lexical(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from embedsearch._errors import EmbedSearchError
@@ -45,9 +46,6 @@ def _texts_with(layout: Layout, store: DocumentStore, word: str) -> list[str]:
     from embedsearch.workspace.lexical_sync import open_checked
 
     # As it is: to bring it up to date might take minutes.
-    index = open_checked(layout)
-    try:
+    with closing(open_checked(layout)) as index:
         _, numbers = index.snapshot.search(word, _MOST)
-    finally:
-        index.close()
     return list(map(full_text, store.by_number(numbers.tolist()).values()))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeyedModel(ModelData):
+class TrainedModel(ModelData):
     """Word vectors, and what is needed to continue their training.
 
     Attributes:
@@ -40,16 +40,13 @@ class KeyedModel(ModelData):
             object.__setattr__(self, "vectors", KeyedVectors.of(self.vectors))
 
     def __repr__(self) -> str:
+        # Not the matrices of the other fields.
         return f"TrainedModel({self.vectors!r})"
 
     @property
     def wv(self) -> KeyedVectors:
         """The word vectors, under gensim's name."""
         return cast("KeyedVectors", self.vectors)
-
-
-TrainedModel = KeyedModel
-"""The public name of the type."""
 
 
 def train_texts(
@@ -61,7 +58,7 @@ def train_texts(
     callbacks: Sequence[Callback] = (),
     start: ModelData | None = None,
     **parameters: Any,
-) -> KeyedModel:
+) -> TrainedModel:
     """Train word vectors on texts; only the result stays.
 
     Args:
@@ -99,10 +96,10 @@ def train_texts(
     )
     normalize = str if are_tokens else processor.lookup
     words = KeyedVectors.of(model.vectors, normalize)
-    return KeyedModel(words, model.context, model.inputs)
+    return TrainedModel(words, model.context, model.inputs)
 
 
-def from_gensim(model: Any, *, all_ngrams: bool = True) -> KeyedModel:
+def from_gensim(model: Any, *, all_ngrams: bool = True) -> TrainedModel:
     """Take vectors, vocabulary, n-grams and training state of a model of gensim.
 
     Args:
@@ -121,7 +118,7 @@ def from_gensim(model: Any, *, all_ngrams: bool = True) -> KeyedModel:
     from embedsearch.training.gensim import from_gensim as convert
 
     found = convert(model, all_ngrams=all_ngrams)
-    return KeyedModel(found.vectors, found.context, found.inputs)
+    return TrainedModel(found.vectors, found.context, found.inputs)
 
 
 def _documents(texts: Any) -> tuple[Iterable[Any], bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ import numpy as np
 
 from embedsearch._checks import BOOLEAN, COUNT, STRING, Choice, Interval, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError
-from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase, concordance
 from embedsearch.search.counting import Tally, frequencies, keywords, matcher
 from embedsearch.search.latent_space import full_text
@@ -23,9 +21,9 @@ from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from embedsearch._types import Document, IntVector
+    from embedsearch.index.lexical import LexicalAnalyzer
     from embedsearch.search.concordance import ConcordanceLine
     from embedsearch.search.counting import Keyword, WordCount
     from embedsearch.search.usage import GroupUsage
@@ -79,7 +77,7 @@ class Texts:
         check("sort", sort, Choice(WORD_ORDERS))
         check("topn", topn, Optional(COUNT))
         fits = self._matcher(pattern)
-        with self._one_state():
+        with self._store.snapshot():
             tally = self._tally_of(None if where is None else self._store.matching(where))
         return frequencies(tally, sort, fits)[:topn]
 
@@ -126,7 +124,7 @@ class Texts:
         check("topn", topn, Optional(COUNT))
         check("stop_words", stop_words, BOOLEAN)
         fits, is_stop_word = self._matcher(pattern), self._analyzer.is_stop_word
-        with self._one_state():
+        with self._store.snapshot():
             chosen = self._chosen(ids, where)
             tally = self._tally_of(chosen)
             if against is None or against == REST:
@@ -182,7 +180,7 @@ class Texts:
         change, found = self._store.change, None
         if self._session.generation is not None:
             found = self._session.search().containing(word)
-        with self._one_state():
+        with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             # What was added since the index was asked is not among those found.
             if found is not None and self._store.change == change:
@@ -225,7 +223,7 @@ class Texts:
         check("bins", bins, Optional(Interval(1, MOST_GROUPS, whole=True)))
         topn, window = as_count("topn", topn), as_count("window", window)
         phrase = Phrase(word, self._analyzer)
-        with self._one_state():
+        with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             names, groups = self._groups(by, numbers, bins)
             found = np.array(sorted(groups), np.int64)
@@ -246,8 +244,9 @@ class Texts:
 
     @cached_property
     def _untrained(self) -> LexicalAnalyzer:
-        texts = (full_text(document) for _, document in self._store.changed_since(0))
-        return LexicalAnalyzer.for_texts(texts, self._session.state.tokenizer)
+        from embedsearch.workspace.lexical_sync import analyzer_of
+
+        return analyzer_of(self._store, self._session.state.tokenizer)
 
     def _matcher(self, pattern: str | None) -> Callable[[str], bool]:
         check("pattern", pattern, Optional(STRING))
@@ -255,9 +254,6 @@ class Texts:
             return lambda _: True
         folded = fold(pattern)
         return matcher(folded.lower() if self._analyzer.settings.lowercase else folded)
-
-    def _one_state(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._store.writable else self._store.snapshot()
 
     def _chosen(self, ids: str | Iterable[str], where: str | None) -> IntVector:
         names = [ids] if isinstance(ids, str) else ids
@@ -275,8 +271,7 @@ class Texts:
         if self._counted is not None and self._counted[:2] == (change, analyzer):
             return self._counted[2]
         tally = self._count(self._documents(None))
-        # A change that is undone gives its number back.
-        if not (self._store.writable and self._store.in_transaction):
+        if self._store.is_settled:
             self._counted = change, analyzer, tally
         return tally
 

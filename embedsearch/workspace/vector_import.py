@@ -32,6 +32,7 @@ from embedsearch.text.source_files import unreadable
 from embedsearch.text.source_stream import SourceStream
 from embedsearch.vectors.tensors import save_tensors
 from embedsearch.workspace.indexing import build_index, measured_recall, save_index
+from embedsearch.workspace.inputs import ID_NAMES, OWN_NAMES, id_in
 from embedsearch.workspace.publishing import clear_temporary, publish_vectors
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
 
 Rows = str | Path | Iterable[Document | str] | None
-_IDS = ("id", "_id")
-_OWN = (*_IDS, "title", "text")
 
 
 class Row(NamedTuple):
@@ -104,18 +103,18 @@ def _of_stream(name: str, file: BinaryIO, path: Path, first: int) -> Iterator[Ro
     lines = ((number, line) for number, line in source.lines() if line.strip())
     for row, (number, line) in enumerate(lines, first):
         values = _object(name, number, line)
-        id_ = next((values[key] for key in _IDS if values.get(key) not in (None, "")), str(row))
+        id_ = id_in(values)
         document = Document(
-            _text(name, number, "id", id_).strip(),
+            _text(name, number, "id", str(row) if id_ is None else id_).strip(),
             _text(name, number, "text", values.get("text")),
             {
                 replace_surrogates(key): plain_value(values[key])
                 for key in values
-                if key not in _OWN
+                if key not in OWN_NAMES
             },
             _text(name, number, "title", values.get("title")).strip(),
         )
-        yield Row(document, f"line {number}", set(values) <= set(_IDS))
+        yield Row(document, f"line {number}", set(values) <= set(ID_NAMES))
 
 
 def _object(name: str, number: int, line: str) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from embedsearch.search.options import SearchOptions
     from embedsearch.store.documents import Changes
     from embedsearch.text.settings import ReadSettings, TokenizerSettings
-    from embedsearch.training.base import Callback, TrainedModel, TrainingReport
+    from embedsearch.training.base import Callback, TrainingReport
     from embedsearch.vectors.word_vectors import WordVectors
     from embedsearch.workspace.documents import Documents
     from embedsearch.workspace.evaluate import Evaluation
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace.maintenance.backup import BackupReport
     from embedsearch.workspace.maintenance.compact import CompactReport
     from embedsearch.workspace.maintenance.verify import VerifyReport
-    from embedsearch.workspace.models import KeyedModel
+    from embedsearch.workspace.models import TrainedModel
     from embedsearch.workspace.texts import Texts
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
@@ -367,17 +367,17 @@ class Workspace:
         self._session.check_writable()
         return delete(self._session, ids, where, source, dry_run=dry_run)
 
-    def model(self) -> KeyedModel:
+    def model(self) -> TrainedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.
 
         `embedsearch.to_gensim` makes a model of gensim of it.
         """
-        from embedsearch.workspace.models import KeyedModel
+        from embedsearch.workspace.models import TrainedModel
         from embedsearch.workspace.train import trained_model
 
         generation = self._session.trained()
         model = trained_model(generation)
-        return KeyedModel(generation.words, model.context, model.inputs)
+        return TrainedModel(generation.words, model.context, model.inputs)
 
     def train(
         self,

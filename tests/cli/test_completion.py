@@ -91,3 +91,11 @@ def test_what_is_no_workspace_completes_nothing(run: Run, tmp_path: Path) -> Non
     for path in (tmp_path, tmp_path / "none"):
         assert completed(run, "neighbors", "-w", str(path), "a") == []
         assert completed(run, "related", "-w", str(path), "a") == []
+
+
+def test_what_a_shell_would_run_or_expand_is_not_offered(run: Run, tmp_path: Path) -> None:
+    with es.create(tmp_path / "odd.es") as ws:
+        odd = ["a;id", "a$(id)", "a`id`", "a*", "a b", "a|b", "a'b", "a&b", "a>b", "a\\nb"]
+        ws.add(es.Document(id, "text") for id in ("a/b:1.txt", *odd))
+    found = completed(run, "show", "a", EMBEDSEARCH_WORKSPACE=str(tmp_path / "odd.es"))
+    assert found == ["a/b:1.txt"]

@@ -229,10 +229,12 @@ def test_search_tells_what_is_wrong_with_a_field(invoke: Run, workspace: Path) -
 
 
 def test_the_shell_shows_lists_and_counts(workspace: Path, invoke: Run) -> None:
-    lines = "topn 2\nwhere topic = 'sky'\nlist\nfacet topic\nshow sky-1\nsample 1\nsample x\n"
+    lines = (
+        "topn 2\nwhere topic = 'sky'\nlist\nlist --facet topic\nshow sky-1\nsample 1\nsample x\n"
+    )
     process = invoke("shell", "--jsonl", "-w", workspace, stdin=lines)
     assert process.returncode == 1
-    assert "Error: sample needs a whole number from 1, got 'x'" in process.stderr
+    assert "Error: sample: Invalid value for 'N': 'x'" in process.stderr
     with es.open(workspace) as ws:
         where = "topic = 'sky'"
         expected = [

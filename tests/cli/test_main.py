@@ -124,7 +124,7 @@ def test_any_option_can_come_from_the_environment(run: Run, workspace: Path, nam
         EMBEDSEARCH_NEIGHBORS_OUTPUT="csv",
     )
     lines = process.stdout.splitlines()
-    assert lines[0] == "word,score"
+    assert lines[0] == "word,score,count,low,high"
     assert len(lines) == 3
 
 

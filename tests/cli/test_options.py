@@ -114,7 +114,7 @@ def test_neighbours_come_from_the_most_frequent_words_that_are_asked_for(
     word = words[3]
     for most, topn in ((12, 5), (2, 5)):
         best = [i for i in np.argsort(-X[:most] @ X[3], kind="stable") if i != 3][:topn]
-        options = ("--restrict-vocab", most, "--topn", topn, "--json")
+        options = ("--restrict-vocab", most, "--topn", topn, "--rare", "--json")
         found = answered(invoke("neighbors", word, "-w", workspace, *options))
         assert [each["word"] for each in found] == [words[i] for i in best]
 

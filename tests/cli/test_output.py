@@ -166,7 +166,7 @@ def test_jsonl_is_answered_line_by_line(start: Start, workspace: Path) -> None:
 def test_csv_has_the_query_in_its_first_column(invoke: Run, workspace: Path) -> None:
     process = invoke("similar", "-", "-w", workspace, "-k", "2", "--csv", stdin="cow\nstar\n")
     rows = list(csv.DictReader(io.StringIO(process.stdout)))
-    assert list(rows[0]) == ["query", "word", "score"]
+    assert list(rows[0])[:4] == ["query", "word", "score", "count"]
     assert [row["query"] for row in rows] == ["cow", "cow", "star", "star"]
 
 
@@ -174,7 +174,7 @@ def test_a_table_stands_below_each_query(invoke: Run, workspace: Path) -> None:
     process = invoke("similar", "-", "-w", workspace, "-k", "1", stdin="cow\nstar\n")
     lines = process.stdout.splitlines()
     assert [lines[0], lines[3], lines[4]] == ["cow", "", "star"]
-    assert lines[1].split() == ["word", "score"]
+    assert lines[1].split() == ["word", "score", "count"]
 
 
 @pytest.mark.parametrize("output", ["--json", "--jsonl", "--csv", "--table"])

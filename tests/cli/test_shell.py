@@ -330,3 +330,18 @@ def test_lines_are_remembered_by_the_next_shell(terminal: Terminal) -> None:
     with terminal as child:
         child.send("\x1b[A\x1b[A")
         child.expect_exact("galaxy")
+
+
+def test_a_dash_is_not_read_from_the_lines_of_the_shell(ws: es.Workspace) -> None:
+    for line in ("concordance -", "neighbors - --rare"):
+        with pytest.raises(es.QueryError, match="the lines that the shell is to answer"):
+            Conversation(ws).answer(line)
+
+
+def test_a_condition_that_holds_for_all_is_not_put_beside_named_documents(
+    ws: es.Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conversation = Conversation(ws)
+    for line in ("where topic = 'sky'", "keywords farm-1", "keywords"):
+        conversation.answer(line)
+    assert "word" in capsys.readouterr().out

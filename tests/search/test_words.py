@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError, VectorError
 from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search.words import Words, suggest
+from embedsearch.search.words import WordQueries, suggest
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -41,9 +41,11 @@ def gensim_vectors(name: str) -> KeyedVectors:
     return random_vectors() if name == "random" else trained_vectors()
 
 
-def words_of(kv: KeyedVectors) -> Words:
+def words_of(kv: KeyedVectors) -> WordQueries:
     vectors = WordVectors(kv.vectors, kv.index_to_key)
-    return Words(vectors, lambda: VectorIndex.build(vectors.vectors), lambda w: w.lower() or None)
+    return WordQueries(
+        vectors, lambda: VectorIndex.build(vectors.vectors), lambda w: w.lower() or None
+    )
 
 
 @pytest.fixture(params=["random", "trained"])
@@ -52,12 +54,12 @@ def kv(request: pytest.FixtureRequest) -> KeyedVectors:
 
 
 @pytest.fixture
-def words(kv: KeyedVectors) -> Words:
+def words(kv: KeyedVectors) -> WordQueries:
     return words_of(kv)
 
 
 @pytest.fixture
-def some() -> Words:
+def some() -> WordQueries:
     return words_of(gensim_vectors("random"))
 
 
@@ -82,7 +84,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("positive", "negative"), QUERIES)
 def test_most_similar_is_that_of_gensim(
-    kv: KeyedVectors, words: Words, positive: object, negative: object
+    kv: KeyedVectors, words: WordQueries, positive: object, negative: object
 ) -> None:
     for topn in (1, 10, 10_000):
         same(
@@ -90,7 +92,7 @@ def test_most_similar_is_that_of_gensim(
         )
 
 
-def test_given_vectors_keep_their_length_among_words(kv: KeyedVectors, words: Words) -> None:
+def test_given_vectors_keep_their_length_among_words(kv: KeyedVectors, words: WordQueries) -> None:
     vector = kv.vectors[7] * 3
     for positive in ([vector], ["w1", vector], [(vector, 0.3), "w2"], vector):
         same(words.most_similar(positive, ["w3"]), kv.most_similar(positive, ["w3"]))
@@ -98,7 +100,7 @@ def test_given_vectors_keep_their_length_among_words(kv: KeyedVectors, words: Wo
     assert words.similar_by_vector(vector.tolist())[0].word == kv.index_to_key[7]
 
 
-def test_a_restricted_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_a_restricted_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     for rows in (1, 3, 40, 10_000):
         theirs = kv.most_similar("w1", "w2", restrict_vocab=min(rows, len(kv)))
         same(words.most_similar("w1", "w2", restrict_vocab=rows), theirs)
@@ -111,19 +113,19 @@ def test_a_restricted_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: Word
     ("positive", "negative"), [("w1", "w2"), (["w1", "w2"], ["w3"]), (["w1"], [])]
 )
 def test_cosmul_is_that_of_gensim(
-    kv: KeyedVectors, words: Words, positive: object, negative: object
+    kv: KeyedVectors, words: WordQueries, positive: object, negative: object
 ) -> None:
     for topn in (3, 10_000):
         theirs = kv.most_similar_cosmul(positive, negative, topn)
         same(words.most_similar_cosmul(positive, negative, topn), theirs)
 
 
-def test_a_weight_of_cosmul_is_a_power(some: Words) -> None:
+def test_a_weight_of_cosmul_is_a_power(some: WordQueries) -> None:
     twice = some.most_similar_cosmul(["w1", "w1", "w2"], ["w3"], topn=50)
     same(some.most_similar_cosmul([("w1", 2), "w2"], ["w3"], topn=50), twice)
 
 
-def test_comparisons_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_comparisons_are_those_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     for a, b in [("w1", "w2"), ("w3", "w3"), ("w5", "w80")]:
         assert words.similarity(a, b) == pytest.approx(float(kv.similarity(a, b)), abs=1e-5)
         assert words.distance(a, b) == pytest.approx(float(kv.distance(a, b)), abs=1e-5)
@@ -138,7 +140,7 @@ def test_comparisons_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None
     assert words.most_similar_to_given("w1", lists[1]) == kv.most_similar_to_given("w1", lists[1])
 
 
-def test_the_odd_one_out_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_the_odd_one_out_is_that_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     for i in range(0, 100, 5):
         group = [f"w{j}" for j in range(i, i + 5)]
         assert words.doesnt_match(group) == kv.doesnt_match(group)
@@ -146,7 +148,7 @@ def test_the_odd_one_out_is_that_of_gensim(kv: KeyedVectors, words: Words) -> No
         assert [word for _, word in ours] == [word for _, word in theirs]
 
 
-def test_mean_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_mean_vectors_are_those_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     keys, weights = ["w1", kv.vectors[3], "absent", "w2"], [1.0, -2.0, 4.0, 0.5]
     for pre in (True, False):
         for post in (True, False):
@@ -160,7 +162,7 @@ def test_mean_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> Non
         words.get_mean_vector(keys, [1.0])
 
 
-def test_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_vectors_are_those_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     np.testing.assert_array_equal(words["w5"], kv["w5"])
     np.testing.assert_array_equal(words[["w5", "w2"]], kv[["w5", "w2"]])
     np.testing.assert_allclose(words.get_vector("w5", norm=True), kv.get_vector("w5", True), 1e-6)
@@ -169,20 +171,20 @@ def test_vectors_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
         words["w5"][0] = 1
 
 
-def test_the_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_the_vocabulary_is_that_of_gensim(kv: KeyedVectors, words: WordQueries) -> None:
     assert (words.index_to_key, words.key_to_index) == (kv.index_to_key, kv.key_to_index)
     assert list(words) == kv.index_to_key
     assert (len(words), words.vector_size) == (len(kv), kv.vector_size)
     np.testing.assert_array_equal(words.vectors, kv.vectors)
 
 
-def test_a_batch_answers_as_its_words_do_alone(words: Words) -> None:
+def test_a_batch_answers_as_its_words_do_alone(words: WordQueries) -> None:
     asked = ["w3", "W4", "w3"]
     assert words.most_similar_batch(asked, topn=7) == [words.most_similar(w, topn=7) for w in asked]
     assert words.most_similar_batch([]) == []
 
 
-def test_euclidean_neighbours_are_those_of_numpy(kv: KeyedVectors, words: Words) -> None:
+def test_euclidean_neighbours_are_those_of_numpy(kv: KeyedVectors, words: WordQueries) -> None:
     a, b, c = (kv[w].astype(np.float64) for w in ("w1", "w2", "w3"))
     asked = [
         ((["w1"], []), a),
@@ -202,7 +204,7 @@ def test_euclidean_neighbours_are_those_of_numpy(kv: KeyedVectors, words: Words)
         same(found, [(kv.index_to_key[i], scores[i]) for i in order])
 
 
-def test_an_analogy_is_the_sum_that_it_says(words: Words) -> None:
+def test_an_analogy_is_the_sum_that_it_says(words: WordQueries) -> None:
     def as_pairs(found: WordNeighbors) -> list[tuple[str, float]]:
         return [near[:2] for near in found]
 
@@ -216,18 +218,18 @@ def test_an_analogy_is_the_sum_that_it_says(words: Words) -> None:
 
 
 @pytest.fixture(scope="module")
-def counted() -> Words:
-    """Words of which most were seen a few times."""
+def counted() -> WordQueries:
+    """WordQueries of which most were seen a few times."""
     rng = np.random.default_rng(5)
     counts = np.maximum(3_000 // np.arange(1, 2_001), 1)
     vectors = WordVectors(
         rng.standard_normal((2_000, 10)).astype(np.float32), [f"w{i}" for i in range(2_000)], counts
     )
-    return Words(vectors, VectorIndex.build(vectors.vectors), str)
+    return WordQueries(vectors, VectorIndex.build(vectors.vectors), str)
 
 
 def by_evidence(
-    words: Words, query: np.ndarray, parts: dict[str, float], z: float
+    words: WordQueries, query: np.ndarray, parts: dict[str, float], z: float
 ) -> list[tuple[str, float, int, float, float]]:
     """Rank all words by the formula, a word at a time."""
     count = words.get_count
@@ -254,7 +256,7 @@ def assert_neighbors(found: WordNeighbors, expected: list[Any]) -> None:
 @pytest.mark.parametrize("z", [0.5, 1.645, 3.0])
 @pytest.mark.parametrize("word", ["w0", "w40", "w1999"])
 def test_neighbors_are_ranked_by_the_lower_end_of_their_interval(
-    counted: Words, word: str, z: float
+    counted: WordQueries, word: str, z: float
 ) -> None:
     expected = by_evidence(counted, counted[word], {word: 1.0}, z)
     assert_neighbors(counted.neighbors(word, topn=50, evidence=z), expected[:50])
@@ -262,7 +264,7 @@ def test_neighbors_are_ranked_by_the_lower_end_of_their_interval(
     assert plain == [near[:2] for near in counted.neighbors(word, topn=50, evidence=z)]
 
 
-def test_the_words_of_a_sum_are_as_sure_as_their_weights_say(counted: Words) -> None:
+def test_the_words_of_a_sum_are_as_sure_as_their_weights_say(counted: WordQueries) -> None:
     parts = {"w3": 2.0, "w1500": -0.5, "w8": 1.0}
     unit = {word: counted.get_vector(word, norm=True) for word in parts}
     query = np.sum([weight * unit[word] for word, weight in parts.items()], axis=0)
@@ -271,7 +273,7 @@ def test_the_words_of_a_sum_are_as_sure_as_their_weights_say(counted: Words) -> 
     assert_neighbors(counted.analogy("2*w3 - 0.5*w1500 + w8"), expected)
 
 
-def test_without_evidence_the_cosine_ranks(counted: Words) -> None:
+def test_without_evidence_the_cosine_ranks(counted: WordQueries) -> None:
     plain = counted.most_similar("w7", topn=20)
     assert [near[:2] for near in counted.neighbors("w7", topn=20, evidence=0)] == plain
     found = counted.neighbors("w7", topn=20)
@@ -279,8 +281,8 @@ def test_without_evidence_the_cosine_ranks(counted: Words) -> None:
     assert sum(near.count or 0 for near in found) > sum(counted.get_count(w) or 0 for w, _ in plain)
 
 
-def test_stop_words_are_left_out_unless_asked_for(counted: Words) -> None:
-    words = Words(
+def test_stop_words_are_left_out_unless_asked_for(counted: WordQueries) -> None:
+    words = WordQueries(
         WordVectors(counted.vectors, counted.index_to_key, counted.counts), counted.index, str
     )
     words.stop_words = lambda: ["w0", "w5", "absent"]
@@ -292,20 +294,20 @@ def test_stop_words_are_left_out_unless_asked_for(counted: Words) -> None:
     assert words.neighbors("w5", topn=50) == counted.neighbors("w5", topn=50)
 
 
-def test_without_counts_neighbors_are_ranked_by_the_cosine(some: Words) -> None:
+def test_without_counts_neighbors_are_ranked_by_the_cosine(some: WordQueries) -> None:
     found = some.neighbors("w1", topn=4)
     assert [near[:2] for near in found] == some.most_similar("w1", topn=4)
     assert {near[2:] for near in found} == {(None, None, None)}
 
 
-def test_a_given_vector_is_no_estimate(counted: Words) -> None:
+def test_a_given_vector_is_no_estimate(counted: WordQueries) -> None:
     found = counted.neighbors(counted["w9"] * 3, topn=1_999)
     assert found[0].word == "w9"
     reach = 1.645 / math.sqrt(found[5].count or 1)
     assert found[5].low == pytest.approx(math.tanh(math.atanh(found[5].score) - reach), abs=1e-5)
 
 
-def test_all_words_are_ranked_where_so_many_are_asked_for(counted: Words) -> None:
+def test_all_words_are_ranked_where_so_many_are_asked_for(counted: WordQueries) -> None:
     assert len(counted.neighbors("w9", topn=5_000, evidence=0)) == 1_999
     found = counted.neighbors("w9", topn=5_000)
     assert {near.word for near in found} == {
@@ -319,14 +321,14 @@ def test_all_words_are_ranked_where_so_many_are_asked_for(counted: Words) -> Non
     }
 
 
-def test_evidence_goes_with_cosines_only(counted: Words) -> None:
+def test_evidence_goes_with_cosines_only(counted: WordQueries) -> None:
     with pytest.raises(ParameterError, match="evidence"):
         counted.most_similar("w9", metric="euclidean", evidence=1)
     with pytest.raises(ParameterError, match="evidence"):
         counted.neighbors("w9", evidence="much")
 
 
-def test_scores_and_words_are_plain_values(some: Words) -> None:
+def test_scores_and_words_are_plain_values(some: WordQueries) -> None:
     (word, score), *_ = some.most_similar("w1")
     assert (type(word), type(score)) == (str, float)
     assert type(some.similarity("w1", "w2")) is float
@@ -334,14 +336,16 @@ def test_scores_and_words_are_plain_values(some: Words) -> None:
 
 
 @pytest.mark.parametrize("topn", [-3, 1.5, "3", True])
-def test_a_count_that_is_none_is_refused(some: Words, topn: object) -> None:
+def test_a_count_that_is_none_is_refused(some: WordQueries, topn: object) -> None:
     for ask in (some.similar_by_word, some.most_similar_cosmul, some.most_similar_batch):
         with pytest.raises(ParameterError, match="topn"):
             ask("w1", topn=topn)
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")
-def test_without_a_count_all_scores_are_those_of_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_without_a_count_all_scores_are_those_of_gensim(
+    kv: KeyedVectors, words: WordQueries
+) -> None:
     for asked in ({"positive": "w1"}, {"positive": ["w1", "w2"], "negative": [("w3", -0.5)]}):
         theirs = kv.most_similar(**asked, topn=None)
         np.testing.assert_allclose(words.most_similar(**asked, topn=None), theirs, atol=1e-5)
@@ -356,7 +360,7 @@ def test_without_a_count_all_scores_are_those_of_gensim(kv: KeyedVectors, words:
         assert ask("w1", topn=0) == kv.most_similar("w1", topn=0) == []
 
 
-def test_without_a_count_euclidean_scores_are_those_of_numpy(words: Words) -> None:
+def test_without_a_count_euclidean_scores_are_those_of_numpy(words: WordQueries) -> None:
     found = words.most_similar("w1", topn=None, clip_start=5, metric="euclidean")
     wanted = -np.linalg.norm(words.vectors[5:] - words["w1"], axis=1)
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
@@ -364,7 +368,7 @@ def test_without_a_count_euclidean_scores_are_those_of_numpy(words: Words) -> No
 
 @pytest.mark.parametrize("clips", [(20, None), (0, 15), (7, 40), (0, 0), (0, 99_999)])
 def test_clipped_rows_are_those_of_gensim(
-    kv: KeyedVectors, words: Words, clips: tuple[int, int | None]
+    kv: KeyedVectors, words: WordQueries, clips: tuple[int, int | None]
 ) -> None:
     same(words.most_similar("w9", None, 8, *clips), kv.most_similar("w9", None, 8, *clips))
     restricted = kv.most_similar("w9", None, 8, *clips, 12)
@@ -388,13 +392,15 @@ class Reversed:
         return list(zip(self._kv.index_to_key, scores, strict=True))[: -num_neighbors - 1 : -1]
 
 
-def test_an_index_of_another_library_answers_as_in_gensim(kv: KeyedVectors, words: Words) -> None:
+def test_an_index_of_another_library_answers_as_in_gensim(
+    kv: KeyedVectors, words: WordQueries
+) -> None:
     other = Reversed(kv)
     asked = (["w1", "w2"], ["w3"], 6)
     same(words.most_similar(*asked, indexer=other), kv.most_similar(*asked, indexer=other))
 
 
-def test_empty_questions_are_refused(some: Words) -> None:
+def test_empty_questions_are_refused(some: WordQueries) -> None:
     for ask in (
         some.most_similar,
         lambda: some.most_similar([], []),
@@ -416,12 +422,12 @@ def test_empty_questions_are_refused(some: Words) -> None:
 
 
 @pytest.mark.parametrize("vector", [np.full(20, np.nan), np.ones(19), np.ones((2, 20)), [np.inf]])
-def test_vectors_that_do_not_fit_are_refused(some: Words, vector: object) -> None:
+def test_vectors_that_do_not_fit_are_refused(some: WordQueries, vector: object) -> None:
     with pytest.raises((VectorError, QueryError)):
         some.similar_by_vector(vector)
 
 
-def test_settings_out_of_range_are_refused(some: Words) -> None:
+def test_settings_out_of_range_are_refused(some: WordQueries) -> None:
     with pytest.raises(ParameterError, match="metric"):
         some.most_similar("w1", metric="ip")
     with pytest.raises(ParameterError, match="metric"):
@@ -436,7 +442,7 @@ def test_settings_out_of_range_are_refused(some: Words) -> None:
 
 def test_words_with_zero_vectors_are_like_nothing() -> None:
     vectors = WordVectors(np.array([[1, 0], [0, 0], [1, 1]], np.float32), ["a", "zero", "b"])
-    words = Words(vectors, VectorIndex.build(vectors.vectors), str)
+    words = WordQueries(vectors, VectorIndex.build(vectors.vectors), str)
     assert words.similarity("a", "zero") == 0
     assert dict(words.most_similar("a"))["zero"] == 0
     assert words.closer_than("a", "zero") == ["b"]
@@ -452,11 +458,11 @@ def normalize(word: str) -> str | None:
     return word.strip().lower() or None
 
 
-def plain_words() -> Words:
+def plain_words() -> WordQueries:
     X = np.random.default_rng(0).standard_normal((len(VOCABULARY), 5)).astype(np.float32)
     counts = np.array([900, 80, 70, 60, 50, 40, 30, 20, 10])
     vectors = WordVectors(X, VOCABULARY, counts)
-    return Words(vectors, VectorIndex.build(X), normalize)
+    return WordQueries(vectors, VectorIndex.build(X), normalize)
 
 
 def suggested(
@@ -518,7 +524,7 @@ def test_an_inferred_word_is_answered_as_by_gensim_and_marked() -> None:
     wv = FastText(sentences, vector_size=8, min_count=1, bucket=200, epochs=2, workers=1).wv
     subwords = Subwords(wv.min_n, wv.max_n, 200, np.arange(200), wv.vectors_ngrams)
     vectors = WordVectors(wv.vectors, wv.index_to_key, subwords=subwords)
-    words = Words(vectors, VectorIndex.build(wv.vectors), normalize)
+    words = WordQueries(vectors, VectorIndex.build(wv.vectors), normalize)
     for asked in (["kingdoms"], ["kingdoms", "cat"]):
         ours, theirs = words.most_similar(asked), wv.most_similar(asked)
         assert [word for word, _ in ours] == [word for word, _ in theirs]

@@ -446,3 +446,14 @@ def test_compacting_gives_back_the_place_of_what_was_deleted(
     assert (tmp_path / "documents.sqlite-wal").stat().st_size == 0
     assert list(store.ids()) == ["0"]
     assert store.get("0").text == "0 " * 2000
+
+
+def test_an_id_that_is_no_unicode_is_refused_and_never_found(store: DocumentStore) -> None:
+    store.add([Document("?", "one")])
+    for id in ("\udc80", "a\ud800"):
+        with pytest.raises(ParameterError, match="surrogates"):
+            store.add([Document("good", "x"), Document(id, "two")])
+        assert id not in store
+        with pytest.raises(UnknownDocumentError):
+            store.number(id)
+    assert list(store.ids()) == ["?"]
