@@ -441,8 +441,8 @@ class Hits(list[Hit]):
         whose value is a list is in several groups.
 
         ```python
-        for source, hits in ws.search("boundary layer", topn=100).group_by("source"):
-            print(source, len(hits), hits[0].title)
+        by_source = ws.search("boundary layer", topn=100).group_by("source")
+        best = {source: hits[0].title for source, hits in by_source}
         ```
 
         Raises:

@@ -24,12 +24,7 @@ def test_vectors_go_out_and_come_in(invoke: Run, workspace: Path, tmp_path: Path
     question = ("neighbors", "cow", "--rare", "--json")
     # The format has no counts.
     asked = [
-        [
-            (near["word"], near["score"])
-            for near in json.loads(
-                invoke("neighbors", "cow", "--rare", "--json", "-w", path).stdout
-            )
-        ]
+        [(near["word"], near["score"]) for near in json.loads(invoke(*question, "-w", path).stdout)]
         for path in (workspace, copy)
     ]
     assert asked[0] == asked[1]
