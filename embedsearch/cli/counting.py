@@ -159,7 +159,8 @@ def concordance(
         [line._asdict() for line in lines],
         ("left", "match", "right", "id", "field", "offset"),
         hidden=frozenset({"field", "offset"}),
-        empty=f"{word!r} is in none of the documents",
+        empty=f"{word!r} is in none of the documents"
+        + (f" that meet {options['where']}" if options.get("where") else ""),
         texts={
             "left": lambda text: _fitting(text[::-1].strip(), room)[::-1],
             "right": lambda text: _fitting(text.strip(), room),

@@ -363,10 +363,12 @@ def _train_generation(
         # An update trains on what is new, but search is fitted to all documents.
         everything = documents.since(0) if since else stream
         search = fit_search(everything, store, model.vectors, fit, progress)
+    # The words know all that they were ever trained on, not only what an update has added.
+    total = replace(report, documents=len(everything), tokens=everything.total)
     facts = {
         "trained_change": change,
         "tokenizer": request.tokenizer.to_json(),
-        "training": report.to_json(),
+        "training": total.to_json(),
         "expected_share": _share_to_expect(everything, model.vectors, report),
     }
     content = GenerationContent(model, documents.phrases, search, facts)

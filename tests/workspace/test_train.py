@@ -167,6 +167,17 @@ def test_an_update_joins_the_same_phrases(ws: es.Workspace) -> None:
     assert "new" not in ws.words.key_to_index
 
 
+def test_after_an_update_all_that_was_trained_on_is_counted(ws: es.Workspace) -> None:
+    ws.train(min_count=1, epochs=1)
+    before = ws.info()
+    ws.add([es.Document("new", "three more words")])
+    report = ws.train(update=True, epochs=1)
+    after = ws.info()
+    assert (report.documents, report.tokens) == (1, 3)
+    assert after.trained_documents == before.trained_documents + 1 == len(ws.documents)
+    assert after.tokens == before.tokens + 3
+
+
 def test_an_update_without_new_documents_says_so_and_publishes_nothing(ws: es.Workspace) -> None:
     ws.delete([next(iter(ws.documents))])
     before = ws.info().generation
