@@ -39,6 +39,7 @@ Item = str | NDArray[Any]
 WeightedTerm = tuple[Item, float]
 Query = Item | WeightedTerm | Sequence[Item | WeightedTerm] | None
 
+_LARGEST_WEIGHT = 1e30
 # Longer words are no slips of the finger.
 _LONGEST = 48
 
@@ -789,8 +790,9 @@ def _as_term(item: Any, weight: float) -> WeightedTerm:
     if not _is_pair(item):
         return item, weight
     key, own = item
-    if not np.isfinite(own):
-        raise ParameterError("a term's weight", "a finite number", own)
+    # Sums are float32 in the end.
+    if not abs(own) <= _LARGEST_WEIGHT:
+        raise ParameterError("a term's weight", f"a number of at most {_LARGEST_WEIGHT:g}", own)
     return key, float(own)
 
 

@@ -131,8 +131,9 @@ class WordVectors:
 
 def _as_counts(counts: ArrayLike) -> IntVector:
     array = as_real(counts, "counts")
-    if not np.isfinite(array).all():
-        raise VectorError("counts must be finite numbers")
+    # NaN fails each comparison; float64 has no largest int64.
+    if not ((array >= 0) & (array < 2**63) & (array == np.floor(array))).all():
+        raise VectorError("counts must be whole numbers, 0 or more and below 2**63")
     whole: IntVector = array.astype(np.int64, copy=False)
     return whole
 

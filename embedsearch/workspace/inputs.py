@@ -43,7 +43,9 @@ def as_document(row: Mapping[str, Any], place: str) -> Document:
     # Rows of a table have every column, whether they have a value or not.
     values = {name: _plain(value) for name, value in row.items() if not _is_missing(value)}
     id_ = id_in(values)
-    number = as_integer(id_)
+    # A column of whole numbers of which one is missing is one of floats in pandas.
+    is_whole = isinstance(id_, float) and id_.is_integer()
+    number = int(id_) if is_whole else as_integer(id_)
     title, text = values.get("title", ""), values.get("text", "")
     metadata = {name: value for name, value in values.items() if name not in OWN_NAMES}
     if id_ is None:
@@ -97,8 +99,8 @@ def _is_missing(value: Any) -> bool:
     """Whether a table has no value there: None, NaN, NaT or pandas' NA."""
     try:
         return value is None or bool(value != value)
-    except ValueError:
-        # An array of several values.
+    except (ValueError, ArithmeticError):
+        # An array of several values, or a signalling NaN of decimal, which is no missing value.
         return False
     except TypeError:
         # Nothing but pandas' NA neither is itself nor is not.

@@ -593,3 +593,10 @@ def test_near_words_are_those_of_the_definition(words: list[str], target: str) -
     reach = 1 if len(target) <= 3 else 2 if len(target) <= 8 else 3
     near = {word for word in words if distance(word, target) <= reach}
     assert set(suggested(words, target, topn=100)) == near
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 1e39, -1e200])
+def test_a_weight_must_be_one_that_can_be_added_up(some: WordQueries, weight: float) -> None:
+    for ask in (some.most_similar, some.neighbors, some.most_similar_cosmul):
+        with pytest.raises(ParameterError, match="weight"):
+            ask([("w1", weight), "w2"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,13 @@ def test_what_is_no_document_is_named_and_nothing_is_added(
         with pytest.raises(es.ParameterError, match=message):
             ws.add(given)
         assert not len(ws.documents)
+
+
+def test_whole_ids_of_a_column_with_a_missing_one_are_ids(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, None, 3], "text": ["one", "two", "three"]})
+    with es.create(tmp_path / "new.es") as ws:
+        ws.add(frame)
+        assert {id for id in ws.documents if id[0] != "-"} == {"1", "3"}
+        assert len(ws.documents) == 3
+        with pytest.raises(es.EmbedSearchError):
+            ws.add({"text": "x", "a": Decimal("sNaN")})

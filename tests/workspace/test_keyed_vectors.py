@@ -313,3 +313,9 @@ def test_evaluations_without_known_words_are_errors(tmp_path: Path) -> None:
 def test_vectors_that_cannot_be_are_refused(wrong: tuple[Any, ...]) -> None:
     with pytest.raises(es.VectorError):
         es.WordVectors(*wrong)
+
+
+@pytest.mark.parametrize("counts", [[-5, 1], [1.5, 1], [float("nan"), 1], [2.0**63, 1], [1, 2, 3]])
+def test_counts_are_whole_numbers(counts: list[float]) -> None:
+    with pytest.raises(es.VectorError, match="counts"):
+        es.WordVectors(np.eye(2, dtype=np.float32), ["a", "b"], counts)
