@@ -51,3 +51,9 @@ def test_an_elision_or_a_language_that_was_chosen_is_not_detected() -> None:
         assert settle_elision(chosen, texts) == chosen
     assert settle_elision(TokenizerSettings(), texts, "italian").elision == "italian"
     assert settle_elision(TokenizerSettings(tokenizer="tweet"), texts).elision == "none"
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "’"])
+def test_a_language_is_known_by_its_elided_words(apostrophe: str) -> None:
+    text = "L'école d'été n'est qu'une idée; c'est l'homme qu'il a vu lorsqu'elle dit l'adresse."
+    assert detect_language([text.replace("'", apostrophe)] * 3) == "french"
