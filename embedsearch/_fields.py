@@ -236,10 +236,15 @@ def _letters(text: str) -> str:
     return "".join(letter for letter in normalize("NFKD", text) if not combining(letter))
 
 
+TRUTHS = {"true": True, "false": False}
+"""What texts count as, without case."""
+
+
 def distinct_of(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
     """Return the distinct values, and for each value its place among them.
 
-    The text `1990` and the numbers 1990 and 1990.0 are one value, whichever comes first.
+    As in a filter, a text that spells a number or a truth is one value with it, whichever comes
+    first.
     """
     places: dict[object, int] = {}
     distinct: list[Any] = []
@@ -253,9 +258,11 @@ def distinct_of(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
 
 
 def _spelled(value: Any) -> object:
-    if isinstance(value, bool):
-        return value, bool
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    truth = TRUTHS.get(value.lower()) if isinstance(value, str) else value
+    if isinstance(truth, bool):
+        return truth, bool
+    number = number_of(value) if isinstance(value, str) else value
+    return value if number is None else number
 
 
 def split_sort(parameter: str, sort: str) -> tuple[str, bool]:

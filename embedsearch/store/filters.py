@@ -24,6 +24,7 @@ import numpy as np
 from embedsearch._errors import QueryError
 from embedsearch._fields import (
     NOT_COMPARED,
+    TRUTHS,
     names_in,
     number_of,
     object_field,
@@ -74,7 +75,6 @@ _MOST_ANSWERS = 8
 _MOST_COLUMNS = 32
 _MOST_CHARACTERS = 100_000_000
 
-_TRUTHS = {"true": True, "false": False}
 _ORDERS: dict[str, Callable[..., bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -105,7 +105,7 @@ def _equals_any(values: Iterable[Value]) -> Predicate:
     truths = {value for value in values if isinstance(value, bool)}
     numbers = {v for v in values if isinstance(v, int | float) and not isinstance(v, bool)}
     for_numbers = numbers | {number_of(text) for text in texts}
-    for_truths = truths | {_TRUTHS.get(text.lower()) for text in texts}
+    for_truths = truths | {TRUTHS.get(text.lower()) for text in texts}
     null = None in values
     periods = [period for value in values if (period := period_of(value))]
     calendar = Calendar(periods) if periods else None
@@ -120,7 +120,7 @@ def _equals_any(values: Iterable[Value]) -> Predicate:
         return (
             value in texts
             or (bool(numbers) and number_of(value) in numbers)
-            or (bool(truths) and _TRUTHS.get(value.lower()) in truths)
+            or (bool(truths) and TRUTHS.get(value.lower()) in truths)
             or (calendar is not None and _is_within(value, calendar))
         )
 
