@@ -352,14 +352,21 @@ def answer(query: str, ask: Ask, output: str | None) -> None:
         click.get_current_context().exit(1)
 
 
-def read_lines() -> Iterator[str]:
-    """Yield the lines of standard input that are not blank, stripped; they must be UTF-8."""
+def read_lines(report: Callable[[InputError], object] | None = None) -> Iterator[str]:
+    """Yield the lines of standard input that are not blank, stripped.
+
+    One that is not UTF-8 is an error, which is raised, or reported so that the others are read.
+    """
     for number, raw in enumerate(sys.stdin.buffer, 1):
         try:
             # Only there may be a byte order mark.
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
-            raise SourceFormatError("-", "queries must be UTF-8 text", number) from error
+            broken = SourceFormatError("-", "queries must be UTF-8 text", number)
+            if report is None:
+                raise broken from error
+            report(broken)
+            continue
         if line:
             yield line
 

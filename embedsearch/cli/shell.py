@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from embedsearch._checks import Choice, check
-from embedsearch._errors import EmbedSearchError, NotTrainedError, QueryError
+from embedsearch._errors import EmbedSearchError, InputError, NotTrainedError, QueryError
 from embedsearch._messages import counted
 from embedsearch.cli.main import ALIASES, SECTIONS, main, unknown_command
 from embedsearch.cli.options import on_workspace, output_options, topn_option
@@ -347,12 +347,18 @@ def _converse(conversation: Conversation) -> None:
 
 
 def _answer_lines(conversation: Conversation) -> bool:
-    good = True
-    for line in read_lines():
-        good = _try(conversation, line) and good
+    failed = list[object]()
+
+    def fail(error: InputError) -> None:
+        echo_error(error)
+        failed.append(error)
+
+    for line in read_lines(fail):
+        if not _try(conversation, line):
+            failed.append(line)
         if conversation.ended:
             break
-    return good
+    return not failed
 
 
 def _try(conversation: Conversation, line: str) -> bool:

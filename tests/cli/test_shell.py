@@ -345,3 +345,12 @@ def test_a_condition_that_holds_for_all_is_not_put_beside_named_documents(
     for line in ("where topic = 'sky'", "keywords farm-1", "keywords"):
         conversation.answer(line)
     assert "word" in capsys.readouterr().out
+
+
+def test_a_line_that_is_not_utf8_does_not_end_a_script(workspace: Path) -> None:
+    command = [sys.executable, "-m", "embedsearch", "shell", "--jsonl", "-w", str(workspace)]
+    lines = b"cow -k 1\n\xff\xfe\nsimilarity cow horse\n"
+    done = subprocess.run(command, input=lines, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"line 2: queries must be UTF-8 text" in done.stderr
+    assert b'"a": "cow"' in done.stdout
