@@ -168,8 +168,7 @@ class Documents(Mapping[str, Document]):
         """Count the documents by what they have in a field of their metadata.
 
         ```python
-        for year, documents, share in ws.documents.facet("year"):
-            print(year, documents, f"{share:.1%}")
+        shares = {year: share for year, documents, share in ws.documents.facet("year")}
         ```
 
         Args:

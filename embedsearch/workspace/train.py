@@ -334,11 +334,14 @@ def _train_generation(
 ) -> tuple[int, TrainingReport]:
     """Tokenize the documents, train on them, encode and index them, publish."""
     layout, store, previous = session.layout, session.store, session.generation
+    change = store.change
+    # As it was asked for, which is what the next call is compared with: the same documents have the
+    # same language.
+    asked = request.facts(change)
     tokenizer = settle_tokenizer(request.tokenizer, store, request.search.language)
     request = replace(request, tokenizer=tokenizer)
     # An encoder that cannot be loaded is an error now, not after an hour of training.
     fit = FitSettings.load(request.tokenizer, request.search)
-    change = store.change
     start = previous if request.update else None
     with temporary_work(layout):
         _check_room(layout, previous)
@@ -350,7 +353,7 @@ def _train_generation(
             callbacks=request.callbacks,
             start=trained_model(start) if start else None,
             checkpoint=layout.checkpoint,
-            facts=request.facts(change),
+            facts=asked,
         )
         model, report = train_word_vectors(
             stream,

@@ -211,7 +211,7 @@ def test_build_takes_encoders_and_a_language(
     [
         ({"encoders": ["hous"]}, "encoder must be NAME or NAME:ARGUMENT"),
         ({"encoders": ["model2vec:a", "model2vec:a"]}, "encoders must be different ones"),
-        ({"encoders": [5]}, "encoder must be NAME"),
+        ({"encoders": [5]}, r"encoders\[0\] must be a string"),
         ({"language": "klingon"}, "language must be none or one of"),
     ],
 )

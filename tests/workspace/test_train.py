@@ -62,7 +62,8 @@ def test_exact_answers_are_those_of_numpy(writable: Path) -> None:
         assert words.most_similar_batch(["paris"], exact=True) == [exact]
         by_vector = words.similar_by_vector(words["paris"], 11, exact=True)
         assert [word for word, _ in by_vector] == ["paris", *wanted]
-        assert words.analogy("paris", exact=True) == exact
+        found = words.analogy("paris", exact=True, evidence=0)
+        assert [near[:2] for near in found] == exact
         assert [score for _, score in words.most_similar("paris")] != [s for _, s in exact]
 
 
