@@ -250,19 +250,22 @@ def distinct_of(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
     distinct: list[Any] = []
     found = []
     for value in values:
-        place = places.setdefault(_spelled(value), len(distinct))
+        plain = plain_value(value)
+        # In Python, true is 1.
+        place = places.setdefault((plain, isinstance(plain, bool)), len(distinct))
         if place == len(distinct):
             distinct.append(value)
         found.append(place)
     return distinct, found
 
 
-def _spelled(value: Any) -> object:
-    truth = TRUTHS.get(value.lower()) if isinstance(value, str) else value
-    if isinstance(truth, bool):
-        return truth, bool
-    number = number_of(value) if isinstance(value, str) else value
-    return value if number is None else number
+def plain_value(value: Any) -> Any:
+    """Return the truth or the number that a value stands for in a filter, else the text."""
+    if isinstance(value, str):
+        truth = TRUTHS.get(value.lower())
+        number = number_of(value) if truth is None else truth
+        value = value if number is None else number
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def split_sort(parameter: str, sort: str) -> tuple[str, bool]:

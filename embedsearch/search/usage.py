@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedsearch._errors import ParameterError, QueryError
-from embedsearch._fields import number_of, period_of
+from embedsearch._fields import period_of, plain_value
 from embedsearch.search.counting import Keyword, Tally, keywords
 
 if TYPE_CHECKING:
@@ -153,14 +153,10 @@ def _number_or_year(value: MetadataScalar) -> int | float | None:
 
 
 def _number(value: MetadataScalar) -> int | float | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    number = number_of(value) if isinstance(value, str) else value
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    plain = plain_value(value)
+    return None if isinstance(plain, bool | str) else plain
 
 
 def _name(value: MetadataScalar) -> str:
-    number = _number(value)
-    if number is not None:
-        return str(number)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    plain = plain_value(value)
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

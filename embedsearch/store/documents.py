@@ -269,7 +269,7 @@ class DocumentStore:
     def ordered(self, numbers: IntVector, sort: str) -> IntVector:
         """Return the numbers of some documents in the order of a field: `year`, or `-year`."""
         name, descending = split_sort("sort", sort)
-        known, column = self._column(name)
+        known, column = self.column(name)
         # Another process may have deleted some since.
         places = np.flatnonzero(np.isin(known, numbers))
         return known[column.order(places, descending=descending)]
@@ -277,16 +277,17 @@ class DocumentStore:
     def facet(self, numbers: IntVector, name: str) -> Facet:
         """Count some documents by what they have in a field."""
         check("field", name, STRING)
-        known, column = self._column(name)
+        known, column = self.column(name)
         places = np.flatnonzero(np.isin(known, numbers))
         values, counts, missing = column.counts(places)
         return Facet.of(name, values, counts, total=len(places), missing=missing)
 
     def check_field(self, name: str) -> None:
         """Raise `QueryError` if no document has a field."""
-        self._column(name, compared=False)
+        self.column(name, compared=False)
 
-    def _column(self, name: str, *, compared: bool = True) -> tuple[IntVector, Column]:
+    def column(self, name: str, *, compared: bool = True) -> tuple[IntVector, Column]:
+        """Return the numbers of all documents and what they have in a field; see `Filters`."""
         change, remember = self.change, self.is_settled
         return self._filters.column(name, change, remember=remember, compared=compared)
 

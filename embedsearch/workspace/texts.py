@@ -16,7 +16,6 @@ from embedsearch.search.counting import Tally, frequencies, keywords, matcher
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import LINE_ORDERS, WORD_ORDERS
 from embedsearch.search.usage import MOST_GROUPS, grouping, usage
-from embedsearch.store.columns import OWN_FIELDS, read_table
 from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
@@ -201,8 +200,9 @@ class Texts:
 
         Args:
             word: The word or words; they match as in `concordance`.
-            by: The field of the metadata whose values make the groups. A document with a list
-                of values is in several; one without the field is in none.
+            by: The field whose values make the groups, as for `Documents.facet`: of the metadata,
+                or "source". A document with a list of values is in several; one without the field
+                is in none.
             topn: How many words of its company to list for each group.
             bins: Cut the range of the field's numbers, or of the years of its dates, into so many
                 ranges of equal width, at most 100; None makes a group of each value.
@@ -296,24 +296,12 @@ class Texts:
             some = numbers[start : start + _BATCH].tolist()
             yield from sorted(self._store.by_number(some).items())
 
-    def _refuse_field(self, by: str) -> None:
-        """Raise the error of a filter, which says what fields there are, without the filter."""
-        quoted = by.replace('"', '""')
-        try:
-            self._store.matching(f'"{quoted}" = 0')
-        except QueryError as error:
-            _, _, reason = str(error).removesuffix(f"\n{error.excerpt}").partition(": ")
-            raise QueryError(reason) from error
-
     def _groups(
         self, by: str, numbers: IntVector | None, bins: int | None
     ) -> tuple[list[str], dict[int, set[str]]]:
         """Return the names of groups in order, and those of each document by its number."""
-        table = read_table(self._store.database, [by])
-        column = table.columns[by]
-        if not (column.is_known or by in OWN_FIELDS) or column.is_object:
-            self._refuse_field(by)
-        pairs = [(int(table.numbers[place]), value) for place, value in column.pairs()]
+        known, column = self._store.column(by)
+        pairs = [(int(known[place]), value) for place, value in column.pairs()]
         if numbers is not None:
             allowed = set(numbers.tolist())
             pairs = [pair for pair in pairs if pair[0] in allowed]

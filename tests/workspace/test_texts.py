@@ -199,3 +199,16 @@ def test_a_workspace_without_documents_has_no_words(tmp_path: Path) -> None:
     with es.create(tmp_path / "w.es") as ws:
         assert ws.texts.words() == []
         assert ws.texts.concordance("fish") == []
+
+
+def test_the_groups_of_a_field_are_those_that_are_counted(tmp_path: Path) -> None:
+    values = [1, 1.0, "1", " 1", True, "true", 2.5, "2.5", "x"]
+    (tmp_path / "notes").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "notes" / f"{name}.txt").write_text("a cow ate hay", encoding="utf-8")
+    with es.create(tmp_path / "new.es") as ws:
+        ws.add(es.Document(str(n), "a cow", {"f": value}) for n, value in enumerate(values))
+        ws.add_sources(tmp_path / "notes")
+        for field in ("f", "source"):
+            counted = Counter(each.documents for each in ws.documents.facet(field) if each.value)
+            assert Counter(g.documents for g in ws.texts.compare("cow", field)) == counted
