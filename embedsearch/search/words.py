@@ -96,7 +96,8 @@ class WordQueries(WordVectors):
 
     `index` is a cosine index of the vocabulary's vectors, exact or not, whose ids are rows, or a
     function that returns one when the first query needs it; None is an exact one. `normalize`
-    treats a word like the corpus was; None if nothing is left of it.
+    treats a word like the corpus was; None if nothing is left of it. `stop_words` returns the words
+    of the language that say nothing by themselves, where these are known.
     """
 
     def __init__(
@@ -104,14 +105,13 @@ class WordQueries(WordVectors):
         vectors: WordVectors,
         index: VectorIndex | Callable[[], VectorIndex] | None = None,
         normalize: Callable[[str], str | None] = str,
+        stop_words: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         X, words = vectors.vectors, vectors.index_to_key
         super().__init__(X, words, vectors.counts, vectors.subwords, check=False)
         # Every query needs it, and those who have the vectors alone do too.
         self.key_to_index = vectors.key_to_index
-        self._normalize, self._given_index = normalize, index
-        # Words of the language that say nothing by themselves, where these are known.
-        self.stop_words: Callable[[], Iterable[str]] = tuple
+        self._normalize, self._given_index, self._stop_words = normalize, index, stop_words
         # Says why a word has no vector, where that is known; the end of a sentence.
         self.why_missing: Callable[[str], str | None] | None = None
 
@@ -200,6 +200,7 @@ class WordQueries(WordVectors):
         *,
         metric: Metric | str = ...,
         exact: bool = ...,
+        evidence: float | str | None = ...,
     ) -> Neighbors: ...
 
     @overload
@@ -215,6 +216,7 @@ class WordQueries(WordVectors):
         indexer: Indexer | None = ...,
         metric: Metric | str = ...,
         exact: bool = ...,
+        evidence: float | str | None = ...,
     ) -> FloatVector: ...
 
     def most_similar(
@@ -661,21 +663,20 @@ class WordQueries(WordVectors):
         z = None if evidence is None else as_z(evidence)
         query, counts, index = self._combine(terms), self.counts, self._index(exact)
         most = topn + len(query.rows)
-        if z is None or counts is None:
-            scores, rows = index.search(query.vector, most, among)
-            return _Best(query, rows[0], scores[0], None)
         if left_out is not None and left_out[query.rows].any():
             left_out = None
-        ranking = Evidence(counts, query.variance(counts), z, left_out)
-        if z == 0:
-            scores, rows = index.search(query.vector, most, among)
-            return _Best(query, rows[0], scores[0], ranking)
-        return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
+        ranking = None
+        if z is not None and counts is not None:
+            ranking = Evidence(counts, query.variance(counts), z, left_out)
+        if ranking is not None and z:
+            return _Best(query, *ranking.best(index, query.vector, most, among), ranking)
+        scores, rows = index.search(query.vector, most, among)
+        return _Best(query, rows[0], scores[0], ranking)
 
     @cached_property
     def _stop_rows(self) -> NDArray[np.bool_]:
         mask = np.zeros(len(self), bool)
-        rows = [self.key_to_index.get(word, -1) for word in self.stop_words()]
+        rows = [self.key_to_index.get(word, -1) for word in self._stop_words()]
         mask[[row for row in rows if row >= 0]] = True
         return mask
 

@@ -52,7 +52,7 @@ class WordVectors:
         if isinstance(index_to_key, str | bytes) or not isinstance(index_to_key, Iterable):
             raise VectorError(f"words must be a list of strings, got {index_to_key!r}")
         self.index_to_key = list(index_to_key)
-        self.counts = None if counts is None else _as_counts(counts)
+        self.counts = None if counts is None else as_counts(counts)
         self.subwords = subwords
         self._check_shapes()
         if check:
@@ -129,10 +129,12 @@ class WordVectors:
             )
 
 
-def _as_counts(counts: ArrayLike) -> IntVector:
+def as_counts(counts: ArrayLike) -> IntVector:
+    """Return counts as int64; `VectorError` unless they are whole numbers, 0 or more."""
     array = as_real(counts, "counts")
     # NaN fails each comparison; float64 has no largest int64.
-    if not ((array >= 0) & (array < 2**63) & (array == np.floor(array))).all():
+    is_whole = array.dtype == np.int64 or ((array < 2**63) & (array == np.floor(array))).all()
+    if not is_whole or (array.size and array.min() < 0):
         raise VectorError("counts must be whole numbers, 0 or more and below 2**63")
     whole: IntVector = array.astype(np.int64, copy=False)
     return whole

@@ -224,9 +224,7 @@ class Generation(ArtifactFolder):
         """Word queries."""
         from embedsearch.workspace.keyed_vectors import KeyedVectors
 
-        words = KeyedVectors.of(self.vectors, _Normalizer(self), self._word_index)
-        words.stop_words = self._stop_words
-        return words
+        return KeyedVectors.of(self.vectors, _Normalizer(self), self._word_index, self._stop_words)
 
     def _stop_words(self) -> list[str]:
         # Read as it is written: what cuts texts for search need not be imported for it.

@@ -5,6 +5,7 @@ What gensim changes in place is changed in a copy here, as several may use the s
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +29,8 @@ from embedsearch._errors import (
 )
 from embedsearch._io import checked_path, replace_file
 from embedsearch.search.words import WordQueries
-from embedsearch.vectors.arrays import as_matrix, as_real, row_norms
-from embedsearch.vectors.word_vectors import WordVectors as VectorData
+from embedsearch.vectors.arrays import as_matrix, row_norms
+from embedsearch.vectors.word_vectors import WordVectors as VectorData, as_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,7 +55,8 @@ class KeyedVectors(WordQueries):
 
     It has the names and the numbers of gensim's `KeyedVectors`. It never changes: where gensim's
     method of a name changes the object, ours returns a changed copy. `copy` and `pickle` keep
-    vectors, words, counts, n-grams and how words are normalised; a copy is searched exactly.
+    vectors, words, counts, n-grams, stop words and how words are normalised; a copy is searched
+    exactly.
 
     Args:
         vectors: `(V, d)` real numbers, kept as float32 and not copied where they are.
@@ -63,6 +65,7 @@ class KeyedVectors(WordQueries):
         subwords: The n-gram vectors of a subword model, or None.
         normalize: What becomes of a word that is looked up, if there is none of that spelling;
             it returns None if nothing is left of it.
+        stop_words: Words that say nothing by themselves, which `neighbors` leaves out.
         index: A cosine index of the vectors, or a function that returns one when the first query
             needs it; None is an exact one.
         check: Look through every word and number.
@@ -86,6 +89,7 @@ class KeyedVectors(WordQueries):
         subwords: Subwords | None = None,
         *,
         normalize: Callable[[str], str | None] = str,
+        stop_words: Iterable[str] = (),
         index: VectorIndex | Callable[[], VectorIndex] | None = None,
         check: bool = True,
     ) -> None:
@@ -96,7 +100,7 @@ class KeyedVectors(WordQueries):
             subwords,
             check=check,
         )
-        super().__init__(data, index, normalize)
+        super().__init__(data, index, normalize, partial(list, as_strings("stop_words", stop_words)))
 
     @classmethod
     def of(
@@ -104,15 +108,16 @@ class KeyedVectors(WordQueries):
         data: VectorData,
         normalize: Callable[[str], str | None] = str,
         index: VectorIndex | Callable[[], VectorIndex] | None = None,
+        stop_words: Callable[[], Iterable[str]] = tuple,
     ) -> Self:
         """Make one of vectors that were checked before."""
         words = cls.__new__(cls)
-        WordQueries.__init__(words, data, index, normalize)
+        WordQueries.__init__(words, data, index, normalize, stop_words)
         return words
 
     def __reduce__(self) -> tuple[Any, ...]:
         data = np.asarray(self.vectors), self.index_to_key, self.counts, self.subwords
-        return _restored, (type(self), *data, self._normalize)
+        return _restored, (type(self), *data, self._normalize, list(self._stop_words()))
 
     @classmethod
     def load(cls, path: str | Path, format: str = "auto", **options: Any) -> KeyedVectors:
@@ -351,7 +356,13 @@ class KeyedVectors(WordQueries):
             seen = [int(self.counts[one.row]) if one.row >= 0 else 0 for one in found.values()]
             counts = np.array(seen, np.int64)
         X = vectors.reshape(-1, self.vector_size)
-        return KeyedVectors(X, list(found), counts, normalize=self._normalize)
+        return KeyedVectors(
+            X,
+            list(found),
+            counts,
+            normalize=self._normalize,
+            stop_words=self._stop_words(),
+        )
 
     def wmdistance(
         self, document1: Sequence[str], document2: Sequence[str], norm: bool = True
@@ -487,6 +498,7 @@ class KeyedVectors(WordQueries):
             self.counts if counts is None else counts,
             self.subwords,
             normalize=self._normalize,
+            stop_words=self._stop_words(),
         )
 
     def _known_counts(self) -> NDArray[np.int64]:
@@ -505,7 +517,7 @@ class KeyedVectors(WordQueries):
             return None
         if not isinstance(extras, dict) or set(extras) != {_COUNT}:
             raise ParameterError("extras", f'{{"{_COUNT}": counts}} or None', extras)
-        counts = as_real(extras[_COUNT], "the counts").astype(np.int64)
+        counts = as_counts(extras[_COUNT])
         if counts.shape != (size,):
             raise VectorError(f"counts of shape {counts.shape} do not fit {size} words")
         return counts
@@ -618,5 +630,7 @@ def _restored(
     counts: NDArray[np.int64] | None,
     subwords: Subwords | None,
     normalize: Callable[[str], str | None],
+    stop_words: list[str],
 ) -> KeyedVectors:
-    return kind.of(VectorData(vectors, index_to_key, counts, subwords, check=False), normalize)
+    data = VectorData(vectors, index_to_key, counts, subwords, check=False)
+    return kind.of(data, normalize, stop_words=partial(list, stop_words))

@@ -142,7 +142,10 @@ class Session:
 
     def words(self) -> KeyedVectors:
         """Return the word queries of the current generation, or raise `NotTrainedError`."""
-        words, opened = self.trained().words, weakref.ref(self)
+        words = self.trained().words
+        if words.why_missing is not None:
+            return words
+        opened = weakref.ref(self)
 
         # It must not keep the session: one that is forgotten lets go of its files.
         def why_missing(word: str) -> str | None:

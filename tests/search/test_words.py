@@ -283,9 +283,11 @@ def test_without_evidence_the_cosine_ranks(counted: WordQueries) -> None:
 
 def test_stop_words_are_left_out_unless_asked_for(counted: WordQueries) -> None:
     words = WordQueries(
-        WordVectors(counted.vectors, counted.index_to_key, counted.counts), counted.index, str
+        WordVectors(counted.vectors, counted.index_to_key, counted.counts),
+        counted.index,
+        str,
+        lambda: ["w0", "w5", "absent"],
     )
-    words.stop_words = lambda: ["w0", "w5", "absent"]
     left = [near for near in counted.neighbors("w7", topn=50) if near.word not in ("w0", "w5")]
     assert words.neighbors("w7", topn=48) == left[:48]
     assert words.neighbors("w7", topn=50, evidence=0) == counted.neighbors(

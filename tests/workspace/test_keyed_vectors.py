@@ -319,3 +319,29 @@ def test_vectors_that_cannot_be_are_refused(wrong: tuple[Any, ...]) -> None:
 def test_counts_are_whole_numbers(counts: list[float]) -> None:
     with pytest.raises(es.VectorError, match="counts"):
         es.WordVectors(np.eye(2, dtype=np.float32), ["a", "b"], counts)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        copy.copy,
+        pickled,
+        lambda words: words.add_vector("more", -words["sheep"]),
+        lambda words: words.vectors_for_all(words.index_to_key, copy_vecattrs=True),
+    ],
+)
+def test_a_copy_leaves_out_the_same_stop_words(changed: Any) -> None:
+    words = ["sheep", "the", "cow"]
+    vectors = es.WordVectors(
+        np.array([[1, 0], [1, 0.1], [1, 1]], np.float32), words, [50, 90, 40], stop_words=["the"]
+    )
+    for each in (vectors, changed(vectors)):
+        assert [near.word for near in each.neighbors("sheep")] == ["cow"]
+        assert [near.word for near in each.neighbors("the")] == ["sheep", "cow"]
+
+
+def test_the_counts_of_words_that_are_added_are_checked() -> None:
+    words = es.WordVectors(np.eye(2, dtype=np.float32), ["a", "b"], [3, 4])
+    for counts in ([-5], [1.5], [float("inf")]):
+        with pytest.raises(es.VectorError, match="counts"):
+            words.add_vectors(["c"], np.ones((1, 2)), {"count": counts})
