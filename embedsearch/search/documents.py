@@ -238,7 +238,7 @@ class DocumentSearch:
     def _unknown_word(self, word: str) -> UnknownWordError:
         if self._encoder is None:
             return UnknownWordError(word, reason="is in no document")
-        from embedsearch.search.words import suggest
+        from embedsearch.search.suggestions import suggest
 
         return UnknownWordError(word, suggest(word, self._encoder.vectors))
 

@@ -163,7 +163,7 @@ class TextEncoder:
             raise QueryError(f"the query {reason}")
         vector = self._encode(tokens)
         if not vector.any():
-            from embedsearch.search.words import suggest
+            from embedsearch.search.suggestions import suggest
 
             raise UnknownWordError(tokens[0], suggest(tokens[0], self.vectors))
         return vector

@@ -100,7 +100,9 @@ class KeyedVectors(WordQueries):
             subwords,
             check=check,
         )
-        super().__init__(data, index, normalize, partial(list, as_strings("stop_words", stop_words)))
+        super().__init__(
+            data, index, normalize, partial(list, as_strings("stop_words", stop_words))
+        )
 
     @classmethod
     def of(
