@@ -23,7 +23,7 @@ def why_missing(
     """Return the reason as the end of a sentence; None if it is not known, or is none."""
     if generation.imported:
         return None
-    token = generation.processor.normalize(word)
+    token = generation.processor.lookup(word)
     if token is None:
         return f"is left out when text is cut into words ({generation.tokenizer.describe()})"
     try:

@@ -70,3 +70,14 @@ def test_imported_words_have_no_text_to_be_rare_in(birds: Path, tmp_path: Path) 
         other.add([es.Document("a", "a kestrel")])
         with pytest.raises(es.UnknownWordError, match="'kestrel' is not in the vocabulary"):
             other.words["kestrel"]
+
+
+def test_a_rare_word_is_counted_behind_its_elided_article(tmp_path: Path) -> None:
+    texts = ["L'école est dans la ville, et le maître lit à l'école.", "Un livre de l'école."]
+    with es.create(tmp_path / "fr.es") as ws:
+        ws.add(es.Document(str(n), texts[n % 2]) for n in range(20))
+        ws.add(es.Document("rare", "Le maître regarde l'écran."))
+        ws.train(min_count=2, vector_size=5, epochs=1, elision="french")
+        for word in ("l'écran", "écran"):
+            with pytest.raises(es.UnknownWordError, match="in the text 1 time, below --min-count"):
+                ws.words[word]
