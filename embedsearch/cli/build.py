@@ -86,6 +86,8 @@ def build(
             f"{counted(info.tokens, 'token')}, {counted(info.vocabulary, 'word')} "
             f"in {info.vector_size} dimensions; trained in {seconds:.1f} s."
         )
+        if "language" not in given(options):
+            progress.note(_language(info.language, workspace))
         progress.note(try_neighbors(ws, workspace))
         if as_json:
             made = {
@@ -94,6 +96,7 @@ def build(
                 "tokens": info.tokens,
                 "vocabulary": info.vocabulary,
                 "vector_size": info.vector_size,
+                "language": info.language,
                 "seconds": seconds,
             }
             show(Answer.one({**made, **ws.changes.to_json()}), "json")
@@ -105,6 +108,15 @@ def try_neighbors(ws: Workspace, path: str) -> str:
     telling = (word for word in words if len(word) >= TELLING_LETTERS and word.isalpha())
     word = shlex.quote(next(telling, words[0]))
     return f"Try: embedsearch neighbors {word} -w {shlex.quote(path)}"
+
+
+def _language(language: str | None, path: str) -> str:
+    if language != "none":
+        return f"Search uses the stop words and stems of the language {language}."
+    return (
+        "No language was found in the texts, so search has no stop words and stems for them; "
+        f"if they have one: embedsearch index --language NAME -w {shlex.quote(path)}"
+    )
 
 
 def _rest(changes: Changes) -> list[str]:

@@ -65,17 +65,24 @@ class FitSettings:
 
     tokenizer: TokenizerSettings
     search: SearchSettings
+    # That of the documents, where it was detected already.
+    language: str
     encoders: Sequence[CheckedEncoder]
     # Whether the word vectors were learned from these documents.
     learned: bool
 
     @classmethod
     def load(
-        cls, tokenizer: TokenizerSettings, search: SearchSettings, *, learned: bool = True
+        cls,
+        tokenizer: TokenizerSettings,
+        search: SearchSettings,
+        language: str | None = None,
+        *,
+        learned: bool = True,
     ) -> FitSettings:
         """Load the encoders that the settings of search name; see `load_encoder`."""
         encoders = [load_encoder(spec) for spec in search.encoders]
-        return cls(tokenizer, search, encoders, learned)
+        return cls(tokenizer, search, language or search.language, encoders, learned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +126,7 @@ def fit_search(
     without documents, by Zipf's law.
     """
     encoder, encoded = _in_word_space(stream, vectors, progress)
-    analyzer = analyzer_of(store, fit.tokenizer, fit.search.language)
+    analyzer = analyzer_of(store, fit.tokenizer, fit.language)
     with progress.task("learning to search", None, "steps") as task:
         # Pairs of characters are not the words that have vectors.
         without = _words_found(stream, fit.tokenizer) > stream.total // 2

@@ -15,6 +15,7 @@ from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex
 from embedsearch.index.lexical.storage import read_state, unreadable_files
 from embedsearch.search.latent_space import full_text
+from embedsearch.text.languages import detect_language
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.state import load_state
 from embedsearch.workspace.trust import check_lexical, mark_lexical
@@ -29,10 +30,14 @@ def analyzer_of(
     store: DocumentStore, tokenizer: TokenizerSettings, language: str = "auto"
 ) -> LexicalAnalyzer:
     """Return what cuts the documents into terms; "auto" finds out their language."""
+    return LexicalAnalyzer.for_language(language_of(store, language), tokenizer)
+
+
+def language_of(store: DocumentStore, language: str = "auto") -> str:
+    """Return the language of the documents, "auto" being the one that is detected."""
     if language != "auto":
-        return LexicalAnalyzer.for_language(language, tokenizer)
-    texts = (full_text(document) for _, document in store.changed_since(0))
-    return LexicalAnalyzer.for_texts(texts, tokenizer)
+        return language
+    return detect_language(full_text(document) for _, document in store.changed_since(0))
 
 
 def open_lexical(

@@ -15,6 +15,7 @@ from embedsearch.index.settings import IndexSettings, changed_index, index_optio
 from embedsearch.search.drift import expected_share
 from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchSettings, changed_search
+from embedsearch.text.languages import settle_elision
 from embedsearch.text.lexicon import LEAST_TEXT, learn_lexicon, unspaced_tokens
 from embedsearch.text.phrases import PhraseTable, with_phrases
 from embedsearch.text.settings import FOLDING, TokenizerSettings, apply_options
@@ -31,12 +32,12 @@ from embedsearch.workspace.fitted_search import (
     FitSettings,
     FittedSearch,
     fit_search,
-    settle_tokenizer,
     write_document_vectors,
 )
 from embedsearch.workspace.generation import Generation, word_tensors
 from embedsearch.workspace.indexing import build_index
 from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.lexical_sync import language_of
 from embedsearch.workspace.publishing import publish, reuse, temporary_folder, temporary_work
 from embedsearch.workspace.state import State
 from embedsearch.workspace.vector_import import index_vectors
@@ -338,10 +339,11 @@ def _train_generation(
     # As it was asked for, which is what the next call is compared with: the same documents have the
     # same language.
     asked = request.facts(change)
-    tokenizer = settle_tokenizer(request.tokenizer, store, request.search.language)
+    language = language_of(store, request.search.language)
+    tokenizer = settle_elision(request.tokenizer, (), language)
     request = replace(request, tokenizer=tokenizer)
     # An encoder that cannot be loaded is an error now, not after an hour of training.
-    fit = FitSettings.load(request.tokenizer, request.search)
+    fit = FitSettings.load(request.tokenizer, request.search, language)
     start = previous if request.update else None
     with temporary_work(layout):
         _check_room(layout, previous)

@@ -31,11 +31,20 @@ def info(invoke: Run, path: Path) -> dict[str, Any]:
 def test_build_tells_what_it_made_on_standard_error(built: Built) -> None:
     path, process = built
     assert (process.returncode, process.stdout) == (0, "")
-    summary, advice = process.stderr.splitlines()[-2:]
+    summary, language, advice = process.stderr.splitlines()[-3:]
+    assert "language english" in language
     assert "80 documents" in summary
     assert "in 20 dimensions" in summary
     assert advice.startswith("Try: embedsearch neighbors ")
     assert advice.endswith(f"-w {path}")
+
+
+def test_build_says_what_to_do_if_no_language_is_found(invoke: Run, tmp_path: Path) -> None:
+    lines = "".join(f"robur{n % 3} lupus quercus canis\n" for n in range(12))
+    path = tmp_path / "a.es"
+    made = invoke("build", "-", "--split", "line", "-w", path, *FAST, "--json", stdin=lines)
+    assert json.loads(made.stdout)["language"] == "none"
+    assert f"embedsearch index --language NAME -w {path}" in made.stderr
 
 
 def test_the_question_that_build_advises_can_be_asked(built: Built, invoke: Run) -> None:

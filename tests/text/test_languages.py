@@ -32,6 +32,46 @@ def test_text_without_stop_words_is_of_no_language(text: str) -> None:
     assert detect_language([]) == "none"
 
 
+KEYWORDS = {
+    "english": """boundary layer separation, heat transfer, laminar flow, turbulent wake,
+        shock waves, wing design, pressure distribution, hypersonic vehicles, blunt bodies,
+        skin friction, aerodynamic heating, buckling shells, supersonic nozzles""",
+    "german": """Grenzschicht, Wärmeübertragung, Strömungsmechanik, Tragflügel, Überschallflug,
+        Druckverteilung, Luftwiderstand, Hitzeschild, Verbrennung, Schwingungen, Werkstoffe,
+        Festigkeit, Berechnungsverfahren, Windkanalmessungen, Triebwerk""",
+    "french": """couche limite, transfert chaleur, écoulement laminaire, sillage turbulent,
+        ondes choc, conception ailes, répartition pression, véhicules hypersoniques,
+        frottement surface, échauffement aérodynamique, tuyères supersoniques""",
+    "czech": """mezní vrstva, přenos tepla, laminární proudění, rázové vlny, návrh křídla, rozložení
+        tlaku, nadzvuková vozidla, povrchové tření, ohřev, vzpěr skořepin, kmitání válců, vědecký
+        výzkum, městská knihovna, železniční doprava, příroda""",
+    "greek": """οριακό στρώμα, μετάδοση θερμότητας, στρωτή ροή, κρουστικά κύματα, σχεδίαση πτέρυγας,
+        κατανομή πίεσης, υπερηχητικά οχήματα, επιφανειακή τριβή, θέρμανση, ταλαντώσεις κυλίνδρων,
+        επιστημονική έρευνα, βιβλιοθήκη, συγκοινωνίες""",
+    "none": """Quercus robur, Canis lupus, Escherichia coli, Drosophila melanogaster,
+        Felis silvestris, Arabidopsis thaliana, Saccharomyces cerevisiae, Bacillus subtilis,
+        Passer domesticus, Rosa canina, Ursus arctos, Fagus sylvatica, Parus major, Mus musculus""",
+}
+
+
+@pytest.mark.parametrize("language", KEYWORDS)
+def test_keywords_are_enough_to_know_a_language(language: str) -> None:
+    assert detect_language(KEYWORDS[language].split(", ")) == language
+
+
+def test_keywords_of_two_languages_are_of_none() -> None:
+    assert detect_language([KEYWORDS["german"], KEYWORDS["czech"], KEYWORDS["french"]]) == "none"
+
+
+def test_digits_and_made_up_words_are_of_no_language() -> None:
+    codes = [f"{number * 7919:x} {number}kg v{number}.{number}" for number in range(200)]
+    assert detect_language(codes) == "none"
+    consonants = [
+        "".join("bcdfghjklmnpqrstvwxz"[(i * k) % 20] for k in range(7)) for i in range(99)
+    ]
+    assert detect_language(consonants) == "none"
+
+
 def test_titles_are_enough_to_know_a_language() -> None:
     titles = ["Heat transfer in laminar flow", "Theory of the wing", "Notes on jets", "A balance"]
     assert detect_language(titles) == "english"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import strip_accents
-from embedsearch.text.languages import NONE, detect_language, stop_word_languages
+from embedsearch.text.languages import NONE, stop_word_languages
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from embedsearch._types import Document
 
@@ -82,13 +82,6 @@ class LexicalAnalyzer:
         words = resolve_stop_words(language) if language in known else ()
         own = replace(settings, stop_words=settings.stop_words or words, stem=settings.stem or stem)
         return cls(own, language)
-
-    @classmethod
-    def for_texts(
-        cls, texts: Iterable[str], settings: TokenizerSettings | None = None
-    ) -> LexicalAnalyzer:
-        """Make the analyser of the language that `detect_language` finds in a sample."""
-        return cls.for_language(detect_language(texts), settings)
 
     def fields(self, text: str) -> Fields:
         """Return the token streams of a text."""
