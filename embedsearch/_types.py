@@ -386,10 +386,12 @@ class Hits(list[Hit]):
     """A list of documents found, shown as a table in notebooks.
 
     Attributes:
-        unknown: Words of the query that the vocabulary does not have.
+        unknown: Words of the query that no document has.
         expanded: Words that were looked for too, where that was asked for.
         mode: How they were searched for: the one that was asked for, or "lexical" where that was
             "auto" and there are no word vectors; None if they were not.
+        suggestions: For each unknown word those that are spelled like it, best first.
+        unexpanded: Why no word was looked for too, where that was asked for.
     """
 
     def __init__(
@@ -398,9 +400,12 @@ class Hits(list[Hit]):
         unknown: Iterable[str] = (),
         expanded: Iterable[ExpandedWord] = (),
         mode: str | None = None,
+        suggestions: Mapping[str, Sequence[str]] | None = None,
+        unexpanded: str = "",
     ) -> None:
         super().__init__(items)
-        self.mode = mode
+        self.mode, self.unexpanded = mode, unexpanded
+        self.suggestions = {word: tuple(near) for word, near in (suggestions or {}).items()}
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)
 
@@ -455,7 +460,11 @@ class Hits(list[Hit]):
         return [HitGroup(value, self._at(places)) for value, places in groups]
 
     def _at(self, places: Iterable[int]) -> Hits:
-        return Hits((self[place] for place in places), self.unknown, self.expanded, self.mode)
+        return self.with_hits(self[place] for place in places)
+
+    def with_hits(self, hits: Iterable[Hit]) -> Hits:
+        """Return other hits with the same facts about the query."""
+        return Hits(hits, self.unknown, self.expanded, self.mode, self.suggestions, self.unexpanded)
 
     def _grouped(self, field: str) -> tuple[list[tuple[MetadataScalar, list[int]]], list[int]]:
         """Return the places of hits by their values, and of those without."""

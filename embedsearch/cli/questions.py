@@ -338,9 +338,7 @@ def search(
 
 def _groups_found(found: Hits, groups: Sequence[HitGroup], *, explained: bool) -> Answer:
     """Return the best hit of each group, after the value that they share and their number."""
-    from embedsearch._types import Hits
-
-    best = Hits((hits[0] for _, hits in groups), found.unknown, found.expanded, found.mode)
+    best = found.with_hits(hits[0] for _, hits in groups)
     answer = documents_found(best, explained=explained)
     note = f"{counted(len(groups), 'group')} of {counted(len(found), 'hit')}"
     return replace(
@@ -560,11 +558,16 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 def _notes(found: Hits) -> list[str]:
     notes = []
     if found.unknown:
-        where = "in no document" if found.mode == "lexical" else "not in the vocabulary"
-        notes.append(f"words {where}: {', '.join(found.unknown)}")
+        words = []
+        for word in found.unknown:
+            near = ", ".join(found.suggestions.get(word, ())[:3])
+            words.append(f"{word} (did you mean {near}?)" if near else word)
+        notes.append(f"words in no document: {', '.join(words)}")
     if found.expanded:
         added = (f"{word} (near {typed} {near:.2f})" for typed, word, near, _ in found.expanded)
         notes.append(f"looked for, too: {', '.join(added)}")
+    if found.unexpanded:
+        notes.append(f"no word was added: {found.unexpanded}")
     return notes
 
 

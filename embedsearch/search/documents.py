@@ -16,11 +16,12 @@ from embedsearch._errors import (
     UnknownWordError,
 )
 from embedsearch._types import Hit, Hits
-from embedsearch.index.lexical.query import parse_query
+from embedsearch.index.lexical.query import LexicalQuery, parse_query
 from embedsearch.search.document_index import DocumentVectors
 from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
 from embedsearch.search.explain import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch
+from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.search.related import Related, as_examples, check_apart
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from embedsearch._types import Explanation, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
     from embedsearch.index.lexical.index import LexicalIndex, LexicalSnapshot
-    from embedsearch.index.lexical.query import LexicalQuery
     from embedsearch.search.hybrid import Ranking
     from embedsearch.search.latent_space import TextEncoder
     from embedsearch.search.model import SearchModel
@@ -212,35 +212,66 @@ class DocumentSearch:
         allowed = None if options.where is None else self.store.matching(options.where)
         query, hybrid = self.parse(text), self.hybrid()
         unknown = self._unknown(query, hybrid)
-        expanded, matches, added = query, dict[str, Match](), list[Expansion]()
+        expanded, matches, added, unexpanded = query, dict[str, Match](), list[Expansion](), ""
         if options.expand:
-            added = Expander(self.model, self.encoder, len(hybrid.latent)).expand(query)
+            spelling = partial(self._spelling, hybrid)
+            expander = Expander(self.model, self.encoder, len(hybrid.latent), spelling)
+            added = expander.expand(query)
             expanded, matches = with_words(query, added), matches_of(added)
+            unexpanded = "" if added else expander.reason(query)
         ranking = hybrid.rank(expanded, text, options, allowed)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
-            raise self._unknown_word(unknown[0])
+            raise self._unknown_word(unknown[0], hybrid)
         finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
-        found = Hits(hits, unknown, [word.expanded for word in added], options.mode)
+        suggestions = {word: self._suggested(word, hybrid) for word in unknown}
+        words = [word.expanded for word in added]
+        found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded)
         return found, (hybrid, ranking.numbers) if allowed is None else None
 
     def _unknown(self, query: LexicalQuery, hybrid: HybridSearch) -> tuple[str, ...]:
-        """Return the words of a query that neither the documents nor the vectors have."""
-        columns = self.model.space.terms.columns
-        absent = [term for term in query.words if term not in columns]
-        spelled = [query.spellings.get(term, term) for term in absent]
-        if not absent or hybrid.lexical is None:
-            return tuple(spelled)
-        counts = hybrid.lexical.document_frequencies(spelled)
-        return tuple(word for word, count in zip(spelled, counts, strict=True) if not count)
+        """Return the words of a query that no document has; without an index, no vector."""
+        spelled = {term: query.spellings.get(term, term) for term in query.words}
+        if hybrid.lexical is None:
+            columns = self.model.space.terms.columns
+            return tuple(word for term, word in spelled.items() if term not in columns)
+        counts = hybrid.lexical.document_frequencies(spelled.values())
+        # Deleted documents count until they are merged; each was a change more than there are
+        # documents, so that few words have to be looked for.
+        deleted = self.store.change - len(hybrid.latent)
+        return tuple(
+            word
+            for (term, word), count in zip(spelled.items(), counts, strict=True)
+            if count <= deleted and not self._with_term(term, hybrid)
+        )
 
-    def _unknown_word(self, word: str) -> UnknownWordError:
-        if self._encoder is None:
-            return UnknownWordError(word, reason="is in no document")
+    def _with_term(self, term: str, hybrid: HybridSearch) -> list[int]:
+        """Return the number of one document that has a term, if any has."""
+        if hybrid.lexical is None:
+            return []
+        found: list[int] = hybrid.lexical.search(LexicalQuery({term: 1.0}), 1)[1].tolist()
+        return found
+
+    def _spelling(self, hybrid: HybridSearch, term: str) -> str | None:
+        """Return a term as a document has it."""
+        for document in self.store.by_number(self._with_term(term, hybrid)).values():
+            return self.model.analyzer.term_counts(full_text(document)).get(term, (0, None))[1]
+        return None
+
+    def _suggested(self, word: str, hybrid: HybridSearch) -> list[str]:
+        """List words that are spelled like one and that documents have, best first."""
+        if self._encoder is None or hybrid.lexical is None:
+            return []
         from embedsearch.search.suggestions import suggest
 
-        return UnknownWordError(word, suggest(word, self._encoder.vectors))
+        near = suggest(word, self._encoder.vectors)
+        counts = hybrid.lexical.document_frequencies(near)
+        return [other for other, count in zip(near, counts, strict=True) if count and other != word]
+
+    def _unknown_word(self, word: str, hybrid: HybridSearch) -> UnknownWordError:
+        reason = None if hybrid.lexical is None else "is in no document"
+        return UnknownWordError(word, self._suggested(word, hybrid), reason)
 
     def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
         return Explainer(hybrid, query, ranking, self.store.ids_of(ranking.feedback.tolist()))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from embedsearch._messages import counted, first_few
 from embedsearch._types import ExpandedWord
 from embedsearch.search.evidence import AUTO_Z, Evidence
 from embedsearch.search.snippets import Match
@@ -18,7 +19,7 @@ from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,13 +55,19 @@ class Expander:
 
     For a word that documents have these are the terms nearest in the encoder of words, among those
     of three documents or more; for one that none has, the words of the vocabulary nearest to it,
-    if it has a vector: words that were imported, or that n-grams make up.
+    if it has a vector: words that were imported, or that n-grams make up. `spelling` finds a word
+    of a term that is that of no word of the vocabulary; a term without a word is not added.
     """
 
     def __init__(
-        self, model: SearchModel, encoder: TextEncoder, documents: int, rare: float = RARE
+        self,
+        model: SearchModel,
+        encoder: TextEncoder,
+        documents: int,
+        spelling: Callable[[str], str | None] = lambda _: None,
+        rare: float = RARE,
     ) -> None:
-        self._model, self._encoder = model, encoder
+        self._model, self._encoder, self._spelling = model, encoder, spelling
         self._documents, self._rare = documents, rare
         idf = model.space.statistics.idf
         # idf is ln((N + 1) / (df + 1/2)).
@@ -75,26 +82,40 @@ class Expander:
             for other, score in near:
                 taken.add(other)
                 added.append((term, other, score))
-        words = self._words_of({other for _, other, _ in added})
+        terms = {other for _, other, _ in added}
+        words = self._words_of(terms)
+        words |= {term: word for term in terms - words.keys() if (word := self._spelling(term))}
         return [
             Expansion(
                 other,
                 ExpandedWord(
                     query.spellings.get(term, term),
-                    words.get(other, other),
+                    words[other],
                     score,
                     FACTOR * score * query.words[term],
                 ),
             )
             for term, other, score in added
+            if other in words
         ]
+
+    def reason(self, query: LexicalQuery) -> str:
+        """Say why `expand` has added nothing to a query."""
+        rare = [query.spellings.get(term, term) for term in self._rare_terms(query)]
+        if not rare:
+            most = max(int(self._most()), 1)
+            return f"each of its words is in more than {counted(most, 'document')}"
+        return f"no word is close enough to {first_few(rare)}"
 
     def _rare_terms(self, query: LexicalQuery) -> list[str]:
         """Return the rare words of a query, at most 16, in the order in which they were typed."""
         counts = {term: self._frequency(term) for term in query.words}
-        most = max(min(self._rare * self._documents, MOST_RARE), _FEWEST_DOCUMENTS - 1)
         rarest = sorted(counts, key=counts.__getitem__)[:_MOST_WORDS]
-        return [term for term in query.words if term in rarest and counts[term] <= most]
+        return [term for term in query.words if term in rarest and counts[term] <= self._most()]
+
+    def _most(self) -> float:
+        """How many documents may have a rare word."""
+        return max(min(self._rare * self._documents, MOST_RARE), _FEWEST_DOCUMENTS - 1)
 
     def _frequency(self, term: str) -> float:
         column = self._model.space.terms.columns.get(term)

@@ -249,7 +249,7 @@ def test_a_table_has_a_line_for_each_document(invoke: Run, workspace: Path) -> N
 def test_words_that_are_not_known_are_told_on_standard_error(invoke: Run, workspace: Path) -> None:
     process = invoke("search", "hay for the xyzzy", "-w", workspace, "--json")
     assert process.returncode == 0
-    assert process.stderr.startswith("words not in the vocabulary: ")
+    assert process.stderr.startswith("words in no document: ")
     assert "xyzzy" in process.stderr
     assert json.loads(process.stdout)
 
@@ -396,8 +396,9 @@ def test_words_that_were_added_are_told(invoke: Run, workspace: Path) -> None:
     plain = invoke("search", "comet", "-w", workspace, "--json")
     process = invoke("search", "comet", "-w", workspace, "--json", "--expand")
     assert process.returncode == 0
-    # The word is frequent here, so that nothing is added.
-    assert (process.stdout, process.stderr) == (plain.stdout, "")
+    assert process.stdout == plain.stdout
+    why = "each of its words is in more than 2 documents"
+    assert process.stderr == f"no word was added: {why}\n"
     answer = documents_found(Hits([HIT], expanded=[ExpandedWord("automobile", "car", 0.7, 0.21)]))
     assert answer.notes == ("looked for, too: car (near automobile 0.70)",)
 

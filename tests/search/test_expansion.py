@@ -35,7 +35,7 @@ def test_words_that_are_frequent_are_left_as_they_are(plain: Any, encoder: TextE
 def test_the_nearest_terms_of_a_rare_word_are_added(plain: Any, encoder: TextEncoder) -> None:
     model = plain.search.model
     query = replace(plain.search.lexical.parse("vehicle"), words={"vehicl": 2.0})
-    added = Expander(model, encoder, 62, rare=1).expand(query)
+    added = Expander(model, encoder, 62, str, rare=1).expand(query)
     words = next(e for e in model.space.linear if e.name == "words")
     vectors = words.projection - (words.projection @ words.removed.T) @ words.removed
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -65,6 +65,27 @@ def test_a_word_that_no_document_has_is_looked_for_by_its_neighbours(
     ranking = plain.search.rank(with_words(query, added), "automobile", SearchOptions())
     best = plain.texts_of(ranking.numbers.tolist()[:3])
     assert all("vehicle" in text or "lorries" in text for text in best)
+
+
+@pytest.mark.parametrize("spelled", ["engines", None])
+def test_a_term_of_no_word_of_the_vocabulary_is_spelled_as_documents_have_it(
+    plain: Any, spelled: str | None
+) -> None:
+    model = plain.search.model
+    vectors = WordVectors(np.ones((1, 3), np.float32), ["barn"], np.array([5]))
+    sif = SifEncoder(vectors.vectors, np.array([5]))
+    encoder = TextEncoder(TextProcessor(TokenizerSettings()), vectors, sif)
+    query = replace(plain.search.lexical.parse("vehicle"), words={"vehicl": 1.0})
+    expander = Expander(model, encoder, 62, {"engin": spelled}.get, rare=1)
+    assert [word.expanded.word for word in expander.expand(query)] == [spelled] * bool(spelled)
+
+
+def test_why_nothing_was_added_is_said(plain: Any, encoder: TextEncoder) -> None:
+    expander = Expander(plain.search.model, encoder, 62)
+    parse = plain.search.lexical.parse
+    reason = "each of its words is in more than 2 documents"
+    assert expander.reason(parse("vehicle barn")) == reason
+    assert expander.reason(parse("plugh vehicle")) == "no word is close enough to plugh"
 
 
 def test_what_is_in_the_query_or_excluded_is_not_added(plain: Any, encoder: TextEncoder) -> None:

@@ -181,8 +181,34 @@ def test_the_vector_of_a_text_is_near_those_of_documents_of_its_topic(ws: es.Wor
 def test_unknown_words_of_a_query_are_reported(ws: es.Workspace) -> None:
     query, _ = PlantedCorpus().queries()[0]
     assert ws.search(f"{query} xyzzyq").unknown == ("xyzzyq",)
-    with pytest.raises(es.UnknownWordError, match="'xyzzyq' is not in the vocabulary"):
+    with pytest.raises(es.UnknownWordError, match="'xyzzyq' is in no document"):
         ws.search("xyzzyq")
+
+
+def test_misspelled_words_of_a_query_come_with_words_of_documents(ws: es.Workspace) -> None:
+    first, second = (w for w in PlantedCorpus().queries()[0][0].split()[:2])
+    found = ws.search(f"{first}q {second}")
+    assert found.unknown == (f"{first}q",)
+    assert first in found.suggestions[f"{first}q"]
+    assert all(ws.search(word).unknown == () for word in found.suggestions[f"{first}q"])
+    assert ws.search(second).suggestions == {}
+    with pytest.raises(es.UnknownWordError) as caught:
+        ws.search(f"{first}q")
+    assert first in caught.value.suggestions
+
+
+@pytest.mark.parametrize("mode", ["lexical", "auto"])
+def test_a_word_whose_documents_were_deleted_is_unknown(small: es.Workspace, mode: str) -> None:
+    small.add([es.Document(f"rare-{n}", "the wombats of the zoo") for n in range(3)])
+    small.train(vector_size=10, epochs=2, min_count=1, workers=1)
+    assert small.search("wombats zoo", mode=mode).unknown == ()
+    small.delete(["rare-0", "rare-1"])
+    assert small.search("wombats zoo", mode=mode).unknown == ()
+    small.delete(["rare-2"])
+    known = PlantedCorpus().queries()[0][0].split()[0]
+    found = small.search(f"wombats {known}", mode=mode)
+    assert found.unknown == ("wombats",)
+    assert found.suggestions["wombats"] == ()
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\n", "...", "—"])
@@ -419,6 +445,21 @@ def test_a_word_that_no_document_has_finds_what_is_near_it(small: es.Workspace) 
     found = small.search("automobile", expand=True)
     assert [word[:2] for word in found.expanded] == [("automobile", known)]
     assert known in small.documents[found[0].id].text
+    assert (found.unknown, found.unexpanded) == (("automobile",), "")
+    far = small.search(f"xyzzy {known}", expand=True)
+    assert far.expanded == ()
+    assert far.unexpanded == f"no word is close enough to xyzzy, {known}"
+
+
+def test_added_words_are_words_of_documents_not_stems(ws: es.Workspace) -> None:
+    ids = list(ws.documents)
+    words = {word for id in ids for word in ws.documents[id].text.lower().replace(".", "").split()}
+    added = [
+        word
+        for query, _ in PlantedCorpus().queries()
+        for word in ws.search(query, expand=True).expanded
+    ]
+    assert all(word.word in words for word in added)
 
 
 def test_feedback_changes_what_scores_are_made_of_and_can_be_left_out(planted: Path) -> None:
