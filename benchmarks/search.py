@@ -101,7 +101,7 @@ def _verdict(ways: list[dict[str, Any]]) -> list[str]:
     return [
         f"{way['way']}: median {way['wall_p50_ms']:.2f} ms, budget {BUDGET_MS} ms"
         for way in ways
-        if way["way"] in ("hybrid", "auto")
+        if way["way"] == "auto"
     ]
 
 

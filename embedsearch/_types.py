@@ -134,8 +134,6 @@ class Part:
         contribution: What this adds to the score; below 0 where it takes away.
         through: The id of a document found at first, towards which the query was moved; the
             part is then what both documents share.
-        rank: The place of the document in the list of this encoder, from 1, where scores are
-            made of ranks; else 0.
     """
 
     encoder: str
@@ -143,13 +141,10 @@ class Part:
     word: str
     contribution: float
     through: str = ""
-    rank: int = 0
 
     @property
     def pair(self) -> tuple[str, str, str]:
-        """What has met, by whichever encoder; "rank 3 by BM25" in place of words for a rank."""
-        if self.rank:
-            return f"rank {self.rank} by {self.encoder}", "", ""
+        """What has met, by whichever encoder."""
         return self.query_word, self.word, self.through
 
 

@@ -132,7 +132,7 @@ def documents(hour: Hour) -> None:
     """Ask about documents."""
     for query in ("boats in a storm", "écran d'ordinateur", "Äpfel und Brot", "学生 图书馆"):
         hour.run("search", query, "-k", "2", has="score")
-    for mode in ("lexical", "latent", "hybrid", "rrf"):
+    for mode in ("lexical", "latent", "hybrid", "auto"):
         assert hour.json("search", "fresh bread", "-k", "3", "--mode", mode)
     found = hour.json("search", "storm", "--where", "year > 1995", "-k", "20", "--explain")
     assert found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.rivals.searching import Find
     from embedsearch._progress import Task
 
-_MODES = ("lexical", "latent", "hybrid", "auto")
+_MODES = ("lexical", "latent", "auto")
 
 
 class _Phases(SilentProgress):
@@ -41,13 +41,13 @@ class _Embedsearch:
     def build(self, bed: Path, folder: Path) -> dict[str, Any]:
         phases = _Phases()
         with es.build(bed / "documents.jsonl", folder, progress=phases) as workspace:
-            fusion = workspace.info().to_json()
+            facts = workspace.info().to_json()
         sizes = {
             part.name: sum(p.stat().st_size for p in part.rglob("*") if p.is_file()) / 2**20
             for part in folder.iterdir()
             if part.is_dir()
         }
-        return {"phases": phases.seconds, "parts_mb": sizes, "info": fusion}
+        return {"phases": phases.seconds, "parts_mb": sizes, "info": facts}
 
     def ways(self, folder: Path) -> Iterator[tuple[str, Find]]:
         with es.open(folder) as workspace:

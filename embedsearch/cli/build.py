@@ -276,7 +276,7 @@ def _check_explain(explain: bool, output: str | None, **_: Any) -> str | None:
 
 @click.command()
 @on_workspace("w", check=_check_explain)
-@click.option("--refit", is_flag=True, help="Learn the encoders and weights of search again.")
+@click.option("--refit", is_flag=True, help="Learn the encoders of search again.")
 @wait_option
 @quiet_option
 @search_options
@@ -293,7 +293,7 @@ def index(
 ) -> None:
     """Index the documents that were added since.
 
-    The document encoders and weights of search are learned again with --refit, with another
+    The encoders of documents are learned again with --refit, with another
     --encoder or --language, and when the number of documents has doubled since. Word vectors
     stay as they are.
 
@@ -312,8 +312,7 @@ def index(
     )
     info = ws.info()
     if refit or asked.keys() & {"encoders", "language"}:
-        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
-        progress.note(f"Documents are found by {weights} (language: {info.language}).")
+        progress.note(f"Search was fitted to the documents (language: {info.language}).")
     if asked.keys() & {"spec", "recall", "memory"}:
         for name, facts in (("words", info.word_index), ("vectors", info.vectors)):
             if facts:

@@ -117,6 +117,12 @@ def pairs(ws: Workspace, file: str, **options: Any) -> Report:
 @click.option("--qrels", type=click.Path(), help="Judgements, if they are not in DIR.")
 @click.option("--queries", type=click.Path(), help="Queries, if they are not in DIR.")
 @click.option("--run", type=click.Path(), help="Write the results to this file, in TREC's format.")
+@click.option(
+    "--feedback",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="As for search, in all modes but lexical.",
+)
 def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     """Search for the queries of a test collection.
 

@@ -76,8 +76,7 @@ def facts_of(ws: Workspace) -> Answer:
 def info(ws: Workspace, output: str | None) -> None:
     """Show what a workspace holds and how it was made.
 
-    `weights` are those of BM25 and of each encoder in --mode auto, `evidence` says how they were
-    found, and `advice` whether to train again because of later documents.
+    `advice` says whether to train again because of later documents.
     """
     show(facts_of(ws), output)
 

@@ -263,8 +263,8 @@ def _check_search(
     type=click.Choice(SEARCH_MODES),
     default="auto",
     show_default=True,
-    help="auto: words and meaning, weighted as learned from the documents; lexical: words; latent: "
-    "meaning; hybrid: both with fixed weights; rrf: both by reciprocal ranks.",
+    help="hybrid: words and meaning; lexical: words; latent: meaning; auto: hybrid, or lexical if "
+    "there are no word vectors.",
 )
 @where_option
 @click.option("--sort", metavar="FIELD", help="Order the hits by a field; -FIELD in reverse.")
@@ -280,7 +280,7 @@ def _check_search(
     "--feedback",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Move the query in meaning towards the first N hits; 0 for none.",
+    help="Move the query in meaning towards the first N hits, and search once more.",
 )
 @output_options
 def search(
@@ -309,7 +309,7 @@ def search(
     Words of the snippet that are in QUERY, or close to one in meaning, are bold on a terminal;
     --json gives their positions. --explain shows what adds most to a score: words in both,
     "car ~ vehicle" for two that are close in meaning, and "first hits" for likeness to the best
-    documents of a first search; with --mode rrf, the rank in each list.
+    documents of a first search.
 
     --sort, --group-by and --facet look at the N best hits of -k. Fields are named as in --where.
 
@@ -544,8 +544,6 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
     from embedsearch._types import Explanation, Part
 
     parts = tuple(Part(**part) for part in explanation["parts"])
-    if any(part.rank for part in parts):
-        return ", ".join(f"{part.pair[0]} {part.contribution:.4f}" for part in parts)
     rebuilt = Explanation(explanation["score"], parts)
     pairs = rebuilt.strongest(len(parts))
     words = [pair for pair in pairs if not pair.through][:_SHOWN_PAIRS]

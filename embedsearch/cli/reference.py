@@ -65,7 +65,7 @@ or null), and `"highlights"`: for each word of the snippet that answers a word o
 `"start"` and `"stop"` in characters, the `"query_word"`, and a `"score"`, 1 for the same word
 and less for one that is near in meaning. With `--explain` it
 has an `"explanation"`: its `"score"` is the sum of the `"contribution"` of all `"parts"` and of
-the `"rest"`. With `--mode rrf` a part is a list, and its `"rank"` the place in it, from 1.
+the `"rest"`.
 
 `--jsonl` writes the same objects one per line. `--csv` has the same names as its header; a cell
 that is not a plain value, such as `metadata`, holds JSON.

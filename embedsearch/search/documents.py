@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
@@ -107,15 +108,16 @@ class DocumentSearch:
 
         return self._at_one_change(answer)
 
-    def ranker(self, mode: str) -> Ranker:
+    def ranker(self, mode: str, feedback: int | None = None) -> Ranker:
         """Return a search that finds ids and scores alone; none for what it cannot answer."""
+        options = SearchOptions(mode=mode, feedback=feedback)
 
         def rank(text: str, topn: int) -> list[tuple[str, float]]:
             try:
                 query = self.parse(text)
             except QueryError:
                 return []
-            ranking = self.hybrid().rank(query, text, SearchOptions(topn, mode))
+            ranking = self.hybrid().rank(query, text, replace(options, topn=topn))
             ids = self.store.ids_of(ranking.numbers.tolist())
             pairs = zip(ranking.numbers.tolist(), ranking.scores.tolist(), strict=True)
             return [(ids[number], score) for number, score in pairs if number in ids]
@@ -143,7 +145,7 @@ class DocumentSearch:
             unwanted = related.examples(unlike, self.store)
             allowed = None if where is None else self.store.matching(where)
             numbers, scores = related.rank(wanted, unwanted, topn, allowed)
-            weighted = hybrid.weighted(wanted.mean, self.model.fusion.weights)
+            weighted = hybrid.weighted(wanted.mean, self.model.fusion)
             hits = self._hits(numbers, scores, SnippetFinder(self.model, weighted))
             return Hits(hits), (hybrid, numbers) if where is None else None
 

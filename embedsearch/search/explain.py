@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._types import Explanation, Part
-from embedsearch.search.hybrid import fused
 from embedsearch.search.latent_space import FEEDBACK_WEIGHT, full_text, split
 
 if TYPE_CHECKING:
@@ -210,10 +209,6 @@ class Explainer:
         pairs: int | None = PAIRS,
     ) -> list[Explanation]:
         """Explain the scores of documents by the strongest pairs of words; None lists all."""
-        if self._ranking.lists is not None:
-            ranks = self._search.ranks_of(self._ranking.lists, self._query, numbers)
-            parts = self._ranking.lists.parts(ranks)
-            return _explained([ExplanationBuilder((), (), (), p) for p in parts], scores, pairs)
         texts, X = self._passages(numbers, documents)
         size = sum(map(len, texts)) * len(self._query.meant)
         step = 1 if size > self._at_once else max(len(texts), 1)
@@ -227,8 +222,6 @@ class Explainer:
     def scores(self, numbers: IntVector) -> FloatVector:
         """Return the scores of documents `(n,)`, whether they were found or not."""
         search, ranking = self._search, self._ranking
-        if ranking.lists is not None:
-            return fused(search.ranks_of(ranking.lists, self._query, numbers))
         scores = np.zeros(len(numbers), np.float32)
         if search.lexical is not None and ranking.lexical:
             scores += np.float32(ranking.lexical) * search.lexical.scores_of(self._query, numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,29 +22,15 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, "NDArray[Any]"]
 
-# Weights if none were learned: those that are good on average.
-PLAIN = {"lsa-100": 0.5, "lsa-300": 0.5, "words": 0.5}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fusion:
     """What each search adds to a score, in standard deviations of its scores over all documents."""
 
-    # BM25 has 1.
-    weights: Mapping[str, float] = field(default_factory=lambda: dict(PLAIN))
+    lexical: float = 1.0  # BM25
+    latent: float = 0.5  # each of our encoders
+    plugged: float = 1.0  # each encoder of the user's
     feedback: int = 0  # how many documents of a first pass move the latent query towards them
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Fusion:
-        """Read what `to_json` wrote."""
-        weights = {str(name): float(weight) for name, weight in values["weights"].items()}
-        evidence = dict(values.get("evidence", {}))
-        return cls(weights=weights, feedback=int(values["feedback"]), evidence=evidence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +40,8 @@ class SearchModel:
     analyzer: LexicalAnalyzer  # cuts documents and queries into terms
     space: LatentSpace  # the encoders
     spreads: Spreads  # the standard deviations of scores
-    fusion: Fusion  # the weights of the mode "auto"
     mean_length: float  # terms in a document, on average; the space has that of passages
+    fusion: Fusion = Fusion()
 
     def to_tensors(self) -> Tensors:
         """Return the arrays for a file."""
@@ -75,7 +61,7 @@ class SearchModel:
         none = np.zeros(0, np.float32)
         statistics = TermStatistics.guessed(np.zeros(0, np.int64))
         space = LatentSpace(Terms(()), statistics, ())
-        return cls(analyzer, space, Spreads((), none, none), Fusion(), statistics.mean_length)
+        return cls(analyzer, space, Spreads((), none, none), statistics.mean_length)
 
     @property
     def _widest(self) -> LinearEncoder:
@@ -93,7 +79,6 @@ class SearchModel:
                 for encoder in self.space.linear
             ],
             "plugged": [encoder.name for encoder in self.space.external],
-            "fusion": self.fusion.to_json(),
             "mean_length": self.mean_length,
         }
 
@@ -127,7 +112,6 @@ def restore_model(
         analyzer,
         LatentSpace(terms, statistics, linear, external),
         Spreads(covariances, tensors["first"], tensors["second"]),
-        Fusion.from_json(values["fusion"]),
         float(values["mean_length"]),
     )
 

@@ -20,7 +20,7 @@ from embedsearch._errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SEARCH_MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
+SEARCH_MODES = ("auto", "hybrid", "lexical", "latent")
 """Ways to search for documents."""
 
 WORD_ORDERS = ("count", "df", "word")
@@ -57,14 +57,13 @@ class SearchOptions:
     explain: bool = False  # say of each hit what its score is made of
     expand: bool = False  # look for words near rare ones of the query, too
     # Towards how many documents of a first pass the query is moved in latent space; None for as
-    # many as go with the weights of the mode.
+    # many as the weights say.
     feedback: int | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, _CONSTRAINTS)
-        if self.feedback and self.mode in ("lexical", "rrf"):
-            allowed = f"0 in the mode {self.mode!r}, which has none"
-            raise ParameterError("feedback", allowed, self.feedback)
+        if self.feedback and self.mode == "lexical":
+            raise ParameterError("feedback", "0 in the mode 'lexical'", self.feedback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

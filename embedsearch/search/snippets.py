@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._types import Highlight
+from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.latent_space import products
 from embedsearch.text.folding import fold, fold_aligned
 from embedsearch.vectors.arrays import unit_rows
@@ -345,7 +346,7 @@ class SnippetFinder:
 
     def _bm25(self, passages: _Passages, adding: Any, space: LatentSpace) -> FloatVector:
         counts = np.array([[c[t] for t in self._words] for c in passages.terms], np.float32)
-        lengths = np.array([c.total() for c in passages.terms], np.float32)
+        lengths = np.array([c.total() - c[GAP] for c in passages.terms], np.float32)
         frequencies = adding @ counts.reshape(len(passages.terms), len(self._words))
         norms = length_norm(adding @ lengths, space.statistics.mean_length)
         scores: FloatVector = saturated(frequencies, norms[:, np.newaxis]) @ self._weights(space)

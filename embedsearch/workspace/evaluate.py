@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from embedsearch import evaluation
-from embedsearch._checks import NATURAL, STRING, Choice, Interval, as_count, as_strings, check
+from embedsearch._checks import (
+    NATURAL,
+    STRING,
+    Choice,
+    Interval,
+    Optional,
+    as_count,
+    as_strings,
+    check,
+)
 from embedsearch._errors import InputError
 from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._io import write_json
@@ -18,6 +27,7 @@ from embedsearch._progress import Progress, listener_of
 from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
+from embedsearch.search.model import Fusion
 from embedsearch.search.options import KINDS, SEARCH_MODES
 from embedsearch.workspace.layout import check_outside
 
@@ -191,6 +201,7 @@ class Evaluation:
         qrels: str | Path | None = None,
         queries: str | Path | None = None,
         run: str | Path | None = None,
+        feedback: int | None = None,
         progress: Progress | None = None,
     ) -> RetrievalReport:
         """Search for the queries of a test collection; see `embedsearch.evaluation.retrieval`.
@@ -206,15 +217,18 @@ class Evaluation:
             queries: A file of queries, if it is elsewhere.
             run: Where to write what was found, in TREC's format; with several modes, the mode
                 is put into the name.
+            feedback: As for `Workspace.search`, in all modes but "lexical".
             progress: A listener.
         """
         modes = [modes] if isinstance(modes, str) else as_strings("modes", modes)
         for mode in modes:
             check("mode", mode, Choice(SEARCH_MODES))
+        check("feedback", feedback, Optional(NATURAL))
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
-        searchers = {mode: self._session.search().ranker(mode) for mode in modes}
+        search = self._session.search()
+        searchers = {m: search.ranker(m, None if m == "lexical" else feedback) for m in modes}
         report = evaluation.retrieval(
             searchers,
             collection,
@@ -225,7 +239,7 @@ class Evaluation:
         if run is not None:
             _write_runs(report, Path(run))
         arguments = {"path": path, "split": report.split, "modes": modes, "run": run}
-        return self._save(report, progress, **arguments)
+        return self._save(report, progress, **arguments, feedback=feedback)
 
     def lee(self, *, progress: Progress | None = None) -> LeeReport:
         """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`."""
@@ -310,8 +324,9 @@ def _document_recall(
     rows = latent.rows.alive
     if len(rows) > queries:
         rows = np.sort(np.random.default_rng(seed).choice(rows, queries, replace=False))
-    weights = {block.name: 1.0 for block in blocks}
-    asked = [hybrid.weighted(vector, weights) for vector in latent.take(rows).means(blocks)]
+    asked = [
+        hybrid.weighted(vector, Fusion(latent=1.0)) for vector in latent.take(rows).means(blocks)
+    ]
     pairs = [(row, query) for row, query in zip(rows.tolist(), asked, strict=True) if query.any()]
     ks = [k for k in _KS if k < len(latent)]
     if not pairs or not ks:

@@ -15,12 +15,7 @@ from embedsearch._errors import CorpusTooSmallError
 from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.search.document_index import SCANNED, DocumentVectors
-from embedsearch.search.fitting import (
-    StreamTerms,
-    TermVectors,
-    fit_space,
-    learn_weights,
-)
+from embedsearch.search.fitting import StreamTerms, TermVectors, fit_space
 from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
 from embedsearch.text.languages import settle_elision
@@ -146,16 +141,9 @@ def fit_search(
         if fit.encoders:
             latent = np.concatenate((latent, external), axis=1)
         task.advance(1)
-
-        def texts_of(rows: IntVector) -> list[str]:
-            found = store.by_number(stream.numbers[rows].tolist())
-            return [full_text(found[int(number)]) for number in stream.numbers[rows]]
-
-        fusion = learn_weights(terms, space, term_vectors, analyzer, texts_of, external)
-        task.advance(1)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
     documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, bounds)
-    model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
+    model = SearchModel(analyzer, space, spreads, statistics.mean_length)
     return FittedSearch(encoder, model, documents, fit.search)
 
 
@@ -216,8 +204,7 @@ def _term_vectors(
     """Choose whose vectors encode documents for search.
 
     Those of the workspace, unless they were learned from little text (None): then rare words have
-    none, and the learning of weights, which hides documents, could not tell what the vectors know
-    of these very documents.
+    none.
     """
     if known is None:
         return trained_vectors

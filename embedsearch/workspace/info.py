@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import Layout
     from embedsearch.workspace.session import Session
 
-# Of weights: their own evidence is no finer.
-_DECIMALS = 4
-_BM25 = "bm25"
-
 MOST_READ = 2_000
 """Of more documents, every second, third and so on is read: that is exact to about a tenth of a
 point, and takes less than a second."""
@@ -57,10 +53,6 @@ class Info:
         language: Whose stop words and stems words are looked up by.
         encoders: Encoders that were plugged in.
         missing_encoders: Those of them that cannot be loaded here.
-        weights: What "auto" gives each search, in standard deviations of its scores: "bm25",
-            then the encoders.
-        feedback: How many documents of a first pass move the query towards them.
-        evidence: How the weights were found, and what they are worth.
         lexical: How far the lexical index has come, in words.
         drift: How far the words of documents added since the training have moved from it, as in
             `embedsearch.search.drift.Drift`; None if that is not known.
@@ -90,9 +82,6 @@ class Info:
     language: str | None = None
     encoders: list[str] = field(default_factory=list)
     missing_encoders: list[str] = field(default_factory=list)
-    weights: dict[str, float] = field(default_factory=dict)
-    feedback: int = 0
-    evidence: dict[str, Any] = field(default_factory=dict)
     lexical: str | None = None
     drift: dict[str, Any] | None = None
     advice: str | None = None
@@ -159,16 +148,12 @@ def _generation_facts(generation: Generation) -> dict[str, Any]:
 def _search_facts(generation: Generation, layout: Layout, store: DocumentStore) -> dict[str, Any]:
     """Return the fields of `Info` on search."""
     model = generation.search_model
-    fusion, asked = model.fusion, generation.search_settings.encoders
+    asked = generation.search_settings.encoders
     absent = missing_encoders(model.space.external)
-    learned = {name: round(weight, _DECIMALS) for name, weight in fusion.weights.items()}
     return {
         "language": model.analyzer.language,
         "encoders": list(asked),
         "missing_encoders": [name for name in asked if name in absent],
-        "weights": {_BM25: 1.0, **learned},
-        "feedback": fusion.feedback,
-        "evidence": dict(fusion.evidence),
         "lexical": _lexical_state(layout, store, model),
     }
 

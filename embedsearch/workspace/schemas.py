@@ -67,9 +67,6 @@ _SEARCH = Fields(
         "analyzer": Fields({"language": Text(), "tokenizer": _ANY_OBJECT}),
         "encoders": Listed(Fields({"name": Text(), "kind": Text(), "dimension": POSITIVE})),
         "plugged": Listed(Text()),
-        "fusion": Fields(
-            {"weights": Named(Interval()), "feedback": COUNT, "evidence": _ANY_OBJECT}
-        ),
         "settings": Fields({"encoders": Listed(Text()), "language": Text()}),
         "mean_length": Interval(0),
     }

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import GenerationLayout
     from embedsearch.workspace.session import Session
 
-# When there are so many times as many documents, search is fitted again: idf, clusters and weights
-# of the old ones would describe less than half of them.
+# When there are so many times as many documents, search is fitted again: idf and clusters of the
+# old ones would describe less than half of them.
 _GROWN = 2
 
 

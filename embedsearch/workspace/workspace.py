@@ -189,21 +189,16 @@ class Workspace:
         Args:
             text: The query: words, "phrases in quotes", +required, -excluded; or a list of these.
             topn: How many hits.
-            mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both with
-                usual weights, "auto" by both with weights learned from the documents, "rrf" by
-                the ranks in the lists of both (reciprocal rank fusion). In a workspace without
-                word vectors "auto" goes by words, and `Hits.mode` says so.
+            mode: "lexical" goes by words (BM25), "latent" by meaning, "hybrid" by both. "auto" is
+                "hybrid"; in a workspace without word vectors "lexical", and `Hits.mode` says so.
             where: A condition on metadata, such as `year > 1990 and lang = 'en'`.
             explain: Explain the score of each hit: `Hit.explanation`.
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
             feedback: Move the query in meaning towards the first so many hits, and search once
-                more (pseudo-relevance feedback, Rocchio 1971); 0 for none. None takes what
-                `info().feedback` says in the mode "auto", and in "latent" where weights were
-                learned, and none in "hybrid".
+                more (pseudo-relevance feedback, Rocchio 1971); none by default.
 
         Raises:
-            ParameterError: `feedback` is not 0 or more, or there is some in the modes "lexical" or
-                "rrf".
+            ParameterError: `feedback` is not 0 or more, or there is some in the mode "lexical".
             QueryError: The text has no words, or the condition does not parse.
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet, and the mode, or `expand`, needs
@@ -252,8 +247,7 @@ class Workspace:
         """Explain the score of a document for a text, whether it is found or not.
 
         The score is the sum of what the words add: by BM25, and by each linear encoder what a
-        word of the text shares with a word of the document; in the mode "rrf", of what each
-        list adds by the rank of the document in it.
+        word of the text shares with a word of the document.
 
         Args:
             text: The query, as for `search`.

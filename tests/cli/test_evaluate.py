@@ -69,17 +69,17 @@ def test_search_is_measured_on_a_collection(
 
 
 def test_modes_are_compared_in_one_table(invoke: Run, workspace: Path, collection: Path) -> None:
-    modes = ("--mode", "latent", "--mode", "rrf", "--mode", "auto")
+    modes = ("--mode", "latent", "--mode", "lexical", "--mode", "auto")
     done = invoke("evaluate", "retrieval", collection, "-w", workspace, *modes, "-q")
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
         "mode",
         "latent",
-        "rrf",
+        "lexical",
         "auto",
     ]
     done = invoke("evaluate", "retrieval", collection, "-w", workspace, *modes, "-q", "--json")
-    assert set(json.loads(done.stdout)["modes"]) == {"latent", "rrf", "auto"}
+    assert set(json.loads(done.stdout)["modes"]) == {"latent", "lexical", "auto"}
 
 
 def test_a_label_is_told_from_vectors(invoke: Run, workspace: Path) -> None:

@@ -33,7 +33,6 @@ TOPICS = {
     "farm": (["cow", "goat", "sheep"], "meadow barn hay farmer milk grazing"),
     "sky": (["comet", "planet", "star"], "telescope orbit night dawn light moons"),
 }
-WEIGHTS = {"lsa-100": 0.5, "words": 1.5, "letters": 0.75}
 
 
 class Letters:
@@ -101,9 +100,8 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     space = fit_space(passages, terms, parts, lambda _: vectors, external)
     X = space.documents(passages.counts, all_pieces(texts, bounds))
     spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
-    names = {block.name: WEIGHTS.get(block.name, 1.0) for block in space.blocks}
-    fusion = Fusion(weights=names, feedback=feedback)
-    model = SearchModel(analyzer, space, spreads, fusion, statistics.mean_length)
+    fusion = Fusion(latent=0.6, plugged=0.75, feedback=feedback)
+    model = SearchModel(analyzer, space, spreads, statistics.mean_length, fusion)
     numbers = np.arange(10, 10 + len(documents))
     return HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X, bounds=bounds), model)
 
@@ -180,9 +178,8 @@ def planted() -> Iterator[Planted]:
         space = fit_space(counted, terms, statistics, lambda _: vectors)
         X = space.linear_documents(counted.counts)
         spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
-        weights = {block.name: 0.5 + i for i, block in enumerate(space.blocks)}
-        fusion = Fusion(weights=weights, feedback=3)
-        model = SearchModel(lexical.analyzer, space, spreads, fusion, statistics.mean_length)
+        fusion = Fusion(latent=0.7, feedback=3)
+        model = SearchModel(lexical.analyzer, space, spreads, statistics.mean_length, fusion)
         yield Planted(documents, terms, counted, vectors, model, X, lexical.snapshot)
 
 

@@ -27,7 +27,7 @@ QUERIES = [
     "light plugh xyzzy",
     "was the",
 ]
-MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
+MODES = ("hybrid", "latent", "lexical")
 
 
 def explained(
@@ -263,7 +263,6 @@ def test_an_explanation_is_plain_json() -> None:
                 "word": "vehicle",
                 "contribution": 0.25,
                 "through": "",
-                "rank": 0,
             }
         ],
         "rest": 0.75,

@@ -14,12 +14,11 @@ from embedsearch._types import Document
 from embedsearch.index.lexical import LexicalIndex, LexicalQuery
 from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.hybrid import Depth, HybridSearch, Ranking
-from embedsearch.search.model import PLAIN, Fusion
+from embedsearch.search.model import Fusion
 from embedsearch.search.options import SearchOptions
 from embedsearch.text.corpora import PlantedCorpus
 
-MODES = ("auto", "hybrid", "latent")
-EVERY = (*MODES, "rrf")
+MODES = ("hybrid", "latent")
 TEXTS = ("galaxy of stars", "the king of france", "paris", '"the mayor of" rome king king')
 
 
@@ -35,26 +34,21 @@ def by_hand(planted: Any, text: str, mode: str) -> NDArray[np.float64]:
     query = planted.lexical.parse(text)
     bm25 = planted.lexical.scores_of(query, planted.numbers).astype(np.float64)
     vector = model.space.linear_queries(planted.terms.matrix([query.meant]))[0].astype(np.float64)
-    weights = {b.name: PLAIN[b.name] for b in model.space.blocks}
-    if mode != "hybrid":
-        weights = model.fusion.weights
-    scores = total(planted, bm25, vector, weights, mode)
-    if mode == "hybrid":
-        return scores
+    scores = total(planted, bm25, vector, mode)
     first = X[np.lexsort((planted.numbers, -scores))[:3]]
     vector = vector + 0.7 * first.mean(axis=0)
     for block in model.space.blocks:
         vector[block.columns] /= np.linalg.norm(vector[block.columns])
-    return total(planted, bm25, vector, weights, mode)
+    return total(planted, bm25, vector, mode)
 
 
-def total(planted: Any, bm25: Any, vector: Any, weights: Any, mode: str) -> NDArray[np.float64]:
+def total(planted: Any, bm25: Any, vector: Any, mode: str) -> NDArray[np.float64]:
     scores, factors = np.zeros(len(bm25)), 0.0
     for block in planted.model.space.blocks:
         cosines = planted.X[:, block.columns].astype(np.float64) @ vector[block.columns]
         if cosines.std() > 1e-6:
-            scores += weights[block.name] * cosines / cosines.std()
-            factors += weights[block.name] / cosines.std()
+            scores += 0.7 * cosines / cosines.std()
+            factors += 0.7 / cosines.std()
     return scores / factors if mode == "latent" else scores + bm25 / bm25.std()
 
 
@@ -87,7 +81,7 @@ def test_words_alone_are_the_lexical_index(planted: Any) -> None:
         np.testing.assert_array_equal(found.scores, scores)
 
 
-@pytest.mark.parametrize("mode", EVERY)
+@pytest.mark.parametrize("mode", MODES)
 def test_queries_find_documents_of_their_topic(planted: Any, mode: str) -> None:
     for text, topic in PlantedCorpus().queries():
         found = rank(planted, text, 10, mode).numbers.tolist()
@@ -95,7 +89,7 @@ def test_queries_find_documents_of_their_topic(planted: Any, mode: str) -> None:
         assert topics.count(topic) >= 7, (text, topic, topics)
 
 
-@pytest.mark.parametrize("mode", EVERY)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("topn", [1, 7, 150, 1_000])
 def test_as_many_are_found_as_are_asked_for_or_allowed(planted: Any, mode: str, topn: int) -> None:
     for allowed in (None, np.arange(2, 241, 3), np.array([5, 9]), np.zeros(0, np.int64)):
@@ -119,7 +113,7 @@ def words_of(planted: Any, number: int) -> set[str]:
     return set(planted.lexical.analyzer.words(f"{document.title}\n{document.text}"))
 
 
-@pytest.mark.parametrize("mode", ["lexical", *EVERY])
+@pytest.mark.parametrize("mode", ["lexical", *MODES])
 @pytest.mark.parametrize(
     ("text", "required", "excluded"),
     [
@@ -146,7 +140,7 @@ def test_what_is_required_and_excluded_holds_in_every_mode_and_nothing_is_missed
 
 
 def test_what_is_required_and_not_there_finds_nothing(planted: Any) -> None:
-    for mode in ("lexical", *EVERY):
+    for mode in ("lexical", *MODES):
         assert len(rank(planted, "+unheard galaxy", 10, mode).numbers) == 0
 
 
@@ -199,7 +193,7 @@ def test_documents_that_are_all_alike_are_found_without_noise(planted: Any) -> N
         model = replace(planted.model, spreads=spreads)
         search = HybridSearch(lexical.snapshot, LatentIndex.of(np.arange(1, 4), X), model)
         text = one.text.split(".")[0]
-        for mode in ("lexical", *EVERY):
+        for mode in ("lexical", *MODES):
             found = search.rank(lexical.snapshot.parse(text), text, SearchOptions(10, mode))
             assert found.numbers.tolist() == [1, 2, 3]
             assert found.scores.min() == found.scores.max() > 0
@@ -217,7 +211,7 @@ def test_words_that_no_encoder_knows_are_found_by_bm25_alone(planted: Any) -> No
             lexical.snapshot, LatentIndex.of(planted.numbers, planted.X), planted.model
         )
         query = lexical.snapshot.parse("zyzzyva")
-        for mode in ("auto", "hybrid", "lexical", "rrf"):
+        for mode in ("auto", "hybrid", "lexical"):
             found = search.rank(query, "zyzzyva", SearchOptions(10, mode)).numbers
             assert found.tolist()[:2] == [4, 8]
         assert len(search.rank(query, "", SearchOptions(10, "latent")).numbers) == 0
@@ -234,21 +228,14 @@ def test_without_a_lexical_index_meaning_is_all_there_is(planted: Any) -> None:
         search.rank(query, TEXTS[0], SearchOptions(mode="lexical"))
 
 
-def test_weights_come_back_from_a_manifest() -> None:
-    fusion = Fusion(weights={"words": 1.5}, feedback=3, evidence={"queries": 9})
-    assert Fusion.from_json(fusion.to_json()) == fusion
-    assert Fusion().weights == PLAIN
-
-
-def test_feedback_as_asked_is_feedback_as_learned(planted: Any) -> None:
+def test_weights_and_feedback_as_asked_take_the_place_of_the_models(planted: Any) -> None:
     query = planted.lexical.parse(TEXTS[0])
     for asked in (0, 1, 5):
         fusion = replace(planted.model.fusion, feedback=asked)
-        learned = replace(planted, model=replace(planted.model, fusion=fusion)).search
-        expected = learned.rank(query, TEXTS[0], SearchOptions(20))
+        model = replace(planted.model, fusion=Fusion())
+        others = replace(planted, model=model).search
+        expected = others.rank(query, TEXTS[0], SearchOptions(20), fusion=fusion)
         found = planted.search.rank(query, TEXTS[0], SearchOptions(20, feedback=asked))
         assert len(found.feedback) == asked
         assert found.numbers.tolist() == expected.numbers.tolist()
         np.testing.assert_array_equal(found.scores, expected.scores)
-    options = SearchOptions(20, "hybrid", feedback=2)
-    assert len(planted.search.rank(query, TEXTS[0], options).feedback) == 2

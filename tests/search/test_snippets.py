@@ -205,7 +205,7 @@ def test_numbers_and_words_of_few_documents_are_near_nothing(plain: Any) -> None
     assert near_terms(space, space.terms.terms, {"unheard": "unheard"}, 62) == {}
 
 
-MODES = ("auto", "latent", "lexical", "rrf")
+MODES = ("auto", "latent", "lexical")
 
 
 def finder(collection: Any, text: str, mode: str = "auto") -> SnippetFinder:
@@ -307,7 +307,7 @@ def test_texts_without_words_have_what_they_have(collection: Any) -> None:
 def test_without_a_query_of_words_the_vector_alone_decides(plain: Any) -> None:
     search = plain.search
     row = search.latent.rows.find(np.array([10]))[0]
-    weighted = search.weighted(search.latent.X.base[row], search.model.fusion.weights)
+    weighted = search.weighted(search.latent.X.base[row], search.model.fusion)
     text = "The goat was hay-barn near a meadow. " * 9 + plain.documents[0].text
     (snippet,) = SnippetFinder(search.model, weighted).find([text])
     assert "car" in snippet.text

@@ -11,6 +11,7 @@ import pytest
 import embedsearch as es
 from embedsearch.evaluation import IndexReport
 from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.search.model import Fusion
 
 
 def recall(path: Path) -> IndexReport:
@@ -50,11 +51,10 @@ def test_recall_is_that_of_a_comparison_with_numpy(
     with es.open(writable) as ws:
         latent = np.array(ws._session.trained().document_vectors.latent.base)
         hybrid = ws._session.search().hybrid()
-        weights = {block.name: 1.0 for block in hybrid.model.space.blocks}
         rows = np.sort(np.random.default_rng(0).choice(len(latent), 100, replace=False))
         right = 0
         for row in rows:
-            query = hybrid.weighted(latent[row], weights)
+            query = hybrid.weighted(latent[row], Fusion(latent=1.0))
             scores = latent @ query
             scores[row] = -np.inf
             border = np.sort(scores)[-10]

@@ -103,13 +103,11 @@ def copy(fused: tuple[Path, str], tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("_installed")
-def test_its_scores_are_fused_and_its_weight_is_told(fused: tuple[Path, str]) -> None:
+def test_its_scores_are_fused(fused: tuple[Path, str]) -> None:
     path, spec = fused
     with es.open(path) as ws:
         info = ws.info()
         assert (info.encoders, info.missing_encoders) == ([spec], [])
-        # Its vectors know the topics, which is what finds documents by half of their words.
-        assert info.weights[spec] > 0
         search = ws._session.search().hybrid()
         block = next(b for b in search.model.space.blocks if b.name == spec)
         assert search.latent.X.base[:, block.columns].any(axis=1).all()
@@ -144,7 +142,7 @@ def test_without_the_package_all_that_needs_no_encoder_works(
         assert ws.documents.duplicates(1.0) is not None
 
 
-@pytest.mark.parametrize("mode", ["auto", "latent", "hybrid", "rrf"])
+@pytest.mark.parametrize("mode", ["auto", "latent", "hybrid"])
 def test_without_the_package_the_rest_says_what_is_missing(copy: Path, mode: str) -> None:
     expected = r"house:.*cannot be loaded here.*'lexical' go without.*index -w .*--encoder none"
     with es.open(copy) as ws:
@@ -171,7 +169,6 @@ def test_it_can_be_taken_away_for_good(copy: Path) -> None:
     with es.open(copy, "w") as ws:
         ws.index(encoders=[])
         assert (ws.info().encoders, ws.info().missing_encoders) == ([], [])
-        assert set(ws.info().weights) <= {"bm25", "lsa-100", "lsa-300", "words"}
         assert ws.search("paris france")
     with es.open(copy) as ws:
         assert ws.search("paris france")
@@ -244,7 +241,7 @@ def test_imported_vectors_leave_the_encoders_as_they_are(
         assert ws.search("paris france")
 
 
-MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
+MODES = ("auto", "lexical", "latent", "hybrid")
 
 
 @pytest.fixture

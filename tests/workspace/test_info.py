@@ -18,10 +18,6 @@ def test_search_is_told_as_the_manifest_has_it(planted: Path) -> None:
         info = ws.info()
     (path,) = planted.glob("generations/*/manifest.json")
     search = json.loads(path.read_text())["search"]
-    learned = {name: round(weight, 4) for name, weight in search["fusion"]["weights"].items()}
-    assert info.weights == {"bm25": 1.0, **learned}
-    assert info.feedback == search["fusion"]["feedback"]
-    assert info.evidence == search["fusion"]["evidence"]
     assert info.language == search["analyzer"]["language"]
     assert (info.encoders, info.missing_encoders) == ([], [])
 
@@ -115,4 +111,4 @@ def test_the_state_of_the_lexical_index_is_told(writable: Path) -> None:
 
 def test_before_the_training_there_is_nothing_to_tell(small: es.Workspace) -> None:
     info = small.info()
-    assert (info.weights, info.lexical, info.drift, info.advice) == ({}, None, None, None)
+    assert (info.lexical, info.drift, info.advice) == (None, None, None)

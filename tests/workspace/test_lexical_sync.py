@@ -17,7 +17,7 @@ import pytest
 import embedsearch as es
 from embedsearch.text.corpora import PlantedCorpus
 
-MODES = ("auto", "lexical", "latent", "hybrid", "rrf")
+MODES = ("auto", "lexical", "latent", "hybrid")
 KILLED = """
 import os, signal, sys
 import embedsearch as es

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "generations/0001/manifest.json"
 # What was wrong once, each of a kind: where, and what is there instead.
-FITTING = {dict: ("tokenizer", "weights"), list: ("encoders",)}
+FITTING = {dict: ("tokenizer",), list: ("encoders",)}
 WRONG = (None, "x", -1, [], {"a": 1}, 10**30)
 
 
@@ -71,7 +71,6 @@ def test_a_key_that_is_gone_is_our_error_or_changes_nothing(example: Path, name:
         (("files", "words.faiss", "size"), "files['words.faiss'].size"),
         (("files",), "files"),
         (("search", "encoders"), "search.encoders"),
-        (("search", "fusion", "weights"), "search.fusion.weights"),
         (("word_index", "digest"), "word_index.digest"),
         (("tokenizer",), "tokenizer"),
     ],

@@ -92,7 +92,7 @@ def test_scores_by_meaning_alone_are_means_of_cosines(ws: es.Workspace) -> None:
     [
         {},
         {"topn": 3, "mode": "latent", "where": "topic != 'none'"},
-        {"topn": 4, "mode": "rrf", "explain": True},
+        {"topn": 4, "mode": "hybrid", "explain": True},
         {"expand": True, "feedback": 0},
         {"mode": "hybrid", "feedback": 5},
     ],
@@ -133,7 +133,7 @@ def test_a_batch_reports_its_progress(ws: es.Workspace) -> None:
     assert (listener.tasks, listener.done) == ([("searching", 3)], 3)
 
 
-@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid", "rrf"])
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent", "hybrid"])
 def test_a_condition_is_met_by_every_hit_of_a_search(ws: es.Workspace, mode: str) -> None:
     query, topic = PlantedCorpus().queries()[0]
     held = {id: document.metadata["topic"] for id, document in ws.documents.items()}
@@ -246,7 +246,7 @@ def test_more_hits_than_documents_gives_all(ws: es.Workspace) -> None:
 
 def test_an_unknown_mode_lists_those_there_are(ws: es.Workspace) -> None:
     with pytest.raises(
-        es.ParameterError, match="mode must be one of auto, lexical, latent, hybrid"
+        es.ParameterError, match="mode must be one of auto, hybrid, lexical, latent"
     ):
         ws.search("paris", mode="magic")
 
@@ -268,7 +268,7 @@ def test_deleted_and_changed_documents_are_answered_as_they_are_now(writable: Pa
     with es.open(writable, "w") as ws:
         first, second = (hit.id for hit in ws.search(query, topn=2))
         ws.delete([first])
-        for mode in ("auto", "lexical", "latent", "hybrid", "rrf"):
+        for mode in ("auto", "lexical", "latent", "hybrid"):
             assert first not in [hit.id for hit in ws.search(query, topn=2000, mode=mode)]
         ws.add([es.Document(second, "paris france")])
         assert second not in [hit.id for hit in ws.search(query, topn=20)]
@@ -379,7 +379,7 @@ def test_a_notebook_shows_tables(ws: es.Workspace) -> None:
     assert "2,000 documents" in ws.documents._repr_html_()
 
 
-MODES = ("auto", "hybrid", "latent", "lexical", "rrf")
+MODES = ("auto", "hybrid", "latent", "lexical")
 
 
 def words_of(workspace: es.Workspace) -> str:
@@ -475,7 +475,7 @@ def test_feedback_changes_what_scores_are_made_of_and_can_be_left_out(planted: P
 
 
 @pytest.mark.parametrize(
-    ("feedback", "mode"), [(-1, "auto"), (1.5, "auto"), (True, "auto"), (3, "lexical"), (1, "rrf")]
+    ("feedback", "mode"), [(-1, "auto"), (1.5, "auto"), (True, "auto"), (3, "lexical")]
 )
 def test_feedback_that_cannot_be_is_refused(planted: Path, feedback: object, mode: str) -> None:
     with es.open(planted) as workspace, pytest.raises(es.ParameterError, match="feedback"):
