@@ -219,6 +219,8 @@ class Hit:
         highlights: Words of the snippet that answer words of the query, in their order.
         explanation: What the score is made of, where that was asked for.
         source: The file, `-` or `corpus:NAME` that it comes from; None where that is not known.
+        relevance: How well it answers the query, from 0 to 1, on one scale for all queries; None
+            where no text was searched for.
     """
 
     id: str
@@ -229,6 +231,7 @@ class Hit:
     highlights: tuple[Highlight, ...] = ()
     explanation: Explanation | None = None
     source: str | None = None
+    relevance: float | None = None
 
 
 class _Near(list[T]):
@@ -387,6 +390,8 @@ class Hits(list[Hit]):
             "auto" and there are no word vectors; None if they were not.
         suggestions: For each unknown word those that are spelled like it, best first.
         unexpanded: Why no word was looked for too, where that was asked for.
+        relevance: That of the best document, even if it is less than was asked for; None where
+            there is none.
     """
 
     def __init__(
@@ -397,9 +402,10 @@ class Hits(list[Hit]):
         mode: str | None = None,
         suggestions: Mapping[str, Sequence[str]] | None = None,
         unexpanded: str = "",
+        relevance: float | None = None,
     ) -> None:
         super().__init__(items)
-        self.mode, self.unexpanded = mode, unexpanded
+        self.mode, self.unexpanded, self.relevance = mode, unexpanded, relevance
         self.suggestions = {word: tuple(near) for word, near in (suggestions or {}).items()}
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)
@@ -459,7 +465,9 @@ class Hits(list[Hit]):
 
     def with_hits(self, hits: Iterable[Hit]) -> Hits:
         """Return other hits with the same facts about the query."""
-        return Hits(hits, self.unknown, self.expanded, self.mode, self.suggestions, self.unexpanded)
+        other = Hits(hits)
+        other.__dict__.update(self.__dict__)
+        return other
 
     def _grouped(self, field: str) -> tuple[list[tuple[MetadataScalar, list[int]]], list[int]]:
         """Return the places of hits by their values, and of those without."""

@@ -127,8 +127,11 @@ WRITER: dict[str, dict[str, Any]] = {
     "delete": {"ids": []},
     "import_vectors": {"source": "words.txt"},
     "index": {},
+    "judge": {"query": "king", "id": "d0"},
     "replace_all": {"documents": TEXTS, **QUICK},
     "train": QUICK,
+    "tune": {"judgements": {f"king {n}": {"d0": 1} for n in range(20)}},
+    "untune": {},
 }
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "count": {},

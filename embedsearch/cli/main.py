@@ -32,6 +32,7 @@ SECTIONS = {
     "Ask about documents": {
         **dict.fromkeys(("search", "related", "duplicates"), "questions"),
         **dict.fromkeys(("show", "list", "sample"), "listing"),
+        **dict.fromkeys(("judge", "tune"), "tuning"),
     },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(

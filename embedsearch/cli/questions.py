@@ -20,7 +20,7 @@ from embedsearch.cli.options import (
     where_option,
 )
 from embedsearch.cli.output import Answer, answer, show
-from embedsearch.workspace import SEARCH_MODES
+from embedsearch.workspace import LOW_RELEVANCE, SEARCH_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Scores are float32, which has about seven digits.
 _DECIMALS = 6
 _SHOWN_PAIRS = 6
-_COLUMNS = ("id", "score", "title", "snippet", "metadata", "source", "highlights")
+_COLUMNS = ("id", "score", "relevance", "title", "snippet", "metadata", "source", "highlights")
 _HIDDEN = frozenset({"metadata", "source", "highlights"})
 
 
@@ -267,6 +267,20 @@ def _check_search(
     "there are no word vectors.",
 )
 @where_option
+@click.option(
+    "--lean",
+    type=click.IntRange(-2, 2),
+    metavar="STEP",
+    default=0,
+    help="Lean towards words, -1 or -2 (words alone), or towards meaning, 1 or 2 (meaning alone).",
+)
+@click.option(
+    "--min-relevance",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    default=0.0,
+    help="Leave out documents of less relevance, from 0 to 1.",
+)
 @click.option("--sort", metavar="FIELD", help="Order the hits by a field; -FIELD in reverse.")
 @click.option(
     "--group-by",
@@ -329,7 +343,7 @@ def search(
     else:
         hits = found if sort is None else found.sort_by(sort)
         answer = documents_found(hits, ws, explained=explained, where=where)
-    if found.mode == mode:
+    if found.mode == mode or named.get("lean"):
         return answer
     advice = f"embedsearch train -w {shlex.quote(str(ws.path))}"
     note = f"searched by words alone, as there are no word vectors yet; to train some: {advice}"
@@ -503,18 +517,22 @@ def documents_found(
     JSON has all that is known of each; a table marks the highlights on a terminal, and of an
     explanation has the strongest pairs of words.
     """
+    # The scores of different queries cannot be compared; parts of an explanation add up to them.
+    unshown = {"relevance"} if found.relevance is None else set() if explained else {"score"}
     return Answer(
         list(map(_record, found)),
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
-        hidden=_HIDDEN,
+        hidden=_HIDDEN | unshown,
         notes=tuple(_notes(found)),
-        empty="nothing found" if found or ws is None else _why_empty(ws, where),
+        empty="nothing found" if found or ws is None else _why_empty(found, ws, where),
         texts={"explanation": _strongest},
         marks={"snippet": "highlights"},
     )
 
 
-def _why_empty(ws: Workspace, where: str | None) -> str:
+def _why_empty(found: Hits, ws: Workspace, where: str | None) -> str:
+    if found.relevance is not None:
+        return f"nothing fits: the best relevance is {found.relevance:.2f}"
     if not ws.documents:
         return "nothing found: the workspace has no documents"
     if where is None:
@@ -529,6 +547,7 @@ def _record(hit: Hit) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": hit.id,
         "score": rounded(hit.score),
+        "relevance": None if hit.relevance is None else rounded(hit.relevance),
         "title": hit.title,
         "snippet": hit.snippet,
         "metadata": dict(hit.metadata),
@@ -564,6 +583,8 @@ def _notes(found: Hits) -> list[str]:
     if found.expanded:
         added = (f"{word} (near {typed} {near:.2f})" for typed, word, near, _ in found.expanded)
         notes.append(f"looked for, too: {', '.join(added)}")
+    if found and found.relevance is not None and found.relevance < LOW_RELEVANCE:
+        notes.append(f"nothing fits well: the best relevance is {found.relevance:.2f}")
     if found.unexpanded:
         notes.append(f"no word was added: {found.unexpanded}")
     return notes

@@ -106,7 +106,7 @@ _ASKING = (
 _NOT_HERE = frozenset({"shell", "demo", "import", "completion"})
 VERBS = tuple(v for name in _ASKING for v in SECTIONS[name] if v not in _NOT_HERE)
 _ELSEWHERE = frozenset(v for section in SECTIONS.values() for v in section) - {*VERBS}
-_SETTINGS = ("topn", "mode", "where", "output")
+_SETTINGS = ("topn", "mode", "lean", "where", "output")
 _FORMS = ("table", "json", "jsonl", "csv", "raw-csv")
 _OWN = (*_SETTINGS, "help", "quit", "exit")
 
@@ -120,6 +120,7 @@ several words           the same
 
 topn N                  show N from now on
 mode NAME               search so from now on: {modes}
+lean STEP               from words alone, -2, to meaning alone, 2; 0 is the balance of both
 where CONDITION         find only such documents from now on; `where off` finds all
 output FORM             write so from now on: {forms}
 help, help VERB         this text, or what a command does and its options
@@ -143,6 +144,7 @@ class Conversation:
         self._given: dict[str, str | None] = {
             "topn": None if topn is None else str(topn),
             "mode": None,
+            "lean": None,
             "where": None,
             "output": output,
         }
@@ -281,6 +283,8 @@ class Conversation:
             return
         if name == "topn" and (not value.isdecimal() or int(value) < 1):
             raise QueryError(f"topn needs a whole number from 1, got {value!r}")
+        if name == "lean" and value not in ("-2", "-1", "0", "1", "2"):
+            raise QueryError(f"lean needs a whole number from -2 to 2, got {value!r}")
         if name in ("mode", "output"):
             check(name, value, Choice(SEARCH_MODES if name == "mode" else _FORMS))
         if name == "where":

@@ -17,6 +17,7 @@ from embedsearch._errors import (
     UnknownWordError,
 )
 from embedsearch._types import Hit, Hits
+from embedsearch.index.lexical.analysis import TEXT
 from embedsearch.index.lexical.query import LexicalQuery, parse_query
 from embedsearch.search.document_index import DocumentVectors
 from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
@@ -26,18 +27,19 @@ from embedsearch.search.latent_space import full_text
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.search.related import Related, as_examples, check_apart
+from embedsearch.search.relevance import relevances
 from embedsearch.search.snippets import Match, SnippetFinder
 from embedsearch.vectors.encoders import check_available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import Explanation, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
     from embedsearch.index.lexical.index import LexicalIndex, LexicalSnapshot
     from embedsearch.search.hybrid import Ranking
     from embedsearch.search.latent_space import TextEncoder
-    from embedsearch.search.model import SearchModel
+    from embedsearch.search.model import Fusion, SearchModel
     from embedsearch.search.related import Like
     from embedsearch.store.documents import DocumentStore
 
@@ -108,16 +110,23 @@ class DocumentSearch:
 
         return self._at_one_change(answer)
 
-    def ranker(self, mode: str, feedback: int | None = None) -> Ranker:
+    def ranker(
+        self,
+        mode: str,
+        feedback: int | None = None,
+        lean: int = 0,
+        fusion: Fusion | None = None,
+    ) -> Ranker:
         """Return a search that finds ids and scores alone; none for what it cannot answer."""
-        options = SearchOptions(mode=mode, feedback=feedback)
+        options = SearchOptions(mode=mode, feedback=feedback, lean=lean).settled
+        weights = (fusion or self.model.fusion).leaning(options.lean)
 
         def rank(text: str, topn: int) -> list[tuple[str, float]]:
             try:
                 query = self.parse(text)
             except QueryError:
                 return []
-            ranking = self.hybrid().rank(query, text, replace(options, topn=topn))
+            ranking = self.hybrid().rank(query, text, replace(options, topn=topn), fusion=weights)
             ids = self.store.ids_of(ranking.numbers.tolist())
             pairs = zip(ranking.numbers.tolist(), ranking.scores.tolist(), strict=True)
             return [(ids[number], score) for number, score in pairs if number in ids]
@@ -213,7 +222,8 @@ class DocumentSearch:
     def _answer(self, text: str, options: SearchOptions) -> tuple[Hits, Read]:
         allowed = None if options.where is None else self.store.matching(options.where)
         query, hybrid = self.parse(text), self.hybrid()
-        unknown = self._unknown(query, hybrid)
+        frequencies = self._frequencies(query, hybrid)
+        unknown = self._unknown(query, hybrid, frequencies)
         expanded, matches, added, unexpanded = query, dict[str, Match](), list[Expansion](), ""
         if options.expand:
             spelling = partial(self._spelling, hybrid)
@@ -221,37 +231,48 @@ class DocumentSearch:
             added = expander.expand(query)
             expanded, matches = with_words(query, added), matches_of(added)
             unexpanded = "" if added else expander.reason(query)
-        ranking = hybrid.rank(expanded, text, options, allowed)
+        fusion = self.model.fusion.leaning(options.lean)
+        ranking = hybrid.rank(expanded, text, options, allowed, fusion)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             raise self._unknown_word(unknown[0], hybrid)
         finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
-        hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
+        documents = len(hybrid.latent) or len(self.store)
+        blocks, columns = self.model.space.blocks, self.model.space.terms.columns
+        relevant = relevances(ranking, query, blocks, frequencies, documents, columns)
+        kept = int((relevant >= options.min_relevance).sum())
+        numbers, scores = ranking.numbers[:kept], ranking.scores[:kept]
+        hits = self._hits(numbers, scores, finder, explainer, relevant)
         suggestions = {word: self._suggested(word, hybrid) for word in unknown}
         words = [word.expanded for word in added]
-        found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded)
+        best = float(relevant[0]) if len(relevant) else None
+        found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded, best)
         return found, (hybrid, ranking.numbers) if allowed is None else None
 
-    def _unknown(self, query: LexicalQuery, hybrid: HybridSearch) -> tuple[str, ...]:
-        """Return the words of a query that no document has; without an index, no vector."""
-        spelled = {term: query.spellings.get(term, term) for term in query.words}
+    def _frequencies(self, query: LexicalQuery, hybrid: HybridSearch) -> dict[str, int]:
+        """Count the documents that have each term of a query, deleted ones until merged."""
         if hybrid.lexical is None:
-            columns = self.model.space.terms.columns
-            return tuple(word for term, word in spelled.items() if term not in columns)
-        counts = hybrid.lexical.document_frequencies(spelled.values())
+            return {term: int(term in self.model.space.terms.columns) for term in query.meant}
+        return {term: hybrid.lexical.frequency(TEXT, term) for term in query.meant}
+
+    def _unknown(
+        self, query: LexicalQuery, hybrid: HybridSearch, frequencies: Mapping[str, int]
+    ) -> tuple[str, ...]:
+        """Return the words of a query that no document has; without an index, no vector."""
         # Deleted documents count until they are merged; each was a change more than there are
         # documents, so that few words have to be looked for.
         deleted = self.store.change - len(hybrid.latent)
         return tuple(
-            word
-            for (term, word), count in zip(spelled.items(), counts, strict=True)
-            if count <= deleted and not self._with_term(term, hybrid)
+            query.spellings.get(term, term)
+            for term in query.words
+            if not frequencies[term]
+            or (frequencies[term] <= deleted and not self._with_term(term, hybrid))
         )
 
     def _with_term(self, term: str, hybrid: HybridSearch) -> list[int]:
         """Return the number of one document that has a term, if any has."""
         if hybrid.lexical is None:
-            return []
+            return [-1]
         found: list[int] = hybrid.lexical.search(LexicalQuery({term: 1.0}), 1)[1].tolist()
         return found
 
@@ -284,10 +305,12 @@ class DocumentSearch:
         scores: FloatVector,
         finder: SnippetFinder,
         explainer: Explainer | None = None,
+        relevant: FloatVector | None = None,
     ) -> list[Hit]:
         documents = self.store.by_number(numbers.tolist())
         here = [place for place, number in enumerate(numbers.tolist()) if number in documents]
         numbers, scores = numbers[here], scores[here]
+        relevance = [None] * len(here) if relevant is None else relevant[here].tolist()
         found = [documents[number] for number in numbers.tolist()]
         snippets = finder.find([document.text for document in found])
         sources = self.store.sources_of([document.id for document in found])
@@ -304,9 +327,10 @@ class DocumentSearch:
                 marked,
                 reason,
                 sources.get(document.id),
+                share,
             )
-            for document, score, (text, marked), reason in zip(
-                found, scores.tolist(), snippets, reasons, strict=True
+            for document, score, (text, marked), reason, share in zip(
+                found, scores.tolist(), snippets, reasons, relevance, strict=True
             )
         ]
 

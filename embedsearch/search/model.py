@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,12 @@ class Fusion:
     latent: float = 0.5  # each of our encoders
     plugged: float = 1.0  # each encoder of the user's
     feedback: int = 0  # how many documents of a first pass move the latent query towards them
+
+    def leaning(self, lean: int) -> Fusion:
+        """Return the weights with half of that of meaning, at -1, or of words, at 1."""
+        if lean < 0:
+            return replace(self, latent=self.latent / 2, plugged=self.plugged / 2)
+        return replace(self, lexical=self.lexical / 2) if lean else self
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from embedsearch._checks import (
     NATURAL,
     Choice,
     Constraint,
+    Interval,
     Optional,
     as_strings,
     check_fields,
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 SEARCH_MODES = ("auto", "hybrid", "lexical", "latent")
 """Ways to search for documents."""
+
+LOW_RELEVANCE = 0.25
+"""Below this the best document of a collection is seldom an answer."""
 
 WORD_ORDERS = ("count", "df", "word")
 """Orders of words that were counted."""
@@ -44,6 +48,8 @@ _CONSTRAINTS: dict[str, Constraint] = {
     "explain": BOOLEAN,
     "expand": BOOLEAN,
     "feedback": Optional(NATURAL),
+    "lean": Interval(-2, 2, whole=True),
+    "min_relevance": Interval(0, 1),
 }
 
 
@@ -59,11 +65,22 @@ class SearchOptions:
     # Towards how many documents of a first pass the query is moved in latent space; None for as
     # many as the weights say.
     feedback: int | None = None
+    lean: int = 0  # from words alone, -2, to meaning alone, 2
+    min_relevance: float = 0.0  # the least that a hit must have
 
     def __post_init__(self) -> None:
         check_fields(self, _CONSTRAINTS)
-        if self.feedback and self.mode == "lexical":
+        if self.lean and self.mode in ("lexical", "latent"):
+            raise ParameterError("lean", f"0 in the mode {self.mode!r}", self.lean)
+        if self.feedback and self.settled.mode == "lexical":
             raise ParameterError("feedback", "0 in the mode 'lexical'", self.feedback)
+
+    @property
+    def settled(self) -> SearchOptions:
+        """The same with the mode that the ends of `lean` stand for."""
+        if abs(self.lean) < 2:
+            return self
+        return replace(self, mode="lexical" if self.lean < 0 else "latent", lean=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,6 +262,10 @@ class MergedLexicalIndex:
             for n, parts in zip(numbers.tolist(), found, strict=True)
         ]
 
+    def frequency(self, field: str, term: str) -> int:
+        """Count the documents that have a term in a field, stale ones among them."""
+        return self.snapshot.frequency(field, term) + self.pending.frequency(field, term)
+
     def document_frequencies(self, words: Iterable[str]) -> list[int]:
         """Count the documents that have each word, stale ones among them."""
         words, analyzer = list(words), self.snapshot.analyzer

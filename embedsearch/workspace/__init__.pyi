@@ -5,6 +5,7 @@ from embedsearch.search.counting import Keyword as Keyword
 from embedsearch.search.options import (
     KINDS as KINDS,
     LINE_ORDERS as LINE_ORDERS,
+    LOW_RELEVANCE as LOW_RELEVANCE,
     METRICS as METRICS,
     SEARCH_MODES as SEARCH_MODES,
     WORD_ORDERS as WORD_ORDERS,
@@ -59,6 +60,10 @@ from embedsearch.workspace.maintenance.verify import (
     Problem as Problem,
     VerifyReport as VerifyReport,
     verify as verify,
+)
+from embedsearch.workspace.preferences import (
+    Judgement as Judgement,
+    Tuning as Tuning,
 )
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,

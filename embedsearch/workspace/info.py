@@ -12,6 +12,7 @@ from embedsearch.vectors.encoders import missing_encoders
 from embedsearch.workspace.indexing import index_info
 from embedsearch.workspace.layout import FORMAT_VERSION
 from embedsearch.workspace.lexical_sync import open_checked
+from embedsearch.workspace.preferences import load_preferences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,6 +62,9 @@ class Info:
             `bytes` that it takes in memory; None before the first training.
         vectors: The user's own vectors: their `count`, `dimension` and `metric`, and the same of
             their index; None if there are none.
+        tuning: What `tune` found, if search goes by it: `queries`, their nDCG@10 `before` and
+            `after` by cross-validation, and the `weights`; None for the usual weights.
+        judgements: How many judgements there are.
     """
 
     path: str
@@ -87,6 +91,8 @@ class Info:
     advice: str | None = None
     word_index: dict[str, Any] | None = None
     vectors: dict[str, Any] | None = None
+    tuning: dict[str, Any] | None = None
+    judgements: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -106,6 +112,9 @@ def workspace_info(session: Session) -> Info:
         own = {"dimension": stored.dimension, "metric": stored.metric.value}
         count = len(session.vectors())
         facts["vectors"] = {"count": count, **own, **index_info(stored.index_facts)}
+    preferences = load_preferences(session.layout)
+    if preferences.tuning is not None:
+        facts["tuning"] = preferences.tuning.to_json()
     tokenizer = state.tokenizer if generation is None else generation.tokenizer
     return Info(
         path=str(session.path),
@@ -114,6 +123,7 @@ def workspace_info(session: Session) -> Info:
         tokenizer=tokenizer.describe(),
         size_bytes=session.layout.total_bytes,
         behind=store.count_since(0 if generation is None else generation.change),
+        judgements=len(preferences.judgements),
         **facts,
     )
 

@@ -104,6 +104,8 @@ class Layout:
     state = _Child("workspace.json")
     # Every document, in SQLite: the truth that all else is derived from.
     documents = _Child("documents.sqlite")
+    # What the user has judged, and the weights that were tuned to it; replaced as a whole.
+    preferences = _Child("preferences.json")
     # The lexical index: follows the documents, and can be built again from them.
     lexical = _Child("lexical")
     # Held by the one process that writes.
@@ -224,9 +226,11 @@ _PUBLISHED = {
     "vectors": _numbered(_VECTORS.manifest, _VECTORS.tensors, _VECTORS.index),
 }
 _REPORT = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.json"
-_BACKUP = _Folder(r"workspace\.json|documents\.sqlite", {**_PUBLISHED, "reports": _Folder(_REPORT)})
+_BACKUP = _Folder(
+    r"(workspace|preferences)\.json|documents\.sqlite", {**_PUBLISHED, "reports": _Folder(_REPORT)}
+)
 _WORKSPACE = _Folder(
-    r"workspace\.json(\.new)?|documents\.sqlite(-wal|-shm)?|lock|writer\.json"
+    r"(workspace|preferences)\.json(\.new)?|documents\.sqlite(-wal|-shm)?|lock|writer\.json"
     r"|checkpoint\.(safetensors|new)",
     {
         **_PUBLISHED,

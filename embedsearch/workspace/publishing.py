@@ -112,7 +112,7 @@ def remove_unused(layout: Layout, state: State) -> None:
         return
     clear_temporary(layout)
     # Files that were to replace others when a process died.
-    for path in (layout.state, layout.lexical / LEXICAL_STATE):
+    for path in (layout.state, layout.preferences, layout.lexical / LEXICAL_STATE):
         _remove_file(path.with_name(f"{path.name}.new"))
     _remove_file(layout.checkpoint.with_suffix(".new"))
     _remove_others(layout.generations, state.generation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._checks import Interval
+from embedsearch._checks import BOOLEAN, Interval
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._io import checksum_holds
 from embedsearch._schemas import (
@@ -78,6 +78,23 @@ WORKSPACE = Fields(
         "generation": Nullable(POSITIVE),
         "vectors": Nullable(POSITIVE),
         "tokenizer": _ANY_OBJECT,
+    }
+)
+PREFERENCES = Fields(
+    {
+        "format": POSITIVE,
+        "judgements": Listed(Fields({"query": Text(), "id": Text(), "relevant": BOOLEAN})),
+        "tuning": Nullable(
+            Fields(
+                {
+                    "kept": BOOLEAN,
+                    "queries": COUNT,
+                    "before": Interval(0, 1),
+                    "after": Interval(0, 1),
+                    "weights": Named(Interval(0, 1_000)),
+                }
+            )
+        ),
     }
 )
 GENERATION = Fields(

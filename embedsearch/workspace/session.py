@@ -184,8 +184,9 @@ class Session:
 
         Without word vectors, the mode "auto" goes by words alone, which need none.
         """
+        options = options.settled
         with self._opening:
-            by_words = options.mode in ("auto", "lexical") and not options.expand
+            by_words = options.mode in ("auto", "lexical") and not (options.expand or options.lean)
             if self.generation is None and by_words:
                 return self._current_search(), replace(options, mode="lexical")
             return self.search(), options
@@ -325,7 +326,11 @@ class Session:
             model = SearchModel.unfitted(analyzer_of(store, self.state.tokenizer))
             encoder, vectors, number = None, DocumentVectors.empty(), None
         else:
+            from embedsearch.workspace.preferences import load_preferences
+
             model, encoder = generation.search_model, generation.encoder
+            if (tuning := load_preferences(self.layout).tuning) is not None:
+                model = replace(model, fusion=tuning.fusion)
             vectors, number = generation.document_vectors, generation.number
         self._lexical = open_lexical(
             self.layout,

@@ -17,7 +17,7 @@ from embedsearch._types import Explanation, FloatVector, Hits, html_table
 from embedsearch.workspace.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace.maintenance.compact import CompactReport
     from embedsearch.workspace.maintenance.verify import VerifyReport
     from embedsearch.workspace.models import TrainedModel
+    from embedsearch.workspace.preferences import Judgement, Tuning
     from embedsearch.workspace.texts import Texts
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
@@ -158,6 +159,8 @@ class Workspace:
         explain: bool = ...,
         expand: bool = ...,
         feedback: int | None = ...,
+        lean: int = ...,
+        min_relevance: float = ...,
     ) -> Hits: ...
 
     @overload
@@ -171,6 +174,8 @@ class Workspace:
         explain: bool = ...,
         expand: bool = ...,
         feedback: int | None = ...,
+        lean: int = ...,
+        min_relevance: float = ...,
     ) -> list[Hits]: ...
 
     def search(
@@ -183,6 +188,8 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
+        lean: int = 0,
+        min_relevance: float = 0.0,
     ) -> Hits | list[Hits]:
         """Find the documents that answer a text, or each of several, as `search_batch`.
 
@@ -196,9 +203,14 @@ class Workspace:
             expand: Look for words near rare ones of the query, too: `Hits.expanded` has them.
             feedback: Move the query in meaning towards the first so many hits, and search once
                 more (pseudo-relevance feedback, Rocchio 1971); none by default.
+            lean: How far to lean from words, -2 (BM25 alone), to meaning, 2 (meaning alone), in
+                the modes "auto" and "hybrid"; 0 is the balance that is good on average, at -1
+                meaning weighs half, at 1 words do.
+            min_relevance: Leave out hits whose `relevance` is less, from 0 to 1.
 
         Raises:
-            ParameterError: `feedback` is not 0 or more, or there is some in the mode "lexical".
+            ParameterError: `feedback` is not 0 or more, or there is some in the mode "lexical";
+                `lean` is not between -2 and 2, or not 0 in the modes "lexical" and "latent".
             QueryError: The text has no words, or the condition does not parse.
             UnknownWordError: No document and no vector has any of its words.
             NotTrainedError: The workspace has no vectors yet, and the mode, or `expand`, needs
@@ -206,7 +218,7 @@ class Workspace:
         """
         from embedsearch.search.options import SearchOptions
 
-        options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        options = SearchOptions(topn, mode, where, explain, expand, feedback, lean, min_relevance)
         if isinstance(text, list | tuple):
             return self._answer_all(text, options, SilentProgress())
         search, options = self._session.search_texts(options)
@@ -222,12 +234,14 @@ class Workspace:
         explain: bool = False,
         expand: bool = False,
         feedback: int | None = None,
+        lean: int = 0,
+        min_relevance: float = 0.0,
         progress: Progress | None = None,
     ) -> list[Hits]:
         """Answer several texts, in their order; `progress` is a listener, the rest as `search`."""
         from embedsearch.search.options import SearchOptions
 
-        options = SearchOptions(topn, mode, where, explain, expand, feedback)
+        options = SearchOptions(topn, mode, where, explain, expand, feedback, lean, min_relevance)
         return self._answer_all(texts, options, listener_of(progress))
 
     def _answer_all(
@@ -263,6 +277,75 @@ class Workspace:
 
         search, options = self._session.search_texts(SearchOptions(1, mode))
         return search.explain(text, id, options.mode, pairs)
+
+    def judge(self, query: str, id: str, relevant: bool | None = True) -> None:
+        """Say whether a document answers a query; `tune` chooses the weights of search by that.
+
+        It is on the disk when this returns.
+
+        Args:
+            query: The text of the query; blanks around it do not count.
+            id: The document.
+            relevant: Whether it does; None forgets what was said of both.
+
+        Raises:
+            UnknownDocumentError: There is none of this id.
+            WorkspaceReadOnlyError: Opened for reading.
+        """
+        from embedsearch.workspace.tuning import judge
+
+        self._session.check_writable()
+        judge(self._session, query, id, relevant)
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """What was judged, in the order in which it was: (query, id, relevant) each."""
+        from embedsearch.workspace.preferences import load_preferences
+
+        return list(load_preferences(self._session.layout).judgements)
+
+    def tune(
+        self,
+        judgements: Mapping[str, Mapping[str, int]] | None = None,
+        *,
+        queries: str | Path | None = None,
+        qrels: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Tuning:
+        """Choose how much meaning weighs, and whether there is feedback, by judged queries.
+
+        A few weights are tried. Those are chosen whose mean gain in nDCG@10 over the usual ones is
+        most above its standard error, and kept only if queries gain more than its standard error
+        by weights that were chosen on others (cross-validation in five parts). They are stored in
+        the workspace, and hold after another training, too, until `untune`.
+
+        Args:
+            judgements: The grades of documents by the text of the query, above 0 for relevant
+                ones: {"wings": {"a1": 1, "a7": 0}}. None takes those of `judge`.
+            queries: A file of queries instead, as for `evaluate.retrieval`.
+            qrels: The file of judgements that goes with it.
+            progress: A listener.
+
+        Raises:
+            ParameterError: There are fewer than 20 queries with a relevant document.
+            WorkspaceReadOnlyError: Opened for reading.
+            NotTrainedError: There are no vectors yet.
+        """
+        from embedsearch.workspace.tuning import tune
+
+        self._session.check_writable()
+        return tune(self._session, judgements, queries, qrels, listener_of(progress))
+
+    def untune(self) -> None:
+        """Let search go by the usual weights again.
+
+        Raises:
+            WorkspaceReadOnlyError: Opened for reading.
+        """
+        from embedsearch.workspace.tuning import untune
+
+        self._session.check_writable()
+        untune(self._session)
 
     def vector_of(self, text: str) -> FloatVector:
         """Return the (d,) vector of a text as a query: float32, unit length."""

@@ -205,7 +205,7 @@ def test_a_word_inferred_from_its_parts_is_told_on_standard_error(
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FIELDS = ["id", "score", "title", "snippet", "metadata", "source", "highlights"]
+FIELDS = ["id", "score", "relevance", "title", "snippet", "metadata", "source", "highlights"]
 
 
 def test_search_finds_documents_of_the_topic(invoke: Run, workspace: Path, corpus: Path) -> None:
@@ -242,7 +242,7 @@ def test_csv_holds_metadata_as_json(invoke: Run, workspace: Path) -> None:
 
 def test_a_table_has_a_line_for_each_document(invoke: Run, workspace: Path) -> None:
     lines = invoke("search", "hay", "-w", workspace, "-k", "3").stdout.splitlines()
-    assert lines[0].split() == ["id", "score", "title", "snippet"]
+    assert lines[0].split() == ["id", "relevance", "title", "snippet"]
     assert len(lines) == 4
 
 

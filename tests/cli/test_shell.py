@@ -141,7 +141,7 @@ def test_a_mode_and_a_condition_hold_from_then_on(ws: es.Workspace, capsys: CapS
 
 
 def test_a_mode_that_there_is_not_is_an_error(ws: es.Workspace) -> None:
-    with pytest.raises(ParameterError, match="mode must be one of auto, lexical"):
+    with pytest.raises(ParameterError, match="mode must be one of auto"):
         Conversation(ws).answer("mode magic")
 
 

@@ -48,3 +48,28 @@ def test_settings_change_one_by_one() -> None:
     assert changed_search(settings) == settings
     assert changed_search(settings, "model2vec:x").encoders == ("model2vec:x",)
     assert changed_search(settings, [], "none") == SearchSettings(language="none")
+
+
+@pytest.mark.parametrize("lean", [-3, 3, 0.5, True, "1", None])
+def test_a_step_that_there_is_not_is_refused(lean: Any) -> None:
+    with pytest.raises(ParameterError, match="lean must be a whole number from -2 to 2"):
+        SearchOptions(lean=lean)
+
+
+@pytest.mark.parametrize("mode", ["lexical", "latent"])
+def test_what_is_at_an_end_cannot_lean(mode: str) -> None:
+    with pytest.raises(ParameterError, match="lean must be 0 in the mode"):
+        SearchOptions(mode=mode, lean=1)
+
+
+def test_the_ends_are_modes() -> None:
+    settled = [SearchOptions(lean=lean).settled for lean in (-2, -1, 0, 1, 2)]
+    assert [s.mode for s in settled] == ["lexical", "auto", "auto", "auto", "latent"]
+    with pytest.raises(ParameterError, match="feedback"):
+        SearchOptions(lean=-2, feedback=2)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, "x", None])
+def test_relevance_is_from_0_to_1(least: Any) -> None:
+    with pytest.raises(ParameterError, match="min_relevance must be a number from 0 to 1"):
+        SearchOptions(min_relevance=least)

@@ -462,6 +462,42 @@ def test_added_words_are_words_of_documents_not_stems(ws: es.Workspace) -> None:
     assert all(word.word in words for word in added)
 
 
+def test_leaning_goes_from_words_to_meaning(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+
+        def found(**options: Any) -> list[tuple[str, float]]:
+            return [(hit.id, hit.score) for hit in workspace.search(text, 20, **options)]
+
+        assert found(lean=-2) == found(mode="lexical")
+        assert found(lean=2) == found(mode="latent")
+        assert found(lean=0) == found()
+        steps = [workspace.search(text, 20, lean=lean, explain=True) for lean in (-1, 0, 1)]
+        shares = []
+        for hits in steps:
+            assert hits[0].explanation is not None
+            parts = hits[0].explanation.encoders
+            words = sum(value for name, value in parts.items() if name.startswith("BM25"))
+            shares.append(words / sum(parts.values()))
+        assert shares[0] > shares[1] > shares[2] > 0
+
+
+def test_hits_of_less_relevance_are_left_out(planted: Path) -> None:
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+        everything = workspace.search(text, 30)
+        relevant = [hit.relevance for hit in everything]
+        assert everything.relevance == relevant[0]
+        middle = relevant[10]
+        assert middle is not None
+        kept = workspace.search(text, 30, min_relevance=middle)
+        assert [hit.id for hit in kept] == [
+            hit.id for hit in everything if hit.relevance is not None and hit.relevance >= middle
+        ]
+        nothing = workspace.search(f"{text} qux quux", min_relevance=1.0)
+        assert (list(nothing), nothing.relevance is not None) == ([], True)
+
+
 def test_feedback_changes_what_scores_are_made_of_and_can_be_left_out(planted: Path) -> None:
     with es.open(planted) as workspace:
         text = words_of(workspace)

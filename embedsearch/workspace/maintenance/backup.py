@@ -47,6 +47,7 @@ from embedsearch.workspace.layout import (
 )
 from embedsearch.workspace.locks import WriterLock, lock_for_writing
 from embedsearch.workspace.maintenance.verify import verify_parts
+from embedsearch.workspace.preferences import load_preferences
 from embedsearch.workspace.schemas import BACKUP, fault_of
 from embedsearch.workspace.session import Session
 from embedsearch.workspace.staging import Staging, remove_folder, remove_locked, staging
@@ -132,6 +133,7 @@ def write_backup(
         new, written = Layout(stage.folder), stage.folder / "written"
         documents, change = _copy_store(layout, new.documents, listener)
         state.save(new)
+        load_preferences(layout).save(new)
         facts = {"documents": documents, "change": change}
         _write_archive(written, list(_parts(layout, new, published)), facts, layout, listener)
         flush_file(written)
@@ -166,6 +168,7 @@ def _copy_store(layout: Layout, copy: Path, progress: Progress) -> tuple[int, in
 def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> Iterator[_Part]:
     yield _Part.of(copied.state, copied.state.name)
     yield _Part.of(copied.documents, copied.documents.name)
+    yield _Part.of(copied.preferences, copied.preferences.name)
     for each in published:
         folder = each.folder
         place = folder.relative_to(layout.root).as_posix()

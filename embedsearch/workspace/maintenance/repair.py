@@ -279,6 +279,9 @@ class _Repair:
     def _run(self, scratch: Path, *, act: bool) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         state = self._state()
+        if self.found.of("preferences"):
+            lost = "judgements and tuned weights: search goes by the usual ones"
+            self.report.lost_parts.append(f"{self.layout.preferences.name}: {lost}")
         documents = self._documents(scratch, act=act)
         with closing(DocumentStore(documents, writable=act)) as store:
             vectors = self._vectors(state, store, scratch)
@@ -300,6 +303,8 @@ class _Repair:
         if isinstance(words, RecoveredWords):
             words = self._publish_words(words, store)
         new = replace(state, generation=words, vectors=vectors)
+        if self.found.of("preferences"):
+            self.aside.put(self.layout.preferences)
         if new != state or self.found.of("state"):
             self._renew_state(new)
         self._put_replaced_aside(state, new)

@@ -32,6 +32,7 @@ from embedsearch.workspace.layout import (
 )
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
+from embedsearch.workspace.preferences import load_preferences
 from embedsearch.workspace.publishing import folder_faults
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.trust import check_vectors
@@ -164,6 +165,7 @@ def verify_parts(
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
+    report.problems += _preferences_problems(layout)
     for what in database_faults(layout.documents, quick=quick, busy=busy, progress=listener):
         report.problems.append(Problem("record", layout.documents.name, what, _REPAIR, False))
     state = _state_of(layout)
@@ -200,6 +202,14 @@ def _state_problems(layout: Layout) -> Iterator[Problem]:
         if layout.documents.exists() or layout.state.exists():
             what = error.reason.removesuffix(f"; {_REPAIR}")
             yield Problem("state", name, what, _REPAIR, True)
+
+
+def _preferences_problems(layout: Layout) -> Iterator[Problem]:
+    try:
+        load_preferences(layout)
+    except WorkspaceError as error:
+        what = error.reason.removesuffix(f"; {_REPAIR}")
+        yield Problem("preferences", layout.preferences.name, what, _REPAIR, False)
 
 
 def _named(layout: Layout, state: State | None) -> Iterator[tuple[str, Path, tuple[str, ...]]]:

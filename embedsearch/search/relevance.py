@@ -1,0 +1,59 @@
+"""How well a document answers a query, on one scale for all queries."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from embedsearch._types import FloatVector
+    from embedsearch.index.lexical.query import LexicalQuery
+    from embedsearch.search.hybrid import Ranking
+    from embedsearch.search.latent_space import Block
+
+# BM25 gives a word at most k1 + 1 = 2.2 times its idf, however often a document has it.
+_MOST = 2.2
+# How much it counts that no document has some words. With 1, queries that a collection answers and
+# those of other collections are told apart a little less well (area under the ROC .949, not .961).
+_MISSING = 1.5
+# The share of the best possible score at which both are as likely, and how fast the odds rise from
+# there; found on Cranfield, CISI and NPL.
+_EVEN, _SLOPE = 0.2, 3.0
+
+
+def relevances(
+    ranking: Ranking,
+    query: LexicalQuery,
+    blocks: Iterable[Block],
+    frequencies: Mapping[str, int],
+    documents: int,
+    vectors: Container[str] = (),
+) -> FloatVector:
+    """Return the relevance `(k,)` of each hit, from 0 to 1; it rises with the score.
+
+    It is x³ / (x³ + 0.2³). There x is the share that the score has in the best one that a document
+    of these words could have, by BM25 and by cosines of 1; times the share to the power of 1.5 that
+    words which are known have in the idf of the query. `frequencies` are of documents, by term,
+    `vectors` the terms that have one. A query of stop words alone has no scale: all have 1.
+    """
+    weights = query.meant
+    if not weights:
+        return np.ones_like(ranking.scores)
+    idf = {
+        term: weight * math.log((documents + 1) / (min(frequencies[term], documents) + 0.5))
+        for term, weight in weights.items()
+    }
+    known = sum(idf[term] for term in idf if frequencies[term] or term in vectors)
+    by_words = _MOST * sum(value for term, value in idf.items() if frequencies[term])
+    by_meaning = sum(float(np.linalg.norm(ranking.latent[block.columns])) for block in blocks)
+    best = ranking.lexical * by_words + by_meaning
+    if not best or not known:
+        return np.zeros_like(ranking.scores)
+    shares = np.clip(ranking.scores / best, 0, 1) * (known / sum(idf.values())) ** _MISSING
+    powers = shares**_SLOPE
+    relevant: FloatVector = (powers / (powers + _EVEN**_SLOPE)).astype(np.float32)
+    return relevant

@@ -1,0 +1,92 @@
+"""What a person has judged and had tuned: `preferences.json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from embedsearch._io import read_json, storage_errors, write_json
+from embedsearch.search.model import Fusion
+from embedsearch.workspace.layout import FORMAT_VERSION
+from embedsearch.workspace.schemas import PREFERENCES, check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedsearch.workspace.layout import Layout
+
+
+class Judgement(NamedTuple):
+    """Whether a document answers a query, as a person has said.
+
+    Attributes:
+        query: The text of the query.
+        id: The document.
+        relevant: Whether it does.
+    """
+
+    query: str
+    id: str
+    relevant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What judged queries say about the weights of search.
+
+    Attributes:
+        kept: Whether search goes by other weights than the usual ones now: only if queries gain
+            more than the standard error of their gain.
+        queries: How many judged queries there were.
+        before: Their mean nDCG@10 by the usual weights.
+        after: That by weights chosen on other queries, by cross-validation.
+        weights: The weights that search goes by, as `es.search` weighs BM25 (`lexical`), each
+            encoder (`latent`) and each of the user's (`plugged`); and `feedback`.
+    """
+
+    kept: bool
+    queries: int
+    before: float
+    after: float
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fusion(self) -> Fusion:
+        """The weights that search goes by; a weight that is not known here is ignored."""
+        known = {each.name for each in fields(Fusion)}
+        weights: dict[str, Any] = {n: float(v) for n, v in self.weights.items() if n in known}
+        return Fusion(**{**weights, "feedback": int(weights.get("feedback", 0))})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What `preferences.json` says."""
+
+    judgements: tuple[Judgement, ...] = ()
+    tuning: Tuning | None = None
+
+    def save(self, layout: Layout) -> None:
+        """Write them; a crash leaves the old ones or the new ones."""
+        layout.check_in_place()
+        values = {
+            "format": FORMAT_VERSION,
+            "judgements": [judgement._asdict() for judgement in self.judgements],
+            "tuning": None if self.tuning is None else self.tuning.to_json(),
+        }
+        with storage_errors(layout.root):
+            write_json(layout.preferences, values)
+
+
+def load_preferences(layout: Layout) -> Preferences:
+    """Read the preferences; a workspace without the file has none."""
+    if not layout.preferences.exists():
+        return Preferences()
+    values = read_json(layout.preferences, layout.root)
+    check(values, PREFERENCES, layout.preferences, layout.root)
+    judgements = tuple(Judgement(**each) for each in values["judgements"])
+    tuning = values["tuning"]
+    return Preferences(judgements, None if tuning is None else Tuning(**tuning))

@@ -1,0 +1,133 @@
+"""Judgements of a person, and weights of search that suit them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedsearch._checks import BOOLEAN, STRING, Optional, check
+from embedsearch._errors import ParameterError
+from embedsearch.search.model import Fusion
+from embedsearch.search.tuning import FEWEST, choices, choose, cross_validated, is_gain
+from embedsearch.workspace.preferences import Judgement, Preferences, Tuning, load_preferences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from embedsearch._progress import Progress
+    from embedsearch.search.tuning import Gains
+    from embedsearch.workspace.session import Session
+
+
+def judge(session: Session, query: str, id: str, relevant: bool | None) -> None:
+    """Remember a judgement; see `Workspace.judge`."""
+    check("query", query, STRING)
+    check("relevant", relevant, Optional(BOOLEAN))
+    if not (query := query.strip()):
+        raise ParameterError("query", "a text that is not empty", query)
+    if relevant is not None:
+        session.store.number(id)
+    before = load_preferences(session.layout)
+    judged = {(each.query, each.id): each for each in before.judgements}
+    judged.pop((query, id), None)
+    if relevant is not None:
+        judged[query, id] = Judgement(query, id, relevant)
+    replace(before, judgements=tuple(judged.values())).save(session.layout)
+
+
+def tune(
+    session: Session,
+    judgements: Mapping[str, Mapping[str, int]] | None,
+    queries: str | Path | None,
+    qrels: str | Path | None,
+    progress: Progress,
+) -> Tuning:
+    """Choose weights by judged queries; see `Workspace.tune`."""
+    before = load_preferences(session.layout)
+    judged = _of_documents(session, _judged(before, judgements, queries, qrels))
+    if len(judged) < FEWEST:
+        allowed = f"{FEWEST} queries or more that have a relevant document here"
+        raise ParameterError("judgements", allowed, len(judged))
+    gains = _gains(session, judged, progress)
+    found = cross_validated(gains)
+    usual, kept = float(gains[0].mean()), is_gain(found)
+    weights = asdict(choices()[choose(gains)] if kept else Fusion())
+    tuning = Tuning(kept, len(judged), usual, usual + float(found.mean()), weights)
+    replace(before, tuning=tuning if kept else None).save(session.layout)
+    session.close_search()
+    return tuning
+
+
+def untune(session: Session) -> None:
+    """Let search go by the usual weights again; see `Workspace.untune`."""
+    replace(load_preferences(session.layout), tuning=None).save(session.layout)
+    session.close_search()
+
+
+def _judged(
+    preferences: Preferences,
+    judgements: Mapping[str, Mapping[str, int]] | None,
+    queries: str | Path | None,
+    qrels: str | Path | None,
+) -> Mapping[str, Mapping[str, int]]:
+    """Return the grades of documents by the text of the query."""
+    if (queries is None) != (qrels is None):
+        raise ParameterError("qrels", "given together with queries", qrels)
+    if queries is not None and qrels is not None:
+        if judgements is not None:
+            raise ParameterError("judgements", "None if there are files of them", "both")
+        from embedsearch.evaluation import load_collection
+
+        found = load_collection(None, queries=queries, qrels=qrels)
+        return {text: found.qrels[query] for query, text in found.queries.items()}
+    if judgements is not None:
+        return _checked(judgements)
+    stored: dict[str, dict[str, int]] = {}
+    for each in preferences.judgements:
+        stored.setdefault(each.query, {})[each.id] = int(each.relevant)
+    return stored
+
+
+def _checked(judgements: object) -> Mapping[str, Mapping[str, int]]:
+    """Return judgements as they are if they are a mapping of texts to grades by ids."""
+    wanted = "a mapping of queries to mappings of ids to grades, such as {'wings': {'a1': 1}}"
+    try:
+        pairs = [(query, dict(grades)) for query, grades in judgements.items()]  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ParameterError("judgements", wanted, judgements) from error
+    for query, grades in pairs:
+        ints = all(isinstance(grade, int | np.integer) for grade in grades.values())
+        if not isinstance(query, str) or not ints or not all(isinstance(i, str) for i in grades):
+            raise ParameterError("judgements", wanted, {query: grades})
+    return dict(pairs)
+
+
+def _of_documents(
+    session: Session, judged: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Keep the judgements of documents that there are, and queries with a relevant one."""
+    ids = set(session.store.ids())
+    here = {
+        query: {id: int(grade) for id, grade in grades.items() if id in ids}
+        for query, grades in judged.items()
+    }
+    return {query: grades for query, grades in here.items() if any(g > 0 for g in grades.values())}
+
+
+def _gains(session: Session, judged: Mapping[str, Mapping[str, int]], progress: Progress) -> Gains:
+    """Measure the nDCG@10 of each query by each choice of weights: (S, Q)."""
+    from embedsearch.evaluation.retrieval_quality import measure_run, parse_metrics
+
+    search, measures, rows = session.search(), parse_metrics(["ndcg@10"]), []
+    texts, fusions = list(judged), choices()
+    with progress.task("trying weights", len(fusions) * len(texts), "queries") as task:
+        for fusion in fusions:
+            rank, run = search.ranker("auto", fusion=fusion), {}
+            for text in texts:
+                run[text] = rank([text], 10)[0]
+                task.advance(1)
+            rows.append(measure_run(run, judged, measures)[:, 0])
+    return np.array(rows)

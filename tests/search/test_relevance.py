@@ -1,0 +1,54 @@
+"""Relevance, against its formula for single words, and what must hold in every mode."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedsearch.index.lexical.analysis import TEXT
+from embedsearch.search.options import SearchOptions
+from embedsearch.search.relevance import relevances
+
+MODES = ("auto", "lexical", "latent")
+
+
+def answered(collection: Any, text: str, mode: str) -> tuple[Any, Any]:
+    """Return a ranking of all documents, and their relevance."""
+    search = collection.search
+    query, columns = search.lexical.parse(text), search.model.space.terms.columns
+    ranking = search.rank(query, text, SearchOptions(62, mode))
+    frequencies = {term: search.lexical.frequency(TEXT, term) for term in query.meant}
+    blocks = search.model.space.blocks
+    return ranking, relevances(ranking, query, blocks, frequencies, 62, columns)
+
+
+def test_the_relevance_of_one_word_goes_by_the_share_of_the_best_score(plain: Any) -> None:
+    ranking, found = answered(plain, "telescope", "lexical")
+    having = sum("telescope" in text for text in plain.texts_of(range(10, 72)))
+    share = ranking.scores / (2.2 * math.log(63 / (having + 0.5)))
+    assert found == pytest.approx(1 / (1 + (0.2 / share) ** 3), rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", ["star", "vehicle barn", "moons dawn light orbit"])
+def test_relevance_rises_with_the_score(collection: Any, mode: str, text: str) -> None:
+    ranking, found = answered(collection, text, mode)
+    assert len(found) == len(ranking.scores) > 3
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (np.diff(found) <= 0).all()
+    assert found[0] > 0.5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_words_that_no_document_has_make_the_answer_doubtful(plain: Any, mode: str) -> None:
+    best = [answered(plain, f"telescope{more}", mode)[1][0] for more in ("", " qux", " qux quux")]
+    assert best[0] > 3 * best[1] > 9 * best[2] > 0
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical"])
+def test_stop_words_alone_have_no_scale(plain: Any, mode: str) -> None:
+    _, found = answered(plain, "of the", mode)
+    assert set(found.tolist()) <= {1.0}
