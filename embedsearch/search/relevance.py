@@ -50,7 +50,7 @@ def relevances(
     known = sum(idf[term] for term in idf if frequencies[term] or term in vectors)
     by_words = _MOST * sum(value for term, value in idf.items() if frequencies[term])
     by_meaning = sum(float(np.linalg.norm(ranking.latent[block.columns])) for block in blocks)
-    best = ranking.lexical * by_words + by_meaning
+    best = (ranking.lexical + ranking.expanded) * by_words + by_meaning
     if not best or not known:
         return np.zeros_like(ranking.scores)
     shares = np.clip(ranking.scores / best, 0, 1) * (known / sum(idf.values())) ** _MISSING
