@@ -123,6 +123,12 @@ def pairs(ws: Workspace, file: str, **options: Any) -> Report:
     metavar="N",
     help="As for search, in all modes but lexical.",
 )
+@click.option(
+    "--lean",
+    type=click.IntRange(-2, 2),
+    metavar="STEP",
+    help="As for search, in all modes but lexical and latent.",
+)
 def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     """Search for the queries of a test collection.
 

@@ -525,7 +525,7 @@ def documents_found(
         hidden=_HIDDEN | unshown,
         notes=tuple(_notes(found)),
         empty="nothing found" if found or ws is None else _why_empty(found, ws, where),
-        texts={"explanation": _strongest},
+        texts={"explanation": _strongest, "relevance": "{:.2f}".format},
         marks={"snippet": "highlights"},
     )
 

@@ -202,6 +202,7 @@ class Evaluation:
         queries: str | Path | None = None,
         run: str | Path | None = None,
         feedback: int | None = None,
+        lean: int = 0,
         progress: Progress | None = None,
     ) -> RetrievalReport:
         """Search for the queries of a test collection; see `embedsearch.evaluation.retrieval`.
@@ -218,17 +219,27 @@ class Evaluation:
             run: Where to write what was found, in TREC's format; with several modes, the mode
                 is put into the name.
             feedback: As for `Workspace.search`, in all modes but "lexical".
+            lean: As for `Workspace.search`, in all modes but "lexical" and "latent".
             progress: A listener.
         """
         modes = [modes] if isinstance(modes, str) else as_strings("modes", modes)
         for mode in modes:
             check("mode", mode, Choice(SEARCH_MODES))
         check("feedback", feedback, Optional(NATURAL))
+        check("lean", lean, Interval(-2, 2, whole=True))
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
         search = self._session.search()
-        searchers = {m: search.ranker(m, None if m == "lexical" else feedback) for m in modes}
+        balanced = {"auto", "hybrid"}
+        searchers = {
+            mode: search.ranker(
+                mode,
+                None if mode == "lexical" or lean == -2 else feedback,
+                lean if mode in balanced else 0,
+            )
+            for mode in modes
+        }
         report = evaluation.retrieval(
             searchers,
             collection,
@@ -239,7 +250,7 @@ class Evaluation:
         if run is not None:
             _write_runs(report, Path(run))
         arguments = {"path": path, "split": report.split, "modes": modes, "run": run}
-        return self._save(report, progress, **arguments, feedback=feedback)
+        return self._save(report, progress, **arguments, feedback=feedback, lean=lean)
 
     def lee(self, *, progress: Progress | None = None) -> LeeReport:
         """Compare similarities of documents with human ones; see `embedsearch.evaluation.lee`."""
