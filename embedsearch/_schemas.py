@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from embedsearch._checks import Interval
+from embedsearch._checks import Instance, Interval
 from embedsearch._messages import cut
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Anything:
     """Any value."""
 
 
-Schema = Interval | Text | Nullable | Listed | Named | Fields | Anything
+Schema = Interval | Instance | Text | Nullable | Listed | Named | Fields | Anything
 
 COUNT = Interval(0, 2**63 - 1, whole=True)
 POSITIVE = Interval(1, 2**63 - 1, whole=True)
@@ -92,7 +92,7 @@ def fault(value: object, schema: Schema, place: str = "") -> str | None:
         case Listed() if isinstance(value, list):
             faults = (fault(item, schema.of, f"{place}[{i}]") for i, item in enumerate(value))
             return next(filter(None, faults), None)
-        case Interval() if schema.allows(value):
+        case Interval() | Instance() if schema.allows(value):
             return None
         case Text() if isinstance(value, str) and re.fullmatch(schema.pattern, value):
             return None

@@ -59,15 +59,15 @@ class LinearEncoder:
         """Return the weighted sums of the term vectors of documents: `(n, d)`."""
         weights = self.document_weights(counts, statistics)
         if counts.nnz > len(self.projection):
-            sums: FloatMatrix = weights @ self.projection
-            return sums
+            whole: FloatMatrix = weights @ self.projection
+            return whole
         # For few documents only the rows of their own terms are read, as for queries.
         terms, places = np.unique(weights.indices, return_inverse=True)
         weights = weights.__class__(
             (weights.data, places.ravel(), weights.indptr), shape=(counts.shape[0], len(terms))
         )
-        sums = weights @ self.projection[terms]
-        return sums
+        own: FloatMatrix = weights @ self.projection[terms]
+        return own
 
     def queries(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
         """Encode queries given as counts or weights `(nq, V)`: `(nq, d)`, unit rows or zeros."""

@@ -109,13 +109,18 @@ def fit_search(
     fit: FitSettings,
     progress: Progress,
 ) -> FittedSearch:
-    """Learn how documents are encoded and found, and encode them.
+    """Learn how documents are encoded and found, and encode them, unless words alone are wanted.
 
     If the counts of the words are not known, words weigh by how often the documents have them;
     without documents, by Zipf's law.
     """
-    encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = analyzer_of(store, fit.tokenizer, fit.search.language)
+    if not fit.search.search:
+        rows = np.full(len(stream.types), -1)
+        encoder = SifEncoder(vectors.vectors, _counts(vectors, rows, stream.counts))
+        model = SearchModel.unfitted(analyzer)
+        return FittedSearch(encoder, model, DocumentVectors.empty(), fit.search)
+    encoder, encoded = _in_word_space(stream, vectors, progress)
     with progress.task("learning to search", None, "steps") as task:
         # Pairs of characters are not the words that have vectors.
         paired = fit.learned and _words_found(stream, fit.tokenizer) > stream.total // 2

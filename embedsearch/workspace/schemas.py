@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embedsearch._checks import Interval
+from embedsearch._checks import BOOLEAN, Interval
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
 from embedsearch._io import checksum_holds
 from embedsearch._schemas import (
@@ -67,7 +67,7 @@ _SEARCH = Fields(
         "analyzer": Fields({"language": Text(), "tokenizer": _ANY_OBJECT}),
         "encoders": Listed(Fields({"name": Text(), "kind": Text(), "dimension": POSITIVE})),
         "plugged": Listed(Text()),
-        "settings": Fields({"encoders": Listed(Text()), "language": Text()}),
+        "settings": Fields({"encoders": Listed(Text()), "language": Text()}, {"search": BOOLEAN}),
         "mean_length": Interval(0),
     }
 )
