@@ -6,7 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from typing import IO
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _START = (
     "import json, sys; from importlib import import_module; sys.path[:] = json.loads(sys.argv[1]); "
@@ -64,3 +68,16 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy multiply with one thread.
+
+    Several wait for each other in a loop, in small matrices all the time. Beside other busy
+    processes that takes several times the CPU.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield

@@ -47,6 +47,15 @@ TELLING_LETTERS = 8
 @sources_argument
 @workspace_option
 @click.option("--overwrite", is_flag=True, help="Replace an existing workspace.")
+@click.option(
+    "--words-only",
+    "search",
+    flag_value=False,
+    type=bool,
+    default=None,
+    help="Learn words alone, in less time: documents are found by their words, until "
+    "embedsearch index learns the rest.",
+)
 @wait_option
 @quiet_option
 @read_options

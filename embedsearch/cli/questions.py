@@ -345,8 +345,11 @@ def search(
         answer = documents_found(hits, ws, explained=explained, where=where)
     if found.mode == mode or named.get("lean"):
         return answer
-    advice = f"embedsearch train -w {shlex.quote(str(ws.path))}"
-    note = f"searched by words alone, as there are no word vectors yet; to train some: {advice}"
+    why, verb = "there are no word vectors yet; to train some", "train"
+    if ws.info().generation is not None:
+        why, verb = "words alone were learned; to find documents by meaning, too", "index"
+    advice = f"embedsearch {verb} -w {shlex.quote(str(ws.path))}"
+    note = f"searched by words alone, as {why}: {advice}"
     return replace(answer, notes=(note, *answer.notes))
 
 

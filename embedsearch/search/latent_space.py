@@ -260,10 +260,14 @@ class LatentSpace:
         """Encode documents by the linear encoders alone, so many at once."""
         places = _side_by_side([encoder.dimension for encoder in self.linear])
         X = np.empty((counts.shape[0], places[-1].stop if places else 0), np.float32)
+        # Encoders of one kind are the first columns of the widest.
+        widest = {e.kind: e for e in sorted(self.linear, key=lambda e: e.dimension)}
         for start in range(0, len(X), at_once):
             some = counts[start : start + at_once]
+            sums = {kind: each.sums(some, self.statistics) for kind, each in widest.items()}
             for encoder, columns in zip(self.linear, places, strict=True):
-                X[start : start + at_once, columns] = encoder.documents(some, self.statistics)
+                own = sums[encoder.kind][:, : encoder.dimension]
+                X[start : start + at_once, columns] = encoder.finished(own)
         return X
 
     def queries(self, weights: Any, texts: Sequence[str]) -> FloatMatrix:

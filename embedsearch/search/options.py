@@ -14,6 +14,7 @@ from embedsearch._checks import (
     Interval,
     Optional,
     as_strings,
+    check,
     check_fields,
 )
 from embedsearch._errors import ParameterError
@@ -90,23 +91,32 @@ class SearchSettings:
     encoders: tuple[str, ...] = ()  # to plug in beside our own: `NAME` or `NAME:ARGUMENT` each
     # Whose stop words and stems the lexical index uses: "auto" detects it, "none" has neither.
     language: str = "auto"
+    search: bool = True  # False: words alone are learned, and documents found by their words
 
     def to_json(self) -> dict[str, Any]:
         """Return what a manifest says of them."""
-        return {"encoders": list(self.encoders), "language": self.language}
+        return {"encoders": list(self.encoders), "language": self.language, "search": self.search}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SearchSettings:
         """Read what `to_json` wrote."""
-        return cls(encoders=tuple(values["encoders"]), language=str(values["language"]))
+        return cls(
+            encoders=tuple(values["encoders"]),
+            language=str(values["language"]),
+            search=bool(values.get("search", True)),
+        )
 
 
 def changed_search(
     settings: SearchSettings,
     encoders: Sequence[str] | str | None = None,
     language: str | None = None,
+    search: bool | None = None,
 ) -> SearchSettings:
     """Return settings with those replaced that are given; None leaves one as it is."""
+    if search is not None:
+        check("search", search, BOOLEAN)
+        settings = replace(settings, search=search)
     if encoders is not None:
         named = tuple([encoders] if isinstance(encoders, str) else as_strings("encoders", encoders))
         settings = replace(settings, encoders=named)

@@ -19,6 +19,7 @@ import numpy as np
 
 from embedsearch._checks import COUNT, check_fields
 from embedsearch._errors import ParameterError
+from embedsearch._processes import one_blas_thread
 from embedsearch.kernels.ppmi import (
     Logs,
     PairBlock,
@@ -59,7 +60,7 @@ _MOST_PAIRS = 20_000_000
 _HEAVIEST = 2**16
 # More columns and iterations than the usual 10 and 2, as the singular values of PPMI fall slowly.
 _EXTRA = 28
-_ITERATIONS = 12
+_ITERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +285,7 @@ def _least_weight(runs: CountRuns, logs: Logs, most_pairs: int) -> tuple[int, in
     return least, int(kept[least])
 
 
+@one_blas_thread()
 def factorise(
     m: Sparse, size: int, seed: int, iterations: int = _ITERATIONS
 ) -> tuple[FloatMatrix, FloatMatrix]:

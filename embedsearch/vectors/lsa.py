@@ -53,15 +53,21 @@ class LinearEncoder:
 
     def documents(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
         """Encode documents given as counts `(n, V)`: `(n, d)`, unit rows or zeros."""
+        return self.finished(self.sums(counts, statistics))
+
+    def sums(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
+        """Return the weighted sums of the term vectors of documents: `(n, d)`."""
         weights = self.document_weights(counts, statistics)
         if counts.nnz > len(self.projection):
-            return self._finish(weights @ self.projection)
+            whole: FloatMatrix = weights @ self.projection
+            return whole
         # For few documents only the rows of their own terms are read, as for queries.
         terms, places = np.unique(weights.indices, return_inverse=True)
         weights = weights.__class__(
             (weights.data, places.ravel(), weights.indptr), shape=(counts.shape[0], len(terms))
         )
-        return self._finish(weights @ self.projection[terms])
+        own: FloatMatrix = weights @ self.projection[terms]
+        return own
 
     def queries(self, counts: Any, statistics: TermStatistics) -> FloatMatrix:
         """Encode queries given as counts or weights `(nq, V)`: `(nq, d)`, unit rows or zeros."""
@@ -71,7 +77,7 @@ class LinearEncoder:
             # Only the rows of its own terms are read: the projection may be large, and mapped.
             terms = counts.indices[start:stop]
             sums[row] = (counts.data[start:stop] * statistics.idf[terms]) @ self.projection[terms]
-        return self._finish(sums)
+        return self.finished(sums)
 
     def document_weights(self, counts: Any, statistics: TermStatistics) -> Any:
         """Weigh the terms of documents: sparse, `(n, V)`."""
@@ -98,7 +104,8 @@ class LinearEncoder:
         scales: FloatVector = np.divide(1, left, out=np.zeros_like(left), where=known)
         return scales
 
-    def _finish(self, sums: FloatMatrix) -> FloatMatrix:
+    def finished(self, sums: FloatMatrix) -> FloatMatrix:
+        """Return texts given their sums of term vectors `(n, d)`: unit rows or zeros."""
         vectors = unit_rows(sums, least=_SHORTEST)
         if not len(self.removed):
             return vectors
@@ -178,9 +185,9 @@ def truncated_svd(
     basis = X @ random
     if rank == 0 or not basis.any():
         return np.zeros(0), np.zeros((m, 0), np.float32)
-    # Orthonormal at each half step: powers of float32 would lose all but the largest values.
+    # Orthonormal at each step: powers of float32 would lose all but the largest values.
     for _ in range(iterations):
-        basis = X @ _orthonormal(X.T @ _orthonormal(basis))
+        basis = X @ (X.T @ _orthonormal(basis))
     image = X.T @ _orthonormal(basis)
     # Of a small matrix, as its left singular vectors are wanted alone; values rise.
     squares, W = np.linalg.eigh(gram(image))

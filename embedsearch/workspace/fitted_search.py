@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import CorpusTooSmallError
+from embedsearch._processes import one_blas_thread
 from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.neighbor_graph import neighbor_graph
@@ -25,7 +26,6 @@ from embedsearch.text.lexicon import unspaced_tokens
 from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
-from embedsearch.training.settings import LITTLE_TEXT
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
@@ -110,6 +110,7 @@ class FittedSearch:
         write_document_vectors(files, self.documents)
 
 
+@one_blas_thread()
 def fit_search(
     stream: TokenStream,
     store: DocumentStore,
@@ -117,21 +118,25 @@ def fit_search(
     fit: FitSettings,
     progress: Progress,
 ) -> FittedSearch:
-    """Learn how documents are encoded and found, and encode them.
+    """Learn how documents are encoded and found, and encode them, unless words alone are wanted.
 
     If the counts of the words are not known, words weigh by how often the documents have them;
     without documents, by Zipf's law.
     """
-    encoder, encoded = _in_word_space(stream, vectors, progress)
     analyzer = analyzer_of(store, fit.tokenizer, fit.language)
+    if not fit.search.search:
+        rows = np.full(len(stream.types), -1)
+        encoder = SifEncoder(vectors.vectors, _counts(vectors, rows, stream.counts))
+        model = SearchModel.unfitted(analyzer)
+        return FittedSearch(encoder, model, DocumentVectors.empty(), fit.search)
+    encoder, encoded = _in_word_space(stream, vectors, progress)
     with progress.task("learning to search", None, "steps") as task:
         # Pairs of characters are not the words that have vectors.
-        without = _words_found(stream, fit.tokenizer) > stream.total // 2
-        little = stream.total < LITTLE_TEXT
-        known = None if fit.learned and (little or without) else vectors
+        paired = fit.learned and _words_found(stream, fit.tokenizer) > stream.total // 2
         with _plain_tokens(stream, store, fit.tokenizer) as words:
-            cut = StreamTerms(words, analyzer, () if known is None else known.index_to_key)
+            cut = StreamTerms(words, analyzer, () if paired else vectors.index_to_key)
             terms = cut.documents()
+        known = None if paired else vectors
         term_vectors = _term_vectors(cut, known, fit.tokenizer)
         statistics = cut.statistics(terms)
         passages, bounds = split(terms)
@@ -218,10 +223,9 @@ def _words_found(stream: TokenStream, tokenizer: TokenizerSettings) -> int:
 def _term_vectors(
     cut: StreamTerms, known: WordVectors | None, tokenizer: TokenizerSettings
 ) -> TermVectors:
-    """Choose whose vectors encode documents for search.
+    """Choose whose vectors encode documents for search: those of the workspace, if they are known.
 
-    Those of the workspace, unless they were learned from little text (None): then rare words have
-    none.
+    Pairs of characters get vectors of their own.
     """
     if known is None:
         return trained_vectors

@@ -249,6 +249,12 @@ class Generation(ArtifactFolder):
 
         return SearchSettings.from_json(self._entry("search")["settings"])
 
+    @property
+    def words_alone(self) -> bool:
+        """Whether nothing was fitted to documents."""
+        # As it is written: queries for words need not import what it is made of.
+        return not self._entry("search")["settings"].get("search", True)
+
     @cached_property
     def index_settings(self) -> IndexSettings:
         """What kind of index its words were to have."""

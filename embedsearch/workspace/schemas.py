@@ -67,7 +67,7 @@ _SEARCH = Fields(
         "analyzer": Fields({"language": Text(), "tokenizer": _ANY_OBJECT}),
         "encoders": Listed(Fields({"name": Text(), "kind": Text(), "dimension": POSITIVE})),
         "plugged": Listed(Text()),
-        "settings": Fields({"encoders": Listed(Text()), "language": Text()}),
+        "settings": Fields({"encoders": Listed(Text()), "language": Text()}, {"search": BOOLEAN}),
         "mean_length": Interval(0),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import weakref
 from dataclasses import replace
@@ -176,18 +177,21 @@ class Session:
     def search(self, progress: Progress | None = None) -> DocumentSearch:
         """Return the search of documents; a writer's lexical index is up to date."""
         with self._opening:
-            self.trained()
+            if self.trained().words_alone:
+                advice = f"embedsearch index -w {shlex.quote(str(self.path))}"
+                reason = f"has learned words alone; to find documents by meaning, too: {advice}"
+                raise NotTrainedError(self.path, reason)
             return self._current_search(progress)
 
     def search_texts(self, options: SearchOptions) -> tuple[DocumentSearch, SearchOptions]:
         """Return the search for texts, and the options for it.
 
-        Without word vectors, the mode "auto" goes by words alone, which need none.
+        If nothing was fitted to documents, the mode "auto" goes by words alone.
         """
         options = options.settled
         with self._opening:
             by_words = options.mode in ("auto", "lexical") and not (options.expand or options.lean)
-            if self.generation is None and by_words:
+            if by_words and (self.generation is None or self.generation.words_alone):
                 return self._current_search(), replace(options, mode="lexical")
             return self.search(), options
 
@@ -247,7 +251,9 @@ class Session:
         self.generation = self._open_generation()
         self.stored_vectors = self._open_vectors()
         self._remove_unused(state)
-        self.search(progress)
+        # Words alone are asked for to save the time that an index of documents takes.
+        if not self.trained().words_alone:
+            self.search(progress)
 
     def _forget_vectors(self, state: State) -> None:
         self.state, self.stored_vectors, self._collection = state, None, None
@@ -319,12 +325,13 @@ class Session:
         from embedsearch.workspace.lexical_sync import analyzer_of, open_lexical, reopen
 
         generation, store = self.generation, self.store
-        if generation is None:
+        if generation is None or generation.words_alone:
             from embedsearch.search.document_index import DocumentVectors
             from embedsearch.search.model import SearchModel
 
-            model = SearchModel.unfitted(analyzer_of(store, self.state.tokenizer))
-            encoder, vectors, number = None, DocumentVectors.empty(), None
+            own = None if generation is None else generation.analyzer
+            model = SearchModel.unfitted(own or analyzer_of(store, self.state.tokenizer))
+            generation, encoder, vectors, number = None, None, DocumentVectors.empty(), None
         else:
             from embedsearch.workspace.preferences import load_preferences
 

@@ -168,8 +168,8 @@ def _search_options(
 ) -> tuple[SearchSettings, dict[str, Any]]:
     """Complete the settings of search by options; return them and the other options."""
     rest = dict(options)
-    encoders, language = rest.pop("encoders", None), rest.pop("language", None)
-    return changed_search(before, encoders, language), rest
+    given = {name: rest.pop(name, None) for name in ("encoders", "language", "search")}
+    return changed_search(before, **given), rest
 
 
 def _trainer_of_update(updated: Generation, trainer: str, tokenizer: TokenizerSettings) -> str:
@@ -412,7 +412,9 @@ def _reindex(
     layout, store = session.layout, session.store
     behind = store.count_since(generation.change)
     wanted = changed_index(generation.index_settings, **request.index)
-    settings = changed_search(generation.search_settings, request.encoders, request.language)
+    settings = changed_search(
+        generation.search_settings, request.encoders, request.language, search=True
+    )
     grown = len(store) > _GROWN * generation.fitted_documents
     number = None
     if request.refit or grown or settings != generation.search_settings:

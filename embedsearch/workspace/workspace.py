@@ -484,7 +484,8 @@ class Workspace:
                 trained or published, and the report says so: it has 0 documents.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
-                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
+                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`, `search`
+                as for `embedsearch.build`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.

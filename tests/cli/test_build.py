@@ -248,6 +248,17 @@ def test_what_cannot_be_built_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == [empty]
 
 
+def test_words_alone_are_built_and_a_search_says_so(invoke: Run, tmp_path: Path) -> None:
+    options = ("--format", "text", "--split", "line", *FAST)
+    done = invoke("build", "-", "-w", tmp_path / "a.es", "--words-only", *options, stdin=LINES)
+    assert done.returncode == 0, done.stderr
+    found = invoke("search", "number7", "-w", tmp_path / "a.es", "--json")
+    assert "words alone were learned" in found.stderr
+    assert "embedsearch index -w" in found.stderr
+    assert invoke("index", "-w", tmp_path / "a.es").returncode == 0
+    assert "words alone" not in invoke("search", "number7", "-w", tmp_path / "a.es").stderr
+
+
 def test_the_steps_one_by_one(invoke: Run, tmp_path: Path) -> None:
     path = tmp_path / "steps.es"
     added = invoke("add", "-", "--split", "line", "-w", path, stdin=LINES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,8 @@ def test_words_are_found_in_text_without_spaces_and_search_has_pairs(tmp_path: P
         lexicon = ws._session.trained().phrases.lexicon
         assert len(lexicon) > 60
         assert set(ws.words.index_to_key) <= {word.text for word in lexicon.words}
-        found = [(hit.id, hit.score) for hit in ws.search(documents[7].text[:6])]
+        found = [(h.id, h.score) for h in ws.search(documents[7].text[:6], mode="lexical")]
+        assert documents[7].id in [hit.id for hit in ws.search(documents[7].text[:6])]
         (ws.path / "generations" / "0001" / "phrases.tsv").write_text("gone")
     report = es.repair(tmp_path / "words.es")
     assert not report.lost_parts
@@ -250,7 +252,8 @@ def test_words_are_found_in_text_without_spaces_and_search_has_pairs(tmp_path: P
         ws.add(documents)
         ws.train(segmentation="pairs", **settings)
         assert not ws._session.trained().phrases.lexicon
-        assert [(hit.id, hit.score) for hit in ws.search(documents[7].text[:6])] == found
+        again = [(h.id, h.score) for h in ws.search(documents[7].text[:6], mode="lexical")]
+        assert again == found
 
 
 def test_a_workspace_from_before_is_cut_as_it_was(example: Path) -> None:
@@ -259,3 +262,35 @@ def test_a_workspace_from_before_is_cut_as_it_was(example: Path) -> None:
     older = {name: value for name, value in state["tokenizer"].items() if name not in names}
     settings = TokenizerSettings.from_json(older)
     assert {name: getattr(settings, name) for name in names} == names
+
+
+def test_words_alone_are_learned_and_the_rest_when_it_is_asked_for(
+    tmp_path: Path, planted: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    with es.open(planted) as source:
+        texts.write_text("\n".join(d.text for d in islice(source.documents.values(), 200)))
+    settings: dict[str, Any] = {"vector_size": 8, "min_count": 1, "workers": 1}
+    query = "paris france"
+    with es.build(texts, tmp_path / "whole.es", split="line", **settings) as ws:
+        whole = [(hit.id, hit.score) for hit in ws.search(query)]
+        lexical = [(hit.id, hit.score) for hit in ws.search(query, mode="lexical")]
+        neighbors = ws.words.most_similar("paris")
+    with es.build(texts, tmp_path / "words.es", split="line", search=False, **settings) as ws:
+        assert not (ws.path / "lexical").exists()
+        assert ws.words.most_similar("paris") == neighbors
+        with pytest.raises(es.NotTrainedError, match="embedsearch index -w"):
+            ws.search(query, mode="latent")
+    with es.open(tmp_path / "words.es", "w") as ws:
+        found = ws.search(query)
+        assert (found.mode, [(hit.id, hit.score) for hit in found]) == ("lexical", lexical)
+        ws.add([es.Document("late", "paris xyzzy")])
+        assert [hit.id for hit in ws.search("xyzzy")] == ["late"]
+        ws.delete(["late"])
+        ws.index()
+        assert [(hit.id, hit.score) for hit in ws.search(query)] == whole
+
+
+def test_whether_documents_are_learned_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(es.ParameterError, match="search must be True or False"):
+        es.build(tmp_path, tmp_path / "a.es", search="no")

@@ -14,7 +14,7 @@ from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from embedsearch._types import Document
 
@@ -59,7 +59,8 @@ class LexicalAnalyzer:
         self.settings = replace(settings, phrases=None, segmentation="pairs", elision="none")
         self.language = language
         cutting = replace(self.settings, stop_words=(), stem=None, accents="keep", digits="keep")
-        self._cut = TextProcessor(cutting).process
+        self.cutter = TextProcessor(cutting)
+        self._cut = self.cutter.process
         self._forms = _Forms(self.settings)
 
     @classmethod
@@ -93,10 +94,18 @@ class LexicalAnalyzer:
         stop_of = self._forms.stops.get
         return Fields(words, " ".join([stop_of(token, GAP) for token in tokens]))
 
-    def document_fields(self, document: Document) -> dict[str, str]:
-        """Return the token stream of each field of a document."""
-        title = self.fields(document.title) if document.title else Fields("", "")
-        body = self.fields(document.text)
+    def forms(self, token: str) -> Fields:
+        """Return what one of the `tokens` is in the two streams."""
+        self._forms.trim()
+        return Fields(self._forms[token], self._forms.stops.get(token, GAP))
+
+    def document_fields(
+        self, document: Document, fields: Callable[[str], Fields] | None = None
+    ) -> dict[str, str]:
+        """Return the token stream of each field of a document; `fields` cuts its texts."""
+        fields = fields or self.fields
+        title = fields(document.title) if document.title else Fields("", "")
+        body = fields(document.text)
         if not title.words:
             return {TITLE: "", TEXT: body.words, STOPS: body.stops}
         # The gap keeps a phrase from running on from the title into the text.

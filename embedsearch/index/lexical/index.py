@@ -13,6 +13,7 @@ from embedsearch._checks import as_count
 from embedsearch._errors import ParameterError, WorkspaceDamagedError, WorkspaceReadOnlyError
 from embedsearch._progress import listener_of
 from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE
+from embedsearch.index.lexical.bulk import fields_of
 from embedsearch.index.lexical.query import (
     Clause,
     LexicalQuery,
@@ -406,12 +407,12 @@ class LexicalIndex:
         self._check_writable(change)
         with (
             listener_of(progress).task("index words", unit="documents") as task,
-            writing(self._index, self.analyzer, self.folder) as writer,
+            writing(self._index, self.folder) as writer,
         ):
             for number in removed:
                 writer.delete(number)
-            for number, document in documents:
-                writer.put(number, document)
+            for number, fields in fields_of(documents, self.analyzer):
+                writer.put(number, fields)
                 task.advance(1)
         # A crash before this leaves an index newer than its state: see `change`.
         with writing_errors(self.folder):

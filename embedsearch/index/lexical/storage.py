@@ -42,9 +42,7 @@ from embedsearch.index.lexical.analysis import GAP, STOPS, TEXT, TITLE, LexicalA
 from embedsearch.index.storage import full_hash, hash_of_places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from embedsearch._types import Document
+    from collections.abc import Callable, Iterator, Mapping
 
 
 NUMBER = "number"
@@ -473,11 +471,8 @@ HEAP = 64 << 20
 class Writer:
     """Adds and deletes documents, within `writing`; none has a number above `highest`."""
 
-    def __init__(
-        self, writer: Any, analyzer: LexicalAnalyzer, folder: Path, highest: float = math.inf
-    ) -> None:
-        self._writer, self._analyzer, self._folder = writer, analyzer, folder
-        self._highest = highest
+    def __init__(self, writer: Any, folder: Path, highest: float = math.inf) -> None:
+        self._writer, self._folder, self._highest = writer, folder, highest
         self._document = load_tantivy().Document
 
     def delete(self, number: int) -> None:
@@ -485,11 +480,11 @@ class Writer:
         with writing_errors(self._folder):
             self._writer.delete_documents_by_term(NUMBER, number)
 
-    def put(self, number: int, document: Document) -> None:
-        """Add a document, or replace the one of this number."""
+    def put(self, number: int, fields: Mapping[str, str]) -> None:
+        """Add a document as its token streams, or replace the one of this number."""
         stored = self._document()
         stored.add_integer(NUMBER, number)
-        for name, text in self._analyzer.document_fields(document).items():
+        for name, text in fields.items():
             stored.add_text(name, text)
         # A deletion costs as much as the analysis of a document.
         if number <= self._highest:
@@ -500,7 +495,7 @@ class Writer:
 
 
 @contextmanager
-def writing(index: Any, analyzer: LexicalAnalyzer, folder: Path) -> Iterator[Writer]:
+def writing(index: Any, folder: Path) -> Iterator[Writer]:
     """Open tantivy's writer; commit if the block succeeds, undo everything if it fails.
 
     When it is over, no thread of the writer is left.
@@ -512,7 +507,7 @@ def writing(index: Any, analyzer: LexicalAnalyzer, folder: Path) -> Iterator[Wri
         index.reload()
         highest = math.inf if index.searcher().num_docs else -1
     try:
-        yield Writer(writer, analyzer, folder, highest)
+        yield Writer(writer, folder, highest)
         with writing_errors(folder):
             writer.commit()
     except BaseException:
