@@ -15,7 +15,7 @@ import numpy as np
 from embedsearch.kernels._jit import jit
 from embedsearch.kernels._simd import aligned, prefetch
 from embedsearch.kernels.sampling import draw, draws, room
-from embedsearch.kernels.word2vec import SubwordSkipGram, walk
+from embedsearch.kernels.word2vec import SubwordCbow, SubwordSkipGram, walk
 
 if TYPE_CHECKING:
     from embedsearch.kernels._simd import Floats, Ids, Offsets
@@ -58,7 +58,7 @@ class RoundWorker:
 
     def _local(self, words: Ids) -> Model:
         """Copy the input rows of the words of a piece, and replace words by those copies."""
-        if not isinstance(self._model, SubwordSkipGram):
+        if not isinstance(self._model, SubwordSkipGram | SubwordCbow):
             self._x.borrow(words)
             return self._model._replace(x=self._x.rows)
         first, rows = self._model.first, self._model.rows

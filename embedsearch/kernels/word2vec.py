@@ -1,4 +1,4 @@
-"""Skip-gram, CBOW and skip-gram with n-grams, with negative sampling: one step, three walks.
+"""Skip-gram and CBOW, each also with n-grams, with negative sampling: one step, three walks.
 
 The negatives of a centre are shared by its window. A model is a tuple of its matrices; `train`
 is compiled for the type of model it is given.
@@ -72,7 +72,18 @@ class SubwordSkipGram(NamedTuple):
     rows: Ids  # rows of x, `(first[V],)` int32: for each word its own, then those of its n-grams
 
 
-Model = SkipGram | Cbow | SubwordSkipGram
+class SubwordCbow(NamedTuple):
+    """CBOW of words that are composed as in `SubwordSkipGram`."""
+
+    x: Floats
+    y: Floats
+    first: Offsets
+    rows: Ids
+    mean: bool  # as in `Cbow`
+
+
+Subword = SubwordSkipGram | SubwordCbow
+Model = SkipGram | Cbow | Subword
 
 
 class Step(NamedTuple):
@@ -196,68 +207,138 @@ def _walk_skipgram(
     return total, pairs
 
 
+class Bag(NamedTuple):
+    """Room for the vector that a window of CBOW becomes."""
+
+    h: Floats  # (1, width)
+    before: Floats  # (1, width) what h was
+    row: Ids  # (1,) the only row of h
+
+
+@jit(allocates=True)
+def bag(width: int) -> Bag:
+    """Return room for a vector."""
+    h = np.zeros((1, width), np.float32)
+    return Bag(h, np.zeros_like(h), np.zeros(1, np.int32))
+
+
+@jit(fastmath=True)
+def train_bag(
+    x: Floats,
+    y: Floats,
+    rows: Ids,
+    size: int,
+    targets: Ids,
+    at: int,
+    f: Floats,
+    step: Step,
+    mean: bool,
+    bag: Bag,
+) -> tuple[float, int]:
+    """Train one window of CBOW, if it has a context; other arguments are those of `train_window`.
+
+    Returns the summed loss, or 0, and how many windows were trained.
+    """
+    if size == 0:
+        return 0.0, 0
+    share, full = np.float32(1.0) / np.float32(size), np.float32(1.0)
+    gather(x, rows, 0, size, share if mean else full, bag.h, bag.before, 0)
+    total = train_words(bag.h, y, bag.row, 0, 1, targets, at, f, step)
+    scatter(x, rows, 0, size, full if mean else share, bag.h, bag.before, 0)
+    return total, 1
+
+
 @jit(fastmath=True, allocates=True)
 def _walk_cbow(model: Cbow, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
     (x, y, mean), window, k_out = model, step.window, np.int64(len(step.n_out))
-    rows, f = np.empty(2 * window + 1, np.int32), scores(k_out)
-    h, one = np.zeros((1, x.shape[1]), np.float32), np.zeros(1, np.int32)
-    before = np.zeros_like(h)
+    rows, f, h = np.empty(2 * window + 1, np.int32), scores(k_out), bag(x.shape[1])
     total, windows = 0.0, 0
     for c in range(extent.centres):
         fetch_targets(y, drawn, c + _AHEAD_CBOW, extent.centres, k_out)
         fetch_word(x, drawn, c + _AHEAD_CBOW + 2 * window, extent.end)
         size = context(drawn, c, window, rows)
-        if size == 0:
-            continue
-        share, full = np.float32(1.0) / np.float32(size), np.float32(1.0)
-        gather(x, rows, 0, size, share if mean else full, h, before, 0)
-        total += train_words(h, y, one, 0, 1, drawn.targets, c * k_out, f, step)
-        scatter(x, rows, 0, size, full if mean else share, h, before, 0)
-        windows += 1
+        part, n = train_bag(x, y, rows, size, drawn.targets, c * k_out, f, step, mean, h)
+        total += part
+        windows += n
     return total, windows
 
 
-@jit(fastmath=True, allocates=True)
-def _walk_subword(
-    model: SubwordSkipGram, drawn: Windows, extent: Extent, step: Step
+@jit(fastmath=True)
+def _train_pairs(
+    model: SubwordSkipGram,
+    x: Floats,
+    slots: Ids,
+    size: int,
+    targets: Ids,
+    at: int,
+    f: Floats,
+    step: Step,
+    _bag: Bag,
 ) -> tuple[float, int]:
+    return train_window(x, model.y, slots, size, targets, at, f, step), size
+
+
+@jit(fastmath=True)
+def _train_bag(
+    model: SubwordCbow,
+    x: Floats,
+    slots: Ids,
+    size: int,
+    targets: Ids,
+    at: int,
+    f: Floats,
+    step: Step,
+    bag: Bag,
+) -> tuple[float, int]:
+    y, mean = model.y, model.mean
+    total, windows = train_bag(x, y, slots, size, targets, at, f, step, mean, bag)
+    return total, windows
+
+
+def _walk_subword(train_slots: Any) -> Any:
     """Train windows whose places are composed once, in a ring buffer.
 
     A place of the text is composed when it enters the window, and trained through all the
     windows that it belongs to. Its change is given in full to each of its rows when it leaves,
     or after LIFE windows, when it is composed again. gensim's FastText does the same after every
-    pair: the mean then moves by that change.
+    pair, or window of CBOW: the mean then moves by that change.
     """
-    y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
-    n, begin, end = extent
-    ring = 2 * window + 1
-    slots, f = np.empty(ring, np.int32), scores(2 * window * k_out)
-    h = np.zeros((ring, y.shape[1]), np.float32)
-    before = np.zeros_like(h)
-    total, pairs, oldest, next_in = 0.0, 0, begin, begin
-    for c in range(n):
-        fetch_targets(y, drawn, c + _AHEAD, n, k_out)
-        _fetch_rows(model, drawn, c + 1 + 2 * window, end)
-        for place in range(oldest, c):
-            _leave(model, drawn.words[place], h, before, place % ring)
-        oldest = max(oldest, c)
-        for place in range(next_in, min(end, c + 2 * window + 1)):
-            _mean(model, drawn.words[place], h, before, place % ring)
-            next_in = place + 1
-        for place in range(c + 2 * window - LIFE, oldest - 1, -LIFE):
-            if place < next_in:
+
+    @jit(fastmath=True, allocates=True)
+    def walk(model: Subword, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
+        y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
+        n, begin, end = extent
+        ring = 2 * window + 1
+        slots, f = np.empty(ring, np.int32), scores(2 * window * k_out)
+        h = np.zeros((ring, y.shape[1]), np.float32)
+        before, window_h = np.zeros_like(h), bag(y.shape[1])
+        total, terms, oldest, next_in = 0.0, 0, begin, begin
+        for c in range(n):
+            fetch_targets(y, drawn, c + _AHEAD, n, k_out)
+            _fetch_rows(model, drawn, c + 1 + 2 * window, end)
+            for place in range(oldest, c):
                 _leave(model, drawn.words[place], h, before, place % ring)
+            oldest = max(oldest, c)
+            for place in range(next_in, min(end, c + 2 * window + 1)):
                 _mean(model, drawn.words[place], h, before, place % ring)
-        size = _slots(drawn, c, window, ring, slots)
-        total += train_window(h, y, slots, size, drawn.targets, c * k_out, f, step)
-        pairs += size
-    for place in range(oldest, next_in):
-        _leave(model, drawn.words[place], h, before, place % ring)
-    return total, pairs
+                next_in = place + 1
+            for place in range(c + 2 * window - LIFE, oldest - 1, -LIFE):
+                if place < next_in:
+                    _leave(model, drawn.words[place], h, before, place % ring)
+                    _mean(model, drawn.words[place], h, before, place % ring)
+            size, at = _slots(drawn, c, window, ring, slots), c * k_out
+            part, count = train_slots(model, h, slots, size, drawn.targets, at, f, step, window_h)
+            total += part
+            terms += count
+        for place in range(oldest, next_in):
+            _leave(model, drawn.words[place], h, before, place % ring)
+        return total, terms
+
+    return walk
 
 
 @jit(fastmath=True)
-def _mean(model: SubwordSkipGram, word: int, h: Floats, copy: Floats, slot: int) -> None:
+def _mean(model: Subword, word: int, h: Floats, copy: Floats, slot: int) -> None:
     begin = model.first[word]
     size = model.first[word + 1] - begin
     share = np.float32(1.0) / np.float32(size)
@@ -265,7 +346,7 @@ def _mean(model: SubwordSkipGram, word: int, h: Floats, copy: Floats, slot: int)
 
 
 @jit(fastmath=True)
-def _leave(model: SubwordSkipGram, word: int, h: Floats, before: Floats, slot: int) -> None:
+def _leave(model: Subword, word: int, h: Floats, before: Floats, slot: int) -> None:
     begin = model.first[word]
     size = model.first[word + 1] - begin
     scatter(model.x, model.rows, begin, size, np.float32(1.0), h, before, slot)
@@ -281,7 +362,7 @@ def _slots(drawn: Windows, c: int, window: int, ring: int, slots: Ids) -> int:
 
 
 @jit()
-def _fetch_rows(model: SubwordSkipGram, drawn: Windows, place: int, end: int) -> None:
+def _fetch_rows(model: Subword, drawn: Windows, place: int, end: int) -> None:
     if place < end:
         word = drawn.words[place]
         for r in range(model.first[word], model.first[word + 1]):
@@ -313,7 +394,8 @@ def _compiled(walk: Any) -> Any:
 _WALKS: dict[type[Model], Any] = {
     SkipGram: _walk_skipgram,
     Cbow: _walk_cbow,
-    SubwordSkipGram: _walk_subword,
+    SubwordSkipGram: _walk_subword(_train_pairs),
+    SubwordCbow: _walk_subword(_train_bag),
 }
 _TRAIN: dict[type[Model], Any] = {model: _compiled(walk) for model, walk in _WALKS.items()}
 
@@ -347,7 +429,7 @@ def loss(model: Model, text: Text, piece: Piece, step: Step) -> tuple[float, int
 
 
 @jit(fastmath=True)
-def compose(model: SubwordSkipGram, out: Floats) -> None:
+def compose(model: Subword, out: Floats) -> None:
     """Write the vector of every word to `out`, `(words, width)`: the mean of its rows."""
     for word in range(len(model.first) - 1):
         _mean(model, word, out, out, word)

@@ -20,7 +20,7 @@ from embedsearch.kernels._simd import aligned, compacted, fresh_vectors, unroll
 from embedsearch.kernels.ngrams import hashed_ngrams
 from embedsearch.kernels.rounds import RoundWorker
 from embedsearch.kernels.sampling import Piece, Text, keep_table, noise_table, stream_key
-from embedsearch.kernels.word2vec import Cbow, SkipGram, Step, SubwordSkipGram
+from embedsearch.kernels.word2vec import Cbow, SkipGram, Step, SubwordCbow, SubwordSkipGram
 from embedsearch.text.stream import release
 from embedsearch.training.base import EpochReport
 from embedsearch.training.checkpoint import Checkpoint
@@ -120,7 +120,7 @@ class Network:
     def compose(self) -> FloatMatrix:
         """Return (V, d) the vectors of words from their n-grams."""
         model = self.model
-        if not isinstance(model, SubwordSkipGram):
+        if not isinstance(model, SubwordSkipGram | SubwordCbow):
             return self.x
         out = aligned(len(model.y), self._size)
         word2vec.compose(model, out)
@@ -134,9 +134,12 @@ class Network:
 def _untrained(words: int, settings: TrainingSettings, ngrams: NgramRows | None) -> Model:
     size, rows = settings.vector_size or 1, words + (0 if ngrams is None else len(ngrams.used))
     x, y = fresh_vectors(rows, size, settings.seed), aligned(words, size)
-    if ngrams is not None:
+    mean = bool(settings.cbow_mean)
+    if ngrams is None:
+        return SkipGram(x, y) if settings.sg else Cbow(x, y, mean)
+    if settings.sg:
         return SubwordSkipGram(x, y, ngrams.first, ngrams.rows)
-    return SkipGram(x, y) if settings.sg else Cbow(x, y, bool(settings.cbow_mean))
+    return SubwordCbow(x, y, ngrams.first, ngrams.rows, mean)
 
 
 class Plan:

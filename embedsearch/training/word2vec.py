@@ -100,12 +100,10 @@ def _unit_sums(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
 
 
 class FastText:
-    """Skip-gram whose words are the means of their own row and the rows of their n-grams."""
+    """Word2vec whose words are the means of their own row and the rows of their n-grams."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         _check_supported(settings)
-        if not settings.sg:
-            raise ParameterError("sg", '1, or used with trainer="gensim-fasttext"', settings.sg)
         self.settings = settings
         self.losses: list[float] = []
 

@@ -13,7 +13,15 @@ import pytest
 from embedsearch.kernels._simd import Floats, unroll
 from embedsearch.kernels.rounds import RoundWorker
 from embedsearch.kernels.sampling import Piece, stream_key
-from embedsearch.kernels.word2vec import Cbow, Model, SkipGram, Step, SubwordSkipGram, train
+from embedsearch.kernels.word2vec import (
+    Cbow,
+    Model,
+    SkipGram,
+    Step,
+    SubwordCbow,
+    SubwordSkipGram,
+    train,
+)
 
 STEP = Step(4, np.float32(0.05), False, unroll(5))
 PIECE = 700
@@ -38,7 +46,7 @@ def train_rounds(model: Model, text: Any, n: int, threads: int) -> None:
             list(pool.map(partial(merge, active, parts=3), range(3)))
 
 
-@pytest.fixture(params=["skipgram", "cbow", "subword"])
+@pytest.fixture(params=["skipgram", "cbow", "subword", "subword-cbow"])
 def make(request: pytest.FixtureRequest, spelling: Any) -> Make:
     """How a model is made of its two sides."""
     first, rows, _ = spelling
@@ -46,6 +54,7 @@ def make(request: pytest.FixtureRequest, spelling: Any) -> Make:
         "skipgram": SkipGram,
         "cbow": lambda x, y: Cbow(x, y, True),
         "subword": lambda x, y: SubwordSkipGram(x, y, first, rows),
+        "subword-cbow": lambda x, y: SubwordCbow(x, y, first, rows, True),
     }
     return models[request.param]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from embedsearch.kernels.word2vec import (
     Cbow,
     SkipGram,
     Step,
+    SubwordCbow,
     SubwordSkipGram,
     compose,
     loss,
@@ -91,6 +93,21 @@ def test_subwords_train_as_their_twin(
     close(y, ty)
 
 
+@pytest.mark.parametrize("cbow_mean", [False, True])
+def test_cbow_of_subwords_trains_as_its_twin(
+    text: Any, twins: Any, matrices: Any, spelling: Any, cbow_mean: bool
+) -> None:
+    first, rows, lists = spelling
+    x, y = matrices(20, rows=100)
+    tx, ty = x.copy(), y.copy()
+    model = SubwordCbow(x, y, first, rows, cbow_mean)
+    train(model, text, Piece(0, 3000, KEY), step(20)._replace(alpha=np.float32(0.01)))
+    bag = partial(twins.cbow_step, cbow_mean=cbow_mean)
+    twins.train_subword(tx, ty, text, lists, 0, 3000, 20, 0.01, int(KEY), 5, train=bag)
+    close(x, tx)
+    close(y, ty)
+
+
 def test_a_word_is_composed_of_the_mean_of_its_rows(matrices: Any, spelling: Any) -> None:
     first, rows, lists = spelling
     x, y = matrices(20, rows=100)
@@ -138,20 +155,29 @@ def test_the_loss_of_cbow_is_that_of_the_sum(text: Any, twins: Any, matrices: An
     assert total == pytest.approx(wanted, rel=1e-4)
 
 
-def test_words_of_one_row_have_the_loss_of_skipgram(text: Any, matrices: Any) -> None:
+def test_words_of_one_row_have_the_loss_of_words(text: Any, matrices: Any) -> None:
     x, y = matrices(16)
     first, rows = np.arange(61), np.arange(60, dtype=np.int32)
     piece = Piece(0, 900, KEY)
-    got = loss(SubwordSkipGram(x, y, first, rows), text, piece, step(3))
-    wanted = loss(SkipGram(x, y), text, piece, step(3))
-    assert got == pytest.approx(wanted, rel=1e-6)
+    for subword, plain in (
+        (SubwordSkipGram(x, y, first, rows), SkipGram(x, y)),
+        (SubwordCbow(x, y, first, rows, True), Cbow(x, y, True)),
+    ):
+        got, wanted = (loss(model, text, piece, step(3)) for model in (subword, plain))
+        assert got == pytest.approx(wanted, rel=1e-6)
 
 
 def test_measuring_the_loss_changes_nothing(text: Any, matrices: Any, spelling: Any) -> None:
     first, rows, _ = spelling
     x, y = matrices(16, rows=100)
     before = x.copy(), y.copy()
-    for model in (SkipGram(x, y), Cbow(x, y, True), SubwordSkipGram(x, y, first, rows)):
+    models = (
+        SkipGram(x, y),
+        Cbow(x, y, True),
+        SubwordSkipGram(x, y, first, rows),
+        SubwordCbow(x, y, first, rows, True),
+    )
+    for model in models:
         loss(model, text, Piece(0, 900, KEY), step(3))
     np.testing.assert_array_equal(x, before[0])
     np.testing.assert_array_equal(y, before[1])
@@ -218,8 +244,9 @@ def test_a_sentence_moves_words_as_in_gensim(sg: int, cbow_mean: int) -> None:
     same_change(y, old[1], model.syn1neg, old[3])
 
 
-def test_a_sentence_moves_ngrams_as_in_gensim() -> None:
-    model = fixed(FastText(**SETTINGS, sg=1, min_n=3, max_n=4, bucket=50))
+@pytest.mark.parametrize(("sg", "cbow_mean"), [(1, 1), (0, 1)])
+def test_a_sentence_moves_ngrams_as_in_gensim(sg: int, cbow_mean: int) -> None:
+    model = fixed(FastText(**SETTINGS, sg=sg, cbow_mean=cbow_mean, min_n=3, max_n=4, bucket=50))
     wv = model.wv
     wv.vectors_ngrams[:] = np.random.default_rng(5).normal(0, 0.3, wv.vectors_ngrams.shape)
     lists = [[i, *(4 + np.array(wv.buckets_word[i]))] for i in range(4)]
@@ -229,11 +256,12 @@ def test_a_sentence_moves_ngrams_as_in_gensim() -> None:
     x, y, old_y = padded(before), padded(model.syn1neg), model.syn1neg.copy()
     old = x.copy(), y.copy()
     train_gensim(model)
-    train(SubwordSkipGram(x, y, first, rows), *sentence(model))
+    ours = SubwordSkipGram(x, y, first, rows) if sg else SubwordCbow(x, y, first, rows, True)
+    train(ours, *sentence(model))
     after = np.vstack([wv.vectors_vocab, wv.vectors_ngrams])
     same_change(x, old[0], after, before)
-    # A word and 7 n-grams: gensim divides their sum by 7, fastText and we by 8.
-    same_change(old[1] + (y - old[1]) * 8 / 7, old[1], model.syn1neg, old_y)
+    # A word and 7 n-grams: in skip-gram gensim divides their sum by 7, fastText and we by 8.
+    same_change(old[1] + (y - old[1]) * (8 / 7 if sg else 1), old[1], model.syn1neg, old_y)
 
 
 def test_the_sigmoid_is_right_to_the_fifth_digit() -> None:

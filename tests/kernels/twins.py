@@ -5,6 +5,7 @@ Slow, and meant to be read: the tests hold the compiled kernels against these.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,14 +139,15 @@ def train_cbow(x: Floats, y: Floats, text: Text, cbow_mean: bool, *piece: Any) -
     for first, last, block_key in blocks(start, stop, key):
         tokens, found = windows(text, first, last, window, block_key, negative)
         for _, context, targets in found:
-            if context:
-                words = [tokens[j].word for j in context]
-                _cbow_step(x, y, words, targets, alpha, cbow_mean)
+            cbow_step(x, y, [tokens[j].word for j in context], targets, alpha, cbow_mean)
 
 
-def _cbow_step(
+def cbow_step(
     x: Floats, y: Floats, words: list[int], targets: list[int], alpha: float, cbow_mean: bool
 ) -> None:
+    """One window of CBOW, if it has a context."""
+    if not words:
+        return
     h = x[words].sum(axis=0, keepdims=True) / (len(words) if cbow_mean else 1)
     before = h.copy()
     step(h, y, [0], targets, alpha)
@@ -183,7 +185,14 @@ class Composed:
                 self.enter(j)
 
 
-def train_subword(x: Floats, y: Floats, text: Text, rows: list[list[int]], *piece: Any) -> None:
+def train_subword(
+    x: Floats,
+    y: Floats,
+    text: Text,
+    rows: list[list[int]],
+    *piece: Any,
+    train: Callable[..., None] = portions,
+) -> None:
     """A word is the mean of `x[rows[word]]` from its first window to its last."""
     start, stop, window, alpha, key, negative = piece
     for first, last, block_key in blocks(start, stop, key):
@@ -192,7 +201,7 @@ def train_subword(x: Floats, y: Floats, text: Text, rows: list[list[int]], *piec
         for centre, context, targets in found:
             composed.move(centre, window)
             local = np.array([composed.h[j] for j in context], np.float32)
-            portions(local, y, list(range(len(context))), targets, alpha)
+            train(local, y, list(range(len(context))), targets, alpha)
             composed.h.update(zip(context, local, strict=True))
         for j in sorted(composed.h):
             composed.leave(j)

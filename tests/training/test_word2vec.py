@@ -40,6 +40,7 @@ def right(model: TrainedModel) -> float:
         ({"epochs": 10, "workers": 2, "deterministic": 1}, 0.9),
         ({"epochs": 20, "sg": 0, "alpha": 0.05}, 0.8),
         ({"epochs": 10, "trainer": "fasttext"}, 0.6),
+        ({"epochs": 20, "trainer": "fasttext", "sg": 0}, 0.6),
     ],
 )
 def test_planted_relations_are_learned(
@@ -58,6 +59,7 @@ def test_planted_relations_are_learned(
         {"workers": 3, "deterministic": 1},
         {"workers": 2, "deterministic": 1, "sg": 0},
         {"workers": 2, "deterministic": 1, "trainer": "fasttext"},
+        {"workers": 2, "deterministic": 1, "trainer": "fasttext", "sg": 0},
         {"workers": 1, "sg": 0},
         {"workers": 1, "trainer": "fasttext"},
     ],
@@ -180,7 +182,7 @@ def test_models_go_to_gensim_and_come_back(train: Train) -> None:
     [
         ("word2vec", {"hs": 1}, "hs"),
         ("gensim", {"deterministic": 1, "workers": 2}, "deterministic"),
-        ("fasttext", {"sg": 0}, "sg"),
+        ("fasttext", {"hs": 1}, "hs"),
         ("word2vec", {"negative": 999}, "negative"),
         ("gensim", {"patience": 2}, "patience"),
     ],
