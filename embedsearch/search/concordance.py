@@ -12,6 +12,7 @@ from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.snippets import located_terms
 from embedsearch.text.tokenizers import CACHED_TYPES, pieces
+from embedsearch.text.unspaced import runs, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,7 +55,7 @@ class Phrase:
 
     def __init__(self, text: str, analyzer: LexicalAnalyzer, *, exact: bool = False) -> None:
         check("word", text, STRING)
-        self.analyzer, self._exact = analyzer, exact
+        self.analyzer, self._text, self._exact = analyzer, text, exact
         terms = analyzer.terms(text)
         if all(term.text == GAP for term in terms):
             reason = f"{text[:50]!r} has no words in it" if text.strip() else "the word is empty"
@@ -63,6 +64,18 @@ class Phrase:
         # What the terms of each token are compared by, and the tokens that may begin a match.
         self._keys_of: dict[str, list[str]] = {}
         self._starting: set[str] = set()
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether search finds all documents that may have it.
+
+        If words of scripts without spaces are counted, search still has pairs of characters: no
+        word of one character, and pairs do not follow each other as words do.
+        """
+        if not (self.analyzer.finds_words and runs(self._text)):
+            return True
+        tokens = self.analyzer.tokens(self._text)
+        return len(tokens) == 1 and len(units(tokens[0])) > 1
 
     def in_text(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of each occurrence in a text, in characters."""

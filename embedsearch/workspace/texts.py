@@ -39,9 +39,10 @@ class Texts:
     """The words of all documents, titles included; nothing needs to be trained.
 
     A word is a token as search cuts texts: in lower case, unless the tokenizer keeps case, and
-    neither stemmed nor joined to phrases. Counting reads the documents one after the other, about
-    a million words a second, and keeps one count for each distinct word. What was counted of all
-    documents is remembered until one changes.
+    neither stemmed nor joined to phrases. In scripts without spaces it is one of the words that
+    the training found in the text; if it found none, a pair of characters. Counting reads the
+    documents one after the other, about a million words a second, and keeps one count for each
+    distinct word. What was counted of all documents is remembered until one changes.
     """
 
     def __init__(self, session: Session) -> None:
@@ -177,7 +178,7 @@ class Texts:
         check("exact", exact, BOOLEAN)
         width, phrase = as_count("width", width), Phrase(word, self._analyzer, exact=exact)
         change, found = self._store.change, None
-        if self._session.generation is not None:
+        if self._session.generation is not None and phrase.is_indexed:
             found = self._session.search().containing(word)
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
@@ -238,9 +239,9 @@ class Texts:
 
     @property
     def _analyzer(self) -> LexicalAnalyzer:
-        """That of search; before the first training, what it would be."""
+        """That of search, with the words found in the text; untrained, what it would be."""
         generation = self._session.generation
-        return self._untrained if generation is None else generation.analyzer
+        return self._untrained if generation is None else generation.word_analyzer
 
     @cached_property
     def _untrained(self) -> LexicalAnalyzer:

@@ -36,6 +36,7 @@ def found(word: str, text: str, *, exact: bool = False) -> list[str]:
         ("cafe", "Ein Café, cafe\u0301s", ["Café", "cafe\u0301s"]),
         ("find", "we \ufb01nd it", ["\ufb01nd"]),
         ("don't", "I don\u2019t know", ["don\u2019t"]),
+        ("大学", "Ａ大学，和", ["大学"]),
         ("大学", "北京大学和清华大学", ["大学", "大学"]),
         ("北京大学", "在北京大学。", ["北京大学"]),
         ("star", "😀 a star 🌟 stars", ["star", "stars"]),

@@ -156,7 +156,7 @@ def test_groups_of_a_field_are_compared(ws: es.Workspace) -> None:
 def test_a_field_that_is_unknown_is_not_called_a_filter(ws: es.Workspace) -> None:
     with pytest.raises(es.QueryError) as raised:
         ws.texts.compare("cow", "topics")
-    hint = "did you mean 'topic'? the fields are 'topic', 'year', 'id', 'title'"
+    hint = "did you mean 'topic'? the fields are 'topic', 'year', 'id', 'title', 'source'"
     assert str(raised.value) == f"no document has a field 'topics'; {hint}"
 
 
