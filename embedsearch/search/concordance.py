@@ -11,6 +11,7 @@ from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.snippets import located_terms
+from embedsearch.text.folding import fold
 from embedsearch.text.tokenizers import CACHED_TYPES, pieces
 from embedsearch.text.unspaced import runs, units
 
@@ -50,7 +51,7 @@ class Phrase:
     """A word, or several that follow each other, to be found in texts.
 
     Words match as in search: by their terms, so in all forms with one stem; or only as they are
-    spelled if `exact`.
+    spelled if `exact`, with the same hyphens and signs between them.
     """
 
     def __init__(self, text: str, analyzer: LexicalAnalyzer, *, exact: bool = False) -> None:
@@ -61,6 +62,8 @@ class Phrase:
             reason = f"{text[:50]!r} has no words in it" if text.strip() else "the word is empty"
             raise QueryError(f"{reason}; give a word, or several that follow each other")
         self._keys = [self._key(term) for term in terms]
+        places = [place for _, *place in located_terms(text, analyzer)] if exact else []
+        self._spelling = self._spelled(text, places[0][0], places[-1][1]) if places else None
         # What the terms of each token are compared by, and the tokens that may begin a match.
         self._keys_of: dict[str, list[str]] = {}
         self._starting: set[str] = set()
@@ -90,7 +93,9 @@ class Phrase:
                 ]
                 end = 0
                 for first, end in self._runs([key for key, _, _ in terms]):
-                    yield terms[first][1], terms[end - 1][2]
+                    place = terms[first][1], terms[end - 1][2]
+                    if self._spelling in (None, self._spelled(text, *place)):
+                        yield place
                 # A phrase may go on in the next piece.
                 terms = terms[max(end, len(terms) - len(self._keys) + 1) :]
             offset += len(piece)
@@ -126,6 +131,11 @@ class Phrase:
             if place >= end and key == self._keys[0] and keys[place : place + count] == self._keys:
                 end = place + count
                 yield place, end
+
+    def _spelled(self, text: str, start: int, stop: int) -> str:
+        """Return a part of a text as it is compared if it is to be `exact`: with its hyphens."""
+        folded = fold(" ".join(text[start:stop].split()))
+        return folded.lower() if self.analyzer.settings.lowercase else folded
 
     def _key(self, term: Term) -> str:
         return term.spelling if self._exact else term.text

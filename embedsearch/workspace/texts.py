@@ -164,7 +164,8 @@ class Texts:
             where: Only in documents whose metadata meet this condition.
             sort: "document" (in the order of the documents), "left" (by the words before it, from
                 the nearest outwards) or "right" (by the words behind it).
-            exact: Only as the word is spelled; case does not count, unless the tokenizer keeps it.
+            exact: Only as the word is spelled, with its hyphens; case does not count, unless the
+                tokenizer keeps it.
 
         Returns:
             `ConcordanceLine(left, match, right, id, field, offset)`.
