@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from embedsearch.search.usage import MOST_GROUPS, grouping, usage
 from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from embedsearch._types import Document, IntVector
     from embedsearch.index.lexical import LexicalAnalyzer
@@ -35,6 +35,15 @@ REST = "rest"
 _BATCH = 50
 
 
+class _Compared(NamedTuple):
+    """The words of groups, and what they were counted in."""
+
+    change: int
+    analyzer: LexicalAnalyzer
+    groups: dict[int, set[str]]
+    tallies: dict[str, Tally]
+
+
 class Texts:
     """The words of all documents, titles included; nothing needs to be trained.
 
@@ -48,6 +57,7 @@ class Texts:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._counted: tuple[int, LexicalAnalyzer, Tally] | None = None
+        self._compared: _Compared | None = None
 
     def words(
         self,
@@ -178,9 +188,7 @@ class Texts:
         check("topn", topn, Optional(COUNT))
         check("exact", exact, BOOLEAN)
         width, phrase = as_count("width", width), Phrase(word, self._analyzer, exact=exact)
-        change, found = self._store.change, None
-        if self._session.generation is not None and phrase.is_indexed:
-            found = self._session.search().containing(word)
+        change, found = self._store.change, self._containing(word, phrase)
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             # What was added since the index was asked is not among those found.
@@ -199,6 +207,10 @@ class Texts:
         window: int = 5,
     ) -> list[GroupUsage]:
         """Compare how groups of documents use a word, or several that follow each other.
+
+        The first comparison by a field reads all documents. Their words are remembered until a
+        document changes: the next one by the same field only reads those that have the word, if
+        the workspace is trained.
 
         Args:
             word: The word or words; they match as in `concordance`.
@@ -225,14 +237,38 @@ class Texts:
         check("bins", bins, Optional(Interval(1, MOST_GROUPS, whole=True)))
         topn, window = as_count("topn", topn), as_count("window", window)
         phrase = Phrase(word, self._analyzer)
+        change, found = self._store.change, self._containing(word, phrase)
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             names, groups = self._groups(by, numbers, bins)
-            found = np.array(sorted(groups), np.int64)
-            documents = (
-                (full_text(document), groups[number]) for number, document in self._read(found)
-            )
-            return usage(documents, names, phrase, window, topn)
+            tallies = self._tallies_of(names, groups)
+            counted = tallies is not None
+            read = np.array(sorted(groups), np.int64)
+            if counted and found is not None and self._store.change == change:
+                read = np.intersect1d(read, found)
+            documents = ((full_text(each), groups[number]) for number, each in self._read(read))
+            if tallies is None:
+                tallies = {name: Tally() for name in names}
+            answer = usage(documents, tallies, phrase, window, topn, counted=counted)
+            if self._store.is_settled:
+                state = self._store.change, self._analyzer
+                self._compared = _Compared(*state, groups, tallies)
+            return answer
+
+    def _tallies_of(
+        self, names: Sequence[str], groups: dict[int, set[str]]
+    ) -> dict[str, Tally] | None:
+        """Return the words of groups if the last comparison had the same."""
+        last, state = self._compared, (self._store.change, self._analyzer)
+        if last is None or (last.change, last.analyzer) != state or last.groups != groups:
+            return None
+        return last.tallies if list(last.tallies) == list(names) else None
+
+    def _containing(self, word: str, phrase: Phrase) -> IntVector | None:
+        """Return the numbers of all documents that may have it; None if that is not known."""
+        if self._session.generation is None or not phrase.is_indexed:
+            return None
+        return self._session.search().containing(word)
 
     @property
     def _store(self) -> DocumentStore:

@@ -8,6 +8,7 @@ import embedsearch as es
 from embedsearch._types import MetadataScalar
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase
+from embedsearch.search.counting import Tally
 from embedsearch.search.usage import grouping, usage
 
 ENGLISH = LexicalAnalyzer.for_language("english")
@@ -80,9 +81,10 @@ def test_groups_are_counted_as_by_hand() -> None:
         ("hard drives, floppy drives, and a computer", {"disks", "both"}),
         ("no such word", {"disks"}),
     ]
+    empty = {name: Tally() for name in ("cars", "disks", "both", "none")}
     found = {
         each.group: each
-        for each in usage(texts, ["cars", "disks", "both", "none"], Phrase("drive", ENGLISH), 2, 3)
+        for each in usage(texts, empty, Phrase("drive", ENGLISH), 2, 3, counted=False)
     }
     numbers = {name: (g.documents, g.df, g.count) for name, g in found.items()}
     assert numbers == {"cars": (2, 2, 3), "disks": (3, 2, 3), "both": (2, 2, 3), "none": (0, 0, 0)}
@@ -90,9 +92,12 @@ def test_groups_are_counted_as_by_hand() -> None:
     assert found["disks"].company[0].word == "hard"
     assert found["disks"].company[0][2:] == (2, 2, 0, 0)
     assert {each.word for each in found["cars"].company} <= {"fast", "car"}
+    # Once all words are counted, only texts with this one are needed.
+    again = usage(texts[:4], empty, Phrase("drive", ENGLISH), 2, 3, counted=True)
+    assert again == list(found.values())
 
 
 def test_company_is_within_the_window_and_more_than_once() -> None:
     texts = [(f"near word far{n} filler filler away", {"g"}) for n in range(5)]
-    (group,) = usage(texts, ["g"], Phrase("word", ENGLISH), 1, 10)
+    (group,) = usage(texts, {"g": Tally()}, Phrase("word", ENGLISH), 1, 10, counted=False)
     assert [each.word for each in group.company] == ["near"]
