@@ -78,23 +78,17 @@ def usage(
     phrase: Phrase,
     window: int,
     topn: int,
-    *,
-    counted: bool,
 ) -> list[GroupUsage]:
-    """Compare how groups use a word; `documents` are texts, with the names of their groups.
+    """Compare how groups use a word; `everything` has all words of each.
 
-    `everything` has the words of each group. If these are not `counted`, the words of all documents
-    are added to it; else only documents that have the word are needed.
+    `documents` are texts with the names of their groups, at least those that have the word.
     """
     groups = {name: _Group(tally) for name, tally in everything.items()}
     for text, names in documents:
         tokens = phrase.analyzer.tokens(text)
         spans = list(phrase.in_tokens(tokens))
-        for name in names:
-            if not counted:
-                everything[name].add(tokens)
-            if spans:
-                groups[name].add(tokens, spans, window)
+        for name in names if spans else ():
+            groups[name].add(tokens, spans, window)
     return [group.summary(name, phrase, topn) for name, group in groups.items()]
 
 

@@ -241,28 +241,27 @@ class Texts:
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             names, groups = self._groups(by, numbers, bins)
-            tallies = self._tallies_of(names, groups)
-            counted = tallies is not None
-            read = np.array(sorted(groups), np.int64)
-            if counted and found is not None and self._store.change == change:
+            everything = self._group_tallies(names, groups)
+            read = _ordered(groups)
+            if found is not None and self._store.change == change:
                 read = np.intersect1d(read, found)
             documents = ((full_text(each), groups[number]) for number, each in self._read(read))
-            if tallies is None:
-                tallies = {name: Tally() for name in names}
-            answer = usage(documents, tallies, phrase, window, topn, counted=counted)
-            if self._store.is_settled:
-                state = self._store.change, self._analyzer
-                self._compared = _Compared(*state, groups, tallies)
-            return answer
+            return usage(documents, everything, phrase, window, topn)
 
-    def _tallies_of(
-        self, names: Sequence[str], groups: dict[int, set[str]]
-    ) -> dict[str, Tally] | None:
-        """Return the words of groups if the last comparison had the same."""
+    def _group_tallies(self, names: Sequence[str], groups: dict[int, set[str]]) -> dict[str, Tally]:
+        """Return the words of each group; `groups` has the names of those of a document."""
         last, state = self._compared, (self._store.change, self._analyzer)
-        if last is None or (last.change, last.analyzer) != state or last.groups != groups:
-            return None
-        return last.tallies if list(last.tallies) == list(names) else None
+        if last is not None and (last.change, last.analyzer, last.groups) == (*state, groups):
+            # A range of values may have no documents.
+            return {name: last.tallies.get(name, Tally()) for name in names}
+        tallies, tokens = {name: Tally() for name in names}, self._analyzer.tokens
+        for number, document in self._read(_ordered(groups)):
+            found = tokens(full_text(document))
+            for name in groups[number]:
+                tallies[name].add(found)
+        if self._store.is_settled:
+            self._compared = _Compared(*state, groups, tallies)
+        return tallies
 
     def _containing(self, word: str, phrase: Phrase) -> IntVector | None:
         """Return the numbers of all documents that may have it; None if that is not known."""
@@ -348,3 +347,7 @@ class Texts:
         for number, value in pairs:
             groups[number].add(name_of(value))
         return names, dict(groups)
+
+
+def _ordered(numbers: Iterable[int]) -> IntVector:
+    return np.array(sorted(numbers), np.int64)

@@ -73,6 +73,14 @@ def test_there_are_not_too_many_groups() -> None:
         grouping("id", range(101), None)
 
 
+def tallies(texts: list[tuple[str, set[str]]], *groups: str) -> dict[str, Tally]:
+    found = {name: Tally() for name in groups}
+    for text, names in texts:
+        for name in names:
+            found[name].add(ENGLISH.tokens(text))
+    return found
+
+
 def test_groups_are_counted_as_by_hand() -> None:
     texts = [
         ("A fast car drives on roads. The car drives fast.", {"cars"}),
@@ -81,23 +89,20 @@ def test_groups_are_counted_as_by_hand() -> None:
         ("hard drives, floppy drives, and a computer", {"disks", "both"}),
         ("no such word", {"disks"}),
     ]
-    empty = {name: Tally() for name in ("cars", "disks", "both", "none")}
-    found = {
-        each.group: each
-        for each in usage(texts, empty, Phrase("drive", ENGLISH), 2, 3, counted=False)
-    }
+    everything = tallies(texts, "cars", "disks", "both", "none")
+    found = {each.group: each for each in usage(texts, everything, Phrase("drive", ENGLISH), 2, 3)}
     numbers = {name: (g.documents, g.df, g.count) for name, g in found.items()}
     assert numbers == {"cars": (2, 2, 3), "disks": (3, 2, 3), "both": (2, 2, 3), "none": (0, 0, 0)}
     assert found["cars"].per_million == pytest.approx(3e6 / (10 + 12))
     assert found["disks"].company[0].word == "hard"
     assert found["disks"].company[0][2:] == (2, 2, 0, 0)
     assert {each.word for each in found["cars"].company} <= {"fast", "car"}
-    # Once all words are counted, only texts with this one are needed.
-    again = usage(texts[:4], empty, Phrase("drive", ENGLISH), 2, 3, counted=True)
+    # Texts without the word are not needed.
+    again = usage(texts[:4], everything, Phrase("drive", ENGLISH), 2, 3)
     assert again == list(found.values())
 
 
 def test_company_is_within_the_window_and_more_than_once() -> None:
     texts = [(f"near word far{n} filler filler away", {"g"}) for n in range(5)]
-    (group,) = usage(texts, {"g": Tally()}, Phrase("word", ENGLISH), 1, 10, counted=False)
+    (group,) = usage(texts, tallies(texts, "g"), Phrase("word", ENGLISH), 1, 10)
     assert [each.word for each in group.company] == ["near"]
