@@ -491,7 +491,7 @@ class Hits(list[Hit]):
             if any(isinstance(value, dict) for value in found):
                 raise QueryError(object_field(field, sorted(names), NOT_COMPARED))
             known = [*(name for name, _ in names.most_common()), *_own_fields(self[0])]
-            raise QueryError(unknown_field(field, known, "no hit"))
+            raise QueryError(unknown_field(field, list(dict.fromkeys(known)), "no hit"))
         return values
 
     def to_frame(self) -> Any:

@@ -121,6 +121,7 @@ def words(hour: Hour) -> None:
     assert hour.json("rank", "harbour", "ferry")["rank"] >= 1
     counts = {row["word"]: row["count"] for row in hour.json("words", "-k", "1000")}
     assert counts["harbour"] > counts["lighthouse"] > 0
+    assert counts["图书馆"] > 1
     lines = hour.json("concordance", "storm", "-k", "3")
     assert all(line["match"].lower() == "storm" for line in lines)
     hour.run("concordance", "storm", "-k", "3", "--width", "30", has="storm")

@@ -107,6 +107,9 @@ def test_a_field_that_no_hit_has_is_an_error(method: str) -> None:
         getattr(FOUND, method)("yaer")
     with pytest.raises(QueryError, match=r"'at' is an object.*within it are 'at.place'"):
         getattr(FOUND, method)("at")
+    named = Hits([Hit("a", 1.0, "ox", metadata={"title": "cow", "source": "x"})])
+    with pytest.raises(QueryError, match=r"the fields are 'title', 'source', 'id'$"):
+        getattr(named, method)("year")
     wrong: Any
     for wrong in (3, None, ["year"]):
         with pytest.raises(ParameterError, match="field must be a string"):

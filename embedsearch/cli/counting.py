@@ -136,7 +136,9 @@ def _record(keyword: Keyword) -> dict[str, Any]:
     help="In the order of the documents, or by the words to the left or to the right.",
 )
 @where_option
-@click.option("--exact", is_flag=True, help="Only as it is spelled, not in other forms.")
+@click.option(
+    "--exact", is_flag=True, help="Only as it is spelled, hyphens too, not in other forms."
+)
 @output_options
 def concordance(
     ws: Workspace, word: str, topn: int = 20, width: int = 40, **options: Any

@@ -20,7 +20,7 @@ from embedsearch.cli.options import (
     wait_option,
     workspace_option,
 )
-from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS
+from embedsearch.workspace import ENCODING_ERRORS, KINDS, METRICS, VECTOR_FORMATS, WRITABLE_FORMATS
 
 if TYPE_CHECKING:
     from embedsearch.workspace import Progress, Workspace
@@ -156,10 +156,10 @@ def _import_rows(vectors: str, workspace: str, progress: Progress, asked: dict[s
 @on_workspace()
 @click.option(
     "--format",
-    type=click.Choice(("auto", *VECTOR_FORMATS)),
+    type=click.Choice(("auto", *WRITABLE_FORMATS)),
     default="auto",
     show_default=True,
-    help="Format of the file; auto goes by its first bytes and its name.",
+    help="Format of the file; auto goes by its name.",
 )
 @click.option(
     "--what",

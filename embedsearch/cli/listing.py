@@ -173,6 +173,8 @@ def listed(
     found = ws.documents.list(where, sort, topn or None, offset)
     shown = f"{offset + 1:,} to {offset + len(found):,}" if found else "none"
     note = f"{shown} of {counted(found.total, 'document')}"
+    if where is not None and not found.total:
+        note = f"no document meets {where}"
     return _documents(ws, found, columns, "" if found and len(found) == found.total else note)
 
 

@@ -208,9 +208,11 @@ Marks = dict[tuple[int, int], list[tuple[int, int]]]
 
 
 def draw(answer: Answer) -> None:
-    """Write an answer as a table on standard output."""
+    """Write an answer as a table on standard output; nothing if there are no records."""
     if answer.page is not None:
         write("\n".join(map(answer.page, answer.records)))
+        return
+    if not answer.records:
         return
     header, rows = _cells(answer)
     if terminal().isatty():

@@ -12,6 +12,7 @@ import click
 from embedsearch._errors import QueryError
 from embedsearch._messages import counted
 from embedsearch.cli.options import (
+    count_option,
     method_option,
     on_workspace,
     output_options,
@@ -35,6 +36,10 @@ _DECIMALS = 6
 _SHOWN_PAIRS = 6
 _COLUMNS = ("id", "score", "relevance", "title", "snippet", "metadata", "source", "highlights")
 _HIDDEN = frozenset({"metadata", "source", "highlights"})
+_EXPLAINED = (
+    "explanation: what adds to the score, the strongest first; car ~ auto is a word of the query "
+    "and one of the document that is near in meaning"
+)
 
 
 class Question(click.Command):
@@ -462,10 +467,16 @@ def related(
     help="The lowest score to show.",
 )
 @click.option("--groups", is_flag=True, help="Show groups instead of pairs.")
+@count_option("-k", "--topn", default=0, help="How many to show; 0 for all.", least=0)
 @quiet_option
 @output_options
 def duplicates(
-    ws: Workspace, threshold: float, groups: bool, progress: Progress, output: str | None
+    ws: Workspace,
+    threshold: float,
+    groups: bool,
+    topn: int,
+    progress: Progress,
+    output: str | None,
 ) -> None:
     """Show documents that are nearly the same.
 
@@ -474,7 +485,7 @@ def duplicates(
     but one group. The workspace need not be trained.
     """
     if groups:
-        found = ws.documents.duplicate_groups(threshold, progress)
+        found = ws.documents.duplicate_groups(threshold, progress)[: topn or None]
         titles = _titles(ws, found)
         records = [
             {"documents": len(ids), "ids": list(ids), "titles": [titles[id] for id in ids]}
@@ -482,7 +493,7 @@ def duplicates(
         ]
         columns: tuple[str, ...] = ("documents", "ids", "titles")
     else:
-        pairs = ws.documents.duplicates(threshold, progress)
+        pairs = ws.documents.duplicates(threshold, progress)[: topn or None]
         titles = _titles(ws, ((pair.a, pair.b) for pair in pairs))
         records = [
             {
@@ -526,7 +537,7 @@ def documents_found(
         list(map(_record, found)),
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN | unshown,
-        notes=tuple(_notes(found)),
+        notes=(*_notes(found), *([_EXPLAINED] if explained and found else [])),
         empty="nothing found" if found or ws is None else _why_empty(found, ws, where),
         texts={"explanation": _strongest, "relevance": "{:.2f}".format},
         marks={"snippet": "highlights"},

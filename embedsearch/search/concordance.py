@@ -11,7 +11,9 @@ from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.snippets import located_terms
+from embedsearch.text.folding import fold
 from embedsearch.text.tokenizers import CACHED_TYPES, pieces
+from embedsearch.text.unspaced import runs, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,20 +51,34 @@ class Phrase:
     """A word, or several that follow each other, to be found in texts.
 
     Words match as in search: by their terms, so in all forms with one stem; or only as they are
-    spelled if `exact`.
+    spelled if `exact`, with the same hyphens and signs between them.
     """
 
     def __init__(self, text: str, analyzer: LexicalAnalyzer, *, exact: bool = False) -> None:
         check("word", text, STRING)
-        self.analyzer, self._exact = analyzer, exact
+        self.analyzer, self._text, self._exact = analyzer, text, exact
         terms = analyzer.terms(text)
         if all(term.text == GAP for term in terms):
             reason = f"{text[:50]!r} has no words in it" if text.strip() else "the word is empty"
             raise QueryError(f"{reason}; give a word, or several that follow each other")
         self._keys = [self._key(term) for term in terms]
+        places = [place for _, *place in located_terms(text, analyzer)] if exact else []
+        self._spelling = self._spelled(text, places[0][0], places[-1][1]) if places else None
         # What the terms of each token are compared by, and the tokens that may begin a match.
         self._keys_of: dict[str, list[str]] = {}
         self._starting: set[str] = set()
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether search finds all documents that may have it.
+
+        If words of scripts without spaces are counted, search still has pairs of characters: no
+        word of one character, and pairs do not follow each other as words do.
+        """
+        if not (self.analyzer.finds_words and runs(self._text)):
+            return True
+        tokens = self.analyzer.tokens(self._text)
+        return len(tokens) == 1 and len(units(tokens[0])) > 1
 
     def in_text(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of each occurrence in a text, in characters."""
@@ -77,7 +93,9 @@ class Phrase:
                 ]
                 end = 0
                 for first, end in self._runs([key for key, _, _ in terms]):
-                    yield terms[first][1], terms[end - 1][2]
+                    place = terms[first][1], terms[end - 1][2]
+                    if self._spelling in (None, self._spelled(text, *place)):
+                        yield place
                 # A phrase may go on in the next piece.
                 terms = terms[max(end, len(terms) - len(self._keys) + 1) :]
             offset += len(piece)
@@ -113,6 +131,11 @@ class Phrase:
             if place >= end and key == self._keys[0] and keys[place : place + count] == self._keys:
                 end = place + count
                 yield place, end
+
+    def _spelled(self, text: str, start: int, stop: int) -> str:
+        """Return a part of a text as it is compared if it is to be `exact`: with its hyphens."""
+        folded = fold(" ".join(text[start:stop].split()))
+        return folded.lower() if self.analyzer.settings.lowercase else folded
 
     def _key(self, term: Term) -> str:
         return term.spelling if self._exact else term.text

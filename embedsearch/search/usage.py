@@ -11,7 +11,7 @@ from embedsearch._fields import period_of, plain_value
 from embedsearch.search.counting import Keyword, Tally, keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedsearch._types import MetadataScalar
     from embedsearch.search.concordance import Phrase
@@ -43,14 +43,11 @@ class GroupUsage(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    everything: Tally = field(default_factory=Tally)
+    everything: Tally
     near: Tally = field(default_factory=Tally)
     count: int = 0
 
     def add(self, tokens: Sequence[str], spans: Sequence[tuple[int, int]], window: int) -> None:
-        self.everything.add(tokens)
-        if not spans:
-            return
         self.count += len(spans)
         inside = {place for start, stop in spans for place in range(start, stop)}
         around = {
@@ -77,19 +74,22 @@ class _Group:
 
 def usage(
     documents: Iterable[tuple[str, Iterable[str]]],
-    groups: Iterable[str],
+    everything: Mapping[str, Tally],
     phrase: Phrase,
     window: int,
     topn: int,
 ) -> list[GroupUsage]:
-    """Compare how groups use a word; `documents` are texts, with the names of their groups."""
-    counted = {name: _Group() for name in groups}
+    """Compare how groups use a word; `everything` has all words of each.
+
+    `documents` are texts with the names of their groups, at least those that have the word.
+    """
+    groups = {name: _Group(tally) for name, tally in everything.items()}
     for text, names in documents:
         tokens = phrase.analyzer.tokens(text)
         spans = list(phrase.in_tokens(tokens))
-        for name in names:
-            counted[name].add(tokens, spans, window)
-    return [group.summary(name, phrase, topn) for name, group in counted.items()]
+        for name in names if spans else ():
+            groups[name].add(tokens, spans, window)
+    return [group.summary(name, phrase, topn) for name, group in groups.items()]
 
 
 def grouping(

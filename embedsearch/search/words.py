@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import starmap
-from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embedsearch._checks import NATURAL, Choice, Optional, as_count, check
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError
@@ -24,22 +22,28 @@ from embedsearch._types import (
 )
 from embedsearch.index.engine import as_metric
 from embedsearch.index.vector_index import VectorIndex
-from embedsearch.search.evidence import Evidence, as_z, query_variance
+from embedsearch.search.evidence import Evidence, as_z
 from embedsearch.search.options import METHODS
-from embedsearch.vectors.arrays import as_matrix, row_norms, unit_rows
+from embedsearch.search.word_terms import (
+    Found,
+    Query,
+    WeightedSum,
+    WeightedTerm,
+    as_list,
+    as_terms,
+    cosine,
+    expression_terms,
+    inferred_of,
+    rows_of,
+    unit,
+)
+from embedsearch.vectors.arrays import as_matrix
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import ArrayLike
-
-
-Item = str | NDArray[Any]
-WeightedTerm = tuple[Item, float]
-Query = Item | WeightedTerm | Sequence[Item | WeightedTerm] | None
-
-_LARGEST_WEIGHT = 1e30
+    from numpy.typing import ArrayLike, NDArray
 
 
 class Indexer(Protocol):
@@ -49,37 +53,8 @@ class Indexer(Protocol):
         """Return the words nearest to a vector, with their scores."""
 
 
-class Found(NamedTuple):
-    """What stands for a query word: its row, or -1 if its vector was inferred."""
-
-    word: str
-    row: int
-    vector: FloatVector
-
-
-class _Combined(NamedTuple):
-    vector: FloatVector
-    found: list[Found]
-    weights: list[float]
-
-    @property
-    def rows(self) -> list[int]:
-        return _rows(self.found)
-
-    @property
-    def inferred(self) -> tuple[str, ...]:
-        return _inferred(self.found)
-
-    def variance(self, counts: IntVector) -> float:
-        # A vector that is given is no estimate; one that was inferred is of a word never seen.
-        seen = [
-            int(counts[one.row]) if one.row >= 0 else 1 if one.word else None for one in self.found
-        ]
-        return query_variance(seen, self.weights)
-
-
 class _Best(NamedTuple):
-    query: _Combined
+    query: WeightedSum
     rows: IntVector
     scores: FloatVector
     evidence: Evidence | None
@@ -147,7 +122,7 @@ class WordQueries(WordVectors):
         """
         vector = self.find(word).vector
         if norm:
-            vector = _unit(vector)
+            vector = unit(vector)
         vector.flags.writeable = False
         return vector
 
@@ -172,8 +147,8 @@ class WordQueries(WordVectors):
             QueryError: No keys, or another number of weights.
             VectorError: A vector of the wrong dimension, or with NaN or infinity.
         """
-        keys = _as_list("keys", keys)
-        weights = [1.0] * len(keys) if weights is None else _as_list("weights", weights)
+        keys = as_list("keys", keys)
+        weights = [1.0] * len(keys) if weights is None else as_list("weights", weights)
         if not len(keys) or len(keys) != len(weights):
             raise QueryError(f"a mean needs keys, and as many weights: {len(keys)}, {len(weights)}")
         total, size = np.zeros(self.vector_size), 0.0
@@ -183,7 +158,7 @@ class WordQueries(WordVectors):
             total += weight * self._as_vector(key, pre_normalize)
             size += abs(weight)
         mean: FloatVector = (total / size if size else total).astype(np.float32)
-        return _unit(mean) if post_normalize else mean
+        return unit(mean) if post_normalize else mean
 
     @overload
     def most_similar(
@@ -274,7 +249,7 @@ class WordQueries(WordVectors):
         if indexer is not None:
             if not callable(getattr(indexer, "most_similar", None)):
                 raise ParameterError("indexer", "an object with most_similar(), or None", indexer)
-            vector = _unit(self._combine(terms, euclidean).vector)
+            vector = unit(self._combine(terms, euclidean).vector)
             return Neighbors(starmap(Neighbor, indexer.most_similar(vector, topn)))
         if not euclidean:
             query, rows, scores, _ = self._best(terms, topn, among, exact, evidence)
@@ -451,7 +426,7 @@ class WordQueries(WordVectors):
         if not any(weight > 0 for weight in weights):
             raise QueryError("3CosMul needs at least one word or vector to be near to")
         found = [self._resolve(item) for item, _ in terms]
-        units = np.array([_unit(one.vector) for one in found])
+        units = np.array([unit(one.vector) for one in found])
         stop = len(self) if among is None else len(among)
         scores = cosmul_scores(self.vectors[:stop], self.norms[:stop], units, weights)
         if topn is None:
@@ -481,7 +456,7 @@ class WordQueries(WordVectors):
             evidence: See `neighbors`.
         """
         check("method", method, Choice(METHODS))
-        terms = _expression_terms(expression)
+        terms = expression_terms(expression)
         positive = [(word, weight) for word, weight in terms if weight > 0]
         negative = [(word, weight) for word, weight in terms if weight < 0]
         if method == "3cosadd":
@@ -493,7 +468,7 @@ class WordQueries(WordVectors):
 
     def similarity(self, w1: str, w2: str) -> float:
         """Compute the cosine of two words; 0 where a vector is zero."""
-        return _cosine(self.find(w1).vector, self.find(w2).vector)
+        return cosine(self.find(w1).vector, self.find(w2).vector)
 
     def distance(self, w1: str, w2: str) -> float:
         """Compute 1 less the cosine of two words."""
@@ -507,13 +482,13 @@ class WordQueries(WordVectors):
         """
         means = [
             self.get_mean_vector(
-                _as_list("a list of words", words, lone=True),
+                as_list("a list of words", words, lone=True),
                 pre_normalize=False,
                 ignore_missing=False,
             )
             for words in (ws1, ws2)
         ]
-        return _cosine(*means)
+        return cosine(*means)
 
     def distances(
         self, word_or_vector: str | ArrayLike, other_words: Sequence[str] = ()
@@ -523,8 +498,8 @@ class WordQueries(WordVectors):
         Returned is a distance for each of the other words, `(n,)`, or for each row of the
         vocabulary if none are given, `(V,)`.
         """
-        vector = _unit(self._as_vector(word_or_vector, normalize=True))
-        other_words = _as_list("other_words", other_words)
+        vector = unit(self._as_vector(word_or_vector, normalize=True))
+        other_words = as_list("other_words", other_words)
         if not other_words:
             return 1 - self._cosines(vector)
         others = np.array([self.get_vector(word, norm=True) for word in other_words])
@@ -533,7 +508,7 @@ class WordQueries(WordVectors):
 
     def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
         """Choose the word of a list that is most similar to `key1`; the first, of equals."""
-        keys_list = _as_list("keys_list", keys_list)
+        keys_list = as_list("keys_list", keys_list)
         if not keys_list:
             raise QueryError("the list of words to choose from is empty")
         nearest: str = keys_list[int(np.argmin(self.distances(key1, keys_list)))]
@@ -547,11 +522,11 @@ class WordQueries(WordVectors):
         With `use_norm` their vectors are scaled to length 1 before the mean is taken. An unknown
         word is an `UnknownWordError` (gensim leaves it out), an empty list a `QueryError`.
         """
-        words = _as_list("words", words)
+        words = as_list("words", words)
         if not words:
             raise QueryError("there are no words to compare")
         vectors = np.array([self.get_vector(word, norm=use_norm) for word in words])
-        scores = (vectors @ _unit(vectors.mean(axis=0))).tolist()
+        scores = (vectors @ unit(vectors.mean(axis=0))).tolist()
         return sorted(zip(scores, words, strict=True), reverse=True)
 
     def doesnt_match(self, words: Sequence[str]) -> str:
@@ -561,7 +536,7 @@ class WordQueries(WordVectors):
         the other. An unknown word is an `UnknownWordError`. gensim leaves it out with a warning;
         but then the answer is to another question.
         """
-        if len(words := _as_list("words", words)) < 3:
+        if len(words := as_list("words", words)) < 3:
             raise QueryError(f"the odd one out needs a list of three words or more, got {words!r}")
         return self.rank_by_centrality(words)[-1][1]
 
@@ -582,7 +557,7 @@ class WordQueries(WordVectors):
 
     def find_all(self, words: Iterable[str]) -> list[Found]:
         """Look several words up; a lone string counts as one word."""
-        return [self.find(word) for word in _as_list("words", words, lone=True)]
+        return [self.find(word) for word in as_list("words", words, lone=True)]
 
     def _lookup(self, word: str) -> Found | None:
         row = self._row(word)
@@ -637,8 +612,8 @@ class WordQueries(WordVectors):
 
     def _closer_rows(self, key1: str, key2: str) -> IntVector:
         one, two = self.find(key1), self.find(key2)
-        cosines = self._cosines(_unit(one.vector))
-        limit = cosines[two.row] if two.row >= 0 else _cosine(one.vector, two.vector)
+        cosines = self._cosines(unit(one.vector))
+        limit = cosines[two.row] if two.row >= 0 else cosine(one.vector, two.vector)
         rows: IntVector = np.flatnonzero(cosines > limit)
         others: IntVector = rows[rows != one.row]
         return others
@@ -692,24 +667,24 @@ class WordQueries(WordVectors):
         found = map(WordNeighbor, words, cosines, np.asarray(counts)[rows].tolist(), *ends)
         return WordNeighbors(found, query.inferred)
 
-    def _combine(self, terms: list[WeightedTerm], euclidean: bool = False) -> _Combined:
+    def _combine(self, terms: list[WeightedTerm], euclidean: bool = False) -> WeightedSum:
         if not terms:
             raise QueryError("nothing was asked for: give at least one word or vector")
         found = [self._resolve(item) for item, _ in terms]
         weights = [weight for _, weight in terms]
         if len(terms) == 1 and terms[0][1] == 1 and (euclidean or found[0].vector.any()):
             # A cosine index scales its queries itself.
-            return _Combined(found[0].vector, found, weights)
+            return WeightedSum(found[0].vector, found, weights)
         vector = np.zeros(self.vector_size)
         for one, (item, weight) in zip(found, terms, strict=True):
             scaled = isinstance(item, str) and not euclidean
-            vector += weight * (_unit(one.vector) if scaled else one.vector)
+            vector += weight * (unit(one.vector) if scaled else one.vector)
         total = sum(weights)
         if euclidean and total > 0:
             vector /= total
         if not euclidean and not vector.any():
             raise QueryError("the terms add up to zero, to which no word is near")
-        return _Combined(vector.astype(np.float32), found, weights)
+        return WeightedSum(vector.astype(np.float32), found, weights)
 
     def _resolve(self, item: str | ArrayLike) -> Found:
         return self.find(item) if isinstance(item, str) else Found("", -1, self._given_vector(item))
@@ -722,10 +697,10 @@ class WordQueries(WordVectors):
         asked: list[Found],
     ) -> Neighbors:
         """Name the best rows, but for those that were asked for."""
-        keys, left_out = self.index_to_key, _rows(asked)
+        keys, left_out = self.index_to_key, rows_of(asked)
         pairs = zip(rows.tolist(), scores.tolist(), strict=True)
         kept = [Neighbor(keys[row], score) for row, score in pairs if row not in left_out]
-        return Neighbors(kept[:topn], _inferred(asked))
+        return Neighbors(kept[:topn], inferred_of(asked))
 
     def _clipped(
         self, clip_start: int, clip_end: int | None, restrict_vocab: int | None
@@ -742,7 +717,7 @@ class WordQueries(WordVectors):
     def _all_scores(self, vector: FloatVector, among: range | None, euclidean: bool) -> FloatVector:
         rows = slice(None) if among is None else slice(among.start, among.stop)
         if not euclidean:
-            return self._cosines(_unit(vector))[rows]
+            return self._cosines(unit(vector))[rows]
         distances = np.linalg.norm(self.vectors[rows].astype(np.float64) - vector, axis=1)
         scores: FloatVector = -distances.astype(np.float32)
         return scores
@@ -765,47 +740,6 @@ class WordQueries(WordVectors):
         return VectorIndex.build(self.vectors, Metric.EUCLIDEAN, "flat")
 
 
-def as_terms(query: Query, weight: float) -> list[WeightedTerm]:
-    """List the words and vectors of a query with their weights, `weight` by default."""
-    if query is None:
-        return []
-    if (
-        isinstance(query, str)
-        or _is_pair(query)
-        or (isinstance(query, np.ndarray) and query.ndim == 1)
-    ):
-        return [_as_term(query, weight)]
-    return [_as_term(item, weight) for item in _as_list("words and vectors", query)]
-
-
-def _as_list(name: str, values: Any, *, lone: bool = False) -> list[Any]:
-    """Return a list of words or vectors; `lone` takes one word, too, else it is a `QueryError`."""
-    if lone and isinstance(values, str):
-        return [values]
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise QueryError(f"{name} must be a list, got {values!r}")
-    return list(values)
-
-
-def _as_term(item: Any, weight: float) -> WeightedTerm:
-    if not _is_pair(item):
-        return item, weight
-    key, own = item
-    # Sums are float32 in the end.
-    if not abs(own) <= _LARGEST_WEIGHT:
-        raise ParameterError("a term's weight", f"a number of at most {_LARGEST_WEIGHT:g}", own)
-    return key, float(own)
-
-
-def _is_pair(item: object) -> bool:
-    return (
-        isinstance(item, tuple)
-        and len(item) == 2
-        and isinstance(item[0], (str, np.ndarray))
-        and isinstance(item[1], Real)
-    )
-
-
 def _check_topn(topn: int | None) -> None:
     check("topn", topn, Optional(NATURAL))
 
@@ -815,33 +749,3 @@ def _is_euclidean(metric: Metric | str) -> bool:
     if metric is Metric.INNER_PRODUCT:
         raise ParameterError("metric", "cosine or euclidean", metric.value)
     return metric is Metric.EUCLIDEAN
-
-
-def _rows(found: list[Found]) -> list[int]:
-    return [one.row for one in found if one.row >= 0]
-
-
-def _inferred(found: list[Found]) -> tuple[str, ...]:
-    return tuple(one.word for one in found if one.row < 0 and one.word)
-
-
-def _expression_terms(expression: str | Sequence[str]) -> list[tuple[str, float]]:
-    if isinstance(expression, str):
-        from embedsearch.search.analogy import parse_expression
-
-        return [(word, weight) for word, weight in parse_expression(expression)]
-    expression = _as_list("an analogy", expression)
-    if len(expression) != 3:
-        raise QueryError(f"an analogy is an expression or three words, got {len(expression)}")
-    one, two, three = expression
-    return [(two, 1.0), (one, -1.0), (three, 1.0)]
-
-
-def _cosine(one: FloatVector, two: FloatVector) -> float:
-    return max(-1.0, min(1.0, float(_unit(one) @ _unit(two))))
-
-
-def _unit(vector: FloatVector) -> FloatVector:
-    matrix = vector[np.newaxis]
-    scaled: FloatVector = unit_rows(matrix, row_norms(matrix))[0]
-    return scaled

@@ -29,7 +29,7 @@ OWN_FIELDS = ("id", "title")
 """Fields that every document has, unless its metadata has one of that name."""
 
 SOURCE = "source"
-"""A field that has an order and is counted, but that filters do not have."""
+"""A field of where a document comes from, unless some metadata has one of that name."""
 
 SPARE = 10_000
 """So many values may stay that no document has any more, beyond twice as many as documents."""
@@ -106,7 +106,7 @@ class Column:
         """
         used, last = self._used, len(self.values)
         ranks = np.full(last, last, np.int64)
-        ranks[used] = ranks_of([self.values[code] for code in used])
+        ranks[used] = ranks_of(self.distinct)
         if descending:
             ranks[used] *= -1
         keys = ranks[self.codes]
@@ -120,7 +120,7 @@ class Column:
         each distinct value of a list.
         """
         used = self._used
-        distinct, found = distinct_of([self.values[code] for code in used])
+        distinct, found = distinct_of(self.distinct)
         group = np.full(len(self.values), -1, np.int64)
         group[used] = found
         own = group[self.codes[places]]
@@ -133,6 +133,11 @@ class Column:
         pairs = np.unique(rows * size + elements) % size
         counts = np.bincount(np.concatenate((own, pairs)), minlength=len(distinct))
         return distinct, counts.tolist(), len(places) - len(own) - len(np.unique(rows))
+
+    @property
+    def distinct(self) -> list[MetadataScalar]:
+        """The values that some document has."""
+        return [self.values[code] for code in self._used]
 
     @property
     def _used(self) -> IntVector:

@@ -29,6 +29,7 @@ from embedsearch._fields import (
     number_of,
     object_field,
     period_of,
+    shown_name,
     unknown_field,
 )
 from embedsearch.store.columns import (
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from embedsearch.store.filter_parser import Bound, Order, Value
 
     Predicate = Callable[[MetadataScalar], bool]
+
+_ALWAYS_THERE = (*OWN_FIELDS, SOURCE)
 
 # What is remembered until a change: a session has few filters, and their fields should not take
 # more memory than the vectors of a small collection.
@@ -258,6 +261,9 @@ class Filters:
             table = (
                 self._table_with(names, change) if remember else read_table(self._database, names)
             )
+        if SOURCE in names:
+            columns = {**table.columns, SOURCE: self._column(SOURCE, table)}
+            table = Table(table.change, table.numbers, columns)
         answer = table.answers.get(where)
         if answer is None:
             self._check_fields(where, comparisons, table)
@@ -280,12 +286,9 @@ class Filters:
             table = (
                 self._table_with({name}, change) if remember else read_table(self._database, {name})
             )
-        column = table.columns[name]
-        if name == SOURCE and not column.is_known:
-            # Not remembered: of two sources one may be gone without a change of the document.
-            column = read_sources(self._database, table.numbers)
+        column = self._column(name, table)
         if len(table.numbers):
-            if not (column.is_known or name in (*OWN_FIELDS, SOURCE)):
+            if not (column.is_known or name in _ALWAYS_THERE):
                 raise QueryError(_unknown_field(name, self._database))
             if compared and column.is_object:
                 raise QueryError(_object_field(name, self._database, NOT_COMPARED))
@@ -293,7 +296,14 @@ class Filters:
 
     def names(self) -> list[str]:
         """List the fields that a filter can name, frequent ones of the metadata first."""
-        return [*_frequent_names(self._database)[:_MOST_NAMES], *OWN_FIELDS]
+        return _known_names(self._database)
+
+    def _column(self, name: str, table: Table) -> Column:
+        column = table.columns[name]
+        if name == SOURCE and not column.is_known:
+            # Not remembered: of two sources one may be gone without a change of the document.
+            return read_sources(self._database, table.numbers)
+        return column
 
     def _table_with(self, names: Collection[str], change: int) -> Table:
         if self._table.change != change and self._table.columns:
@@ -320,7 +330,7 @@ class Filters:
         for comparison in comparisons:
             field = comparison.field
             column = table.columns[field.name]
-            if not (column.is_known or field.name in OWN_FIELDS):
+            if not (column.is_known or field.name in _ALWAYS_THERE):
                 reason = _unknown_field(field.name, self._database)
                 raise filter_error(where, field.place, reason)
             asks_for_value = not (isinstance(comparison, Among) and comparison.is_of_existence)
@@ -328,6 +338,32 @@ class Filters:
                 only = "which only `is null` and `exists` can ask for"
                 reason = _object_field(field.name, self._database, only)
                 raise filter_error(where, field.place, reason)
+            if _asks_for_order_of_numbers(comparison) and (found := _with_comma(column)):
+                reason = (
+                    f"{shown_name(field.name)} has numbers with commas, such as {found!r}, which "
+                    f"are text here and have no place among numbers; add these documents again "
+                    f"with a point (`{field.name} like '%,%'` finds them)"
+                )
+                raise filter_error(where, field.place, reason)
+
+
+_NUMBER_WITH_COMMA = re.compile(r"\s*[+-]?[0-9]+(?:[.][0-9]{3})*,[0-9]+\s*")
+
+
+def _asks_for_order_of_numbers(comparison: Comparison) -> bool:
+    if isinstance(comparison, Ordered):
+        bounds = [comparison.value]
+    elif isinstance(comparison, Between):
+        bounds = [comparison.lowest, comparison.highest]
+    else:
+        return False
+    return any(isinstance(bound, int | float) for bound in bounds)
+
+
+def _with_comma(column: Column) -> str | None:
+    """Return a value of a column that is a number but for its comma, if there is one."""
+    texts = (value for value in column.distinct if isinstance(value, str) and "," in value)
+    return next(filter(_NUMBER_WITH_COMMA.fullmatch, texts), None)
 
 
 def _mask(condition: Condition, table: Table) -> NDArray[np.bool_]:
@@ -351,7 +387,11 @@ _MOST_COUNTED = 20_000
 
 
 def _unknown_field(name: str, database: Database) -> str:
-    return unknown_field(name, [*_frequent_names(database)[:_MOST_NAMES], *OWN_FIELDS])
+    return unknown_field(name, _known_names(database))
+
+
+def _known_names(database: Database) -> list[str]:
+    return list(dict.fromkeys([*_frequent_names(database)[:_MOST_NAMES], *_ALWAYS_THERE]))
 
 
 def _object_field(name: str, database: Database, asked: str) -> str:

@@ -69,7 +69,8 @@ _DOTTED = re.compile("([ij])\u0307+")
 _GRAVE = re.compile(r"`(?<=[^\W\d_]`)(?=[^\W\d_])")
 # What is plain stays as it is: words of ASCII are taken many at once.
 _PIECE = re.compile(r"[\x00-_a-\x7f]+(?!\S)|\s+|\S+")
-_WITH_MARKS = re.compile(r"(?s).[^\w\s!-~]*")
+# Punctuation is no mark; that of Chinese and Japanese stands next to words without a space.
+_WITH_MARKS = re.compile(r"(?s).[^\w\s!-~\u2010-\u2027\u3001-\u3020\uff01-\uff65]*")
 
 
 def fold(text: str) -> str:

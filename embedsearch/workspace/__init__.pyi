@@ -33,7 +33,10 @@ from embedsearch.text.tokenizers import resolve_stop_words as resolve_stop_words
 from embedsearch.training.base import TrainingReport as TrainingReport
 from embedsearch.training.trainers import TRAINERS as TRAINERS
 from embedsearch.vectors import ENCODING_ERRORS as ENCODING_ERRORS
-from embedsearch.vectors.formats import VECTOR_FORMATS as VECTOR_FORMATS
+from embedsearch.vectors.formats import (
+    VECTOR_FORMATS as VECTOR_FORMATS,
+    WRITABLE_FORMATS as WRITABLE_FORMATS,
+)
 from embedsearch.workspace.completion import (
     complete_fields as complete_fields,
     complete_ids as complete_ids,

@@ -272,6 +272,11 @@ class Generation(ArtifactFolder):
             return LexicalAnalyzer.from_json(self._entry("search")["analyzer"])
 
     @cached_property
+    def word_analyzer(self) -> LexicalAnalyzer:
+        """The same for counting words: by the words of scripts without spaces that were found."""
+        return self.analyzer.cutting_by(self.phrases.lexicon)
+
+    @cached_property
     def search_model(self) -> SearchModel:
         """Encodes queries, and documents added later, in the space of search."""
         from embedsearch.search.latent_space import Terms

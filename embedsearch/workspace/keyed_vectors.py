@@ -6,6 +6,7 @@ What gensim changes in place is changed in a copy here, as several may use the s
 from __future__ import annotations
 
 from functools import partial
+from os.path import realpath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -213,10 +214,8 @@ class KeyedVectors(WordQueries):
             raise ParameterError("append", "False: files are written whole", append)
         if binary and not write_header:
             raise ParameterError("write_header", "True in the binary format", write_header)
-        if fvocab is not None and checked_path(fvocab, "fvocab").is_dir():
-            raise ParameterError("fvocab", "a file, or None", fvocab)
-        if fvocab is not None and self.counts is None:
-            raise ParameterError("fvocab", "None, as counts are not known", fvocab)
+        if fvocab is not None:
+            self._check_fvocab(fvocab, fname)
         words = self
         if sort_attr == _COUNT and self.counts is not None:
             words = self.sort_by_descending_frequency()
@@ -231,6 +230,14 @@ class KeyedVectors(WordQueries):
                 checked_path(fvocab, "fvocab"),
                 "".join(f"{word} {count}\n" for word, count in pairs),
             )
+
+    def _check_fvocab(self, fvocab: str | Path, fname: str | Path) -> None:
+        if checked_path(fvocab, "fvocab").is_dir():
+            raise ParameterError("fvocab", "a file, or None", fvocab)
+        if realpath(fvocab) == realpath(checked_path(fname, "fname")):
+            raise ParameterError("fvocab", "another file than that of the vectors", fvocab)
+        if self.counts is None:
+            raise ParameterError("fvocab", "None, as counts are not known", fvocab)
 
     def get_index(self, key: str, default: int | None = None) -> int:
         """Return the row of a word; `default` if it has none and one is given.

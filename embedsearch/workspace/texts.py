@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from embedsearch.search.usage import MOST_GROUPS, grouping, usage
 from embedsearch.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from embedsearch._types import Document, IntVector
     from embedsearch.index.lexical import LexicalAnalyzer
@@ -35,18 +35,29 @@ REST = "rest"
 _BATCH = 50
 
 
+class _Compared(NamedTuple):
+    """The words of groups, and what they were counted in."""
+
+    change: int
+    analyzer: LexicalAnalyzer
+    groups: dict[int, set[str]]
+    tallies: dict[str, Tally]
+
+
 class Texts:
     """The words of all documents, titles included; nothing needs to be trained.
 
     A word is a token as search cuts texts: in lower case, unless the tokenizer keeps case, and
-    neither stemmed nor joined to phrases. Counting reads the documents one after the other, about
-    a million words a second, and keeps one count for each distinct word. What was counted of all
-    documents is remembered until one changes.
+    neither stemmed nor joined to phrases. In scripts without spaces it is one of the words that
+    the training found in the text; if it found none, a pair of characters. Counting reads the
+    documents one after the other, about a million words a second, and keeps one count for each
+    distinct word. What was counted of all documents is remembered until one changes.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._counted: tuple[int, LexicalAnalyzer, Tally] | None = None
+        self._compared: _Compared | None = None
 
     def words(
         self,
@@ -163,7 +174,8 @@ class Texts:
             where: Only in documents whose metadata meet this condition.
             sort: "document" (in the order of the documents), "left" (by the words before it, from
                 the nearest outwards) or "right" (by the words behind it).
-            exact: Only as the word is spelled; case does not count, unless the tokenizer keeps it.
+            exact: Only as the word is spelled, with its hyphens; case does not count, unless the
+                tokenizer keeps it.
 
         Returns:
             `ConcordanceLine(left, match, right, id, field, offset)`.
@@ -176,9 +188,7 @@ class Texts:
         check("topn", topn, Optional(COUNT))
         check("exact", exact, BOOLEAN)
         width, phrase = as_count("width", width), Phrase(word, self._analyzer, exact=exact)
-        change, found = self._store.change, None
-        if self._session.generation is not None:
-            found = self._session.search().containing(word)
+        change, found = self._store.change, self._containing(word, phrase)
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             # What was added since the index was asked is not among those found.
@@ -197,6 +207,10 @@ class Texts:
         window: int = 5,
     ) -> list[GroupUsage]:
         """Compare how groups of documents use a word, or several that follow each other.
+
+        The first comparison by a field reads all documents. Their words are remembered until a
+        document changes: the next one by the same field only reads those that have the word, if
+        the workspace is trained.
 
         Args:
             word: The word or words; they match as in `concordance`.
@@ -223,14 +237,37 @@ class Texts:
         check("bins", bins, Optional(Interval(1, MOST_GROUPS, whole=True)))
         topn, window = as_count("topn", topn), as_count("window", window)
         phrase = Phrase(word, self._analyzer)
+        change, found = self._store.change, self._containing(word, phrase)
         with self._store.snapshot():
             numbers = None if where is None else self._store.matching(where)
             names, groups = self._groups(by, numbers, bins)
-            found = np.array(sorted(groups), np.int64)
-            documents = (
-                (full_text(document), groups[number]) for number, document in self._read(found)
-            )
-            return usage(documents, names, phrase, window, topn)
+            everything = self._group_tallies(names, groups)
+            read = _ordered(groups)
+            if found is not None and self._store.change == change:
+                read = np.intersect1d(read, found)
+            documents = ((full_text(each), groups[number]) for number, each in self._read(read))
+            return usage(documents, everything, phrase, window, topn)
+
+    def _group_tallies(self, names: Sequence[str], groups: dict[int, set[str]]) -> dict[str, Tally]:
+        """Return the words of each group; `groups` has the names of those of a document."""
+        last, state = self._compared, (self._store.change, self._analyzer)
+        if last is not None and (last.change, last.analyzer, last.groups) == (*state, groups):
+            # A range of values may have no documents.
+            return {name: last.tallies.get(name, Tally()) for name in names}
+        tallies, tokens = {name: Tally() for name in names}, self._analyzer.tokens
+        for number, document in self._read(_ordered(groups)):
+            found = tokens(full_text(document))
+            for name in groups[number]:
+                tallies[name].add(found)
+        if self._store.is_settled:
+            self._compared = _Compared(*state, groups, tallies)
+        return tallies
+
+    def _containing(self, word: str, phrase: Phrase) -> IntVector | None:
+        """Return the numbers of all documents that may have it; None if that is not known."""
+        if self._session.generation is None or not phrase.is_indexed:
+            return None
+        return self._session.search().containing(word)
 
     @property
     def _store(self) -> DocumentStore:
@@ -238,9 +275,9 @@ class Texts:
 
     @property
     def _analyzer(self) -> LexicalAnalyzer:
-        """That of search; before the first training, what it would be."""
+        """That of search, with the words found in the text; untrained, what it would be."""
         generation = self._session.generation
-        return self._untrained if generation is None else generation.analyzer
+        return self._untrained if generation is None else generation.word_analyzer
 
     @cached_property
     def _untrained(self) -> LexicalAnalyzer:
@@ -310,3 +347,7 @@ class Texts:
         for number, value in pairs:
             groups[number].add(name_of(value))
         return names, dict(groups)
+
+
+def _ordered(numbers: Iterable[int]) -> IntVector:
+    return np.array(sorted(numbers), np.int64)

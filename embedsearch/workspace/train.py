@@ -219,6 +219,10 @@ class GenerationContent:
         return publish(layout, write)
 
 
+# Below this part of a text, names in another script are no reason for a message.
+_FEW_UNSPACED = 20
+
+
 class TokenizedDocuments:
     """Tokenizes documents; phrases and a lexicon are found once, and used in all later streams.
 
@@ -242,7 +246,13 @@ class TokenizedDocuments:
         folder = temporary_folder(self._layout, f"stream-{change}")
         stream = self._write(folder, change)
         if self._known is None:
-            if self._settings.finds_words and unspaced_tokens(stream) >= LEAST_TEXT:
+            unspaced = unspaced_tokens(stream) if self._settings.finds_words else 0
+            if 0 < unspaced < LEAST_TEXT and unspaced > stream.total // _FEW_UNSPACED:
+                self._progress.note(
+                    "words of scripts without spaces are pairs of characters here, as the text "
+                    f"has fewer than {LEAST_TEXT:,} such characters"
+                )
+            if unspaced >= LEAST_TEXT:
                 with self._progress.task("finding words", None, "steps"):
                     texts = (full_text(each) for _, each in self._store.changed_since(change))
                     self.phrases = PhraseTable((), learn_lexicon(texts))

@@ -560,6 +560,7 @@ def test_duplicates_are_pairs_with_their_score(invoke: Run, copies: Path) -> Non
     # Of 15 runs of three words each, 14 are in both.
     near = [{"a": f"copy-{n}", "b": "near", "score": 0.875, **untitled} for n in range(3)]
     assert duplicates(invoke, copies) == same + near
+    assert duplicates(invoke, copies, "-k", "2") == same[:2]
     table = invoke("duplicates", "-w", copies, "-q").stdout.splitlines()
     assert table[0].split() == ["a", "b", "score"]
 
@@ -610,6 +611,7 @@ def test_an_empty_answer_says_so(
     process = invoke(*arguments, "-w", workspace, "--json")
     assert (process.returncode, json.loads(process.stdout)) == (0, [])
     assert process.stderr.splitlines()[-1].endswith(why)
+    assert invoke(*arguments, "-w", workspace).stdout == ""
 
 
 @pytest.mark.parametrize(("typed", "hint"), [("-hay", True), ("-x", True), ("--hay", False)])

@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from embedsearch.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,9 +42,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def answers() -> list[tuple[str, list[str]]]:
     """The queries of the README that are shown with their answers."""
-    block = README.split("```console\n")[1].split("```")[0]
-    shown = [piece.splitlines() for piece in block.split("$ ")[1:]]
-    return [(lines[0], lines[1:]) for lines in shown if lines[0].startswith("embedsearch")]
+    return [(command, shown) for command, shown in commands() if shown]
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """The commands of the README, and what is shown below each."""
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    pieces = [piece.splitlines() for block in blocks for piece in block.split("$ ")[1:]]
+    found = [(lines[0].rpartition(" | ")[2], lines[1:]) for lines in pieces]
+    return [(command, shown) for command, shown in found if command.startswith("embedsearch")]
 
 
 def test_the_demo_asks_every_kind_of_question(demo: tuple[Path, str]) -> None:
@@ -60,6 +69,17 @@ def test_the_readme_shows_what_its_commands_answer(
     assert printed[0].split() == shown[0].split()
     # Other processors round otherwise: near ties may change places.
     assert printed[1].split()[0] in {line.split()[0] for line in shown[1:]}
+
+
+@pytest.mark.parametrize("command", [command for command, shown in commands() if not shown])
+def test_commands_without_an_answer_are_written_as_they_should_be(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There are no such files here: what is tried are the names of commands and options.
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert found.exit_code == 1
+    assert "Usage" not in found.output
 
 
 def test_the_python_examples_run(

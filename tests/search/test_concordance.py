@@ -36,6 +36,7 @@ def found(word: str, text: str, *, exact: bool = False) -> list[str]:
         ("cafe", "Ein Café, cafe\u0301s", ["Café", "cafe\u0301s"]),
         ("find", "we \ufb01nd it", ["\ufb01nd"]),
         ("don't", "I don\u2019t know", ["don\u2019t"]),
+        ("大学", "Ａ大学，和", ["大学"]),
         ("大学", "北京大学和清华大学", ["大学", "大学"]),
         ("北京大学", "在北京大学。", ["北京大学"]),
         ("star", "😀 a star 🌟 stars", ["star", "stars"]),
@@ -55,6 +56,19 @@ def test_exact_words_match_only_as_they_are_spelled(word: str, expected: list[st
     assert found(word, "Wings, a wing, wings", exact=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("boundary layer", ["boundary layer", "Boundary\n layer"]),
+        ("boundary-layer,", ["boundary-layer", "Boundary\u2010layer"]),
+        ("layer", ["layer"] * 5),
+    ],
+)
+def test_exact_phrases_have_their_hyphens(word: str, expected: list[str]) -> None:
+    text = "boundary layer, boundary-layer; boundary, layer. Boundary\n layer Boundary\u2010layer"
+    assert found(word, text, exact=True) == expected
+
+
 texts = st.lists(st.sampled_from(["ab", "abc", "b", "ab-c", "é", "\n", "  ", ".", "中文"])).map(
     " ".join
 )
@@ -62,7 +76,7 @@ texts = st.lists(st.sampled_from(["ab", "abc", "b", "ab-c", "é", "\n", "  ", ".
 
 @given(text=texts, word=st.sampled_from(["ab", "b", "é", "ab b", "abc"]))
 def test_exact_places_are_those_of_a_regular_expression(text: str, word: str) -> None:
-    parts = r"[\s.]*".join(map(re.escape, word.split()))
+    parts = r"\s+".join(map(re.escape, word.split()))
     # Hyphens separate words in search.
     separated = text.replace("-", " ")
     expected = [m.span() for m in re.finditer(rf"(?<!\w){parts}(?!\w)", separated)]

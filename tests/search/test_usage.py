@@ -8,6 +8,7 @@ import embedsearch as es
 from embedsearch._types import MetadataScalar
 from embedsearch.index.lexical.analysis import LexicalAnalyzer
 from embedsearch.search.concordance import Phrase
+from embedsearch.search.counting import Tally
 from embedsearch.search.usage import grouping, usage
 
 ENGLISH = LexicalAnalyzer.for_language("english")
@@ -72,6 +73,14 @@ def test_there_are_not_too_many_groups() -> None:
         grouping("id", range(101), None)
 
 
+def tallies(texts: list[tuple[str, set[str]]], *groups: str) -> dict[str, Tally]:
+    found = {name: Tally() for name in groups}
+    for text, names in texts:
+        for name in names:
+            found[name].add(ENGLISH.tokens(text))
+    return found
+
+
 def test_groups_are_counted_as_by_hand() -> None:
     texts = [
         ("A fast car drives on roads. The car drives fast.", {"cars"}),
@@ -80,19 +89,20 @@ def test_groups_are_counted_as_by_hand() -> None:
         ("hard drives, floppy drives, and a computer", {"disks", "both"}),
         ("no such word", {"disks"}),
     ]
-    found = {
-        each.group: each
-        for each in usage(texts, ["cars", "disks", "both", "none"], Phrase("drive", ENGLISH), 2, 3)
-    }
+    everything = tallies(texts, "cars", "disks", "both", "none")
+    found = {each.group: each for each in usage(texts, everything, Phrase("drive", ENGLISH), 2, 3)}
     numbers = {name: (g.documents, g.df, g.count) for name, g in found.items()}
     assert numbers == {"cars": (2, 2, 3), "disks": (3, 2, 3), "both": (2, 2, 3), "none": (0, 0, 0)}
     assert found["cars"].per_million == pytest.approx(3e6 / (10 + 12))
     assert found["disks"].company[0].word == "hard"
     assert found["disks"].company[0][2:] == (2, 2, 0, 0)
     assert {each.word for each in found["cars"].company} <= {"fast", "car"}
+    # Texts without the word are not needed.
+    again = usage(texts[:4], everything, Phrase("drive", ENGLISH), 2, 3)
+    assert again == list(found.values())
 
 
 def test_company_is_within_the_window_and_more_than_once() -> None:
     texts = [(f"near word far{n} filler filler away", {"g"}) for n in range(5)]
-    (group,) = usage(texts, ["g"], Phrase("word", ENGLISH), 1, 10)
+    (group,) = usage(texts, tallies(texts, "g"), Phrase("word", ENGLISH), 1, 10)
     assert [each.word for each in group.company] == ["near"]

@@ -212,7 +212,7 @@ def test_fields_are_listed_by_frequency_and_then_by_name(store: DocumentStore) -
     with pytest.raises(QueryError) as caught:
         store.matching("qqq = 1")
     listed = str(caught.value).splitlines()[0].partition("the fields are ")[2]
-    expected = [names[-1], *sorted(names[:-1]), "z", "id", "title"]
+    expected = [names[-1], *sorted(names[:-1]), "z", "id", "title", "source"]
     assert listed == ", ".join(map(repr, expected))
 
 
@@ -312,3 +312,19 @@ def test_many_dates_are_compared_in_the_logarithm_of_their_number(
     passes = predicate_for(Among(Field("day"), tuple(f"{day}T10" for day in days)))
     assert not any(map(passes, days))
     assert len(calls) == 6_000
+
+
+COMMAS = [Document("a", "x", {"price": "3,50"}), Document("b", "x", {"price": "4"})]
+
+
+@pytest.mark.parametrize("where", ["price > 3", "price between 1 and 5", "not price <= 3.5"])
+def test_numbers_with_commas_are_not_compared_in_silence(tmp_path: Path, where: str) -> None:
+    store = DocumentStore(tmp_path / "documents.sqlite", writable=True)
+    store.add(COMMAS)
+    with pytest.raises(QueryError, match="'price' has numbers with commas, such as '3,50'"):
+        store.matching(where)
+    assert len(store.matching("price = 4")) == len(store.matching("price like '%,%'")) == 1
+    assert len(store.matching("price > '3'")) == 2
+    store.add([Document("a", "x", {"price": "3.50"})])
+    assert len(store.matching(where)) == 2 - where.startswith("not")
+    store.close()

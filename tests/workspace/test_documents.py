@@ -170,8 +170,20 @@ def test_a_table_knows_where_documents_come_from(tmp_path: Path) -> None:
             (None, 1, 1 / 3),
         ]
         assert ids(ws.documents.list(sort="-source")) == ["two.txt", "one.txt", "own"]
+        assert ids(ws.documents.list(f"source = '{files[1]}'")) == ["two.txt"]
+        assert ids(ws.documents.list("source like '%/one.txt' or not exists source")) == [
+            "one.txt",
+            "own",
+        ]
+        assert [count.word for count in ws.texts.words(where="source contains 'two'")] == [
+            "two",
+            "txt",
+        ]
+        assert ws.delete(where=f"source = '{files[0]}'") == 1
+        assert ids(ws.documents.list("source is null or source contains 'one'")) == ["own"]
         ws.add([es.Document("other", "text", {"source": "Reuters"})])
         assert ws.documents.facet("source")[0] == ("Reuters", 1, 1 / len(ws.documents))
+        assert ids(ws.documents.list("source exists")) == ["other"]
 
 
 def test_a_document_of_two_sources_has_the_first_until_that_is_gone(tmp_path: Path) -> None:

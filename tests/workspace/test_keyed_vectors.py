@@ -249,6 +249,8 @@ def test_files_without_a_header_and_with_a_prefix(words: es.Words, tmp_path: Pat
             words.save_word2vec_format(tmp_path / "b", **wrong)
     with pytest.raises(es.ParameterError, match="counts"):
         ours.save_word2vec_format(tmp_path / "b", tmp_path / "c")
+    with pytest.raises(es.ParameterError, match="fvocab must be another file"):
+        words.save_word2vec_format(tmp_path / "b", f"{tmp_path}/./b")
     assert not (tmp_path / "b").exists()
     for wrong in ({"encoding": "latin-1"}, {"datatype": np.float16}, {"unicode_errors": "x"}):
         with pytest.raises(es.ParameterError):

@@ -156,8 +156,29 @@ def test_groups_of_a_field_are_compared(ws: es.Workspace) -> None:
 def test_a_field_that_is_unknown_is_not_called_a_filter(ws: es.Workspace) -> None:
     with pytest.raises(es.QueryError) as raised:
         ws.texts.compare("cow", "topics")
-    hint = "did you mean 'topic'? the fields are 'topic', 'year', 'id', 'title'"
+    hint = "did you mean 'topic'? the fields are 'topic', 'year', 'id', 'title', 'source'"
     assert str(raised.value) == f"no document has a field 'topics'; {hint}"
+
+
+def test_a_second_comparison_by_a_field_is_as_if_it_were_the_first(tmp_path: Path) -> None:
+    with es.create(tmp_path / "t.es") as ws:
+        ws.add(DOCUMENTS)
+        ws.train("ppmi", min_count=1, vector_size=4, workers=1, language="english")
+
+        def same(word: str, by: str, **options: Any) -> None:
+            with es.open(tmp_path / "t.es") as fresh:
+                expected = fresh.texts.compare(word, by, **options)
+            assert ws.texts.compare(word, by, **options) == expected
+
+        for word in ("cow", "moon", "the moon", "nothing"):
+            same(word, "topic")
+        same("cow", "topic", where="year < 2000")
+        same("cow", "year")
+        same("cow", "year", bins=2)
+        same("comet", "topic")
+        ws.add([es.Document("d9", "A cow and a comet", {"topic": "sky"})])
+        same("comet", "topic")
+        same("cow", "topic")
 
 
 def test_years_are_compared_by_ranges(ws: es.Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import embedsearch as es
 from embedsearch._io import with_checksum
+from embedsearch._progress import SilentProgress
 from embedsearch.text.settings import TokenizerSettings
 
 
@@ -232,6 +234,22 @@ def chinese(documents: int) -> list[es.Document]:
     return [es.Document(str(n), text) for n, text in enumerate(texts)]
 
 
+def check_counting(ws: es.Workspace, documents: list[es.Document]) -> None:
+    """Check that words without spaces are counted as training cut them."""
+    cut = ws._session.trained().phrases.lexicon.cut
+    words = [cut(document.text) for document in documents]
+    counts = Counter(word for each in words for word in each)
+    assert {w.word: w.count for w in ws.texts.words(None)} == counts
+    for word in (max(counts, key=counts.__getitem__), min(counts, key=len)):
+        lines = ws.texts.concordance(word, None)
+        having = {d.id: cut.count(word) for d, cut in zip(documents, words, strict=True)}
+        assert Counter(line.id for line in lines) == +Counter(having)
+        assert {line.match for line in lines} == {word}
+    # Two words that follow each other, as they do in the first document.
+    assert ws.texts.concordance(" ".join(words[0][:2]))[0].match == "".join(words[0][:2])
+    assert {k.word for k in ws.texts.keywords("7")} <= set(words[7])
+
+
 def test_words_are_found_in_text_without_spaces_and_search_has_pairs(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"vector_size": 8, "epochs": 1, "workers": 1}
     documents = chinese(1_200)
@@ -243,17 +261,38 @@ def test_words_are_found_in_text_without_spaces_and_search_has_pairs(tmp_path: P
         assert set(ws.words.index_to_key) <= {word.text for word in lexicon.words}
         found = [(h.id, h.score) for h in ws.search(documents[7].text[:6], mode="lexical")]
         assert documents[7].id in [hit.id for hit in ws.search(documents[7].text[:6])]
+        check_counting(ws, documents)
         (ws.path / "generations" / "0001" / "phrases.tsv").write_text("gone")
     report = es.repair(tmp_path / "words.es")
     assert not report.lost_parts
     with es.open(tmp_path / "words.es") as ws:
         assert ws._session.trained().phrases.lexicon.words == lexicon.words
+    with es.open(tmp_path / "words.es", mode="w") as ws:
+        ws.add(es.Document(f"n{n}", documents[n].text[::-1]) for n in range(300))
+    (phrases,) = (tmp_path / "words.es").glob("generations/*/phrases.tsv")
+    lines = phrases.read_bytes().split(b"\n")
+    phrases.write_bytes(b"\n".join([*lines[:-3], b"gone", b""]))
+    (lost,) = es.repair(tmp_path / "words.es").lost_parts
+    assert "of the words of scripts without spaces" in lost
     with es.create(tmp_path / "pairs.es") as ws:
         ws.add(documents)
         ws.train(segmentation="pairs", **settings)
         assert not ws._session.trained().phrases.lexicon
         again = [(h.id, h.score) for h in ws.search(documents[7].text[:6], mode="lexical")]
         assert again == found
+
+
+def test_little_text_without_spaces_is_said_to_be_pairs(tmp_path: Path) -> None:
+    def notes(documents: list[es.Document], name: str) -> list[str]:
+        listener = SilentProgress()
+        with es.create(tmp_path / name) as ws:
+            ws.add(documents)
+            ws.train("ppmi", vector_size=4, min_count=1, progress=listener)
+        return [note for note in listener.notes if "pairs of characters" in note]
+
+    assert len(notes(chinese(40), "little.es")) == 1
+    english = [es.Document(f"e{n}", "a name in another script " * 20) for n in range(40)]
+    assert notes([*english, *chinese(1)], "english.es") == []
 
 
 def test_a_workspace_from_before_is_cut_as_it_was(example: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import strip_accents
 from embedsearch.text.languages import NONE, stop_word_languages
+from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from embedsearch._types import Document
+    from embedsearch.text.lexicon import Lexicon
 
 # The fields of a document: title and text together, the title alone, stop words.
 TEXT, TITLE, STOPS = "text", "title", "stops"
 
 # Takes the place of a token in a field that does not hold it, so that positions stay true.
 GAP = "\x00"
+LONGEST = 65_530
+"""Bytes of a term; tantivy drops longer ones, so what is behind them is cut off."""
 
 CACHED_TERMS = 1 << 16
 _JOINTS = re.compile("[-_']")
@@ -50,16 +54,18 @@ class LexicalAnalyzer:
     are then split (`boundary-layer` is found by `layer`, `l'avion` by `avion`; a single letter
     next to an apostrophe is dropped), stop words go to a field of their own, the rest is stemmed,
     and accents are removed from the stems. On SciFact splitting words at hyphens raises nDCG@10
-    from 0.670 to 0.700. Phrases that the tokenizer's settings would join are not joined, and words
-    of scripts without spaces that a training found are not used: overlapping pairs find a word
-    whatever it was taken for.
+    from 0.670 to 0.700. Phrases that the tokenizer's settings would join are not joined. Of scripts
+    without spaces search has overlapping pairs, which find a word whatever it was taken for; words
+    are counted by the `lexicon` that a training found.
     """
 
-    def __init__(self, settings: TokenizerSettings, language: str = NONE) -> None:
+    def __init__(
+        self, settings: TokenizerSettings, language: str = NONE, lexicon: Lexicon | None = None
+    ) -> None:
         self.settings = replace(settings, phrases=None, segmentation="pairs", elision="none")
-        self.language = language
+        self.language, self.finds_words = language, bool(lexicon)
         cutting = replace(self.settings, stop_words=(), stem=None, accents="keep", digits="keep")
-        self.cutter = TextProcessor(cutting)
+        self.cutter = TextProcessor(cutting, PhraseTable((), lexicon))
         self._cut = self.cutter.process
         self._forms = _Forms(self.settings)
 
@@ -83,6 +89,10 @@ class LexicalAnalyzer:
         words = resolve_stop_words(language) if language in known else ()
         own = replace(settings, stop_words=settings.stop_words or words, stem=settings.stem or stem)
         return cls(own, language)
+
+    def cutting_by(self, lexicon: Lexicon) -> LexicalAnalyzer:
+        """Return one that cuts scripts without spaces into the words of a lexicon."""
+        return LexicalAnalyzer(self.settings, self.language, lexicon) if lexicon else self
 
     def fields(self, text: str) -> Fields:
         """Return the token streams of a text."""
@@ -183,7 +193,7 @@ class _Forms(dict[str, str]):
             # Most words are one term, which is spelled as it is stored.
             form = self._normalize(token) or GAP
             # Some stems gain accents, as Turkish ones that end in ç.
-            words = self[token] = form if form.isascii() else strip_accents(form)
+            words = self[token] = _storable(form if form.isascii() else strip_accents(form))
             return words
         terms = self.terms(token)
         stops = " ".join([term.text if term.stop else GAP for term in terms])
@@ -222,4 +232,6 @@ class _Forms(dict[str, str]):
 
 
 def _storable(term: str) -> str:
-    return term.encode("utf-8", "replace").decode()
+    if term.isascii():
+        return term[:LONGEST]
+    return term.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore")

@@ -27,6 +27,8 @@ _FORMATS = {
 }
 VECTOR_FORMATS = tuple(sorted(_FORMATS))
 """The names of all formats."""
+WRITABLE_FORMATS = tuple(name for name in VECTOR_FORMATS if name not in ("gensim", "model2vec"))
+"""The names of those that can be written, too."""
 
 
 def vector_format(name: str) -> VectorFormat:

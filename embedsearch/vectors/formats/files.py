@@ -18,7 +18,7 @@ from embedsearch._io import flush_file, flush_folder
 from embedsearch._messages import counted
 from embedsearch._progress import listener_of
 from embedsearch.text.byte_streams import without_suffix
-from embedsearch.vectors.formats import VECTOR_FORMATS, by_suffix, detect, vector_format
+from embedsearch.vectors.formats import WRITABLE_FORMATS, by_suffix, detect, vector_format
 from embedsearch.vectors.formats.base import (
     LoadOptions,
     are_usable,
@@ -271,16 +271,15 @@ def _format_for(path: Path) -> VectorFormat:
     writable = [found for found in by_suffix(path.name) if found.write]
     if len(writable) == 1:
         return writable[0]
-    names = " or ".join(found.name for found in writable) or f"one of {', '.join(VECTOR_FORMATS)}"
+    names = " or ".join(found.name for found in writable)
+    names = names or f"one of {', '.join(WRITABLE_FORMATS)}"
     raise ParameterError("format", f"named for a file called {path.name!r}: {names}", "auto")
 
 
 def _writer(target: VectorFormat) -> Writer:
     if target.write is None:
-        allowed = (name for name in VECTOR_FORMATS if vector_format(name).write)
-        raise ParameterError(
-            "format", f"one that can be written: {', '.join(allowed)}", target.name
-        )
+        allowed = f"one that can be written: {', '.join(WRITABLE_FORMATS)}"
+        raise ParameterError("format", allowed, target.name)
     return target.write
 
 

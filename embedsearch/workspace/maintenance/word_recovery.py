@@ -10,6 +10,7 @@ import numpy as np
 
 from embedsearch._checks import as_number
 from embedsearch._errors import EmbedSearchError, VectorError
+from embedsearch._messages import counted
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import Vocabulary
@@ -222,18 +223,23 @@ class _Recovery:
         if tokenizer.phrase_settings is None and not tokenizer.finds_words:
             # If none were asked for there were none, whatever a damaged file may say.
             return PhraseTable()
-        if file is None:
-            if tokenizer.phrase_settings is not None or self.corpus.with_own_phrases[0].lexicon:
-                self.parts.append("the phrases: they are found again in the documents")
-            return self.corpus.with_own_phrases[0]
         relearned, path = self.corpus.with_own_phrases[0], self.corpus.folder / "relearned.tsv"
+        kinds = {
+            "the phrases": tokenizer.phrase_settings is not None,
+            "the words of scripts without spaces": bool(relearned.lexicon),
+        }
+        lost = " and ".join(kind for kind, were_there in kinds.items() if were_there)
+        if file is None:
+            if lost:
+                self.parts.append(f"{lost}: they are found again in the documents")
+            return relearned
         relearned.save(path)
         if self.manifest.has_hash("phrases.tsv", path):
             return relearned
         table, missing = _sound_phrases(file)
         if missing:
             kind = f" (joined by {tokenizer.phrases})" if tokenizer.phrases else ""
-            self.parts.append(f"about {missing:,} phrases{kind}")
+            self.parts.append(f"{counted(missing, 'line')} of {lost or 'the phrases'}{kind}")
         return table
 
     def _words(self, count: int, phrases: PhraseTable) -> _Words:

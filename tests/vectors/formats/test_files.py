@@ -20,7 +20,12 @@ from embedsearch._errors import (
     VectorError,
 )
 from embedsearch._progress import SilentProgress
-from embedsearch.vectors.formats import word2vec
+from embedsearch.vectors.formats import (
+    VECTOR_FORMATS,
+    WRITABLE_FORMATS,
+    vector_format,
+    word2vec,
+)
 from embedsearch.vectors.formats.base import LoadOptions
 from embedsearch.vectors.formats.files import load_vectors, read_into, save_vectors
 from embedsearch.vectors.subwords import Subwords
@@ -35,6 +40,10 @@ def as_npy(put: Put, words: bytes, rows: list[list[float]]) -> Path:
     np.save(path, np.array(rows, dtype=np.float32))
     put("a.vocab.txt", words)
     return path
+
+
+def test_formats_that_can_be_written_are_named() -> None:
+    assert tuple(n for n in VECTOR_FORMATS if vector_format(n).write) == WRITABLE_FORMATS
 
 
 def test_of_a_word_that_stands_twice_the_first_is_kept(put: Put, progress: SilentProgress) -> None:
