@@ -15,7 +15,7 @@ from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, TextProcessor, resolve_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from embedsearch._types import Document
     from embedsearch.text.lexicon import Lexicon
