@@ -214,7 +214,7 @@ class Explainer:
     ) -> list[Explanation]:
         """Explain the scores of documents by the strongest pairs of words; None lists all."""
         texts, X, factors = self._passages(numbers, documents)
-        size = sum(map(len, texts)) * len(self._query.meant)
+        size = sum(map(len, texts)) * len(self._query.words)
         step = 1 if size > self._at_once else max(len(texts), 1)
         found = list[Explanation]()
         for start in range(0, len(texts), step):
@@ -269,7 +269,7 @@ class Explainer:
         X: FloatMatrix,
         factors: FloatVector,
     ) -> list[ExplanationBuilder]:
-        query, model, meant = self._query, self._search.model, self._query.meant
+        query, model, meant = self._query, self._search.model, self._query.words
         terms = [*meant, *(term for text in texts for term in text)]
         space = model.space.restricted_to(terms if self._blocks else ())
         columns = space.terms.columns

@@ -170,24 +170,24 @@ class HybridSearch:
         return scores
 
     def spread(self, query: LexicalQuery, scores: FloatVector, complete: bool) -> float:
-        """Return the standard deviation of BM25 over all documents.
+        """Return the standard deviation of BM25 over all documents, without phrases.
 
         `scores` are the highest; `complete` is whether all other documents have 0.
         """
         measured = _deviation(scores.astype(np.float64), max(len(self.latent), 1))
-        if complete:
+        if complete and not query.phrases:
             return measured
         columns = self.model.space.terms.columns
         known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
         weights = np.fromiter(known.values(), np.float32, len(known))
         estimated = self.model.spreads.lexical(list(known), weights)
-        covered = estimated > _TINY and len(known) == len(query.words) and not query.phrases
+        covered = estimated > _TINY and len(known) == len(query.words)
         # What the formula does not know makes the spread larger, not smaller.
         return estimated if covered else max(estimated, measured)
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
-        vector: FloatVector = space.queries(space.terms.matrix([query.meant]), [text])[0]
+        vector: FloatVector = space.queries(space.terms.matrix([query.words]), [text])[0]
         return vector
 
 

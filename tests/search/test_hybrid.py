@@ -33,7 +33,7 @@ def by_hand(planted: Any, text: str, mode: str) -> NDArray[np.float64]:
     model, X = planted.model, planted.X.astype(np.float64)
     query = planted.lexical.parse(text)
     bm25 = planted.lexical.scores_of(query, planted.numbers).astype(np.float64)
-    vector = model.space.linear_queries(planted.terms.matrix([query.meant]))[0].astype(np.float64)
+    vector = model.space.linear_queries(planted.terms.matrix([query.words]))[0].astype(np.float64)
     bm25 = (bm25 + 1.5 * expanded_bm25(planted, query)) / bm25.std()
     scores = total(planted, bm25, vector, mode)
     found = np.lexsort((planted.numbers, -scores))[:3]
