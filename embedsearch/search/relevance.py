@@ -36,9 +36,9 @@ def relevances(
     """Return the relevance `(k,)` of each hit, from 0 to 1; it rises with the score.
 
     It is x³ / (x³ + 0.2³). There x is the share that the score has in the best one that a document
-    of these words could have, by BM25, its phrases among them, and by cosines of 1; times the share to the power of 1.5 that
-    words which are known have in the idf of the query. `frequencies` are of documents, by term,
-    `vectors` the terms that have one. A query of stop words alone has no scale: all have 1.
+    of these words and phrases could have, by BM25 and by cosines of 1; times the share to the power
+    of 1.5 that words which are known have in the idf of the query. `frequencies` are of documents,
+    by term, `vectors` the terms that have one. Without words other than stop words, all have 1.
     """
     if not query.words:
         return np.ones_like(ranking.scores)
