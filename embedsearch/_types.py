@@ -387,8 +387,9 @@ class Hits(list[Hit]):
     Attributes:
         unknown: Words of the query that no document has.
         expanded: Words that were looked for too, where that was asked for.
-        mode: How they were searched for: the one that was asked for, or "lexical" where that was
-            "auto" and there are no word vectors; None if they were not.
+        mode: How they were searched for: the mode that was asked for, the one that is at the end of
+            `lean`, or "lexical" where that was "auto" and there are no word vectors; None if they
+            were not.
         suggestions: For each unknown word those that are spelled like it, best first.
         unexpanded: Why no word was looked for too, where that was asked for.
         relevance: That of the best document, even if it is less than was asked for; None where

@@ -325,6 +325,9 @@ def search(
     embedsearch search 'egg "boiling point" -frying' -w my.es
     embedsearch search -w my.es -- -frying egg
 
+    The relevance of a document is from 0 to 1, and means the same for all queries; --json and
+    --explain also show the score that documents are ordered by.
+
     Words of the snippet that are in QUERY, or close to one in meaning, are bold on a terminal;
     --json gives their positions. --explain shows what adds most to a score: words in both,
     "car ~ vehicle" for two that are close in meaning, and "first hits" for likeness to the best

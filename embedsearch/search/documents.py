@@ -256,8 +256,8 @@ class DocumentSearch:
     def _frequencies(self, query: LexicalQuery, hybrid: HybridSearch) -> dict[str, int]:
         """Count the documents that have each term of a query, deleted ones until merged."""
         if hybrid.lexical is None:
-            return {term: int(term in self.model.space.terms.columns) for term in query.meant}
-        return {term: hybrid.lexical.frequency(TEXT, term) for term in query.meant}
+            return {term: int(term in self.model.space.terms.columns) for term in query.words}
+        return {term: hybrid.lexical.frequency(TEXT, term) for term in query.words}
 
     def _unknown(
         self, query: LexicalQuery, hybrid: HybridSearch, frequencies: Mapping[str, int]

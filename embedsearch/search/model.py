@@ -34,10 +34,9 @@ class Fusion:
     feedback: int = 0  # how many documents of a first pass move the latent query towards them
 
     def leaning(self, lean: int) -> Fusion:
-        """Return the weights with half of that of meaning, at -1, or of words, at 1."""
-        if lean < 0:
-            return replace(self, latent=self.latent / 2, plugged=self.plugged / 2)
-        return replace(self, lexical=self.lexical / 2) if lean else self
+        """Halve all weights but that of BM25, at -1, or those of words, at 1."""
+        halved = {-1: ("expanded", "latent", "plugged"), 1: ("lexical", "expanded")}.get(lean, ())
+        return replace(self, **{name: getattr(self, name) / 2 for name in halved})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

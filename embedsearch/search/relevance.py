@@ -36,21 +36,24 @@ def relevances(
     """Return the relevance `(k,)` of each hit, from 0 to 1; it rises with the score.
 
     It is x³ / (x³ + 0.2³). There x is the share that the score has in the best one that a document
-    of these words could have, by BM25 and by cosines of 1; times the share to the power of 1.5 that
-    words which are known have in the idf of the query. `frequencies` are of documents, by term,
-    `vectors` the terms that have one. A query of stop words alone has no scale: all have 1.
+    of these words and phrases could have, by BM25 and by cosines of 1; times the share to the power
+    of 1.5 that words which are known have in the idf of the query. `frequencies` are of documents,
+    by term, `vectors` the terms that have one. Without words other than stop words, all have 1.
     """
-    weights = query.meant
-    if not weights:
+    if not query.words:
         return np.ones_like(ranking.scores)
     idf = {
         term: weight * math.log((documents + 1) / (min(frequencies[term], documents) + 0.5))
-        for term, weight in weights.items()
+        for term, weight in query.words.items()
     }
     known = sum(idf[term] for term in idf if frequencies[term] or term in vectors)
     by_words = _MOST * sum(value for term, value in idf.items() if frequencies[term])
+    together = _MOST * sum(
+        weight * sum(idf.get(term, 0.0) for _, term in phrase.terms)
+        for phrase, weight in query.phrases.items()
+    )
     by_meaning = sum(float(np.linalg.norm(ranking.latent[block.columns])) for block in blocks)
-    best = (ranking.lexical + ranking.expanded) * by_words + by_meaning
+    best = ranking.lexical * (by_words + together) + ranking.expanded * by_words + by_meaning
     if not best or not known:
         return np.zeros_like(ranking.scores)
     shares = np.clip(ranking.scores / best, 0, 1) * (known / sum(idf.values())) ** _MISSING

@@ -20,7 +20,8 @@ FEWEST = 20
 """How many judged queries are needed."""
 
 _FOLDS = 5
-# How much meaning weighs, times what it does by default; and how many documents move the query.
+# How much meaning weighs, times what it does by default, 0 being BM25 alone; and how many documents
+# move the query.
 _MEANING, _FEEDBACK = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0, 3)
 
 
@@ -28,7 +29,13 @@ def choices() -> list[Fusion]:
     """Return the weights to choose from, the default first."""
     usual = Fusion()
     others = [
-        replace(usual, latent=usual.latent * m, plugged=usual.plugged * m, feedback=f)
+        replace(
+            usual,
+            expanded=usual.expanded if m else 0.0,
+            latent=usual.latent * m,
+            plugged=usual.plugged * m,
+            feedback=f,
+        )
         for m, f in product(_MEANING, _FEEDBACK)
         if m or not f
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._progress import Progress
+    from embedsearch.search.documents import DocumentSearch
     from embedsearch.search.tuning import Gains
     from embedsearch.workspace.session import Session
 
@@ -51,7 +52,7 @@ def tune(
     if len(judged) < FEWEST:
         allowed = f"{FEWEST} queries or more that have a relevant document here"
         raise ParameterError("judgements", allowed, len(judged))
-    gains = _gains(session, judged, progress)
+    gains = measured(session.search(), judged, progress)
     found = cross_validated(gains)
     usual, kept = float(gains[0].mean()), is_gain(found)
     weights = asdict(choices()[choose(gains)] if kept else Fusion())
@@ -117,11 +118,13 @@ def _of_documents(
     return {query: grades for query, grades in here.items() if any(g > 0 for g in grades.values())}
 
 
-def _gains(session: Session, judged: Mapping[str, Mapping[str, int]], progress: Progress) -> Gains:
+def measured(
+    search: DocumentSearch, judged: Mapping[str, Mapping[str, int]], progress: Progress
+) -> Gains:
     """Measure the nDCG@10 of each query by each choice of weights: (S, Q)."""
     from embedsearch.evaluation.retrieval_quality import measure_run, parse_metrics
 
-    search, measures, rows = session.search(), parse_metrics(["ndcg@10"]), []
+    measures, rows = parse_metrics(["ndcg@10"]), []
     texts, fusions = list(judged), choices()
     with progress.task("trying weights", len(fusions) * len(texts), "queries") as task:
         for fusion in fusions:

@@ -205,7 +205,7 @@ class Workspace:
                 more (pseudo-relevance feedback, Rocchio 1971); none by default.
             lean: How far to lean from words, -2 (BM25 alone), to meaning, 2 (meaning alone), in
                 the modes "auto" and "hybrid"; 0 is the balance that is good on average, at -1
-                meaning weighs half, at 1 words do.
+                all but BM25 weighs half, at 1 all that goes by words does.
             min_relevance: Leave out hits whose `relevance` is less, from 0 to 1.
 
         Raises:

@@ -362,7 +362,7 @@ def test_json_says_where_the_words_of_the_query_are(invoke: Run, workspace: Path
 def test_a_table_shows_the_strongest_pairs_and_they_add_up(invoke: Run, workspace: Path) -> None:
     process = invoke("search", "comet at dawn", "-w", workspace, "--explain", "-k", "2")
     header, *lines = process.stdout.splitlines()
-    assert header.split() == ["id", "score", "title", "snippet", "explanation"]
+    assert header.split() == ["id", "score", "relevance", "title", "snippet", "explanation"]
     for line in lines:
         score = float(line.split()[1])
         told = line.rpartition("  ")[2]

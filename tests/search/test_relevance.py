@@ -20,7 +20,7 @@ def answered(collection: Any, text: str, mode: str) -> tuple[Any, Any]:
     search = collection.search
     query, columns = search.lexical.parse(text), search.model.space.terms.columns
     ranking = search.rank(query, text, SearchOptions(62, mode))
-    frequencies = {term: search.lexical.frequency(TEXT, term) for term in query.meant}
+    frequencies = {term: search.lexical.frequency(TEXT, term) for term in query.words}
     blocks = search.model.space.blocks
     return ranking, relevances(ranking, query, blocks, frequencies, 62, columns)
 
