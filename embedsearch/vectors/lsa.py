@@ -181,8 +181,7 @@ def truncated_svd(
     """
     n, m = X.shape
     rank, width = min(rank, n, m), min(rank + oversampling, n, m)
-    random = np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
-    basis = X @ random
+    basis = X @ np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
     if rank == 0 or not basis.any():
         return np.zeros(0), np.zeros((m, 0), np.float32)
     # Orthonormal at each step: powers of float32 would lose all but the largest values.
