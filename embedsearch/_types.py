@@ -128,7 +128,8 @@ class Part:
     """What adds to the score of a document.
 
     Attributes:
-        encoder: "BM25", "BM25 title" or "BM25 stop words", or the name of an encoder.
+        encoder: "BM25", "BM25 title" or "BM25 stop words"; "BM25 expanded" for the words of the
+            document and of those nearest to it; or the name of an encoder.
         query_word: The word of the query; empty where the part is not of a single one.
         word: The word of the document that it met; empty where the part is of no single one.
         contribution: What this adds to the score; below 0 where it takes away.

@@ -10,21 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedsearch._errors import VectorError
+from embedsearch.search.document_expansion import NEIGHBORS
 from embedsearch.search.latent_space import all_pieces, full_text, products, split
+from embedsearch.search.segments import Growing, Segmented
 from embedsearch.vectors.arrays import best_first, places_of, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._types import Document, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
+    from embedsearch.search.document_expansion import ExpandedDocuments
     from embedsearch.search.latent_space import Block, TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
@@ -37,82 +40,9 @@ SPARE = 1_000
 
 _DOCUMENTS_AT_ONCE = 1_000
 
-Passages = tuple["FloatMatrix", "IntVector"]
-"""The vectors of passages, and where those of each document begin and end."""
-
-
-@dataclass(slots=True)
-class _Buffer:
-    array: NDArray[Any]
-    used: int
-
-
-class Growing:
-    """An array that grows into a buffer with room to spare; each state is immutable.
-
-    The first rows are copied only when others are appended.
-    """
-
-    def __init__(self, rows: NDArray[Any], buffer: _Buffer | None = None) -> None:
-        self.rows = rows
-        self._buffer = _Buffer(rows, len(rows)) if buffer is None else buffer
-
-    def appended(self, rows: NDArray[Any]) -> Growing:
-        """Return these rows and others after them; amortised, it costs what the others do."""
-        start, stop, buffer = len(self.rows), len(self.rows) + len(rows), self._buffer
-        # What another state has appended after the same rows must stay.
-        if buffer.used != start or stop > len(buffer.array):
-            larger = np.empty((stop + stop // 2, *self.rows.shape[1:]), self.rows.dtype)
-            larger[:start] = self.rows
-            buffer = _Buffer(larger, start)
-        buffer.array[start:stop] = rows
-        buffer.used = stop
-        return Growing(buffer.array[:stop], buffer)
-
-
-class Segmented:
-    """A matrix of a base `(n, d)`, mapped or in memory, and a tail `(t, d)`."""
-
-    def __init__(self, base: FloatMatrix, tail: Growing | None = None) -> None:
-        self.base = base
-        self._tail = Growing(base[:0]) if tail is None else tail
-
-    def __len__(self) -> int:
-        return len(self.base) + len(self.tail)
-
-    @property
-    def tail(self) -> FloatMatrix:
-        """The rows after those of the base."""
-        return self._tail.rows
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return len(self), self.base.shape[1]
-
-    def take(self, rows: IntVector) -> FloatMatrix:
-        """Return copies of some rows."""
-        start = len(self.base)
-        if not start:
-            return np.take(self.tail, rows, axis=0)
-        found = np.take(self.base, rows, axis=0, mode="clip")
-        late = np.flatnonzero(rows >= start)
-        if len(late):
-            found[late] = self.tail[rows[late] - start]
-        return found
-
-    def products(self, query: FloatVector) -> FloatVector:
-        """Return the inner products of all rows with a query `(d,)`."""
-        found = products(self.base, query)
-        return np.concatenate((found, products(self.tail, query))) if len(self.tail) else found
-
-    def appended(self, rows: FloatMatrix) -> Segmented:
-        """Return the matrix with rows after its tail."""
-        return Segmented(self.base, self._tail.appended(rows))
-
-    def with_tail(self, rows: IntVector) -> Segmented:
-        """Return the base with a tail of some rows of this one."""
-        return Segmented(self.base, Growing(self.take(rows)))
+# Of a mean passage: what is shorter would be near to much by chance; .05 to .2 do as well.
+_SHRINK = 0.1
+_TINY = 1e-9
 
 
 def passages_of(rows: IntVector, bounds: IntVector) -> tuple[IntVector, IntVector]:
@@ -140,26 +70,31 @@ class PassageVectors:
 
     X: FloatMatrix  # `(p, D)`
     bounds: IntVector  # `(k + 1,)` where those of each document begin and end
+    shrink: FloatVector  # `(p,)` by what their scores are multiplied; see `shrinks`
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
     def scores(self, query: FloatVector) -> FloatVector:
-        """Return the greatest inner product of each document's passages with a query `(D,)`."""
-        return best_scores(products(self.X, query), self.bounds)
+        """Return the greatest score of each document's passages for a query `(D,)`."""
+        return best_scores(products(self.X, query) * self.shrink, self.bounds)
 
     def best(self, query: FloatVector) -> IntVector:
-        """Return which passage of each document, from 0, has that inner product: `(k,)`."""
+        """Return which passage of each document, from 0, has that score: `(k,)`."""
         if len(self.X) == len(self):
             return np.zeros(len(self), np.int64)
-        scores = products(self.X, query)
+        scores = products(self.X, query) * self.shrink
         parts = [scores[start:stop].argmax() for start, stop in pairwise(self.bounds.tolist())]
         return np.array(parts, np.int64)
 
-    def at(self, places: IntVector) -> FloatMatrix:
-        """Return the vector of one passage of each document, from 0: `(k, D)`."""
-        found: FloatMatrix = self.X[self.bounds[:-1] + places]
-        return found
+    def at(self, places: IntVector) -> tuple[FloatMatrix, FloatVector]:
+        """Return one passage of each document, from 0: its vector, times its factor, and that.
+
+        They are `(k, D)` and `(k,)`; inner products with the vectors are scores.
+        """
+        rows = self.bounds[:-1] + places
+        factors: FloatVector = self.shrink[rows]
+        return self.X[rows] * factors[:, np.newaxis], factors
 
     def means(self, blocks: Sequence[Block]) -> FloatMatrix:
         """Return the mean of each document's passages, in each block at length 1: `(k, D)`."""
@@ -331,11 +266,23 @@ def check_bounds(bounds: IntVector, documents: int, passages: int) -> None:
         raise VectorError("damaged: passages do not belong to documents one after the other")
 
 
+def shrinks(lengths: IntVector, mean_length: float) -> FloatVector:
+    """Return by what the scores of passages of so many terms are multiplied: `(p,)`.
+
+    It is `length / (length + 0.1 mean length)`: of a few words, a cosine is often high by chance.
+    """
+    factors: FloatVector = (lengths / (lengths + _SHRINK * max(mean_length, 1e-9))).astype(
+        np.float32
+    )
+    return factors
+
+
 class LatentIndex:
     """Finds the documents of which a passage has the largest inner product with a query.
 
     `X` (p, D) are the passages of the rows. Among more rows than `scanned`, those are compared that
-    the candidate index of the base finds.
+    the candidate index of the base finds. `shrink` `(p,)` are factors of the passages; see
+    `shrinks`.
     """
 
     def __init__(
@@ -344,8 +291,10 @@ class LatentIndex:
         X: Segmented,
         candidates: CandidateIndex | None = None,
         scanned: int = SCANNED,
+        shrink: FloatVector | None = None,
     ) -> None:
         self.rows, self.X, self._candidate_index, self.scanned = rows, X, candidates, scanned
+        self.shrink = np.ones(len(X), np.float32) if shrink is None else shrink
 
     @classmethod
     def of(
@@ -355,9 +304,10 @@ class LatentIndex:
         candidates: CandidateIndex | None = None,
         bounds: IntVector | None = None,
         scanned: int = SCANNED,
+        shrink: FloatVector | None = None,
     ) -> LatentIndex:
         """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
-        return cls(DocumentRows.of(numbers, bounds), Segmented(X), candidates, scanned)
+        return cls(DocumentRows.of(numbers, bounds), Segmented(X), candidates, scanned, shrink)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -368,18 +318,18 @@ class LatentIndex:
         return self.rows.numbers
 
     def scores(self, query: FloatVector, rows: IntVector) -> FloatVector:
-        """Return the inner products of a query `(D,)` with documents, by their best passages."""
+        """Return the scores of documents for a query `(D,)`, by their best passages."""
         return self.take(rows).scores(query)
 
     def take(self, rows: IntVector) -> PassageVectors:
         """Return the passages of some documents."""
         passages, bounds = self.rows.passages(rows)
-        return PassageVectors(self.X.take(passages), bounds)
+        return PassageVectors(self.X.take(passages), bounds, self.shrink[passages])
 
     def nearest(
         self, query: FloatVector, topn: int, allowed: IntVector | None = None
     ) -> tuple[FloatVector, IntVector]:
-        """Return scores and rows of the documents nearest to a query `(D,)`, best first.
+        """Return inner products and rows of the documents nearest to a query `(D,)`, best first.
 
         Equal ones are ordered by number. Only among the rows `allowed`, ascending, if given; fewer
         than `topn` only if there are no more.
@@ -387,20 +337,61 @@ class LatentIndex:
         return self._best(query, topn, self._candidates(query, topn, allowed))
 
     def near(self, query: FloatVector, topn: int, allowed: IntVector | None = None) -> IntVector:
-        """Return the rows that `nearest` finds, in no certain order."""
+        """Return the rows with the greatest scores, otherwise as `nearest`, in no certain order."""
         rows = self._candidates(query, topn, allowed)
         if rows is not None and len(rows) <= topn:
             return rows
-        return self._best(query, topn, rows)[1]
+        return self._best(query, topn, rows, self.shrink)[1]
+
+    def neighbors(
+        self, rows: IntVector, blocks: Sequence[Block], k: int
+    ) -> tuple[NDArray[np.int32], FloatMatrix]:
+        """Return the k documents nearest to each of some, and their cosines: `(n, k)` both.
+
+        Those of the means of their passages in some blocks, which begin the space. Where there are
+        fewer, the row is the document's own and the cosine 0.
+        """
+        near = np.repeat(rows[:, np.newaxis], k, axis=1).astype(np.int32)
+        cosines = np.zeros(near.shape, np.float32)
+        if not blocks:
+            return near, cosines
+        width = blocks[-1].columns.stop
+        wanted = self.take(rows).means(blocks)[:, :width]
+        everyone = self.rows.alive
+        means = None
+        for place, (row, vector) in enumerate(zip(rows.tolist(), wanted, strict=True)):
+            query = np.zeros(self.X.shape[1], np.float32)
+            query[:width] = vector
+            some = self._candidates(query, k + 1, None)
+            if some is not None:
+                found, scores = some, self.take(some).means(blocks)[:, :width] @ vector
+            else:
+                if means is None:
+                    means = self.take(everyone).means(blocks)[:, :width].copy()
+                found, scores = everyone, means @ vector
+            found, scores = found[found != row], scores[found != row]
+            best = best_first(scores, self.numbers[found], k)
+            near[place, : len(best)] = found[best]
+            cosines[place, : len(best)] = scores[best]
+        return near, cosines
 
     def _best(
-        self, query: FloatVector, topn: int, rows: IntVector | None
+        self,
+        query: FloatVector,
+        topn: int,
+        rows: IntVector | None,
+        shrink: FloatVector | None = None,
     ) -> tuple[FloatVector, IntVector]:
         if rows is None:
             rows = self.rows.alive
-            scores = best_scores(self.X.products(query), self.rows.bounds)[rows]
+            scores = self.X.products(query)
+            scores = scores if shrink is None else scores * shrink
+            scores = best_scores(scores, self.rows.bounds)[rows]
         else:
-            scores = self.scores(query, rows)
+            passages, bounds = self.rows.passages(rows)
+            scores = products(self.X.take(passages), query)
+            scores = scores if shrink is None else scores * shrink[passages]
+            scores = best_scores(scores, bounds)
         best = best_first(scores, self.numbers[rows], topn)
         return scores[best], rows[best]
 
@@ -449,6 +440,8 @@ class DocumentVectors:
     vectors: Segmented  # (r, d) unit rows, in the space of the words
     latent: Segmented  # (p, D) the passages of the rows in the space of search
     change: int  # the last change of the store that is in here
+    shrink: Growing  # (p,) factors of their scores; see `shrinks`
+    expanded: ExpandedDocuments | None  # None in a workspace of an earlier version
 
     @classmethod
     def of(
@@ -458,10 +451,13 @@ class DocumentVectors:
         latent: FloatMatrix,
         change: int,
         bounds: IntVector | None = None,
+        shrink: FloatVector | None = None,
+        expanded: ExpandedDocuments | None = None,
     ) -> DocumentVectors:
         """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `bounds`."""
         rows = DocumentRows.of(numbers, bounds)
-        return cls(rows, Segmented(vectors), Segmented(latent), change)
+        factors = np.ones(len(latent), np.float32) if shrink is None else shrink
+        return cls(rows, Segmented(vectors), Segmented(latent), change, Growing(factors), expanded)
 
     @classmethod
     def empty(cls, change: int = 0) -> DocumentVectors:
@@ -478,11 +474,13 @@ class DocumentVectors:
         encoder: TextEncoder,
         model: SearchModel,
         at_once: int = _DOCUMENTS_AT_ONCE,
+        candidates: Callable[[], CandidateIndex | None] = lambda: None,
     ) -> DocumentVectors:
         """Return the vectors after all later changes; itself if there are none.
 
         It costs what the changes do, and a byte for each document. If the store is older than
-        they are, as it was restored, all are made again. `at_once` documents are encoded at once.
+        they are, as it was restored, all are made again. `at_once` documents are encoded at once;
+        `candidates` finds their neighbours among many stored ones.
         """
         latest = store.change
         if latest == self.change:
@@ -493,28 +491,54 @@ class DocumentVectors:
         found = replace(found, rows=found.rows.without(removed))
         changed = store.changed_since(since)
         while block := dict(islice(changed, at_once)):
-            found = found.with_documents(block, encoder, model)
+            found = found.with_documents(block, encoder, model, candidates)
         return replace(found.compacted(), change=latest)
 
     def index(self, candidates: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the candidates are those of the stored ones."""
         candidates = candidates if self.rows.stored else None
-        return LatentIndex(self.rows, self.latent, candidates, scanned)
+        return LatentIndex(self.rows, self.latent, candidates, scanned, self.shrink.rows)
 
     def with_documents(
-        self, documents: Mapping[int, Document], encoder: TextEncoder, model: SearchModel
+        self,
+        documents: Mapping[int, Document],
+        encoder: TextEncoder,
+        model: SearchModel,
+        candidates: Callable[[], CandidateIndex | None] = lambda: None,
     ) -> DocumentVectors:
         """Return them with documents that were added or changed, by their numbers."""
         texts, numbers = list(documents.values()), np.fromiter(documents, np.int64)
-        rows, vectors, latent = self.rows.without(numbers), self.vectors, self.latent
-        counts: list[IntVector] = []
+        vectors = self.vectors
         for encoded in encoder.documents(texts):
             vectors = vectors.appended(encoded)
-        for passages, bounds in latent_vectors(texts, model):
-            latent = latent.appended(passages)
-            counts.append(np.diff(bounds))
-        rows = rows.appended(numbers, np.concatenate(counts))
-        return replace(self, rows=rows, vectors=vectors, latent=latent)
+        found, start = replace(self, rows=self.rows.without(numbers), vectors=vectors), 0
+        for block in latent_vectors(texts, model):
+            stop = start + len(block.passages)
+            found = found.with_encoded(numbers[start:stop], block, model, candidates)
+            start = stop
+        return found
+
+    def with_encoded(
+        self,
+        numbers: IntVector,
+        block: EncodedDocuments,
+        model: SearchModel,
+        candidates: Callable[[], CandidateIndex | None] = lambda: None,
+    ) -> DocumentVectors:
+        """Return them with documents in rows after these."""
+        passages = block.passages
+        found = replace(
+            self,
+            rows=self.rows.appended(numbers, np.diff(passages.bounds)),
+            latent=self.latent.appended(passages.X),
+            shrink=self.shrink.appended(passages.shrink),
+        )
+        if self.expanded is None:
+            return found
+        near, cosines = found.index(candidates() if self.rows.stored > SCANNED else None).neighbors(
+            np.arange(self.rows.size, found.rows.size), model.space.blocks[:1], NEIGHBORS
+        )
+        return replace(found, expanded=self.expanded.appended(block.counts, near, cosines))
 
     def compacted(self) -> DocumentVectors:
         """Return them without deleted rows in the tail, if these are most of it."""
@@ -523,21 +547,42 @@ class DocumentVectors:
         tail = self.rows.tail
         vectors = self.vectors.with_tail(tail)
         latent = self.latent.with_tail(self.rows.passages(tail)[0])
-        return replace(self, rows=self.rows.compacted(), vectors=vectors, latent=latent)
+        stored = int(self.rows.bounds[self.rows.stored])
+        passages = np.concatenate((np.arange(stored), self.rows.passages(tail)[0]))
+        return replace(
+            self,
+            rows=self.rows.compacted(),
+            vectors=vectors,
+            latent=latent,
+            shrink=Growing(self.shrink.rows[passages]),
+            expanded=None if self.expanded is None else self.expanded.with_tail(tail),
+        )
 
     def _none(self) -> DocumentVectors:
         """Return those of a store without documents."""
         none = np.zeros(0, np.int64)
-        return DocumentVectors.of(none, self.vectors.base[:0], self.latent.base[:0], 0)
+        expanded = None if self.expanded is None else self.expanded.emptied()
+        base = self.vectors.base[:0], self.latent.base[:0]
+        return DocumentVectors.of(none, *base, 0, expanded=expanded)
 
 
-def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[Passages]:
-    """Encode the passages of documents in the space of search, in blocks."""
+class EncodedDocuments(NamedTuple):
+    """Documents in the space of search."""
+
+    passages: PassageVectors
+    counts: Any  # of their terms: sparse, `(n, V)`
+
+
+def latent_vectors(documents: Sequence[Document], model: SearchModel) -> list[EncodedDocuments]:
+    """Encode documents in the space of search, in blocks."""
     blocks, space = [], model.space
     for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
         some = documents[start : start + _DOCUMENTS_AT_ONCE]
         texts = [full_text(document) for document in some]
-        passages, bounds = split(space.terms.documents(map(model.analyzer.words, texts)))
+        whole = space.terms.documents(map(model.analyzer.words, texts))
+        passages, bounds = split(whole)
         pieces = all_pieces(texts, bounds) if space.external else None
-        blocks.append((space.documents(passages.counts, pieces), bounds))
+        X = space.documents(passages.counts, pieces)
+        shrink = shrinks(np.diff(passages.bounds), space.statistics.mean_length)
+        blocks.append(EncodedDocuments(PassageVectors(X, bounds, shrink), whole.counts))
     return blocks

@@ -171,7 +171,9 @@ class DocumentSearch:
         with self._lock:
             with self.store.snapshot():
                 if self._encoder is not None:
-                    vectors = self._vectors.updated(self.store, self._encoder, self.model)
+                    vectors = self._vectors.updated(
+                        self.store, self._encoder, self.model, candidates=lambda: self._candidates
+                    )
                 elif (vectors := self._vectors).change != self.store.change:
                     vectors = DocumentVectors.empty(self.store.change)
             if vectors is not self._vectors:
@@ -189,7 +191,9 @@ class DocumentSearch:
             with self.store.snapshot():
                 vectors = self.current()
                 lexical, index = self._merged(vectors.change), vectors.index(self._candidates)
-                self._hybrid = HybridSearch(lexical, index, self.model, vectors.change)
+                self._hybrid = HybridSearch(
+                    lexical, index, self.model, vectors.change, expanded=vectors.expanded
+                )
             self._lexical_change = self._change()
             return self._hybrid
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # Of how many pairs of words the parts are listed, unless all are asked for.
 PAIRS = 20
 
+EXPANDED = "BM25 expanded"
+"""The name of the part by the words of a document and of its neighbours."""
+
 _FIELDS = {"text": "BM25", "title": "BM25 title", "stops": "BM25 stop words"}
 # Products of words with words that are in memory at once: 20 MB.
 _AT_ONCE = 5_000_000
@@ -70,14 +73,15 @@ def shared(
     counts: Any,
     query: Mapping[int, float],
     own: FloatVector,
+    factors: FloatVector,
 ) -> FloatMatrix:
     """Return what each word of each document shares with each word of the query: `(nnz, S)`.
 
     The rows are in the order of the entries of `counts`; those of a document add up to its inner
-    product with `own` (see `MovedQuery`).
+    product with `own` (see `MovedQuery`), times its factor.
     """
     weights = encoder.document_weights(counts, statistics)
-    scales = encoder.scales(weights @ encoder.projection)
+    scales = encoder.scales(weights @ encoder.projection) * factors
     scaled = weights.data * np.repeat(scales, np.diff(counts.indptr))
     products = encoder.projection @ _directions(encoder, statistics, query, own).T
     found: FloatMatrix = scaled[:, np.newaxis] * products[counts.indices]
@@ -209,13 +213,13 @@ class Explainer:
         pairs: int | None = PAIRS,
     ) -> list[Explanation]:
         """Explain the scores of documents by the strongest pairs of words; None lists all."""
-        texts, X = self._passages(numbers, documents)
-        size = sum(map(len, texts)) * len(self._query.meant)
+        texts, X, factors = self._passages(numbers, documents)
+        size = sum(map(len, texts)) * len(self._query.words)
         step = 1 if size > self._at_once else max(len(texts), 1)
         found = list[Explanation]()
         for start in range(0, len(texts), step):
             some = slice(start, start + step)
-            builders = self._builders(numbers[some], texts[some], X[some])
+            builders = self._builders(numbers[some], texts[some], X[some], factors[some])
             found += _explained(builders, scores[some], pairs)
         return found
 
@@ -225,25 +229,29 @@ class Explainer:
         scores = np.zeros(len(numbers), np.float32)
         if search.lexical is not None and ranking.lexical:
             scores += np.float32(ranking.lexical) * search.lexical.scores_of(self._query, numbers)
+        rows = search.latent.rows.find(numbers)
+        if ranking.expanded:
+            expanded = search.expanded_scores(self._query, rows)
+            scores += np.float32(ranking.expanded) * expanded
         if self._blocks:
-            scores += search.latent.scores(ranking.latent, search.latent.rows.find(numbers))
+            scores += search.latent.scores(ranking.latent, rows)
         return scores
 
     def _passages(
         self, numbers: IntVector, documents: Sequence[Document]
-    ) -> tuple[list[TermCounts], FloatMatrix]:
-        """Return the words and the vector of the passage by which each document was scored."""
+    ) -> tuple[list[TermCounts], FloatMatrix, FloatVector]:
+        """Return words, vector and factor of the passage by which each document was scored."""
         latent = self._search.latent
         texts = [full_text(document) for document in documents]
         words = list(map(self._search.model.analyzer.term_counts, texts))
         if not self._blocks:
-            return words, np.zeros((len(texts), 0), np.float32)
+            return words, np.zeros((len(texts), 0), np.float32), np.ones(len(texts), np.float32)
         rows = latent.rows.find(numbers)
         passages = latent.take(rows)
         best = passages.best(self._ranking.latent)
         for place in np.flatnonzero(np.diff(passages.bounds) > 1).tolist():
             words[place] = self._within(texts[place], words[place], int(best[place]))
-        return words, passages.at(best)
+        return words, *passages.at(best)
 
     def _within(self, text: str, words: TermCounts, place: int) -> TermCounts:
         """Return the words of one passage of a text that has several."""
@@ -255,9 +263,13 @@ class Explainer:
         return {term: (count, words[term][1]) for term, count in names}
 
     def _builders(
-        self, numbers: IntVector, texts: Sequence[TermCounts], X: FloatMatrix
+        self,
+        numbers: IntVector,
+        texts: Sequence[TermCounts],
+        X: FloatMatrix,
+        factors: FloatVector,
     ) -> list[ExplanationBuilder]:
-        query, model, meant = self._query, self._search.model, self._query.meant
+        query, model, meant = self._query, self._search.model, self._query.words
         terms = [*meant, *(term for text in texts for term in text)]
         space = model.space.restricted_to(terms if self._blocks else ())
         columns = space.terms.columns
@@ -267,7 +279,7 @@ class Explainer:
         # The blocks of external encoders come after those of the linear ones.
         own = [self._moved.own[block.columns] for block in self._blocks]
         linear = [
-            (encoder.name, shared(encoder, space.statistics, counts, weights, vector))
+            (encoder.name, shared(encoder, space.statistics, counts, weights, vector, factors))
             for encoder, vector in zip(space.linear, own, strict=False)
         ]
         spelled = [query.spellings.get(term, term) for term in known]
@@ -303,11 +315,21 @@ class Explainer:
     def _lexical(self, numbers: IntVector) -> list[list[Part]]:
         lexical, factor = self._search.lexical, self._ranking.lexical
         if lexical is None or not factor:
-            return [[] for _ in numbers]
-        return [
-            [Part(_FIELDS[part.field], part.word, part.word, factor * part.score) for part in parts]
-            for parts in lexical.explain(self._query, numbers)
-        ]
+            found: list[list[Part]] = [[] for _ in numbers]
+        else:
+            found = [
+                [Part(_FIELDS[p.field], p.word, p.word, factor * p.score) for p in parts]
+                for parts in lexical.explain(self._query, numbers)
+            ]
+        if not self._ranking.expanded:
+            return found
+        rows = self._search.latent.rows.find(numbers)
+        terms, scores = self._search.expanded_parts(self._query, rows)
+        words = [self._query.spellings.get(term, term) for term in terms]
+        for parts, added in zip(found, (scores * self._ranking.expanded).tolist(), strict=True):
+            each = zip(words, added, strict=True)
+            parts += [Part(EXPANDED, word, word, score) for word, score in each if score]
+        return found
 
 
 def _explained(

@@ -10,6 +10,7 @@ import numpy as np
 from embedsearch._errors import ParameterError
 from embedsearch.search.latent_space import rocchio
 from embedsearch.vectors.arrays import best_first
+from embedsearch.vectors.sparse import length_norm, saturated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.index.lexical.index import LexicalSnapshot
     from embedsearch.index.lexical.query import LexicalQuery
+    from embedsearch.search.document_expansion import ExpandedDocuments
     from embedsearch.search.document_index import LatentIndex, PassageVectors
     from embedsearch.search.model import Fusion, SearchModel
     from embedsearch.search.options import SearchOptions
@@ -40,6 +42,7 @@ class Ranking:
     numbers: IntVector  # (k,) of the documents, best first
     scores: FloatVector  # (k,) theirs
     lexical: float  # the factor of BM25
+    expanded: float  # that of the BM25 of expanded documents
     latent: FloatVector  # (D,) the query by which the vectors of documents are multiplied
     # (D,) the query before it was moved.
     encoded: FloatVector = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -51,10 +54,12 @@ class Ranking:
 class HybridSearch:
     """Searches by BM25 and by all encoders.
 
-    The score is the sum of BM25 and of the weighted cosines, each divided by its standard deviation
-    over all documents (1 if all have the same score); so it is a sum over the words of the query,
-    and can be explained. A document's cosines are those of the passage whose weighted sum is
-    greatest.
+    The score is the weighted sum of BM25, of BM25 of the expanded documents (both divided by the
+    standard deviation of BM25 over all documents), and of the cosines of all encoders, each divided
+    by its own deviation (1 if all have the same score); so it is a sum over the words of the query,
+    and can be explained. Cosines are shrunk if a passage is short (see `shrinks`); a document's are
+    those of the passage whose weighted sum is greatest. In the mode "latent" it is a weighted mean
+    of the cosines.
 
     Without a lexical index it searches by meaning alone, and ignores what is required or excluded.
     `change` is the change of the store that all this is of.
@@ -67,9 +72,10 @@ class HybridSearch:
         model: SearchModel,
         change: int = 0,
         depth: Depth = Depth(),  # noqa: B008 - a constant
+        expanded: ExpandedDocuments | None = None,
     ) -> None:
         self.lexical, self.latent, self.model = lexical, latent, model
-        self.change, self.depth = change, depth
+        self.change, self.depth, self.expanded = change, depth, expanded
 
     def rank(
         self,
@@ -93,12 +99,12 @@ class HybridSearch:
             if self.lexical is None:
                 raise ParameterError("mode", "latent, as there is no lexical index", mode)
             scores, numbers = self.lexical.search(query, topn, allowed)
-            return Ranking(numbers, scores, 1.0, np.zeros(0, np.float32))
+            return Ranking(numbers, scores, 1.0, 0.0, np.zeros(0, np.float32))
         fusion = self.model.fusion if fusion is None else fusion
         vector = self._encoded(query, text)
         found = _Candidates(self, query, allowed)
         if mode != "latent":
-            found.add_lexical(max(topn, self.depth.lexical), fusion.lexical)
+            found.add_lexical(max(topn, self.depth.lexical), fusion)
         return self._by_scores(vector, found, options, fusion)
 
     def _by_scores(
@@ -114,13 +120,14 @@ class HybridSearch:
         if most and len(rows):
             first = rows[best_first(scores, numbers[rows], most)]
             passages = self.latent.take(first)
-            towards = passages.at(passages.best(weighted))
+            towards, _ = passages.at(passages.best(weighted))
             vector = rocchio(vector, self.model.space.blocks, towards)
             weighted = self.weighted(vector, fusion, mean=mean)
             rows, scores = found.scored(weighted)
         best = best_first(scores, numbers[rows], options.topn)
         hits = numbers[rows[best]], scores[best]
-        return Ranking(*hits, found.lexical_factor, weighted, encoded, numbers[first], towards)
+        factors = found.lexical_factor, found.expanded_factor
+        return Ranking(*hits, *factors, weighted, encoded, numbers[first], towards)
 
     def weighted(self, vector: FloatVector, fusion: Fusion, *, mean: bool = False) -> FloatVector:
         """Scale each block of a query `(D,)` to its weight over the spread of its cosines.
@@ -140,25 +147,47 @@ class HybridSearch:
                 total += factor
         return scaled / np.float32(total) if mean and total else scaled
 
+    def expanded_parts(self, query: LexicalQuery, rows: IntVector) -> tuple[list[str], FloatMatrix]:
+        """Return the terms of a query, and what each adds to the BM25 of expanded documents.
+
+        The scores are `(k, q)`. Terms that the encoders do not know are left out.
+        """
+        columns, statistics = self.model.space.terms.columns, self.model.space.statistics
+        known = [term for term in query.words if term in columns]
+        if self.expanded is None or not known:
+            return [], np.zeros((len(rows), 0), np.float32)
+        places = [columns[term] for term in known]
+        weights = np.array([query.words[term] for term in known], np.float32)
+        frequencies = self.expanded.frequencies(places, rows, self.latent.rows.live)
+        lengths = self.expanded.lengths.rows[rows]
+        norms = length_norm(lengths, self.model.mean_length).astype(np.float32)
+        scores = saturated(frequencies, norms[:, np.newaxis])
+        return known, scores * (weights * statistics.idf[places])
+
+    def expanded_scores(self, query: LexicalQuery, rows: IntVector) -> FloatVector:
+        """Return the BM25 of expanded documents: `(k,)`."""
+        scores: FloatVector = self.expanded_parts(query, rows)[1].sum(axis=1)
+        return scores
+
     def spread(self, query: LexicalQuery, scores: FloatVector, complete: bool) -> float:
-        """Return the standard deviation of BM25 over all documents.
+        """Return the standard deviation of BM25 over all documents, without phrases.
 
         `scores` are the highest; `complete` is whether all other documents have 0.
         """
         measured = _deviation(scores.astype(np.float64), max(len(self.latent), 1))
-        if complete:
+        if complete and not query.phrases:
             return measured
         columns = self.model.space.terms.columns
         known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
         weights = np.fromiter(known.values(), np.float32, len(known))
         estimated = self.model.spreads.lexical(list(known), weights)
-        covered = estimated > _TINY and len(known) == len(query.words) and not query.phrases
+        covered = estimated > _TINY and len(known) == len(query.words)
         # What the formula does not know makes the spread larger, not smaller.
         return estimated if covered else max(estimated, measured)
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
-        vector: FloatVector = space.queries(space.terms.matrix([query.meant]), [text])[0]
+        vector: FloatVector = space.queries(space.terms.matrix([query.words]), [text])[0]
         return vector
 
 
@@ -173,10 +202,11 @@ class _Candidates:
         # Whether all documents that are not here have no score by words.
         self._complete = True
         self._passages: PassageVectors | None = None
-        self.lexical_factor = 0.0
+        self._expanded: FloatVector | None = None
+        self.lexical_factor = self.expanded_factor = 0.0
 
-    def add_lexical(self, depth: int, weight: float) -> None:
-        """Add what the lexical index finds; BM25 has this weight."""
+    def add_lexical(self, depth: int, fusion: Fusion) -> None:
+        """Add what the lexical index finds."""
         lexical = self._search.lexical
         if lexical is None:
             return
@@ -187,7 +217,10 @@ class _Candidates:
         self._rows, self._bm25 = rows[here], scores[here]
         everywhere = self._allowed is None and not self._query.constrained
         spread = self._search.spread(self._query, scores, self._complete and everywhere)
-        self.lexical_factor = weight / spread if spread > _TINY else weight
+        spread = spread if spread > _TINY else 1.0
+        self.lexical_factor = fusion.lexical / spread
+        if self._search.expanded is not None:
+            self.expanded_factor = fusion.expanded / spread
 
     def add_latent(self, weighted: FloatVector, depth: int) -> None:
         """Add what is near in meaning."""
@@ -217,8 +250,12 @@ class _Candidates:
 
     def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
         """Return the rows of all candidates and their scores."""
-        scores = self._vectors().scores(weighted)
-        return self._rows, scores + np.float32(self.lexical_factor) * self._bm25
+        scores = self._vectors().scores(weighted) + np.float32(self.lexical_factor) * self._bm25
+        if self.expanded_factor:
+            if self._expanded is None:
+                self._expanded = self._search.expanded_scores(self._query, self._rows)
+            scores += np.float32(self.expanded_factor) * self._expanded
+        return self._rows, scores
 
     def _vectors(self) -> PassageVectors:
         if self._passages is None:

@@ -304,10 +304,20 @@ class Spreads:
     second: FloatVector  # `(V,)` the mean of its square
 
     @classmethod
-    def of(cls, X: FloatMatrix, blocks: Sequence[Block], bm25: Any) -> Spreads:
-        """Measure them on all passages `X` `(p, D)` and the BM25 weights of documents `(n, V)`."""
+    def of(
+        cls,
+        X: FloatMatrix,
+        blocks: Sequence[Block],
+        bm25: Any,
+        shrink: FloatVector | float = 1.0,
+    ) -> Spreads:
+        """Measure them on all passages `X` `(p, D)` and the BM25 weights of documents `(n, V)`.
+
+        The cosines of passages are multiplied by `shrink` `(p,)`.
+        """
+        factors = np.broadcast_to(np.float32(shrink), len(X))[:, np.newaxis]
         n = max(bm25.shape[0], 1)
-        covariances = tuple(_covariance(X[:, block.columns]) for block in blocks)
+        covariances = tuple(_covariance(X[:, block.columns] * factors) for block in blocks)
         columns, size = bm25.indices, bm25.shape[1]
         first, second = (
             np.bincount(columns, weights, size) / n for weights in (bm25.data, bm25.data**2)

@@ -28,6 +28,7 @@ class Fusion:
     """What each search adds to a score, in standard deviations of its scores over all documents."""
 
     lexical: float = 1.0  # BM25
+    expanded: float = 1.5  # BM25 of the expanded documents, in deviations of BM25
     latent: float = 0.5  # each of our encoders
     plugged: float = 1.0  # each encoder of the user's
     feedback: int = 0  # how many documents of a first pass move the latent query towards them

@@ -11,7 +11,7 @@ import numpy as np
 from embedsearch._checks import Interval, check
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
 from embedsearch._types import Document
-from embedsearch.search.document_index import PassageVectors, latent_vectors
+from embedsearch.search.document_index import latent_vectors
 from embedsearch.vectors.arrays import best_first
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Related:
         texts = [example for example, _ in given if isinstance(example, Document)]
         if texts:
             passages = latent_vectors(texts, self.model)
-            latent += [PassageVectors(*each).means(blocks) for each in passages]
+            latent += [each.passages.means(blocks) for each in passages]
             words += self.encoder.documents(texts)
         # In the order of the vectors: those of the store first.
         weights = [weight for example, weight in given if isinstance(example, str)]

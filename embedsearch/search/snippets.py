@@ -291,7 +291,7 @@ class SnippetFinder:
     ) -> None:
         self._model, self._latent, self._lexical = model, latent, lexical
         self._expanded, self._documents = expanded or {}, documents
-        self._words = {} if query is None else query.meant or dict(query.stops)
+        self._words = {} if query is None else dict(query.words or query.stops)
         self._spellings = {} if query is None else query.spellings
 
     @classmethod

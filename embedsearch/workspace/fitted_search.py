@@ -15,7 +15,9 @@ from embedsearch._errors import CorpusTooSmallError
 from embedsearch._processes import one_blas_thread
 from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
-from embedsearch.search.document_index import SCANNED, DocumentVectors
+from embedsearch.index.neighbor_graph import neighbor_graph
+from embedsearch.search.document_expansion import NEIGHBORS, ExpandedDocuments
+from embedsearch.search.document_index import SCANNED, DocumentVectors, PassageVectors, shrinks
 from embedsearch.search.fitting import StreamTerms, TermVectors, fit_space
 from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress, Task
     from embedsearch._types import FloatMatrix, IntVector
-    from embedsearch.search.document_index import Segmented
-    from embedsearch.search.latent_space import TermDocuments
+    from embedsearch.search.latent_space import Block, TermDocuments
     from embedsearch.search.options import SearchSettings
+    from embedsearch.search.segments import Segmented
     from embedsearch.store.documents import DocumentStore
     from embedsearch.text.settings import TokenizerSettings
     from embedsearch.text.stream import TokenStream
@@ -142,10 +144,25 @@ def fit_search(
             latent = np.concatenate((latent, external), axis=1)
         else:
             task.advance(len(passages))
-    spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts))
-    documents = DocumentVectors.of(stream.numbers, encoded, latent, store.change, bounds)
+    shrink = shrinks(np.diff(passages.bounds), parts.mean_length)
+    spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts), shrink)
+    with progress.task("comparing documents", len(stream), "documents") as task:
+        vectors_of = PassageVectors(latent, bounds, shrink)
+        expanded = expanded_documents(terms, vectors_of, space.blocks[:1])
+        task.advance(len(stream))
+    documents = DocumentVectors.of(
+        stream.numbers, encoded, latent, store.change, bounds, shrink, expanded
+    )
     model = SearchModel(analyzer, space, spreads, statistics.mean_length)
     return FittedSearch(encoder, model, documents, fit.search)
+
+
+def expanded_documents(
+    terms: TermDocuments, passages: PassageVectors, blocks: Sequence[Block]
+) -> ExpandedDocuments:
+    """Find the neighbours of all documents by the mean of their passages in some blocks."""
+    X = passages.means(blocks)[:, : blocks[-1].columns.stop if blocks else 0]
+    return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, NEIGHBORS))
 
 
 def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
@@ -157,7 +174,10 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         "vectors": _blocks(documents.vectors, rows),
         "latent": _blocks(documents.latent, passages),
         "owners": bounds,
+        "shrink": documents.shrink.rows[passages],
     }
+    if documents.expanded is not None:
+        tensors |= documents.expanded.to_tensors(rows)
     save_tensors(files.documents, tensors, {})
     if len(passages) > SCANNED and documents.latent.shape[1]:
         latent = open_tensors(files.documents)["latent"]

@@ -286,13 +286,20 @@ class Generation(ArtifactFolder):
     @cached_property
     def document_vectors(self) -> DocumentVectors:
         """The document vectors at its change number, mapped."""
+        from embedsearch.search.document_expansion import ExpandedDocuments
         from embedsearch.search.document_index import DocumentVectors, check_bounds
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
             numbers, latent, bounds = found["numbers"], found["latent"], found["owners"]
             check_bounds(bounds, len(numbers), len(latent))
-            return DocumentVectors.of(numbers, found["vectors"], latent, self.change, bounds)
+            expanded = ExpandedDocuments.from_tensors(
+                found, len(numbers), len(self.search_model.space.terms)
+            )
+            vectors, shrink = found["vectors"], found.get("shrink")
+            return DocumentVectors.of(
+                numbers, vectors, latent, self.change, bounds, shrink, expanded
+            )
 
     def candidates(self) -> CandidateIndex | None:
         """Return the clusters of the stored document vectors; None if these are few."""

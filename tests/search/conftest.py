@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedsearch._types import Document, FloatMatrix
+from embedsearch._types import Document, FloatMatrix, FloatVector
 from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex, LexicalSnapshot
-from embedsearch.search.document_index import LatentIndex
+from embedsearch.index.neighbor_graph import neighbor_graph
+from embedsearch.search.document_expansion import ExpandedDocuments
+from embedsearch.search.document_index import LatentIndex, PassageVectors, shrinks
 from embedsearch.search.fitting import fit_space
 from embedsearch.search.hybrid import HybridSearch
 from embedsearch.search.latent_space import (
@@ -99,11 +101,15 @@ def searched(documents: list[Document], lexical: LexicalIndex, feedback: int) ->
     parts = statistics.of_parts(len(passages) / len(counted))
     space = fit_space(passages, terms, parts, lambda _: vectors, external)
     X = space.documents(passages.counts, all_pieces(texts, bounds))
-    spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
+    shrink = shrinks(np.diff(passages.bounds), parts.mean_length)
+    spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts), shrink)
     fusion = Fusion(latent=0.6, plugged=0.75, feedback=feedback)
     model = SearchModel(analyzer, space, spreads, statistics.mean_length, fusion)
     numbers = np.arange(10, 10 + len(documents))
-    return HybridSearch(lexical.snapshot, LatentIndex.of(numbers, X, bounds=bounds), model)
+    latent = LatentIndex.of(numbers, X, bounds=bounds, shrink=shrink)
+    means = PassageVectors(X, bounds, shrink).means(space.blocks)
+    expanded = ExpandedDocuments.of(counted.counts, *neighbor_graph(means, 3))
+    return HybridSearch(lexical.snapshot, latent, model, expanded=expanded)
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +158,8 @@ class Planted:
     term_vectors: FloatMatrix
     model: SearchModel
     X: FloatMatrix
+    shrink: FloatVector
+    expanded: ExpandedDocuments
     lexical: LexicalSnapshot
 
     @property
@@ -160,7 +168,8 @@ class Planted:
 
     @property
     def search(self) -> HybridSearch:
-        return HybridSearch(self.lexical, LatentIndex.of(self.numbers, self.X), self.model)
+        latent = LatentIndex.of(self.numbers, self.X, shrink=self.shrink)
+        return HybridSearch(self.lexical, latent, self.model, expanded=self.expanded)
 
 
 @pytest.fixture(scope="session")
@@ -177,10 +186,13 @@ def planted() -> Iterator[Planted]:
         vectors = np.asarray(counted.counts.T @ random, np.float32)
         space = fit_space(counted, terms, statistics, lambda _: vectors)
         X = space.linear_documents(counted.counts)
-        spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts))
+        shrink = shrinks(np.diff(counted.bounds), statistics.mean_length)
+        spreads = Spreads.of(X, space.blocks, statistics.bm25(counted.counts), shrink)
+        expanded = ExpandedDocuments.of(counted.counts, *neighbor_graph(X, 20))
         fusion = Fusion(latent=0.7, feedback=3)
         model = SearchModel(lexical.analyzer, space, spreads, statistics.mean_length, fusion)
-        yield Planted(documents, terms, counted, vectors, model, X, lexical.snapshot)
+        found = documents, terms, counted, vectors, model, X, shrink, expanded
+        yield Planted(*found, lexical.snapshot)
 
 
 def titled(document: Document) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,15 @@ import pytest
 
 from embedsearch._types import Document
 from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.search.document_expansion import ExpandedDocuments
 from embedsearch.search.document_index import (
     DocumentRows,
     DocumentVectors,
-    Growing,
     LatentIndex,
-    Segmented,
+    shrinks,
 )
 from embedsearch.search.latent_space import TextEncoder, full_text, products, split
+from embedsearch.search.segments import Growing, Segmented
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import TextProcessor
@@ -265,7 +267,10 @@ def encoder(planted: Any) -> TextEncoder:
 @pytest.fixture
 def vectors(planted: Any, encoder: TextEncoder, store: DocumentStore) -> DocumentVectors:
     encoded = np.concatenate(list(encoder.documents(planted.documents.values())))
-    return DocumentVectors.of(planted.numbers, encoded, planted.X, store.change)
+    shrink, expanded = planted.shrink, planted.expanded
+    return DocumentVectors.of(
+        planted.numbers, encoded, planted.X, store.change, shrink=shrink, expanded=expanded
+    )
 
 
 def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, model: Any) -> None:
@@ -284,6 +289,30 @@ def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, mo
     assert bounds.tolist() == expected_bounds.tolist()
     expected = model.space.documents(passages.counts)
     np.testing.assert_allclose(found.latent.take(places), expected, atol=1e-5)
+    expected = shrinks(np.diff(passages.bounds), model.space.statistics.mean_length)
+    np.testing.assert_allclose(found.shrink.rows[places], expected, rtol=1e-6)
+    check_expanded(found, texts, model)
+
+
+def check_expanded(found: DocumentVectors, texts: list[str], model: Any) -> None:
+    """Compare the words, and the neighbours that exist, with those of the texts."""
+    order = found.rows.in_order
+    assert found.expanded is not None
+    counts = model.space.terms.documents(map(model.analyzer.words, texts)).counts.toarray()
+    nobody = Segmented(np.zeros((found.rows.size, 20), np.float16))
+    alone = replace(found.expanded, weights=nobody)
+    terms = list(range(0, counts.shape[1], 7))
+    held = alone.frequencies(terms, order, found.rows.live)
+    np.testing.assert_allclose(held, counts[:, terms], rtol=1e-5, atol=1e-5)
+    stored = found.expanded.to_tensors(order)
+    again = ExpandedDocuments.from_tensors(stored, len(order), counts.shape[1])
+    assert again is not None
+    np.testing.assert_allclose(
+        again.frequencies(terms, np.arange(len(order))),
+        found.expanded.frequencies(terms, order, found.rows.live),
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 def change(store: DocumentStore) -> None:
@@ -356,3 +385,34 @@ def test_clusters_of_stored_vectors_serve_after_changes(
         near = set(index.numbers[index.near(query, 60)].tolist())
         assert len(near) == 60
         assert len(expected & near) >= 9
+
+
+def test_documents_that_come_later_borrow_from_those_nearest_to_them(
+    planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore
+) -> None:
+    change(store)
+    found = vectors.updated(store, encoder, planted.model)
+    assert found.expanded is not None
+    alive, first = found.rows.alive, planted.model.space.blocks[0].columns
+    means = found.index(None).take(alive).means(planted.model.space.blocks)[:, first]
+    for row in found.rows.tail.tolist():
+        own = means[alive == row][0]
+        cosines = means @ own
+        expected = np.sort(cosines[alive != row])[::-1][:20]
+        near = found.expanded.neighbors.take(np.array([row]))[0]
+        assert row not in near or not own.any()
+        weights = found.expanded.weights.take(np.array([row]))[0].astype(np.float64)
+        np.testing.assert_allclose(weights, np.maximum(expected, 0) ** 2, atol=2e-3)
+
+
+def test_deleted_rows_of_a_tail_make_way_for_others(
+    planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore
+) -> None:
+    change(store)
+    found = vectors.updated(store, encoder, planted.model)
+    found = replace(found, rows=replace(found.rows, spare=0))
+    for turn in range(8):
+        store.add([Document("newer", f"queen {turn}"), Document("new", f"rome {turn}")])
+        found = found.updated(store, encoder, planted.model)
+    assert found.rows.size < len(found) + 12
+    check(found, store, encoder, planted.model)

@@ -14,11 +14,12 @@ from embedsearch.search.document_index import (
     DocumentRows,
     LatentIndex,
     PassageVectors,
-    Segmented,
     best_scores,
     check_bounds,
+    shrinks,
 )
 from embedsearch.search.latent_space import Block, TermDocuments, all_pieces, pieces_of, split
+from embedsearch.search.segments import Segmented
 
 LENGTHS = [0, 3, 7, 8, 25, 1, 16]
 
@@ -95,11 +96,30 @@ def test_a_document_has_the_score_of_its_best_passage(
             best_scores(vectors @ query, bounds), expected, rtol=1e-5, atol=1e-5
         )
         taken = index.take(rows)
-        best = taken.at(taken.best(query)) @ query
+        best = taken.at(taken.best(query))[0] @ query
         np.testing.assert_allclose(best, expected[rows], rtol=1e-5, atol=1e-5)
         found, nearest = index.nearest(query, 20)
         assert nearest.tolist() == np.argsort(-expected)[:20].tolist()
         np.testing.assert_allclose(found, expected[nearest], rtol=1e-5, atol=1e-5)
+
+
+def test_the_scores_of_passages_are_multiplied_by_their_factors(
+    vectors: FloatMatrix, bounds: IntVector
+) -> None:
+    lengths = np.random.default_rng(1).integers(0, 90, len(vectors))
+    shrink, rows = shrinks(lengths, 40.0), np.array([7, 3, 250])
+    np.testing.assert_allclose(shrink, lengths / (lengths + 4.0), rtol=1e-6)
+    index = LatentIndex.of(np.arange(300), vectors, bounds=bounds, shrink=shrink)
+    for query in vectors[:5]:
+        expected = best_by_hand(vectors * shrink[:, np.newaxis], bounds, query)
+        np.testing.assert_allclose(index.scores(query, rows), expected[rows], atol=1e-5)
+        taken = index.take(rows)
+        at, factors = taken.at(taken.best(query))
+        np.testing.assert_allclose(at @ query, expected[rows], atol=1e-5)
+        assert set(factors.tolist()) <= set(shrink.tolist())
+        assert set(index.near(query, 20).tolist()) == set(np.argsort(-expected)[:20].tolist())
+        plain = LatentIndex.of(np.arange(300), vectors, bounds=bounds)
+        assert index.nearest(query, 20)[1].tolist() == plain.nearest(query, 20)[1].tolist()
 
 
 def test_nearest_documents_are_found_among_those_allowed(
@@ -152,7 +172,7 @@ def test_a_document_as_a_whole_is_the_mean_of_its_passages(
     vectors: FloatMatrix, bounds: IntVector
 ) -> None:
     blocks = [Block("a", slice(0, 5)), Block("b", slice(5, 12))]
-    means = PassageVectors(vectors, bounds).means(blocks)
+    means = PassageVectors(vectors, bounds, np.ones(len(vectors), np.float32)).means(blocks)
     for row in (0, 17, 299):
         own = vectors[bounds[row] : bounds[row + 1]].mean(axis=0)
         for block in blocks:

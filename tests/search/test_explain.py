@@ -79,6 +79,7 @@ def test_a_long_document_is_explained_by_the_words_of_one_passage(long_collectio
         parts, _ = split(whole)
         start, stop = search.latent.rows.bounds[row : row + 2]
         scores = search.latent.X.base[start:stop] @ ranking.latent
+        scores *= search.latent.shrink[start:stop]
         passage = parts.ids[slice(*parts.bounds[scores.argmax() :][:2])]
         linear = {encoder.name for encoder in search.model.space.linear}
         words = {
@@ -114,9 +115,10 @@ def test_a_linear_encoder_shares_out_its_cosine_by_the_formula(plain: Any) -> No
     query, ranking, explanations = explained(plain, "the vehicle near a barn")
     space = plain.search.model.space
     for encoder, block in zip(space.linear, space.blocks, strict=False):
-        factor = float(np.linalg.norm(ranking.latent[block.columns]))
+        norm = float(np.linalg.norm(ranking.latent[block.columns]))
         for number, explanation in zip(ranking.numbers.tolist(), explanations, strict=True):
             words = space_words(plain, number)
+            factor = norm * float(plain.search.latent.shrink[number - 10])
             expected = cosine_shares(space, encoder, dict(query.words), words)
             found = {
                 (stem(plain, part.query_word), stem(plain, part.word)): part.contribution
@@ -173,7 +175,7 @@ def test_bm25_is_shared_out_by_word_and_field(collection: Any) -> None:
         found = {
             (part.encoder, part.word): part.contribution
             for part in explanation.parts
-            if part.encoder.startswith("BM25")
+            if part.encoder in names.values()
         }
         assert found == pytest.approx(expected)
     assert any("BM25 title" in explanation.encoders for explanation in explanations)
@@ -191,8 +193,9 @@ def test_an_encoder_that_is_plugged_in_gives_one_part(plain: Any) -> None:
     search = plain.search
     _, ranking, explanations = explained(plain, "comet")
     block = search.model.space.blocks[-1]
-    X = search.latent.X.take(search.latent.rows.find(ranking.numbers))[:, block.columns]
-    cosines = X @ ranking.latent[block.columns]
+    rows = search.latent.rows.find(ranking.numbers)
+    X = search.latent.X.take(rows)[:, block.columns]
+    cosines = X @ ranking.latent[block.columns] * search.latent.shrink[rows]
     for cosine, explanation in zip(cosines.tolist(), explanations, strict=True):
         (part,) = (part for part in explanation.parts if part.encoder == "letters")
         assert part.contribution == pytest.approx(cosine, abs=1e-6)
@@ -223,9 +226,11 @@ def test_any_document_can_be_explained(collection: Any) -> None:
     explainer = Explainer(search, query, ranking, {})
     numbers = np.arange(10, 10 + len(collection.documents))
     scores = explainer.scores(numbers)
-    X = search.latent.X.take(search.latent.rows.find(numbers))
-    bm25 = search.lexical.scores_of(query, numbers)
-    np.testing.assert_allclose(scores, X @ ranking.latent + ranking.lexical * bm25, atol=1e-5)
+    rows = search.latent.rows.find(numbers)
+    expected = search.latent.X.take(rows) @ ranking.latent * search.latent.shrink[rows]
+    expected += ranking.lexical * search.lexical.scores_of(query, numbers)
+    expected += ranking.expanded * search.expanded_scores(query, rows)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
     explanations = explainer.explain(numbers, collection.documents, scores, None)
     assert max(abs(explanation.rest) for explanation in explanations) < 1e-4
     empty, foreign = explanations[-2:]

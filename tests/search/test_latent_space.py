@@ -64,7 +64,7 @@ def test_spreads_of_cosines_are_their_standard_deviations(planted: Any) -> None:
     queries = space.linear_queries(planted.counted.counts[:20])
     for place, block in enumerate(space.blocks):
         for query in queries[:, block.columns]:
-            scores = planted.X[:, block.columns].astype(np.float64) @ query
+            scores = planted.X[:, block.columns].astype(np.float64) @ query * planted.shrink
             assert spreads.latent(query, place) == pytest.approx(scores.std(), rel=1e-3)
 
 

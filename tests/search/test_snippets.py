@@ -233,7 +233,7 @@ def scored(collection: Any, text: str, query: str, mode: str) -> list[tuple[floa
         words = model.analyzer.words(passage)
         norm = 1.2 * (0.25 + 0.75 * len(words) / space.statistics.mean_length)
         score = 0.0
-        for term, weight in parsed.meant.items():
+        for term, weight in parsed.words.items():
             column = space.terms.columns.get(term)
             idf = float(idfs.max() if column is None else idfs[column])
             count = words.count(term)

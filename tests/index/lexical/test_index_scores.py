@@ -113,7 +113,11 @@ def test_a_phrase_is_scored_as_a_word_with_the_idf_of_all_its_words(build: Build
     idf = sum(np.log(1 + (5 - n + 0.5) / (n + 0.5)) for n in (4, 4))
     norms = K1 * (1 - B + B * lengths / lengths.mean())
     wanted = idf * counts * (K1 + 1) / (counts + norms)
-    np.testing.assert_allclose(index.snapshot.scores_of('"x y"', range(5)), wanted, rtol=1e-5)
+    words = index.snapshot.scores_of("x y", range(5))
+    expected = words + 4 * wanted
+    np.testing.assert_allclose(index.snapshot.scores_of('"x y"', range(5)), expected, rtol=1e-5)
+    found = index.snapshot.scores_of('"x y" w', range(5))
+    np.testing.assert_allclose(found, words + wanted, rtol=1e-5)
 
 
 @pytest.mark.parametrize("query", ["w0x w9x", '"w0x w1x" w2x', "+w0x w9x -w30x", '"w1x w0x"'])
@@ -146,6 +150,7 @@ def test_an_explanation_names_words_as_they_were_typed(build: Build) -> None:
     (parts, nothing) = index.snapshot.explain('Flows "boundary layer"', [1, 2])
     assert {(part.field, part.word) for part in parts} == {
         ("text", "flows"),
+        *((field, word) for field in ("text", "title") for word in ("boundary", "layer")),
         ("text", '"boundary layer"'),
         ("title", '"boundary layer"'),
     }
