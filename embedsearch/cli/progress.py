@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 5.0
+WIDTH = 79
+"""The most characters of a line, so that no terminal wraps it."""
+_BAR = 12
 
 
 def make_progress(*, quiet: bool) -> Progress:
@@ -78,23 +81,29 @@ class LineTask:
     def finish(self) -> None:
         """Write the total and the rate."""
         seconds = self.clock() - self._begun
+        done = f"{_amount(self._done, self.unit)} in {seconds:.1f} s"
         # Of less than a second, the rate says nothing.
-        rate = f", {per_second(self._done, seconds)} {self.unit}/s" if seconds >= 1 else ""
-        text = f", {self._text}" if self._text else ""
-        done = _amount(self._done, self.unit)
-        self.write(f"{self.name}: {done} in {seconds:.1f} s{rate}{text}")
+        self.write(self._fitted(done, seconds if seconds >= 1 else None))
 
     def _line(self, seconds: float) -> str:
         done = _amount(self._done, self.unit)
         if self.total is not None:
             done = f"{self._done:,.0f} of {_amount(self.total, self.unit)}"
-        parts = [done, f"{per_second(self._done, seconds)} {self.unit}/s"]
+        left = ""
         if self.total and self._done:
-            left = seconds * max(self.total - self._done, 0) / self._done
-            parts.append(f"{duration(left)} left")
-        if self._text:
-            parts.append(self._text)
-        return f"{self.name}: {', '.join(parts)}"
+            left = f"{duration(seconds * max(self.total - self._done, 0) / self._done)} left"
+        return self._fitted(done, seconds, left)
+
+    def _fitted(self, done: str, seconds: float | None, left: str = "") -> str:
+        """Return a line of at most `WIDTH` characters; the text at its end is cut if need be."""
+        rate = "" if seconds is None else per_second(self._done, seconds)
+        line = ""
+        for unit in (f" {self.unit}/s", "/s"):
+            parts = [done, f"{rate}{unit}" if rate else "", left, self._text]
+            line = f"{self.name}: {', '.join(filter(None, parts))}"
+            if len(line) <= WIDTH:
+                return line
+        return f"{line[: WIDTH - 3]}..."
 
 
 def _amount(number: float, units: str) -> str:
@@ -156,23 +165,27 @@ class BarTask:
 def _make_bars(console: Console) -> Bars:
     # rich takes a tenth of a second to import, which commands in a pipe do not pay.
     from rich import progress
+    from rich.table import Column
     from rich.text import Text
 
-    class Rate(progress.ProgressColumn):
-        """How much is done, and how much a second."""
+    class Line(progress.ProgressColumn):
+        """How much is done, and how much a second, the time left, and what there is room for."""
 
         def render(self, task: BarState) -> Text:
-            unit = task.fields["unit"]
             rate = per_second(task.completed, task.elapsed or 0.0)
-            return Text(f"{task.completed:,.0f} {unit}, {rate} {unit}/s")
+            line = f"{task.completed:,.0f} {task.fields['unit']}, {rate}/s"
+            if task.time_remaining:
+                line += f", {duration(task.time_remaining)} left"
+            if task.fields["text"]:
+                line += f", {task.fields['text']}"
+            text = Text(line)
+            text.truncate(max(console.width - len(task.description) - _BAR - 3, 0))
+            return text
 
     return progress.Progress(
         progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(bar_width=24),
-        Rate(),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.fields[text]}", markup=False),
+        progress.BarColumn(bar_width=_BAR),
+        Line(Column(no_wrap=True)),
         console=console,
         refresh_per_second=4,
         # Its own way to keep lines above the bars would obey what is in them.

@@ -10,6 +10,7 @@ import numpy as np
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import LatentSpace, Spreads, Terms
 from embedsearch.vectors.lsa import LinearEncoder
+from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sparse import TermStatistics
 
 if TYPE_CHECKING:
@@ -130,5 +131,9 @@ def _encoder(entry: Mapping[str, Any], tensors: Tensors) -> LinearEncoder:
             (key.rpartition(".")[0] for key in tensors if key.endswith("projection")),
             key=lambda key: (key.startswith("lsa"), tensors[f"{key}.projection"].shape[1]),
         )
-    projection = tensors[f"{stem}.projection"][:, :dimension]
-    return LinearEncoder(name, projection, kind, tensors[f"{stem}.removed"])
+    projection = tensors[f"{stem}.projection"]
+    removed = tensors[f"{stem}.removed"]
+    if f"{stem}.factors" not in tensors:
+        return LinearEncoder(name, projection[:, :dimension], kind, removed)
+    rounded = RoundedRows(projection, tensors[f"{stem}.factors"])
+    return LinearEncoder(name, rounded.first_columns(dimension), kind, removed)

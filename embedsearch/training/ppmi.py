@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from embedsearch._progress import Progress
+    from embedsearch._progress import Progress, Task
     from embedsearch._types import FloatMatrix
     from embedsearch.training.base import Corpus, EncodedCorpus, Hooks
     from embedsearch.training.settings import TrainingSettings
@@ -105,14 +105,13 @@ class Ppmi:
         )
         total = len(encoded.ids)
         with progress.task("counting and factorising", total, "words") as task:
-            vectors, contexts = ppmi_vectors(encoded, settings, corpus.folder)
-            task.advance(total)
+            vectors, contexts = ppmi_vectors(encoded, settings, corpus.folder, task)
         vectors += contexts
         return TrainedModel(WordVectors(vectors, list(vocabulary.words), vocabulary.counts))
 
 
 def ppmi_vectors(
-    corpus: EncodedCorpus, settings: PpmiSettings, folder: Path
+    corpus: EncodedCorpus, settings: PpmiSettings, folder: Path, task: Task | None = None
 ) -> tuple[FloatMatrix, FloatMatrix]:
     """Factorise the positive mutual information of words that occur near each other.
 
@@ -121,7 +120,7 @@ def ppmi_vectors(
     """
     runs = CountRuns(folder, len(corpus.counts), settings.window)
     try:
-        runs.count(corpus)
+        runs.count(corpus, task)
         matrix = ppmi_matrix(runs, settings.smoothing, settings.most_pairs)
     finally:
         runs.remove()
@@ -154,7 +153,7 @@ class CountRuns:
         # A process that was killed leaves its files.
         self.remove()
 
-    def count(self, corpus: EncodedCorpus) -> None:
+    def count(self, corpus: EncodedCorpus, task: Task | None = None) -> None:
         """Count the whole corpus."""
         ids = corpus.ids
         # With any other a kernel would write beyond its arrays.
@@ -169,6 +168,8 @@ class CountRuns:
             start, stop = lay_out(ids, corpus.offsets, first, last, self._window, text)
             sort_places(text, start, stop, places)
             self._write_run(text, places)
+            if task is not None:
+                task.advance(last - first)
 
     def _write_run(self, text: Any, places: Places) -> None:
         room = max(self._buffer_pairs, self.words)

@@ -79,8 +79,7 @@ class Auto(Word2Vec):
         )
         total = len(net.corpus.ids)
         with progress.task("counting", total, "words") as task:
-            words, contexts = ppmi_vectors(net.corpus, counting, corpus.folder)
-            task.advance(total)
+            words, contexts = ppmi_vectors(net.corpus, counting, corpus.folder, task)
         # To length 1 in the mean, so that sigmoids are not saturated.
         scale = np.float32(1 / np.sqrt(max(float((words**2).sum(axis=1).mean()), 1e-12)))
         net.x[:], net.y[:] = words * scale, contexts * scale

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sparse import (
     TermStatistics,
     log_counts,
@@ -41,7 +42,7 @@ class LinearEncoder:
     """Term vectors, and how terms weigh."""
 
     name: str  # in explanations: "lsa-100", "words"
-    projection: FloatMatrix  # `(V, d)` float32, the vector of each term
+    projection: FloatMatrix | RoundedRows  # `(V, d)`, the vector of each term
     kind: str  # "lsa" weighs the terms of a document by BM25; "words" by 1 + ln(count), times idf
     # `(r, d)`: orthonormal directions that are taken out of every text.
     removed: FloatMatrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -59,7 +60,7 @@ class LinearEncoder:
         """Return the weighted sums of the term vectors of documents: `(n, d)`."""
         weights = self.document_weights(counts, statistics)
         if counts.nnz > len(self.projection):
-            whole: FloatMatrix = weights @ self.projection
+            whole: FloatMatrix = weights @ np.asarray(self.projection)
             return whole
         # For few documents only the rows of their own terms are read, as for queries.
         terms, places = np.unique(weights.indices, return_inverse=True)
@@ -112,8 +113,17 @@ class LinearEncoder:
         return unit_rows(self.cleared(vectors), least=_ROUNDING)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays for a file."""
-        return {"projection": self.projection, "removed": self.removed}
+        """Return the arrays for a file, in which the terms' vectors of LSA are rounded."""
+        if self.kind != LSA:
+            return {"projection": np.asarray(self.projection), "removed": self.removed}
+        rounded = self.projection
+        if not isinstance(rounded, RoundedRows):
+            rounded = RoundedRows.of(rounded)
+        return {
+            "projection": rounded.bytes,
+            "factors": rounded.factors,
+            "removed": self.removed,
+        }
 
 
 def fit_lsa(
@@ -132,8 +142,7 @@ def fit_lsa(
     encoders = list[LinearEncoder]()
     for rank in ranks:
         if rank <= found or not encoders:
-            part = np.ascontiguousarray(vectors[:, :rank])
-            encoders.append(LinearEncoder(f"{LSA}-{rank}", part, LSA))
+            encoders.append(LinearEncoder(f"{LSA}-{rank}", vectors[:, :rank], LSA))
     return encoders
 
 
@@ -181,8 +190,7 @@ def truncated_svd(
     """
     n, m = X.shape
     rank, width = min(rank, n, m), min(rank + oversampling, n, m)
-    random = np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
-    basis = X @ random
+    basis = X @ np.random.default_rng(seed).standard_normal((m, width), dtype=np.float32)
     if rank == 0 or not basis.any():
         return np.zeros(0), np.zeros((m, 0), np.float32)
     # Orthonormal at each step: powers of float32 would lose all but the largest values.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embedsearch._progress import Progress
+    from embedsearch._progress import Progress, Task
     from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.search.latent_space import Block, TermDocuments
     from embedsearch.search.options import SearchSettings
@@ -130,7 +130,7 @@ def fit_search(
         model = SearchModel.unfitted(analyzer)
         return FittedSearch(encoder, model, DocumentVectors.empty(), fit.search)
     encoder, encoded = _in_word_space(stream, vectors, progress)
-    with progress.task("learning to search", None, "steps") as task:
+    with progress.task("learning to search", len(stream), "documents") as task:
         # Pairs of characters are not the words that have vectors.
         paired = fit.learned and _words_found(stream, fit.tokenizer) > stream.total // 2
         with _plain_tokens(stream, store, fit.tokenizer) as words:
@@ -142,15 +142,21 @@ def fit_search(
         passages, bounds = split(terms)
         parts = statistics.of_parts(len(passages) / max(len(terms), 1))
         space = fit_space(passages, cut.terms, parts, term_vectors, fit.encoders)
-        task.advance(1)
-        external = _encode_external(stream, store, fit.encoders, bounds)
+        task.advance(len(stream))
+    with progress.task("encoding passages", len(passages), "passages") as task:
         latent = space.linear_documents(passages.counts)
+        # Encoders that are plugged in take nearly all of the time.
         if fit.encoders:
+            external = _encode_external(stream, store, fit.encoders, bounds, task)
             latent = np.concatenate((latent, external), axis=1)
-        task.advance(1)
+        else:
+            task.advance(len(passages))
     shrink = shrinks(np.diff(passages.bounds), parts.mean_length)
     spreads = Spreads.of(latent, space.blocks, statistics.bm25(terms.counts), shrink)
-    expanded = expanded_documents(terms, PassageVectors(latent, bounds, shrink), space.blocks[:1])
+    with progress.task("comparing documents", len(stream), "documents") as task:
+        vectors_of = PassageVectors(latent, bounds, shrink)
+        expanded = expanded_documents(terms, vectors_of, space.blocks[:1])
+        task.advance(len(stream))
     documents = DocumentVectors.of(
         stream.numbers, encoded, latent, store.change, bounds, shrink, expanded
     )
@@ -310,10 +316,9 @@ def _encode_external(
     store: DocumentStore,
     encoders: Sequence[CheckedEncoder],
     bounds: IntVector,
+    task: Task,
 ) -> FloatMatrix:
     """Encode all passages by encoders of texts, in the order of the stream."""
-    if not encoders:
-        return np.zeros((int(bounds[-1]), 0), np.float32)
     blocks = []
     for start in range(0, len(stream), _BATCH):
         numbers = stream.numbers[start : start + _BATCH].tolist()
@@ -321,5 +326,6 @@ def _encode_external(
         texts = [full_text(found[number]) for number in numbers]
         texts = all_pieces(texts, bounds[start : start + len(texts) + 1])
         blocks.append(np.concatenate([e.encode_documents(texts) for e in encoders], axis=1))
+        task.advance(len(texts))
     empty = np.zeros((0, sum(encoder.vector_size for encoder in encoders)), np.float32)
     return np.concatenate(blocks) if blocks else empty

@@ -113,8 +113,13 @@ def _applied(
     if index.change < change:
         removed = store.removed_since(index.change)
         documents = store.changed_since(index.change)
-        listener = listener_of(progress)
-        index.apply(documents, removed, change=change, progress=listener)
+        index.apply(
+            documents,
+            removed,
+            change=change,
+            count=store.count_since(index.change),
+            progress=listener_of(progress),
+        )
     return index
 
 

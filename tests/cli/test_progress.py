@@ -10,7 +10,7 @@ from rich.console import Console
 
 from embedsearch._messages import duration, per_second
 from embedsearch._progress import SilentProgress
-from embedsearch.cli.progress import BarProgress, LineProgress, make_progress
+from embedsearch.cli.progress import WIDTH, BarProgress, LineProgress, make_progress
 
 
 class Clock:
@@ -121,3 +121,29 @@ def test_bars_show_the_amount_and_keep_notes_above() -> None:
     assert "loss 0.5" in text
     assert "read [as] latin-1\n" in text
     assert text.rstrip().splitlines()[-1].startswith("training")
+
+
+def test_no_line_is_longer_than_a_terminal_is_wide() -> None:
+    lines: list[str] = []
+    clock = Clock()
+    with LineProgress(lines.append, clock).task("training", 89_463_600, "words") as task:
+        task.describe("epoch 1/5, loss 2.902")
+        clock.now += 10
+        task.advance(17_892_720)
+    start = "training: 17,892,720 of 89,463,600 words, 1,789,272/s, 40 s left, epoch 1/5"
+    assert lines[0].startswith(start)
+    assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("text", ["epoch 1/5, loss 2.902", "papers/" * 30])
+def test_no_bar_is_wrapped(text: str) -> None:
+    drawn = io.StringIO()
+    progress = BarProgress(Console(file=drawn, force_terminal=True, width=80))
+    with progress.task("learning to search", 89_463_600, "documents") as task:
+        task.advance(17_892_720)
+        task.describe(text)
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.getvalue()).replace("\r", "\n")
+    told = [line.rstrip() for line in lines.splitlines() if line.strip()]
+    assert all(line.startswith("learning to search ") for line in told)
+    assert "17,892,720 documents, " in told[-1]
+    assert max(map(len, told)) <= 80

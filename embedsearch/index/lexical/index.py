@@ -398,15 +398,16 @@ class LexicalIndex:
         removed: Iterable[int] = (),
         *,
         change: int,
+        count: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Bring the index to a change: all of it, or, if anything fails, none of it.
 
-        `removed` are deleted before any documents are added.
+        `removed` are deleted before any documents are added, of which there are `count`.
         """
         self._check_writable(change)
         with (
-            listener_of(progress).task("index words", unit="documents") as task,
+            listener_of(progress).task("index words", count, "documents") as task,
             writing(self._index, self.folder) as writer,
         ):
             for number in removed:
