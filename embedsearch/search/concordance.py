@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
-from embedsearch.search.snippets import located_terms
 from embedsearch.text.tokenizers import CACHED_TYPES, pieces
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Phrase:
             if terms or self._may_begin_in(self.analyzer.tokens(piece)):
                 terms += [
                     (self._key(term), offset + start, offset + stop)
-                    for term, start, stop in located_terms(piece, self.analyzer)
+                    for term, start, stop in self.analyzer.located_terms(piece)
                 ]
                 end = 0
                 for first, end in self._runs([key for key, _, _ in terms]):
