@@ -24,7 +24,7 @@ from embedsearch.search.hybrid import HybridSearch
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.search.related import Related, as_examples, check_apart
-from embedsearch.search.snippets import Match, SnippetFinder
+from embedsearch.search.snippets import Match, Snippet, SnippetFinder
 from embedsearch.vectors.encoders import check_available
 
 if TYPE_CHECKING:
@@ -219,7 +219,9 @@ class DocumentSearch:
         ranking = hybrid.rank(expanded, text, options, allowed)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             raise self._unknown_word(unknown[0])
-        finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
+        finder = None
+        if options.snippets:
+            finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         hits = self._hits(ranking.numbers, ranking.scores, finder, explainer)
         found = Hits(hits, unknown, [word.expanded for word in added], options.mode)
@@ -249,14 +251,16 @@ class DocumentSearch:
         self,
         numbers: IntVector,
         scores: FloatVector,
-        finder: SnippetFinder,
+        finder: SnippetFinder | None,
         explainer: Explainer | None = None,
     ) -> list[Hit]:
         documents = self.store.by_number(numbers.tolist())
         here = [place for place, number in enumerate(numbers.tolist()) if number in documents]
         numbers, scores = numbers[here], scores[here]
         found = [documents[number] for number in numbers.tolist()]
-        snippets = finder.find([document.text for document in found])
+        snippets = [Snippet("", ())] * len(found)
+        if finder is not None:
+            snippets = finder.find([document.text for document in found])
         sources = self.store.sources_of([document.id for document in found])
         reasons: Sequence[Explanation | None] = [None] * len(found)
         if explainer is not None:

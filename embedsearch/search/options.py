@@ -44,6 +44,7 @@ _CONSTRAINTS: dict[str, Constraint] = {
     "explain": BOOLEAN,
     "expand": BOOLEAN,
     "feedback": Optional(NATURAL),
+    "snippets": BOOLEAN,
 }
 
 
@@ -59,6 +60,7 @@ class SearchOptions:
     # Towards how many documents of a first pass the query is moved in latent space; None for as
     # many as go with the weights of the mode.
     feedback: int | None = None
+    snippets: bool = True  # show the passage of each hit that answers best
 
     def __post_init__(self) -> None:
         check_fields(self, _CONSTRAINTS)
