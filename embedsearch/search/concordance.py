@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError
 from embedsearch.index.lexical.analysis import GAP
-from embedsearch.search.snippets import located_terms
 from embedsearch.text.folding import fold
 from embedsearch.text.tokenizers import CACHED_TYPES, pieces
 from embedsearch.text.unspaced import runs, units
@@ -62,7 +61,7 @@ class Phrase:
             reason = f"{text[:50]!r} has no words in it" if text.strip() else "the word is empty"
             raise QueryError(f"{reason}; give a word, or several that follow each other")
         self._keys = [self._key(term) for term in terms]
-        places = [place for _, *place in located_terms(text, analyzer)] if exact else []
+        places = [place for _, *place in analyzer.located_terms(text)] if exact else []
         self._spelling = self._spelled(text, places[0][0], places[-1][1]) if places else None
         # What the terms of each token are compared by, and the tokens that may begin a match.
         self._keys_of: dict[str, list[str]] = {}
@@ -89,7 +88,7 @@ class Phrase:
             if terms or self._may_begin_in(self.analyzer.tokens(piece)):
                 terms += [
                     (self._key(term), offset + start, offset + stop)
-                    for term, start, stop in located_terms(piece, self.analyzer)
+                    for term, start, stop in self.analyzer.located_terms(piece)
                 ]
                 end = 0
                 for first, end in self._runs([key for key, _, _ in terms]):

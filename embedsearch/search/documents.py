@@ -28,7 +28,7 @@ from embedsearch.search.options import SearchOptions
 from embedsearch.search.pending import MergedLexicalIndex, PendingDocuments
 from embedsearch.search.related import Related, as_examples, check_apart
 from embedsearch.search.relevance import relevances
-from embedsearch.search.snippets import Match, SnippetFinder
+from embedsearch.search.snippets import Match, Snippet, SnippetFinder
 from embedsearch.vectors.encoders import check_available
 
 if TYPE_CHECKING:
@@ -239,7 +239,9 @@ class DocumentSearch:
         ranking = hybrid.rank(expanded, text, options, allowed, fusion)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
             raise self._unknown_word(unknown[0], hybrid)
-        finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
+        finder = None
+        if options.snippets:
+            finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
         documents = len(hybrid.latent) or len(self.store)
         blocks, columns = self.model.space.blocks, self.model.space.terms.columns
@@ -307,7 +309,7 @@ class DocumentSearch:
         self,
         numbers: IntVector,
         scores: FloatVector,
-        finder: SnippetFinder,
+        finder: SnippetFinder | None,
         explainer: Explainer | None = None,
         relevant: FloatVector | None = None,
     ) -> list[Hit]:
@@ -316,7 +318,9 @@ class DocumentSearch:
         numbers, scores = numbers[here], scores[here]
         relevance = [None] * len(here) if relevant is None else relevant[here].tolist()
         found = [documents[number] for number in numbers.tolist()]
-        snippets = finder.find([document.text for document in found])
+        snippets = [Snippet("", ())] * len(found)
+        if finder is not None:
+            snippets = finder.find([document.text for document in found])
         sources = self.store.sources_of([document.id for document in found])
         reasons: Sequence[Explanation | None] = [None] * len(found)
         if explainer is not None:

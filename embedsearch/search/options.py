@@ -51,6 +51,7 @@ _CONSTRAINTS: dict[str, Constraint] = {
     "feedback": Optional(NATURAL),
     "lean": Interval(-2, 2, whole=True),
     "min_relevance": Interval(0, 1),
+    "snippets": BOOLEAN,
 }
 
 
@@ -68,6 +69,7 @@ class SearchOptions:
     feedback: int | None = None
     lean: int = 0  # from words alone, -2, to meaning alone, 2
     min_relevance: float = 0.0  # the least that a hit must have
+    snippets: bool = True  # show the passage of each hit that answers best
 
     def __post_init__(self) -> None:
         check_fields(self, _CONSTRAINTS)

@@ -192,6 +192,12 @@ def _folded_parts(piece: str) -> list[tuple[str, int]]:
     return parts if apart == folded else [(piece, 0)]
 
 
+def in_lower_case(text: str) -> str:
+    """Return a text in lower case, of the same length."""
+    # The dotted capital I is the only character that becomes two.
+    return (text.replace("\u0130", "I") if "\u0130" in text else text).lower()
+
+
 def without_dots(text: str) -> str:
     """Return `text` without dots above i and j, as the lower case of the Turkish İ has one."""
     return _DOTTED.sub(r"\1", text) if "\u0307" in text else text

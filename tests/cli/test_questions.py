@@ -376,6 +376,17 @@ def test_without_the_option_nothing_is_explained(invoke: Run, workspace: Path) -
     assert all("explanation" not in hit for hit in json.loads(process.stdout))
 
 
+def test_snippets_can_be_left_out(invoke: Run, workspace: Path) -> None:
+    options = ("search", "comet at dawn", "-w", workspace)
+    whole = json.loads(invoke(*options, "--json").stdout)
+    short = json.loads(invoke(*options, "--json", "--no-snippets").stdout)
+    assert whole[0]["snippet"]
+    assert short == [{**hit, "snippet": "", "highlights": []} for hit in whole]
+    header = invoke(*options, "--csv", "--no-snippets").stdout.splitlines()[0]
+    assert header == "id,score,title,metadata,source"
+    assert "snippet" not in invoke(*options, "--no-snippets").stdout
+
+
 def test_words_that_were_added_are_told(invoke: Run, workspace: Path) -> None:
     plain = invoke("search", "comet", "-w", workspace, "--json")
     process = invoke("search", "comet", "-w", workspace, "--json", "--expand")
@@ -388,7 +399,7 @@ def test_words_that_were_added_are_told(invoke: Run, workspace: Path) -> None:
 
 
 def test_pairs_of_all_encoders_are_summed_up() -> None:
-    answer = documents_found(Hits([HIT]), explained=True)
+    answer = documents_found(Hits([HIT]), columns=("id", "explanation"))
     told = answer.texts["explanation"](answer.records[0]["explanation"])
     assert told == "car 2.25, car ~ vehicle 0.50, first hits 1.00, others 0.25"
 

@@ -19,10 +19,10 @@ from embedsearch.search.snippets import (
     NEAR,
     SHORT,
     Match,
+    Nearness,
     SnippetFinder,
     highlights,
-    in_lower_case,
-    near_terms,
+    joined,
     promising,
     runs,
     sentences,
@@ -54,7 +54,33 @@ def test_no_word_is_lost_but_for_repeated_sentences(text: str) -> None:
     pieces = list(sentences(text))
     assert all(0 < len(piece) <= LENGTH * 3 // 2 for piece in pieces)
     assert all(piece == " ".join(piece.split()) for piece in pieces)
-    assert set("".join(pieces).replace(" ", "")) == set("".join(text.split()))
+    assert set("".join(pieces).replace(" -", "").replace(" ", "")) == set("".join(text.split()))
+
+
+def test_a_heading_is_set_off_from_what_follows() -> None:
+    text = "History\nThe town is old. It was built\nBefore 1200.\n\nNotes\n\nSee also\n"
+    pieces = list(sentences(text))
+    assert pieces == [
+        "History -",
+        "The town is old.",
+        "It was built",
+        "Before 1200.",
+        "Notes -",
+        "See also",
+    ]
+    assert joined(pieces[-2:]) == "Notes - See also"
+    assert joined(pieces[-3:-1]) == "Before 1200. Notes"
+    assert joined(pieces[-3:]) == "Before 1200. Notes - See also"
+    long_line = "A line that is too long for a heading goes on in the one that follows"
+    assert list(sentences(f"{long_line}\nIt ends.")) == [long_line, "It ends."]
+
+
+def test_between_chinese_sentences_there_is_no_blank() -> None:
+    text = "天空是蓝色的。为什么？\n因为光。 He said so. 对。"
+    pieces = list(sentences(text))
+    assert joined(pieces) == "天空是蓝色的。为什么？因为光。 He said so. 对。"
+    assert joined(["Über uns.", "Ça va."]) == "Über uns. Ça va."
+    assert joined([]) == ""
 
 
 def test_what_has_no_blanks_is_cut_all_the_same() -> None:
@@ -118,12 +144,6 @@ def test_windows_hold_whole_sentences() -> None:
         assert set(part) <= whole
 
 
-@given(st.text(max_size=50))
-def test_lower_case_keeps_the_length(text: str) -> None:
-    assert len(in_lower_case(text)) == len(text)
-    assert in_lower_case("İSTANBUL") == "istanbul"
-
-
 ENGLISH = LexicalAnalyzer.for_language("english")
 
 
@@ -169,24 +189,30 @@ def test_a_span_says_what_it_matched_and_how_well() -> None:
     )
 
 
+def cosine(space: Any, one: str, other: str) -> float:
+    """The mean, over the encoders, of the cosine of two terms without what is removed."""
+    cosines = []
+    for encoder in space.linear:
+        pair = encoder.projection[[space.terms.columns[one], space.terms.columns[other]]]
+        pair = pair.astype(float)
+        if len(encoder.removed):
+            pair = pair - (pair @ encoder.removed.T) @ encoder.removed
+        a, b = pair
+        cosines.append(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+    return float(np.mean(cosines))
+
+
+def near_terms(space: Any, terms: list[str], query: dict[str, str]) -> dict[str, Match]:
+    latent = np.zeros(space.blocks[-1].columns.stop, np.float32)
+    return Nearness(space, terms, query, latent).matches(62)
+
+
 def test_near_terms_are_those_of_the_mean_cosine(plain: Any) -> None:
     space = plain.search.model.space
-    columns = space.terms.columns
     query = {term: f"{term}!" for term in ("vehicl", "barn")}
-    near = near_terms(space, space.terms.terms, query, 62)
-
-    def similarity(one: str, other: str) -> float:
-        cosines = []
-        for encoder in space.linear:
-            pair = encoder.projection[[columns[one], columns[other]]].astype(float)
-            if len(encoder.removed):
-                pair = pair - (pair @ encoder.removed.T) @ encoder.removed
-            a, b = pair
-            cosines.append(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
-        return float(np.mean(cosines))
-
+    near = near_terms(space, space.terms.terms, query)
     for term in space.terms.terms:
-        scores = {asked: similarity(asked, term) for asked in query}
+        scores = {asked: cosine(space, asked, term) for asked in query}
         best = max(scores, key=scores.__getitem__)
         if term in query or scores[best] < NEAR:
             assert term not in near
@@ -200,9 +226,10 @@ def test_numbers_and_words_of_few_documents_are_near_nothing(plain: Any) -> None
     space = plain.search.model.space
     statistics = space.statistics
     counts = np.exp(-statistics.idf) * 63 - 0.5
-    rare = {term for term, count in zip(space.terms.terms, counts, strict=True) if count < 2.9}
-    assert near_terms(space, rare | {"1", "x"}, {"vehicl": "vehicle"}, 62) == {}
-    assert near_terms(space, space.terms.terms, {"unheard": "unheard"}, 62) == {}
+    rare = [term for term, count in zip(space.terms.terms, counts, strict=True) if count < 2.9]
+    assert near_terms(space, [*rare, "1", "x"], {"vehicl": "vehicle"}) == {}
+    assert near_terms(space, space.terms.terms, {"unheard": "unheard"}) == {}
+    assert near_terms(space, [], {"vehicl": "vehicle"}) == {}
 
 
 MODES = ("auto", "latent", "lexical")
@@ -222,27 +249,38 @@ def mixed(collection: Any, seed: int, topics: int = 12) -> str:
 
 
 def scored(collection: Any, text: str, query: str, mode: str) -> list[tuple[float, str]]:
-    """All passages of a text with their scores, one by one."""
+    """The passages of a text that may be shown, with their scores, one by one."""
     search, pieces = collection.search, list(sentences(text))
     model, parsed = search.model, search.lexical.parse(query)
     ranking = search.rank(parsed, query, SearchOptions(5, mode))
     space, idfs = model.space, model.space.statistics.idf
-    found = []
+    columns, found = space.terms.columns, []
     for start, stop in runs(pieces):
         passage = " ".join(pieces[start:stop])
         words = model.analyzer.words(passage)
-        norm = 1.2 * (0.25 + 0.75 * len(words) / space.statistics.mean_length)
+        norm = 1.2 * (0.25 + 0.75 * (len(passage) + 1) / 10 / space.statistics.mean_length)
         score = 0.0
         for term, weight in parsed.words.items():
-            column = space.terms.columns.get(term)
-            idf = float(idfs.max() if column is None else idfs[column])
+            idf = float(idfs[columns[term]] if term in columns else idfs.max())
             count = words.count(term)
             score += ranking.lexical * weight * idf * count * 2.2 / (count + norm)
-        if mode != "lexical":
-            vector = space.linear_documents(space.terms.documents([words]).counts)[0]
-            score += float(vector @ ranking.latent[: len(vector)])
         found.append((score, passage))
-    return found
+    if mode == "lexical":
+        return found
+    if any(score for score, _ in found):
+        found = sorted(found, key=lambda pair: -pair[0])[:3]
+    return [(s + nearness(space, model.analyzer.words(p), ranking.latent), p) for s, p in found]
+
+
+def nearness(space: Any, words: list[str], latent: Any) -> float:
+    total = weight = 0.0
+    for column in (space.terms.columns[word] for word in words if word in space.terms.columns):
+        idf = float(space.statistics.idf[column])
+        weight += idf
+        for encoder, block in zip(space.linear, space.blocks, strict=False):
+            vector = encoder.cleared(encoder.projection[column : column + 1])[0].astype(float)
+            total += idf * (vector @ latent[block.columns]) / np.linalg.norm(vector)
+    return total / weight if weight else 0.0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from embedsearch._errors import ParameterError
-from embedsearch.text.folding import fold, fold_aligned, strip_accents
+from embedsearch.text.folding import fold, fold_aligned, in_lower_case, strip_accents
 from embedsearch.text.settings import FOLDING, TokenizerSettings
 from embedsearch.text.tokenizers import TextProcessor
 
@@ -135,3 +135,9 @@ def test_accents_go_and_marks_that_make_another_letter_stay(word: str, stripped:
 @given(st.text())
 def test_stripping_twice_changes_nothing_more(text: str) -> None:
     assert strip_accents(strip_accents(text)) == strip_accents(text)
+
+
+@given(st.text(max_size=50))
+def test_lower_case_keeps_the_length(text: str) -> None:
+    assert len(in_lower_case(text)) == len(text)
+    assert in_lower_case("İSTANBUL") == "istanbul"

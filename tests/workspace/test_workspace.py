@@ -94,6 +94,7 @@ def test_scores_by_meaning_alone_are_means_of_cosines(ws: es.Workspace) -> None:
         {"topn": 3, "mode": "latent", "where": "topic != 'none'"},
         {"topn": 4, "mode": "hybrid", "explain": True},
         {"expand": True, "feedback": 0},
+        {"snippets": False},
         {"mode": "hybrid", "feedback": 5},
     ],
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given, strategies as st
 
 from embedsearch._errors import ParameterError
 from embedsearch.index.lexical import LexicalAnalyzer
+from embedsearch.index.lexical.analysis import GAP
 from embedsearch.text.settings import TokenizerSettings
 
 
@@ -117,3 +119,28 @@ def test_a_term_is_cut_off_at_what_tantivy_takes(letter: str) -> None:
     assert len(term.text.encode()) <= 65_530 < len(term.spelling.encode())
     assert analyzer.fields(word).words == term.text
     assert set(term.text) == {analyzer.terms(letter)[0].text}
+
+
+TEXT = """The cats, (and dogs) sat! C# and C++; U.S.A. 3.14 and l\u2019avion isn't it?
+boundary-layer Z\u00fcrich \u0130stanbul H\u2082O \ufb01sh 天空是蓝色的。为什么 “quoted” and/or -x-
+a.b,c =5 #tag"""
+BETWEEN_BLANKS = TEXT.split()
+
+
+@given(st.lists(st.sampled_from(BETWEEN_BLANKS), max_size=12), st.sampled_from([" ", "  ", "\n"]))
+@pytest.mark.parametrize("language", ["english", "none"])
+def test_terms_found_part_by_part_are_those_of_the_whole(
+    language: str, pieces: list[str], blank: str
+) -> None:
+    analyzer, text = LexicalAnalyzer.for_language(language), blank.join(pieces)
+    assert analyzer.words_by_parts(text) == analyzer.words(text)
+    assert list(analyzer.located(text)) == [
+        (term.text, start, stop, term.stop)
+        for term, start, stop in analyzer.located_terms(text)
+        if term.text != GAP
+    ]
+
+
+def test_a_tokenizer_that_looks_over_blanks_is_given_the_whole_text() -> None:
+    settings = TokenizerSettings(tokenizer="regexp", pattern=r"(?<=a )\d+")
+    assert LexicalAnalyzer(settings).words_by_parts("a 12 b 34") == ["12"]
