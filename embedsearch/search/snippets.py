@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedsearch._types import Highlight
-from embedsearch.index.lexical.analysis import GAP
 from embedsearch.search.latent_space import products
 from embedsearch.text.folding import fold, in_lower_case
 from embedsearch.vectors.arrays import best_first, unit_rows
