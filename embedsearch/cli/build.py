@@ -286,8 +286,8 @@ def index(
     stay as they are.
 
     The indexes of words and of your own vectors are exact as long as that costs little; larger
-    ones are the fastest that reaches --recall, measured on the vectors themselves. --spec,
-    --recall and --memory build them again, and stay in force.
+    ones are those that answer --for at least cost and reach --recall, measured on the vectors
+    themselves. --spec, --recall, --memory and --for build them again, and stay in force.
 
     \b
     embedsearch index --recall 0.95 --explain -w my.es
@@ -302,7 +302,7 @@ def index(
     if refit or asked.keys() & {"encoders", "language"}:
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in info.weights.items())
         progress.note(f"Documents are found by {weights} (language: {info.language}).")
-    if asked.keys() & {"spec", "recall", "memory"}:
+    if asked.keys() & {"spec", "recall", "memory", "for_"}:
         for name, facts in (("words", info.word_index), ("vectors", info.vectors)):
             if facts:
                 progress.note(f"Index of {name}: {index_line(facts)}.")

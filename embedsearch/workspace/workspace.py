@@ -407,7 +407,7 @@ class Workspace:
                 trained or published, and the report says so: it has 0 documents.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
-                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`.
+                `encoders`, `language`, `spec`, `recall`, `memory` and `for_` are as for `index`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.
@@ -456,6 +456,7 @@ class Workspace:
         spec: str | None = None,
         recall: float | None = None,
         memory: int | str | None = None,
+        for_: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Store the vectors of documents changed since; return how many changes that were.
@@ -477,6 +478,8 @@ class Workspace:
             recall: What "auto" promises, from 10 million numbers on. None leaves it as it is.
             memory: The most that "auto" may use: bytes, "500MB", or "none" for no limit. None
                 leaves it as it is.
+            for_: What "auto" makes fast: "single" queries, one at a time, or a "batch" of many.
+                None leaves it as it is.
             progress: A listener.
 
         Raises:
@@ -486,7 +489,7 @@ class Workspace:
         from embedsearch.workspace import train
 
         self._session.check_writable()
-        asked = {"spec": spec, "recall": recall, "memory": memory}
+        asked = {"spec": spec, "recall": recall, "memory": memory, "for_": for_}
         request = train.IndexRequest(refit, encoders, language, asked)
         return train.index(self._session, request, listener_of(progress))
 
@@ -511,7 +514,7 @@ class Workspace:
             progress: A listener.
             **options: As for `embedsearch.load_vectors` (`format`, `limit`,
                 `encoding_errors`, `allow_pickle`), those of `TokenizerSettings`, and `spec`,
-                `recall` and `memory` as for `index`.
+                `recall`, `memory` and `for_` as for `index`.
 
         Raises:
             SourceError: The file cannot be read; the workspace stays as it was.
@@ -547,6 +550,7 @@ class Workspace:
         spec: str | None = None,
         recall: float | None = None,
         memory: int | str | None = None,
+        for_: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Add vectors that were made elsewhere, of images, texts or anything.
@@ -566,6 +570,7 @@ class Workspace:
             spec: What kind of index; as `recall` and `memory`, see `index`.
             recall: See `index`.
             memory: See `index`.
+            for_: See `index`.
             progress: A listener.
 
         Raises:
@@ -578,7 +583,7 @@ class Workspace:
         from embedsearch.workspace.vector_import import VectorRequest, add_vectors
 
         self._session.check_writable()
-        asked = {"spec": spec, "recall": recall, "memory": memory}
+        asked = {"spec": spec, "recall": recall, "memory": memory, "for_": for_}
         request = VectorRequest(update, metric, asked)
         add_vectors(self._session, X, rows, request, listener_of(progress))
         return len(self.vectors)
