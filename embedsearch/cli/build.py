@@ -307,8 +307,8 @@ def index(
     stay as they are.
 
     The indexes of words and of your own vectors are exact as long as that costs little; larger
-    ones are the fastest that reaches --recall, measured on the vectors themselves. --spec,
-    --recall and --memory build them again, and stay in force.
+    ones are those that answer --for at least cost and reach --recall, measured on the vectors
+    themselves. --spec, --recall, --memory and --for build them again, and stay in force.
 
     \b
     embedsearch index --recall 0.95 --explain -w my.es
@@ -322,7 +322,7 @@ def index(
     info = ws.info()
     if refit or asked.keys() & {"encoders", "language"}:
         progress.note(f"Search was fitted to the documents (language: {info.language}).")
-    if asked.keys() & {"spec", "recall", "memory"}:
+    if asked.keys() & {"spec", "recall", "memory", "for_"}:
         for name, facts in (("words", info.word_index), ("vectors", info.vectors)):
             if facts:
                 progress.note(f"Index of {name}: {index_line(facts)}.")

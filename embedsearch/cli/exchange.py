@@ -84,6 +84,7 @@ def import_(
     spec: str | None,
     recall: float | None,
     memory: str | None,
+    for_: str | None,
     **options: Any,
 ) -> None:
     """Import word vectors, or with --vectors those of anything.
@@ -109,7 +110,8 @@ def import_(
     asked = given({**options, "update": options["update"] or None})
     _check_together(file, vectors, asked)
     # These go with both kinds.
-    asked |= given({"spec": spec, "recall": recall, "memory": memory, "wait": wait})
+    index = {"spec": spec, "recall": recall, "memory": memory, "for_": for_}
+    asked |= given({**index, "wait": wait})
     if file is not None:
         _import_words(file, workspace, progress, asked)
     elif vectors is not None:

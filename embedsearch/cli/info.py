@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _DECIMALS = 4
-_COLUMNS = ("index", "spec", "vectors", "parameters", "recall", "queries/s", "chosen")
+_COLUMNS = ("index", "spec", "vectors", "parameters", "recall", "microseconds", "chosen")
 
 
 def indexes_of(ws: Workspace) -> tuple[Answer, list[str]]:
@@ -32,8 +32,8 @@ def indexes_of(ws: Workspace) -> tuple[Answer, list[str]]:
 
 def _records(name: str, report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     choice = report["choice"] or {}
-    for sample in choice.get("samples", ()):
-        yield from _points(name, sample, report["spec"])
+    for other in choice.get("others", ()):
+        yield from _points(name, other, report["spec"])
     if choice.get("curve"):
         yield from _points(name, choice["curve"], report["spec"])
     else:
@@ -43,7 +43,7 @@ def _records(name: str, report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "vectors": report["vectors"],
             "parameters": report["parameters"],
             "recall": _rounded(report["recall"]),
-            "queries/s": None,
+            "microseconds": None,
             "chosen": True,
         }
 
@@ -56,7 +56,7 @@ def _points(name: str, curve: Mapping[str, Any], spec: str) -> Iterator[dict[str
             "vectors": curve["count"],
             "parameters": point["parameters"],
             "recall": _rounded(point["recall"]),
-            "queries/s": round(point["queries_per_second"]),
+            "microseconds": round(point["microseconds"]),
             "chosen": curve["spec"] == spec and point == curve["chosen"],
         }
 

@@ -393,6 +393,12 @@ index_options = together(
     click.option(
         "--memory", metavar="SIZE", help="The most that auto may use, such as 500MB. [no limit]"
     ),
+    click.option(
+        "--for",
+        "for_",
+        type=click.Choice(["single", "batch"]),
+        help="What auto makes fast: queries one at a time, or many at once. [single]",
+    ),
 )
 
 

@@ -1,18 +1,18 @@
-"""From vectors to the parts of an index: one kind, or the one that answers fastest at a recall.
+"""From vectors to the parts of an index: one kind, or the one whose queries cost least at a recall.
 
-"auto" tries kinds of index on a sample of up to 20,000 vectors, each at the parameters that reach
-the target there. The time of a query is expected to grow with the number of vectors to a power,
-`t(n) = t(s) · (n / s)^growth`. How fast it really grows depends on the vectors: from 20,000 to
-320,000 word vectors, 0.4 to 0.9; for clustered vectors 0.2 to 0.4. So of the kinds that are
-quickly built, the most promising is built with all vectors, and what it really does decides
-whether a graph, which takes 10 to 20 times as long, is worth a trial.
+"auto" takes a graph for queries that come one at a time, and lists of codes for batches, built
+with all vectors and searched with the parameters that reach the target. Another kind is built
+too only if, at its best, it would cost less than half as much. Samples say little: the fewer
+vectors, the farther apart they are, and the harder they are to find (three times as hard for a
+graph of a third of 60,000 clustered vectors, half as hard for word vectors).
+
+No time is measured (`cost.py`): the same vectors, seed and threads lead to the same index.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,10 +20,21 @@ import numpy as np
 from embedsearch._checks import COUNT, Optional, check
 from embedsearch._errors import ParameterError
 from embedsearch._messages import shown_bytes
+from embedsearch._types import Metric
+from embedsearch.index.cost import exact_cost, expected_cost
 from embedsearch.index.exact import build_exact
 from embedsearch.index.faiss_engine import FaissEngine
-from embedsearch.index.faiss_tools import load_faiss, reason
-from embedsearch.index.settings import RECALL, Plan, lists_for, make_index, plan_for, train_index
+from embedsearch.index.faiss_tools import innermost, load_faiss, reason
+from embedsearch.index.settings import (
+    FOR,
+    RECALL,
+    Plan,
+    lists_for,
+    make_index,
+    padding,
+    plan_for,
+    train_index,
+)
 from embedsearch.index.sources import (
     ArraySource,
     DiskSource,
@@ -36,19 +47,16 @@ from embedsearch.index.tuning import (
     FEWEST_QUERIES,
     HeldOutQueries,
     OperatingCurve,
-    OperatingPoint,
     Tuner,
     TuningReport,
 )
 from embedsearch.vectors.arrays import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import ArrayLike
 
-    from embedsearch._progress import Progress, Task
-    from embedsearch._types import FloatMatrix, IntVector, Metric
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix, IntVector
     from embedsearch.index.sources import Vectors
 
 # A kind that was asked for is not measured with fewer vectors: a recall would say little, and
@@ -56,14 +64,15 @@ if TYPE_CHECKING:
 _FEWEST_MEASURED = 500
 _FEWEST_ASKED, _MOST_ASKED = 100, 1000
 
-# With fewer vectors, "auto" has too little to sample.
+# With fewer vectors, "auto" has too few queries to measure by.
 _FEWEST = 1_000
-_SAMPLE_BYTES = 256 << 20
-_MOST_QUERIES, _SAMPLE_QUERIES = 2_000, 1_000
-# Times are the best of so many, taken by turns, as other processes disturb them.
-_ROUNDS = 3
-# Alone, a query is slow for exact search, which batches do not show.
-_GENEROUS = 1.5
+_MOST_QUERIES = 2_000
+# How many vectors tell what reaches a recall where memory is too little.
+_SAMPLE = 20_000
+# Another kind is built if it may be so many times cheaper than the best so far.
+_WORTH_BUILDING = 2.0
+# The least steps through a graph and lists that a query takes.
+_AT_BEST = {"efSearch": 16.0, "nprobe": 4.0, "k_factor": 2.0}
 
 # From so many lists on, comparing a query with all centroids costs more than with their codes.
 _MANY_LISTS = 700
@@ -74,10 +83,9 @@ _EXACT = "flat"
 class AutoLimits:
     """When "auto" measures, and what for."""
 
-    # Up to so many numbers (n · d) search is exact: a query takes about 1 ms.
-    exact_numbers: int = 5_000_000
-    sample: int = 20_000  # how many vectors kinds are tried on
-    faster: float = 2.0  # exact search is given up only for what is so many times as fast
+    # Up to so many numbers (n · d) search is exact: a query takes about 0.1 ms.
+    exact_numbers: int = 1_000_000
+    cheaper: float = 2.0  # exact search is given up only for what costs so many times less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class BuildOptions:
     metric: Metric
     spec: str
     recall: float
+    for_: str = "single"  # what it is for: queries one at a time, or in a "batch"
     memory: int | None
     threads: int | None
     seed: int
@@ -94,8 +103,14 @@ class BuildOptions:
     queries: ArrayLike | None = None
     limits: AutoLimits = AutoLimits()
 
+    @property
+    def batch(self) -> bool:
+        """Whether queries will come in batches."""
+        return self.for_ == "batch"
+
     def __post_init__(self) -> None:
         check("recall", self.recall, RECALL)
+        check("for_", self.for_, FOR)
         check("threads", self.threads, Optional(COUNT))
 
 
@@ -195,7 +210,7 @@ def _draw_rows(count: int, seed: int) -> IntVector:
 class FullBuild:
     """Builds kinds of index with all vectors, one after the other, and tunes them.
 
-    Of the options the threads are for building; queries are asked with one.
+    What costs more than `most` nanoseconds a query is given up.
     """
 
     def __init__(
@@ -203,10 +218,10 @@ class FullBuild:
         vectors: NormalizedSource,
         queries: TuningQueries,
         options: BuildOptions,
-        slowest: float = inf,
+        most: float = inf,
     ) -> None:
         self._vectors, self._queries, self._options = vectors, queries, options
-        self._slowest = slowest
+        self._most = most
 
     def build(self, spec: str) -> tuple[Any, OperatingCurve]:
         """Train, fill and tune an index; rows that are asked for take no part in the training.
@@ -218,7 +233,7 @@ class FullBuild:
         with omp_threads(options.threads):
             rest = HeldOutView(vectors, rows)
             train_index(index, rest, spec, options.seed)
-            if given is None and isinstance(index, load_faiss().IndexHNSW):
+            if given is None and isinstance(innermost(index), load_faiss().IndexHNSW):
                 return index, self._graph_tuned(index, spec, rest)
             self._fill(index, vectors)
             Q = vectors.take(rows) if given is None else given
@@ -238,7 +253,7 @@ class FullBuild:
         queries = HeldOutQueries(rest, Q, None, self._options.metric)
         curve = self._tuned(index, spec, queries)
         index.add(Q)
-        index.permute_entries(np.argsort(np.concatenate([rest.rows, rows])))
+        innermost(index).permute_entries(np.argsort(np.concatenate([rest.rows, rows])))
         return curve
 
     def _fill(self, index: Any, vectors: Vectors) -> None:
@@ -248,57 +263,47 @@ class FullBuild:
                 task.advance(len(block.X))
 
     def _tuned(self, index: Any, spec: str, queries: HeldOutQueries) -> OperatingCurve:
-        tuner = Tuner(index, queries, self._slowest)
-        with omp_threads(1):
+        tuner = Tuner(index, queries, self._options.batch, self._most)
+        with omp_threads(self._options.threads):
             return tuner.curve(spec, tuner.choose(self._options.recall))
 
 
-# The kinds that "auto" tries, first on a sample.
+# The kinds that "auto" builds.
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A kind of index at a size."""
 
-    name: str  # "hnsw16", "ivf" and so on; the same at every size
-    spec: str  # FAISS's factory string at this size
-    nbytes: float  # the memory that it takes
-    growth: float  # the time of a query grows with the number of vectors to this power
-    # How many times faster than others it must be, as it takes so much longer to build.
-    handicap: float = 1.0
-    exact: bool = True  # whether it compares vectors as they are, in the end
-
-    @property
-    def slow(self) -> bool:
-        """Whether it takes long to build."""
-        return self.handicap > 1
+    spec: str  # FAISS's factory string
+    nbytes: int  # the memory that it takes
+    # Whether scores are those of the vectors to five digits, whatever the metric.
+    precise: bool = True
 
 
-def candidates(n: int, d: int) -> list[Candidate]:
-    """Return the kinds that are tried, for n vectors of d dimensions.
+def candidates(n: int, d: int, metric: Metric, batch: bool) -> list[Candidate]:
+    """Return the kinds that are built for n vectors of d dimensions, in the order to try them.
 
     Bytes: the vectors or their codes; for HNSW `8 M + 4 M / (M - 1) + 12` for links and their
     places; for lists 8 for each id, and the centroids.
     """
-    lists, coarse, fast = lists_for(n), _coarse(n, d), f"PQ{_parts(d)}x4fsr"
-    full, half, codes = 4 * d, 2 * d, _parts(d) / 2
-    listed = 8 + lists * (full + codes) / max(1, n)
-    tried = [
-        Candidate(_EXACT, "Flat", full, 1.0),
-        Candidate("hnsw16", "HNSW16,Flat", full + 142, 0.4, 1.25),
-        Candidate("hnsw32", "HNSW32,Flat", full + 274, 0.4, 1.4),
-        Candidate("ivf", lists_spec(n, d), full + listed, 0.6),
-        Candidate("ivfpq", f"{coarse},{fast},RFlat", full + codes + listed, 0.4),
-        Candidate(
-            "ivfpq-fp16", f"{coarse},{fast},Refine(SQfp16)", half + codes + listed, 0.4, 1, False
-        ),
-        Candidate("ivfpq-int8", f"{coarse},{fast},Refine(SQ8)", d + codes + listed, 0.4, 1, False),
-        Candidate("ivf-fp16", f"{coarse},SQfp16", half + listed, 0.6, 1, False),
-        Candidate("ivf-int8", f"{coarse},SQ8", d + listed, 0.6, 1, False),
-        Candidate("fp16", "SQfp16", half, 1.0, 1, False),
-        Candidate("int8", "SQ8", d, 1.0, 1, False),
+    lists, coarse = lists_for(n), _coarse(n, d)
+    coded = f"{coarse},PQ{_parts(d)}x4fsr"
+    pad, wide = padding(d)
+    full, half = 4 * d, 2 * d
+    listed = _parts(d) / 2 + 8 + lists * (full + _parts(d) / 2) / max(1, n)
+    # Vectors of length 1 lose nothing that counts in half precision, and a query takes a third
+    # less.
+    unit = metric is Metric.COSINE
+    spec = f"{pad}HNSW24,SQfp16" if unit else "HNSW24,Flat"
+    graph = Candidate(spec, int(n * ((2 * wide if unit else full) + 208)))
+    listing = Candidate(f"{coded},RFlat", int(n * (full + listed)))
+    return [
+        *((listing, graph) if batch else (graph, listing)),
+        Candidate(f"{coded},Refine(SQfp16)", int(n * (half + listed)), False),
+        Candidate(f"{coded},Refine(SQ8)", int(n * (d + listed)), False),
+        Candidate(f"{pad}SQfp16", n * 2 * wide, False),
+        Candidate(f"{pad}SQ8", n * wide, False),
     ]
-    return [replace(kind, nbytes=int(kind.nbytes * n)) for kind in tried]
 
 
 def lists_spec(n: int, d: int) -> str:
@@ -317,119 +322,35 @@ def _parts(d: int) -> int:
     return next((d // size for size in (2, 3) if d % size == 0), d)
 
 
-class PilotResult(NamedTuple):
-    """A kind of index, at the size of all vectors, and what it did on the sample."""
-
-    candidate: Candidate
-    curve: OperatingCurve
-
-    @property
-    def worth(self) -> float:
-        """The expected queries a second, less what a long building time takes off."""
-        return (self.curve.expected_queries_per_second or 0.0) / self.candidate.handicap
-
-
-class PilotRun:
-    """Kinds of index on a sample, and queries that are not in it.
-
-    Of the options the threads are for building; queries are asked with one.
-    """
-
-    def __init__(
-        self, sample: ArraySource, Q: FloatMatrix, total: int, options: BuildOptions
-    ) -> None:
-        self._sample, self._options = sample, options
-        self.times = total / sample.shape[0]
-        # Of a query in a batch, or a little more; known once exact search was tried.
-        self.exact_seconds = inf
-        with omp_threads(options.threads):
-            self._queries = HeldOutQueries(sample, Q, None, options.metric)
-
-    def run(self, kinds: Iterable[Candidate], task: Task) -> list[PilotResult]:
-        """Build and tune each kind on the sample; the speeds are taken by turns at the end."""
-        tuned = []
-        curves = {}
-        for kind in kinds:
-            spec = self._small_spec(kind)
-            with omp_threads(self._options.threads):
-                index = _build_index(self._sample, spec, self._options)
-            tuner = Tuner(index, self._queries, self._slowest(kind))
-            with omp_threads(1):
-                parameters = tuner.choose(self._options.recall)
-                curves[kind.name] = tuner.curve(spec, parameters)
-            if parameters is not None:
-                tuned.append((kind, tuner, parameters))
-            if kind.name == _EXACT:
-                self.exact_seconds = _GENEROUS * tuner.batch_seconds
-            task.advance(1)
-        best = self._fastest(tuned)
-        return [
-            PilotResult(kind, self._extrapolated(kind, curves[kind.name], best.get(kind.name)))
-            for kind in kinds
-        ]
-
-    def _slowest(self, kind: Candidate) -> float:
-        """Return the time of a query at which exact search is expected to be faster with all."""
-        if kind.name == _EXACT:
-            return inf
-        seconds: float = self.exact_seconds * self.times ** (1 - kind.growth)
-        return seconds
-
-    def _small_spec(self, kind: Candidate) -> str:
-        """Return the factory string of a kind for as many vectors as the sample has."""
-        small = candidates(*self._sample.shape)
-        return next(candidate.spec for candidate in small if candidate.name == kind.name)
-
-    def _fastest(
-        self, tuned: list[tuple[Candidate, Tuner, dict[str, float]]]
-    ) -> dict[str, OperatingPoint]:
-        best: dict[str, OperatingPoint] = {}
-        speed = attrgetter("queries_per_second")
-        with omp_threads(1):
-            for _ in range(_ROUNDS):
-                for kind, tuner, parameters in tuned:
-                    point = tuner.point(parameters)
-                    best[kind.name] = max(point, best.get(kind.name, point), key=speed)
-        return best
-
-    def _extrapolated(
-        self, kind: Candidate, curve: OperatingCurve, point: OperatingPoint | None
-    ) -> OperatingCurve:
-        """Expect the time of a query to grow with the number of vectors to a power."""
-        expected = None
-        if point is not None:
-            expected = point.queries_per_second / self.times**kind.growth
-        return replace(
-            curve, chosen=point, expected_queries_per_second=expected, nbytes=int(kind.nbytes)
-        )
-
-
 # "auto".
 
 
 class _Built(NamedTuple):
     index: Any
     curve: OperatingCurve
-    slow: bool
 
     @property
-    def speed(self) -> float:
-        return self.curve.chosen.queries_per_second if self.curve.chosen else 0.0
+    def nanoseconds(self) -> float:
+        return 1e3 * self.curve.chosen.microseconds if self.curve.chosen else inf
 
 
 class _AutoBuild:
     def __init__(self, source: ArraySource | DiskSource, options: BuildOptions) -> None:
         self._source, self._options = source, options
         self._n, self._d = source.shape
-        self._kinds = candidates(max(1, self._n), self._d)
-        self._exact = next(kind for kind in self._kinds if kind.name == _EXACT)
+        self._kinds = candidates(max(1, self._n), self._d, options.metric, options.batch)
+        self._exact_bytes = 4 * self._n * self._d
+        self._exact_fits = self._fits(self._exact_bytes)
+        self._exact_cost = exact_cost(self._n, self._d, 4 * self._d, options.batch)
+        # What costs more than this, in nanoseconds, is not worth an answer missed.
+        self._most = self._exact_cost / options.limits.cheaper if self._exact_fits else inf
 
     def build(self) -> IndexParts:
         why = self._why_exact_at_once()
-        if why and self._fits(self._exact):
+        if why and self._exact_fits:
             return self._exact_parts(f"{self._n:,} × {self._d}: {why}")
         if self._options.recall == 1 or self._n < _FEWEST:
-            raise self._too_little(self._exact.nbytes)
+            raise self._too_little(self._exact_bytes)
         return self._measured()
 
     def _why_exact_at_once(self) -> str:
@@ -442,77 +363,45 @@ class _AutoBuild:
     def _measured(self) -> IndexParts:
         vectors = NormalizedSource.fit(self._source, self._options.metric)
         queries = self._queries(vectors)
-        pilot = self._pilot(vectors, queries)
-        tried = self._run_pilot(pilot)
-        slowest = pilot.exact_seconds * pilot.times
-        built, seen = self._best(FullBuild(vectors, queries, self._options, slowest), tried)
-        target = self._options.recall
-        if built is None or not self._is_much_faster(built, tried):
-            if not self._fits(self._exact):
-                raise self._too_little(self._exact.nbytes)
-            why = "nothing else is expected to be twice as fast as exact search at a recall of"
-            return self._exact_parts(*seen, f"{why} {target:g}", tried=tried)
-        reasons = (*_expectations(tried, self._n, target), *seen)
-        spec, point = built.curve.spec, built.curve.chosen or built.curve.points[-1]
-        curves = tuple(one.curve for one in tried)
-        report = TuningReport(spec, reasons, built.curve, curves, queries.notes)
-        return _faiss_parts(built.index, vectors, spec, point.parameters, point.recall, report)
+        built = self._built(FullBuild(vectors, queries, self._options, self._most))
+        best = min(built, key=lambda one: one.nanoseconds, default=None)
+        reasons = self._reasons([one.curve for one in built])
+        if best is None or best.curve.chosen is None:
+            if not self._exact_fits:
+                raise self._too_little(self._least_enough(vectors))
+            curves = tuple(one.curve for one in built)
+            report = TuningReport(_EXACT, reasons, others=curves, notes=queries.notes)
+            return build_exact(self._source, self._options.metric, report)
+        spec, point = best.curve.spec, best.curve.chosen
+        others = tuple(one.curve for one in built if one is not best)
+        report = TuningReport(spec, reasons, best.curve, others, queries.notes)
+        return _faiss_parts(best.index, vectors, spec, point.parameters, point.recall, report)
 
-    def _best(self, full: FullBuild, tried: list[PilotResult]) -> tuple[_Built | None, list[str]]:
-        """Build what is promising, what is quickly built first; return the fastest, and notes."""
-        best: _Built | None = None
-        seen = []
-        exact = max(one.worth if one.candidate is self._exact else 0.0 for one in tried)
-        for one in sorted(tried, key=lambda one: (one.candidate.slow, -one.worth)):
-            if one.candidate is self._exact or not self._is_worth_it(one, best, exact):
-                continue
-            built = _Built(*full.build(one.candidate.spec), one.candidate.slow)
-            seen.append(_full_result(built.curve))
-            if built.speed > (best.speed if best else 0.0):
-                best = built
-        return best, seen
+    def _built(self, full: FullBuild) -> list[_Built]:
+        """Build the kinds that fit and may be much cheaper than those before them."""
+        fitting = [kind for kind in self._kinds if self._fits(kind.nbytes)]
+        built: list[_Built] = []
+        least = self._most
+        for kind in [kind for kind in fitting if kind.precise] or fitting:
+            if self._at_best(kind) * (_WORTH_BUILDING if built else 1) < least:
+                built.append(_Built(*full.build(kind.spec)))
+                least = min(least, built[-1].nanoseconds)
+        return built
 
-    def _is_worth_it(self, one: PilotResult, best: _Built | None, exact: float) -> bool:
-        """Whether to build a kind, with what was built so far and the speed of exact search."""
-        faster = self._options.limits.faster
-        if not one.candidate.slow:
-            return best is None and one.worth > exact
-        if best is None:
-            return one.worth > faster * exact
-        return not best.slow and one.worth > max(best.speed, faster * exact)
+    def _at_best(self, kind: Candidate) -> float:
+        index = make_index(kind.spec, self._d, self._options.metric, self._options.seed)
+        return expected_cost(index, _AT_BEST, self._options.batch, self._n)
 
-    def _is_much_faster(self, built: _Built, tried: list[PilotResult]) -> bool:
-        exact = (one for one in tried if one.candidate is self._exact)
-        return all(built.speed >= self._options.limits.faster * one.worth for one in exact)
-
-    def _run_pilot(self, pilot: PilotRun) -> list[PilotResult]:
-        """Try what fits; if none of that reaches the target, say what would."""
-        fitting = self._sensible([kind for kind in self._kinds if self._fits(kind)])
-        with self._options.progress.task("trying indexes", len(fitting), "kinds") as task:
-            tried = pilot.run(fitting, task)
-            if any(one.curve.chosen is not None for one in tried):
-                return tried
-            for kind in sorted(self._kinds, key=lambda kind: kind.nbytes):
-                if kind not in fitting and pilot.run([kind], task)[0].curve.chosen is not None:
-                    raise self._too_little(kind.nbytes)
-        return tried
-
-    def _sensible(self, fitting: list[Candidate]) -> list[Candidate]:
-        """Leave out what compares compressed vectors in the end, if memory is enough."""
-        fast = [kind for kind in fitting if kind.exact and kind is not self._exact]
-        return [kind for kind in fitting if kind.exact] if fast else fitting
-
-    def _pilot(self, vectors: NormalizedSource, queries: TuningQueries) -> PilotRun:
+    def _least_enough(self, vectors: NormalizedSource) -> int:
+        """Return the memory of the smallest kind that reaches the target among some vectors."""
         rng = np.random.default_rng(self._options.seed)
-        most = self._options.limits.sample
-        size = min(most, self._n - len(queries.rows), _SAMPLE_BYTES // (4 * self._d))
-        drawn = rng.choice(self._n, min(self._n, size + len(queries.rows)), replace=False)
-        rest = drawn[~np.isin(drawn, queries.rows)]
-        sample = vectors.take(np.sort(rest[:size]))
-        given = queries.given
-        asked = rng.permutation(queries.rows)[:_SAMPLE_QUERIES]
-        Q = vectors.take(asked) if given is None else given[:_SAMPLE_QUERIES]
-        return PilotRun(ArraySource(sample), Q, self._n, self._options)
+        rows = np.sort(rng.choice(self._n, min(self._n, _SAMPLE), replace=False))
+        sample = NormalizedSource.fit(ArraySource(vectors.take(rows)), self._options.metric)
+        full = FullBuild(sample, self._queries(sample), self._options)
+        for kind in sorted(self._kinds, key=lambda kind: kind.nbytes):
+            if not self._fits(kind.nbytes) and full.build(kind.spec)[1].chosen is not None:
+                return min(kind.nbytes, self._exact_bytes)
+        return self._exact_bytes
 
     def _queries(self, vectors: NormalizedSource) -> TuningQueries:
         rng = np.random.default_rng([self._options.seed, 1])
@@ -525,39 +414,33 @@ class _AutoBuild:
                 rows = rng.choice(count, min(count, _MOST_QUERIES), replace=False)
                 return TuningQueries(asked.take(rows), np.empty(0, np.int64), notes)
             notes = (f"{count} queries are too few to measure by: rows of X were taken",)
-        many = min(_MOST_QUERIES, max(200, self._n // 20), self._n // 4)
-        rows = rng.choice(self._n, max(1, many), replace=False)
+        n = vectors.shape[0]
+        rows = rng.choice(n, min(_MOST_QUERIES, max(200, n // 20), n // 4), replace=False)
         return TuningQueries(None, np.sort(rows), notes)
 
-    def _exact_parts(self, *reasons: str, tried: Iterable[PilotResult] = ()) -> IndexParts:
-        report = TuningReport(_EXACT, reasons, samples=tuple(one.curve for one in tried))
-        return build_exact(self._source, self._options.metric, report)
+    def _exact_parts(self, reason: str) -> IndexParts:
+        return build_exact(self._source, self._options.metric, TuningReport(_EXACT, (reason,)))
 
-    def _fits(self, kind: Candidate) -> bool:
-        return self._options.memory is None or kind.nbytes <= self._options.memory
+    def _fits(self, nbytes: float) -> bool:
+        return self._options.memory is None or nbytes <= self._options.memory
 
     def _too_little(self, needed: float) -> ParameterError:
         allowed = f"{shown_bytes(needed)} or more for a recall of {self._options.recall:g}"
         return ParameterError("memory", allowed, self._options.memory)
 
-
-def _expectations(tried: list[PilotResult], n: int, target: float) -> list[str]:
-    sample = next(one.curve.count for one in tried)
-    sentences = [f"{len(tried)} kinds were tried on {sample:,} of {n:,} vectors"]
-    for one in sorted(tried, key=lambda one: -one.worth):
-        expected, spec = one.curve.expected_queries_per_second, one.candidate.spec
-        if expected is None:
-            sentences.append(f"{spec} does not reach a recall of {target:g} there")
-        else:
-            sentences.append(f"{spec}: {expected:,.0f} queries a second expected with all")
-    return sentences
+    def _reasons(self, curves: list[OperatingCurve]) -> tuple[str, ...]:
+        use = "in batches" if self._options.batch else "one at a time"
+        exact = f"exact search: {self._exact_cost / 1e3:,.0f} µs a query expected, {use}"
+        if not self._exact_fits:
+            exact = f"exact search would take {shown_bytes(self._exact_bytes)}"
+        return (exact, *(_result(curve, self._options.recall) for curve in curves))
 
 
-def _full_result(curve: OperatingCurve) -> str:
+def _result(curve: OperatingCurve, target: float) -> str:
     if curve.chosen is None:
-        return f"{curve.spec} does not reach it with all vectors, or too slowly"
+        return f"{curve.spec} does not reach a recall of {target:g}, or costs too much there"
     settings = ", ".join(f"{name} {value:g}" for name, value in curve.chosen.parameters.items())
     return (
-        f"{curve.spec} with all vectors: {curve.chosen.queries_per_second:,.0f} queries a second "
+        f"{curve.spec}: {curve.chosen.microseconds:,.0f} µs a query expected "
         f"at a recall of {curve.chosen.recall:.3f} ({settings or 'no parameters'})"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -142,17 +142,18 @@ class Preprocessing:
             return None
         if Q.shape not in ((dimension,), (1, dimension)):
             return None
-        X = Q.reshape(1, dimension)
-        norms = row_norms(X)
-        length = norms.item()
+        # As `row_norms` computes it, to the last bit, without its buffers.
+        wide = Q.reshape(dimension).astype(np.float64)
+        length = sqrt(np.einsum("d,d->", wide, wide))
         if self.metric is Metric.COSINE:
             if not 0 < length < inf:
                 return None
-            return SingleQuery((X / norms).astype(np.float32), _ONE, 1.0)
+            wide /= length
+            return SingleQuery(wide.astype(np.float32).reshape(1, dimension), _ONE, 1.0)
         # The general way says what is wrong with a query that is too long.
         if not 0 < length < _LONGEST or self.center is not None:
             return None
-        return SingleQuery(X, norms, length)
+        return SingleQuery(Q.reshape(1, dimension), np.array([length]), length)
 
 
 def check_lengths(norms: NDArray[np.float64], name: str, start: int = 0) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import sorted_hits
-from embedsearch.index.faiss_tools import load_faiss
+from embedsearch.index.faiss_tools import load_faiss, search_one
 from embedsearch.index.storage import IndexParts
 from embedsearch.vectors.arrays import row_norms
 
@@ -96,7 +96,7 @@ class ExactEngine:
         wide = k + _SPARE + k // 16
         if not among.is_all or wide > min(_FEW, among.count - 1):
             return self.nearest(query.X, query.norms, k, among)
-        proposed, positions = self.index.search(query.X, wide)
+        proposed, positions = search_one(self.index, query.X, wide)
         scores = self._scorer.few_scores(query.X, positions)
         answer = _ranked(scores, among.ids_at(positions)[0].tolist(), k)
         error = _faiss_error(self._metric, self._stored.shape[1], query.length, self._longest)
@@ -209,12 +209,14 @@ class ExactScorer:
 
     def few_scores(self, q: FloatMatrix, rows: IntVector) -> list[float]:
         """Score a few rows `(1, k)` against one query `(1, d)`, as `scores` does, in few steps."""
-        found = self._bytes.take(rows[0], axis=0).view(np.float32)
+        # Wide from the start: NumPy would put what it widens on the way into buffers.
+        wide = self._bytes.take(rows[0], axis=0).view(np.float32).astype(np.float64)
         if self._metric is Metric.EUCLIDEAN:
-            apart = np.subtract(found, q, dtype=np.float64)
-            rounded = -np.sqrt(np.square(apart, out=apart).sum(axis=-1)).astype(np.float32)
+            wide -= q.astype(np.float64)
+            rounded = -np.sqrt(np.square(wide, out=wide).sum(axis=-1)).astype(np.float32)
         else:
-            rounded = np.multiply(found, q, dtype=np.float64).sum(axis=-1).astype(np.float32)
+            wide *= q.astype(np.float64)
+            rounded = wide.sum(axis=-1).astype(np.float32)
         scores: list[float] = rounded.tolist()
         if self._metric is Metric.COSINE:
             return [min(max(score, -1.0), 1.0) for score in scores]

@@ -16,6 +16,7 @@ from embedsearch.index.faiss_tools import (
     innermost,
     load_faiss,
     reason,
+    search_one,
     search_parameters,
     takes_selector,
     without_deleted,
@@ -88,6 +89,9 @@ class FaissEngine:
         settings = self._settings(_USUAL, int(self.index.ntotal), 1.0, 1)
         return search_parameters(self.index, settings)
 
+    def _is_usual(self, k: int) -> bool:
+        return k == _USUAL or (k < _USUAL and "k_factor" not in self.parameters)
+
     def nearest(
         self, Q: FloatMatrix, norms: NDArray[np.float64], k: int, among: RowFilter
     ) -> tuple[FloatMatrix, IntVector]:
@@ -105,17 +109,17 @@ class FaissEngine:
     def nearest_to_one(
         self, query: SingleQuery, k: int, among: RowFilter
     ) -> tuple[FloatMatrix, IntVector]:
-        if self._estimates or k > _USUAL or not among.is_all:
+        if not self._is_usual(k) or not among.is_all:
             return self.nearest(query.X, query.norms, k, among)
-        found, positions = self.index.search(query.X, k, params=self._usual_parameters)
+        found, positions = search_one(self.index, query.X, k, self._usual_parameters)
+        if positions[0, -1] < 0 or (self._estimates and np.isnan(found).any()):
+            return self.nearest(query.X, query.norms, k, among)
         scores = self._scores(found)
         values = scores[0].tolist()
-        # Equal scores are ordered by id in the general way.
         in_order = all(one > other for one, other in pairwise(values))
-        bounded = self._metric is not Metric.COSINE or values[0] <= 1
-        if not (in_order and bounded and positions[0, -1] >= 0):
-            return self.nearest(query.X, query.norms, k, among)
-        return scores, among.ids_at(positions)
+        if in_order and (values[0] <= 1 or self._metric is not Metric.COSINE):
+            return scores, among.ids_at(positions)
+        return self._hits(found, positions, among)
 
     def within(
         self, Q: FloatMatrix, norms: NDArray[np.float64], least: np.float32, among: RowFilter
@@ -162,7 +166,7 @@ class FaissEngine:
         self, Q: FloatMatrix, k: int, among: RowFilter, width: int
     ) -> tuple[FloatMatrix, IntVector]:
         """Ask FAISS for k vectors of a set, or more if it takes no filter."""
-        if among.is_all and width == 1 and k <= _USUAL:
+        if among.is_all and width == 1 and self._is_usual(k):
             found = self.index.search(Q, k, params=self._usual_parameters)
             return found[0], found[1]
         settings, asked = self._settings(k, among.count, among.share, width), k
@@ -188,6 +192,9 @@ class FaissEngine:
         if hasattr(self._inner, "hnsw"):
             steps = max(settings.get("efSearch", self._inner.hnsw.efSearch), 1.5 * k)
             settings["efSearch"] = ceil(steps / share) if share else 1
+        if "k_factor" in settings and k < _USUAL:
+            # As many are refined as for ten: the first by its code is often not the nearest.
+            settings["k_factor"] *= _USUAL / k
         if self._lists:
             usual = settings.get("nprobe", self._inner.nprobe)
             # Lists that have four times as many as are wanted.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embedsearch._types import IntVector
+    from embedsearch._types import FloatMatrix, IntVector
 
 # Queries times dimensions. FAISS 1.15 has 128,000 and so leaves most batches to slower loops;
 # from 20, the default of versions that counted queries alone, single queries would be slower.
@@ -109,6 +109,16 @@ def search_parameters(index: Any, settings: Mapping[str, float], selector: Any =
     return faiss.SearchParameters(**chosen) if chosen else None
 
 
+def search_one(
+    index: Any, q: FloatMatrix, k: int, parameters: Any = None
+) -> tuple[FloatMatrix, IntVector]:
+    """Search for one query `(1, d)` without FAISS's wrapper, which takes 4 µs: `(1, k)` each."""
+    pointer = load_faiss().swig_ptr
+    scores, rows = np.empty((1, k), np.float32), np.empty((1, k), np.int64)
+    index.search_c(1, pointer(q), k, pointer(scores), pointer(rows), parameters)
+    return scores, rows
+
+
 def takes_selector(index: Any) -> bool:
     """Whether searches of an index can be limited to some positions: it is tried."""
     faiss = load_faiss()
@@ -140,7 +150,7 @@ def nbytes_of(index: Any) -> int:
         graph = index.hnsw
         links = 4 * graph.neighbors.size() + 8 * graph.offsets.size() + 4 * graph.levels.size()
         return int(links) + nbytes_of(index.storage)
-    return int(index.ntotal * _code_size(index)) + _codebook_nbytes(index)
+    return int(index.ntotal * code_size(index)) + _codebook_nbytes(index)
 
 
 def _codebook_nbytes(index: Any) -> int:
@@ -148,7 +158,8 @@ def _codebook_nbytes(index: Any) -> int:
     return 0 if centroids is None else 4 * int(centroids.size())
 
 
-def _code_size(index: Any) -> int:
+def code_size(index: Any) -> int:
+    """Return the bytes that an index keeps of each vector, without links and ids."""
     try:
         return int(index.sa_code_size())
     except RuntimeError:

@@ -160,7 +160,7 @@ def _build_lists(
         queries = HeldOutQueries(vectors, vectors.take(rows), rows, options.metric)
     written = read_faiss(lists, True, vectors.preprocessing)
     with omp_threads(1):
-        tuner = Tuner(written, queries)
+        tuner = Tuner(written, queries, options.batch)
         curve = tuner.curve(spec, tuner.choose(options.recall))
     point, notes = curve.best, plan.notes
     parameters = point.parameters

@@ -1,7 +1,6 @@
-"""The parameters of least work at which an index reaches a recall, and what was measured.
+"""The parameters of least cost at which an index reaches a recall, and what was measured.
 
-Parameters are chosen by recall alone, so they are the same whatever else the machine does; the
-time is only recorded.
+Recall is measured and cost is computed, so the same is chosen whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import inf, sqrt
-from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
+from embedsearch.index.cost import TOPN, expected_cost
 from embedsearch.index.faiss_tools import innermost, load_faiss, search_parameters
 
 if TYPE_CHECKING:
@@ -25,48 +24,39 @@ if TYPE_CHECKING:
 
     from embedsearch.index.sources import Vectors
 
-# How many neighbours a recall is measured by.
-TOPN = 10
 FEWEST_QUERIES = 50
 # Scores that differ by less than float32 can tell count as equal.
 _SAME = 4 * float(np.finfo(np.float32).eps)
-# The quantile of the normal distribution for 99 %, one-sided.
-_Z = 2.33
+# How many standard errors a recall must be above its target.
+_Z = 1.0
 _WIDEST = 8192
-_FACTORS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128)
-# Queries that are timed one by one, at the chosen parameters and at the others.
-_ALONE, _FEW_ALONE = 200, 30
+_FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """One setting of an index, measured with one thread."""
+    """One setting of an index."""
 
     parameters: dict[str, float]  # `nprobe`, `efSearch`, `k_factor`; nothing if it is exact
     recall: float  # the mean share of the 10 nearest that were found
-    # The geometric mean of queries asked one by one and of queries in a batch.
-    queries_per_second: float
-    cpu_seconds: float  # of a thousand queries, likewise
+    microseconds: float  # the expected cost of a query with one thread; see `expected_cost`
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> OperatingPoint:
         """Undo `TuningReport.to_json`."""
         parameters = {str(key): _number(number) for key, number in value["parameters"].items()}
-        measured = ("recall", "queries_per_second", "cpu_seconds")
+        measured = ("recall", "microseconds")
         return cls(parameters, *(float(_number(value[name])) for name in measured))
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingCurve:
-    """Recall against speed of one kind of index."""
+    """Recall against the cost of a query, of one kind of index."""
 
     spec: str  # FAISS's factory string
     count: int  # how many vectors it held when this was measured
     points: tuple[OperatingPoint, ...]  # in the order of their recall
     chosen: OperatingPoint | None = None  # the one that reaches the target, if any does
-    # What the chosen one is expected to reach, and the index to take, with all vectors.
-    expected_queries_per_second: float | None = None
-    nbytes: int | None = None
 
     @property
     def best(self) -> OperatingPoint:
@@ -76,15 +66,12 @@ class OperatingCurve:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> OperatingCurve:
         """Undo `TuningReport.to_json`."""
-        chosen, nbytes = value["chosen"], value["nbytes"]
-        expected = value["expected_queries_per_second"]
+        chosen = value["chosen"]
         return cls(
             str(value["spec"]),
             int(value["count"]),
             tuple(OperatingPoint.from_json(point) for point in value["points"]),
             None if chosen is None else OperatingPoint.from_json(chosen),
-            None if expected is None else float(expected),
-            None if nbytes is None else int(nbytes),
         )
 
 
@@ -94,8 +81,8 @@ class TuningReport:
 
     spec: str  # FAISS's factory string, or "flat"
     reasons: tuple[str, ...] = ()  # why this one, in sentences
-    curve: OperatingCurve | None = None  # measured on the whole index; None for an exact one
-    samples: tuple[OperatingCurve, ...] = ()  # measured on a sample of the vectors, by kind
+    curve: OperatingCurve | None = None  # of the index; None for an exact one
+    others: tuple[OperatingCurve, ...] = ()  # of the kinds that were built and not taken
     # What was changed for want of data, and what else the user should know.
     notes: tuple[str, ...] = ()
 
@@ -112,7 +99,7 @@ class TuningReport:
                 str(value["spec"]),
                 tuple(map(str, value["reasons"])),
                 None if curve is None else OperatingCurve.from_json(curve),
-                tuple(OperatingCurve.from_json(sample) for sample in value["samples"]),
+                tuple(OperatingCurve.from_json(other) for other in value["others"]),
                 tuple(map(str, value["notes"])),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -232,126 +219,73 @@ def knobs_of(index: Any) -> Knobs:
     return Knobs("", 0, 0, refined)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """Recall of each query, the even ones to choose by and the odd ones to check."""
-
-    shares: NDArray[np.float64]
-    batch_seconds: float
-
-    @property
-    def recall(self) -> float:
-        return float(self.shares.mean())
-
-    @property
-    def checked(self) -> float:
-        return float(self.shares[1::2].mean())
-
-    @property
-    def surely(self) -> float:
-        """The lower bound, at 99 %, of the mean over all queries like the even ones."""
-        chosen = self.shares[::2]
-        return float(chosen.mean() - _Z * chosen.std() / sqrt(len(chosen)))
-
-
 class Tuner:
-    """Measures one index with held-out queries.
+    """Measures one index with held-out queries, and knows what they cost in a batch or alone.
 
-    `slowest` is the time of a query, in a batch, at which what is still too little is given up.
+    What costs more than `most` nanoseconds and still finds too little is given up.
     """
 
-    def __init__(self, index: Any, queries: HeldOutQueries, slowest: float = inf) -> None:
+    def __init__(
+        self, index: Any, queries: HeldOutQueries, batch: bool = False, most: float = inf
+    ) -> None:
         self._index, self._queries = index, queries
-        self._slowest = slowest * len(queries.Q)
+        self._batch, self._most = batch, most
         self._knobs = knobs_of(index)
-        self._hopeless = False
-        self._seen: dict[tuple[int, int], _Measured] = {}
-
-    @property
-    def batch_seconds(self) -> float:
-        """The time of a query in a batch, at the fastest that was measured."""
-        return min(seen.batch_seconds for seen in self._seen.values()) / len(self._queries.Q)
+        self._seen: dict[tuple[int, int], NDArray[np.float64]] = {}
 
     def choose(self, target: float) -> dict[str, float] | None:
-        """Return the least parameters that reach a recall; None if none do.
+        """Return the parameters of least cost that reach a recall; None if none do.
 
-        On half of the queries the lower bound of their recall reaches the target; they are raised
-        until the other half reaches it too. Of pairs the one with the least to compute is taken.
+        The recall that was measured, less its standard error, reaches it.
         """
-        for main, factor in self._by_effort(target):
-            checked = self._raised_until_checked(main, factor, target)
-            if checked is not None:
-                return self._named(checked, factor)
-        return None
-
-    def point(self, parameters: dict[str, float]) -> OperatingPoint:
-        """Measure recall and speed at some parameters."""
-        key = int(parameters.get(self._knobs.main, 0)), int(parameters.get("k_factor", 1))
-        return self._point(key, self._timed(self._queries.Q, key)[1], _ALONE)
-
-    def curve(self, spec: str, chosen: dict[str, float] | None) -> OperatingCurve:
-        """Return all that was measured, with the speed at each."""
-        keys = sorted(self._seen, key=lambda key: (self._seen[key].recall, key))
-        points = tuple(self._point(key, inf, _FEW_ALONE) for key in keys)
-        found = next((point for point in points if point.parameters == chosen), None)
-        return OperatingCurve(spec, int(self._index.ntotal), points, found)
-
-    def _point(self, key: tuple[int, int], batch_seconds: float, queries: int) -> OperatingPoint:
-        measured, alone = self._at(*key), self._queries.Q[:queries]
-        batch = min(measured.batch_seconds, batch_seconds) / len(self._queries.Q)
-        one_by_one = sum(self._timed(q, key)[1] for q in alone[:, np.newaxis]) / len(alone)
-        seconds = max(1e-9, sqrt(batch * one_by_one))
-        recall = min(measured.recall, measured.checked)
-        return OperatingPoint(self._named(*key), recall, 1 / seconds, 1e3 * seconds)
-
-    def _by_effort(self, target: float) -> list[tuple[int, int]]:
-        """Pair each `k_factor` with the least main parameter that will do, the cheapest first."""
         if not self._knobs.refined:
-            main = self._least(partial(self._reaches, 1, target))
-            return [] if main is None else [(main, 1)]
+            main = self._least(1, target)
+            return None if main is None else self._named(main, 1)
         pairs: list[tuple[int, int]] = []
         for factor in self._enough_factors(target):
-            main = self._least(partial(self._reaches, factor, target))
+            main = self._least(factor, target)
             if main is not None:
                 pairs.append((main, factor))
-            efforts = [self._effort(*pair) for pair in pairs]
-            if len(efforts) > 1 and efforts[-1] > min(efforts):
+            costs = [self._cost(*pair) for pair in pairs]
+            if len(costs) > 1 and costs[-1] > min(costs):
                 break
-        return sorted(pairs, key=lambda pair: self._effort(*pair))
+        best = min(pairs, key=lambda pair: self._cost(*pair), default=None)
+        return None if best is None else self._named(*best)
+
+    def curve(self, spec: str, chosen: dict[str, float] | None) -> OperatingCurve:
+        """Return all that was measured, with the cost of each."""
+        points = [self._point(*key) for key in self._seen]
+        points.sort(key=lambda point: (point.recall, point.microseconds))
+        found = next((point for point in points if point.parameters == chosen), None)
+        return OperatingCurve(spec, int(self._index.ntotal), tuple(points), found)
+
+    def _point(self, main: int, factor: int) -> OperatingPoint:
+        recall = float(self._shares(main, factor).mean())
+        return OperatingPoint(self._named(main, factor), recall, self._cost(main, factor) / 1e3)
+
+    def _cost(self, main: int, factor: int) -> float:
+        return expected_cost(self._index, self._named(main, factor), self._batch)
 
     def _reaches(self, factor: int, target: float, main: int) -> bool:
-        return self._at(main, factor).surely >= target
+        shares = self._shares(main, factor)
+        surely = shares.mean() - _Z * shares.std() / sqrt(len(shares))
+        return bool(surely >= target)
 
     def _enough_factors(self, target: float) -> tuple[int, ...]:
         """Leave out the factors at which nothing reaches the target, however wide it looks."""
         most = _FACTORS[-1]
         enough = 1 - (1 - target) / 4
-        wide = self._doubled(lambda value: self._at(value, most).recall >= enough)
+        wide = self._doubled(most, lambda value: self._shares(value, most).mean() >= enough)
         wide = self._knobs.most if wide is None else wide
-        least = (i for i, factor in enumerate(_FACTORS) if self._at(wide, factor).recall >= target)
+        least = (
+            i for i, factor in enumerate(_FACTORS) if self._shares(wide, factor).mean() >= target
+        )
         return _FACTORS[next(least, len(_FACTORS)) :]
 
-    def _effort(self, main: int, factor: int) -> float:
-        """Weigh what is compared: codes in lists, tables for them, and vectors that are refined.
-
-        The weights are bytes moved, those of codes divided by what a processor does at once and
-        those of a vector with what a jump to it costs; they were fitted to measured times.
-        """
-        d, lists = int(self._index.d), max(1, self._knobs.most)
-        in_list = int(self._index.ntotal) / lists
-        return main * d * (32 + in_list / 16) + factor * TOPN * (4 * d + 256)
-
-    def _raised_until_checked(self, main: int, factor: int, target: float) -> int | None:
-        limit = min(self._knobs.most, 2 * main)
-        while self._at(main, factor).checked < target:
-            if main >= limit:
-                return None
-            main = min(main + max(1, main // 8), limit)
-        return main
-
-    def _least(self, reached: Callable[[int], bool]) -> int | None:
+    def _least(self, factor: int, target: float) -> int | None:
         """Return the least value of the main parameter, to one part in sixteen."""
-        high = self._doubled(reached)
+        reached = partial(self._reaches, factor, target)
+        high = self._doubled(factor, reached)
         if high is None or high == self._knobs.least:
             return high
         low = max(self._knobs.least, high // 2)
@@ -360,10 +294,10 @@ class Tuner:
             low, high = (low, middle) if reached(middle) else (middle, high)
         return high
 
-    def _doubled(self, reached: Callable[[int], bool]) -> int | None:
+    def _doubled(self, factor: int, reached: Callable[[int], bool]) -> int | None:
         value = self._knobs.least
         while not reached(value):
-            if value >= self._knobs.most or self._hopeless:
+            if value >= self._knobs.most or self._cost(value, factor) > self._most:
                 return None
             value = min(2 * value, self._knobs.most)
         return value
@@ -382,16 +316,11 @@ class Tuner:
             named["k_factor"] = (k * factor + wanted - k + 0.01) / wanted
         return named
 
-    def _at(self, main: int, factor: int) -> _Measured:
+    def _shares(self, main: int, factor: int) -> NDArray[np.float64]:
+        """Return which share of its neighbours each query finds at some parameters."""
         key = main, factor
         if key not in self._seen:
-            rows, seconds = self._timed(self._queries.Q, key)
-            self._hopeless = seconds > self._slowest
-            self._seen[key] = _Measured(self._queries.recalls(rows), seconds)
+            parameters = search_parameters(self._index, self._asked(*key))
+            rows = self._index.search(self._queries.Q, self._queries.wanted, params=parameters)[1]
+            self._seen[key] = self._queries.recalls(rows)
         return self._seen[key]
-
-    def _timed(self, Q: FloatMatrix, key: tuple[int, int]) -> tuple[IntVector, float]:
-        parameters = search_parameters(self._index, self._asked(*key))
-        start = thread_time()
-        _, rows = self._index.search(Q, self._queries.wanted, params=parameters)
-        return rows, thread_time() - start

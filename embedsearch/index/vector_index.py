@@ -84,6 +84,7 @@ class VectorIndex:
         threads: int | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        for_: str = "single",
     ) -> VectorIndex:
         """Index vectors.
 
@@ -92,9 +93,10 @@ class VectorIndex:
                 float32 and copied block by block; or a file, `.npy` or `.safetensors`
                 (`"file.safetensors:name"` if it has several tensors).
             metric: "cosine", "ip" (inner product) or "euclidean".
-            spec: "auto" measures on the vectors themselves what is fastest at `recall`. "flat"
-                is exact; "hnsw", "ivf", "int8", "fp16", "pq", "ivfpq" and "rabitq" are kinds
-                whose details follow from n and d. Anything else is a string for FAISS's
+            spec: "auto" finds out on the vectors themselves what costs least at `recall`; it
+                is exact up to a million numbers (n · d), and where nothing else costs half as
+                much. "flat" is exact; "hnsw", "ivf", "int8", "fp16", "pq", "ivfpq" and "rabitq"
+                are kinds whose details follow from n and d. Anything else is a string for FAISS's
                 `index_factory`. If there is too little data to train what was asked for, a
                 smaller one is taken, and `choice.notes` says so.
             recall: The share of the 10 nearest that "auto" promises to find, above 0, at most 1.
@@ -103,8 +105,11 @@ class VectorIndex:
             queries: `(nq, d)`, what will be asked, for "auto" to measure with; None takes rows
                 of `X`.
             threads: How many may work at once; None for all cores that are free.
-            seed: Of what is drawn at random. With one thread, the same seed gives the same index.
+            seed: Of what is drawn at random. The same vectors, seed and threads give the same
+                index: "auto" computes what queries cost and times nothing.
             progress: Is called as vectors are added.
+            for_: What "auto" makes fast: queries asked one at a time ("single") or many at once
+                ("batch").
 
         Raises:
             VectorError: `X` has the wrong shape, NaN or infinity.
@@ -121,6 +126,7 @@ class VectorIndex:
             threads=threads,
             seed=seed,
             progress=listener_of(progress),
+            for_=for_,
             queries=queries,
         )
         source = as_source(X)
@@ -141,6 +147,7 @@ class VectorIndex:
         threads: int | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        for_: str = "single",
     ) -> VectorIndex:
         """Index more vectors than fit into memory, given block by block.
 
@@ -159,6 +166,7 @@ class VectorIndex:
             threads: See `build`.
             seed: See `build`.
             progress: Is called as vectors are added.
+            for_: See `build`.
 
         Raises:
             VectorError: A block has the wrong shape, NaN or infinity.
@@ -176,6 +184,7 @@ class VectorIndex:
             threads=threads,
             seed=seed,
             progress=listener_of(progress),
+            for_=for_,
         )
         if not isinstance(blocks, Iterable):
             raise ParameterError("blocks", "arrays (m, dimension)", blocks)

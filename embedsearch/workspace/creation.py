@@ -72,7 +72,7 @@ def build(
             `Workspace`.
         **options: Any setting of reading, tokenizing (where `read` and `tokenizer` are not
             given) and training, by its name: `split="line"`, `stem="english"`, `epochs=20`;
-            `encoders`, `language`, `spec`, `recall` and `memory` are as for
+            `encoders`, `language`, `spec`, `recall`, `memory` and `for_` are as for
             `Workspace.index`. With `search=False` words alone are learned, in less time:
             documents are found by their words until `Workspace.index` learns the rest.
 

@@ -39,7 +39,9 @@ _PUBLISHED: dict[str, Schema] = {
 }
 _INDEX = Fields(
     {
-        "settings": Fields({"spec": Text(), "recall": _SHARE, "memory": Nullable(Anything())}),
+        "settings": Fields(
+            {"spec": Text(), "recall": _SHARE, "memory": Nullable(Anything())}, {"for_": Text()}
+        ),
         "spec": Text(),
         "parameters": Named(Interval()),
         "recall": _SHARE,

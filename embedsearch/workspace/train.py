@@ -94,7 +94,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What the user gave to `Workspace.index`; `index` has its spec, recall and memory."""
+    """What the user gave to `Workspace.index`; `index` has its settings."""
 
     refit: bool = False
     encoders: Sequence[str] | None = None

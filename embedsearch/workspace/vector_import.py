@@ -144,7 +144,7 @@ _GROWN = 2
 
 @dataclass(frozen=True, slots=True)
 class VectorRequest:
-    """What the user gave to `Workspace.add_vectors`; `index` has its spec, recall and memory."""
+    """What the user gave to `Workspace.add_vectors`; `index` has its settings."""
 
     update: bool
     metric: Metric | str | None

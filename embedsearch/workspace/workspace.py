@@ -494,8 +494,8 @@ class Workspace:
                 trained or published, and the report says so: it has 0 documents.
             **parameters: gensim's, see `TrainingSettings`; None fits one to the corpus. Those
                 of `TokenizerSettings` change one way of cutting text, such as `stem="english"`;
-                `encoders`, `language`, `spec`, `recall` and `memory` are as for `index`, `search`
-                as for `embedsearch.build`.
+                `encoders`, `language`, `spec`, `recall`, `memory` and `for_` are as for `index`,
+                `search` as for `embedsearch.build`.
 
         Raises:
             CorpusTooSmallError: Fewer than two words are frequent enough.
@@ -544,6 +544,7 @@ class Workspace:
         spec: str | None = None,
         recall: float | None = None,
         memory: int | str | None = None,
+        for_: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Store the vectors of documents changed since; return how many changes that were.
@@ -565,6 +566,8 @@ class Workspace:
             recall: What "auto" promises, from 10 million numbers on. None leaves it as it is.
             memory: The most that "auto" may use: bytes, "500MB", or "none" for no limit. None
                 leaves it as it is.
+            for_: What "auto" makes fast: "single" queries, one at a time, or a "batch" of many.
+                None leaves it as it is.
             progress: A listener.
 
         Raises:
@@ -574,7 +577,7 @@ class Workspace:
         from embedsearch.workspace import train
 
         self._session.check_writable()
-        asked = {"spec": spec, "recall": recall, "memory": memory}
+        asked = {"spec": spec, "recall": recall, "memory": memory, "for_": for_}
         request = train.IndexRequest(refit, encoders, language, asked)
         return train.index(self._session, request, listener_of(progress))
 
@@ -599,7 +602,7 @@ class Workspace:
             progress: A listener.
             **options: As for `embedsearch.load_vectors` (`format`, `limit`,
                 `encoding_errors`, `allow_pickle`), those of `TokenizerSettings`, and `spec`,
-                `recall` and `memory` as for `index`.
+                `recall`, `memory` and `for_` as for `index`.
 
         Raises:
             SourceError: The file cannot be read; the workspace stays as it was.
@@ -635,6 +638,7 @@ class Workspace:
         spec: str | None = None,
         recall: float | None = None,
         memory: int | str | None = None,
+        for_: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Add vectors that were made elsewhere, of images, texts or anything.
@@ -654,6 +658,7 @@ class Workspace:
             spec: What kind of index; as `recall` and `memory`, see `index`.
             recall: See `index`.
             memory: See `index`.
+            for_: See `index`.
             progress: A listener.
 
         Raises:
@@ -666,7 +671,7 @@ class Workspace:
         from embedsearch.workspace.vector_import import VectorRequest, add_vectors
 
         self._session.check_writable()
-        asked = {"spec": spec, "recall": recall, "memory": memory}
+        asked = {"spec": spec, "recall": recall, "memory": memory, "for_": for_}
         request = VectorRequest(update, metric, asked)
         add_vectors(self._session, X, rows, request, listener_of(progress))
         return len(self.vectors)

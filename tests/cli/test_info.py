@@ -70,7 +70,7 @@ def test_a_small_index_is_exact_and_says_why(writable: Path, invoke: Run) -> Non
     assert done.returncode == 0, done.stderr
     assert f"words: {words} × 20: exact search costs little" in done.stderr
     header, row = done.stdout.splitlines()
-    names = ["index", "spec", "vectors", "parameters", "recall", "queries/s", "chosen"]
+    names = ["index", "spec", "vectors", "parameters", "recall", "microseconds", "chosen"]
     assert header.split() == names
     assert row.split() == ["words", "flat", str(words), "-", "1.0000", "-", "yes"]
 
@@ -82,7 +82,12 @@ def test_another_kind_is_made_and_told_of(writable: Path, invoke: Run) -> None:
     told = json.loads(invoke("info", "--json", "-w", writable).stdout)["word_index"]
     assert told["spec"] == "HNSW32,Flat"
     report = json.loads(invoke("index", "-q", "--explain", "--json", "-w", writable).stdout)
-    assert report["words"]["settings"] == {"spec": "hnsw", "recall": 0.95, "memory": None}
+    assert report["words"]["settings"] == {
+        "spec": "hnsw",
+        "recall": 0.95,
+        "memory": None,
+        "for_": "single",
+    }
     assert report["words"]["recall"] >= 0.95
 
 
@@ -138,10 +143,10 @@ def test_what_auto_measured_is_shown(tmp_path: Path, invoke: Run) -> None:
     report = json.loads(done.stdout)["vectors"]
     assert report["bytes"] <= 200_000
     assert report["recall"] >= 0.5
-    assert len(report["choice"]["samples"]) > 1
+    assert report["choice"]["curve"]["points"]
     table = invoke("index", "--explain", "-q", "--csv", "-w", tmp_path / "v.es")
     rows = table.stdout.splitlines()
-    assert rows[0] == "index,spec,vectors,parameters,recall,queries/s,chosen"
+    assert rows[0] == "index,spec,vectors,parameters,recall,microseconds,chosen"
     assert sum(row.endswith(",True") for row in rows) >= 1
     assert len(rows) > 3
 

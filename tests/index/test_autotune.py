@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     Data = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 N, D, FRESH = 12_000, 12, 400
+LISTS = "IVF307,PQ6x4fsr,RFlat"
 
 
 def measured(
     X: NDArray[np.float32], metric: str = "cosine", ids: Any = None, **options: Any
 ) -> VectorIndex:
     """Let a small index be measured, not only those for which it pays."""
-    limits = AutoLimits(exact_numbers=0, sample=3_000, faster=0.0)
+    limits = AutoLimits(exact_numbers=0, cheaper=1e-9)
     given = {"spec": "auto", "recall": 0.95, "memory": None, "threads": None, "seed": 0, **options}
     build = BuildOptions(
         metric=as_metric(metric), progress=SilentProgress(), limits=limits, **given
@@ -120,9 +122,9 @@ def test_the_choice_says_what_was_seen_and_is_saved(tmp_path: Path) -> None:
     assert choice.curve.chosen.parameters == index.parameters
     assert choice.curve.chosen.recall == index.recall
     assert choice.curve.count in (N, N - 600)
-    assert {sample.spec for sample in choice.samples} >= {"Flat", "HNSW16,Flat"}
-    assert all(sample.count == 3_000 for sample in choice.samples)
-    assert any("12,000" in reason for reason in choice.reasons)
+    assert {other.spec for other in choice.others} <= {"Pad16,HNSW24,SQfp16", LISTS}
+    assert choice.reasons[0].startswith("exact search: ")
+    assert any(f"{index.spec}: " in reason for reason in choice.reasons)
     assert TuningReport.from_json(json.loads(json.dumps(choice.to_json()))) == choice
     index.save(tmp_path / "i.faiss")
     opened = VectorIndex.load(tmp_path / "i.faiss")
@@ -186,3 +188,47 @@ def test_few_vectors_of_many_dimensions_are_compared_exactly() -> None:
     assert "too few vectors" in index.choice.reasons[0]
     with pytest.raises(ParameterError, match="memory must be"):
         VectorIndex.build(np.eye(900, 6_000, dtype=np.float32), memory="1MB")
+
+
+def busy(stop: threading.Event) -> None:
+    while not stop.is_set():
+        np.linalg.svd(np.ones((120, 120)))
+
+
+@pytest.mark.parametrize("for_", ["single", "batch"])
+def test_the_same_index_is_built_whatever_else_the_machine_does(for_: str, tmp_path: Path) -> None:
+    X = clustered(np.random.default_rng(8))[0][:4_000]
+    stop = threading.Event()
+    others = [threading.Thread(target=busy, args=(stop,)) for _ in range(3)]
+    digests = []
+    for number in range(6):
+        if number == 3:
+            for other in others:
+                other.start()
+        try:
+            index = measured(X, recall=0.97, for_=for_, threads=1 + number % 2)
+        except BaseException:
+            stop.set()
+            raise
+        digests.append((index.save(tmp_path / f"{number}"), repr(index)))
+    stop.set()
+    for other in others:
+        other.join()
+    # The report with what was measured is a part of the file.
+    assert len(set(digests)) == 1
+
+
+def test_batches_are_searched_by_lists_and_single_queries_by_a_graph() -> None:
+    X = clustered(np.random.default_rng(9))[0]
+    alone, many = (measured(X, recall=0.9, for_=use) for use in ("single", "batch"))
+    assert alone.spec == "Pad16,HNSW24,SQfp16"
+    assert many.spec == LISTS
+    with pytest.raises(ParameterError, match="for_ must be one of single, batch"):
+        VectorIndex.build(X, for_="both")
+
+
+def test_exact_search_is_kept_unless_another_kind_costs_half_as_much() -> None:
+    X = np.random.default_rng(10).standard_normal((4_000, 300)).astype(np.float32)
+    index = VectorIndex.build(X, recall=0.99, for_="batch")
+    assert index.spec == "flat"
+    assert "exact search: " in index.choice.reasons[0]

@@ -25,7 +25,12 @@ def test_a_small_vocabulary_is_searched_exactly(planted: Path) -> None:
         assert (facts["spec"], facts["parameters"], facts["recall"]) == ("flat", {}, 1.0)
         assert facts["bytes"] >= ws.words.vectors.nbytes
         report = ws.indexes()["words"]
-        assert report["settings"] == {"spec": "auto", "recall": None, "memory": None}
+        assert report["settings"] == {
+            "spec": "auto",
+            "recall": None,
+            "memory": None,
+            "for_": "single",
+        }
         assert report["reasons"] == [
             f"{len(ws.words):,} × {ws.words.vector_size}: exact search costs little"
         ]
@@ -87,7 +92,7 @@ def test_a_training_and_an_import_take_the_settings(tmp_path: Path, planted: Pat
 
 
 def test_a_kind_that_does_not_exist_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    for wrong in ({"spec": "tree"}, {"recall": 1.5}, {"memory": "much"}, {"spec": ""}):
+    for wrong in ({"spec": "tree"}, {"recall": 1.5}, {"memory": "much"}, {"for_": "all"}):
         with pytest.raises(es.ParameterError, match=next(iter(wrong))):
             es.build("corpus:planted", tmp_path / "w.es", **wrong)
     assert list(tmp_path.iterdir()) == []
