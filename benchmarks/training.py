@@ -31,15 +31,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OURS = "benchmarks.rivals.embedsearch_trainers"
+GENSIM = "benchmarks.rivals.gensim_trainers"
 RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
     "embedsearch": (OURS, {"trainer": "auto"}),
     "embedsearch-same": (OURS, {"trainer": "word2vec"}),
     "embedsearch-deterministic": (OURS, {"trainer": "word2vec", "deterministic": 1}),
     "embedsearch-cbow": (OURS, {"trainer": "word2vec", "sg": 0}),
     "embedsearch-fasttext": (OURS, {"trainer": "fasttext"}),
+    "embedsearch-fasttext-cbow": (OURS, {"trainer": "fasttext", "sg": 0}),
     "embedsearch-ppmi": (OURS, {"trainer": "ppmi"}),
-    "gensim": ("benchmarks.rivals.gensim_word2vec", {}),
-    "gensim-cbow": ("benchmarks.rivals.gensim_word2vec", {"sg": 0}),
+    "gensim": (GENSIM, {}),
+    "gensim-cbow": (GENSIM, {"sg": 0}),
+    "gensim-fasttext": (GENSIM, {"trainer": "fasttext"}),
+    "gensim-fasttext-cbow": (GENSIM, {"trainer": "fasttext", "sg": 0}),
 }
 
 
@@ -52,6 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--negative", type=int, default=5)
     parser.add_argument("--workers", type=int, default=count_cores())
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--rivals", default="embedsearch,embedsearch-same,gensim", help=f"of {', '.join(RIVALS)}"
     )
@@ -62,10 +67,11 @@ def arguments() -> argparse.Namespace:
 def settings_of(options: argparse.Namespace, own: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a rival; `auto` chooses for itself all but the size of vectors."""
     if own.get("trainer") == "auto":
-        return {**own, "vector_size": options.dim, "workers": options.workers}
-    shared = {"sg": 1, "window": 5, "min_count": 5, "sample": 1e-3, "seed": 1}
-    asked = {"vector_size": options.dim, "epochs": options.epochs, "negative": options.negative}
-    return {**shared, **asked, "workers": options.workers, **own}
+        asked = {"vector_size": options.dim}
+    else:
+        asked = {"vector_size": options.dim, "epochs": options.epochs, "negative": options.negative}
+        asked |= {"sg": 1, "window": 5, "min_count": 5, "sample": 1e-3, "alpha": 0.025}
+    return {**asked, "workers": options.workers, "seed": options.seed, **own}
 
 
 def measure(rival: str, corpus: Path, words: int, options: argparse.Namespace) -> dict[str, Any]:

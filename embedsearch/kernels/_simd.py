@@ -45,8 +45,9 @@ def aligned(rows: int, width: int) -> Floats:
 def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
     """Return the input matrix of an untrained model; the output matrix starts as `aligned`.
 
-    Uniform in ±1 / (2 vector_size), as in word2vec. The same seed gives the same vectors, and
-    the first rows of a larger matrix are those of a smaller one.
+    Uniform in ±1 / vector_size, as in gensim: from half of that, as in word2vec, training learns
+    less from little text. The same seed gives the same vectors, and the first rows of a larger
+    matrix are those of a smaller one.
     """
     x = aligned(rows, vector_size)
     rng = np.random.default_rng(seed)
@@ -54,7 +55,7 @@ def fresh_vectors(rows: int, vector_size: int, seed: int) -> Floats:
     for start in range(0, rows, step):
         part = x[start : start + step, :vector_size]
         noise = rng.random(part.shape, dtype=np.float32)
-        part[:] = (noise - np.float32(0.5)) / np.float32(vector_size)
+        part[:] = (noise * np.float32(2) - np.float32(1)) / np.float32(vector_size)
     return x
 
 

@@ -48,6 +48,10 @@ _LEAST_HELD_OUT = 200
 # Between two rounds nothing trains: progress is reported, and a checkpoint can be written.
 _WORDS_PER_ROUND = 2_000_000
 _HELD_OUT_STREAM = 0x5EED
+# The rate falls linearly, as in word2vec, but that of CBOW in the second half of training only: it
+# makes one step for a window, where skip-gram makes one for each word of it, and learns too little.
+# gensim's rate is higher, too: each of its threads expects to read the whole file.
+_HOLD_CBOW = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +155,7 @@ class Plan:
     def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:
         self._alpha, self._min_alpha = settings.alpha or 0.0, settings.min_alpha
         self._seed, self.epochs = settings.seed, settings.epochs or 1
+        self._hold = 0.0 if settings.sg else _HOLD_CBOW
         share = total // ((settings.workers or 1) * _PIECES_PER_WORKER)
         size = piece or min(_LARGEST_PIECE, max(_SMALLEST_PIECE, share))
         # (h, 2) ranges that are never trained.
@@ -185,9 +190,9 @@ class Plan:
     def piece(self, position: int) -> tuple[int, int, float, int]:
         """Return start, stop, learning rate and key of the draws of a piece."""
         epoch, place = divmod(position, len(self.starts))
-        # The rate falls linearly, as in word2vec.
         done = self.words_before(position) / max(self.words * self.epochs, 1)
-        rate = self._alpha - (self._alpha - self._min_alpha) * done
+        falling = max(0.0, done - self._hold) / (1 - self._hold)
+        rate = self._alpha - (self._alpha - self._min_alpha) * falling
         start = int(self.starts[place])
         return start, int(self.stops[place]), rate, stream_key(self._seed, epoch, start)
 

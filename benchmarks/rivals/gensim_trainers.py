@@ -1,16 +1,16 @@
-"""gensim's Word2Vec from a file, which is its fastest way."""
+"""gensim's Word2Vec and FastText from a file, which is their fastest way."""
 
 from __future__ import annotations
 
-from gensim.models import Word2Vec
+from gensim.models import FastText, Word2Vec
 
 from benchmarks.rivals.common import Job, main
 
 
 def train(job: Job) -> None:
     """Scan, train and save."""
-    settings = {name: value for name, value in job.settings.items() if name != "trainer"}
-    model = Word2Vec(**settings)
+    trainer = FastText if job.settings.pop("trainer", None) == "fasttext" else Word2Vec
+    model = trainer(**job.settings)
     path = str(job.corpus)
     job.times["epochs"] = model.epochs
     with job.timed("read"):
