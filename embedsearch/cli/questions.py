@@ -520,7 +520,7 @@ def documents_found(
         list(map(_record, found)),
         (*_COLUMNS, "explanation") if explained else _COLUMNS,
         hidden=_HIDDEN,
-        notes=(*_notes(found), *([_EXPLAINED] if explained and found else [])),
+        notes=tuple(_notes(found)),
         empty="nothing found" if found or ws is None else _why_empty(ws, where),
         texts={"explanation": _strongest},
         marks={"snippet": "highlights"},
@@ -569,7 +569,7 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 
 
 def _notes(found: Hits) -> list[str]:
-    notes = []
+    notes = [_EXPLAINED] if found and found[0].explanation is not None else []
     if found.unknown:
         where = "in no document" if found.mode == "lexical" else "not in the vocabulary"
         notes.append(f"words {where}: {', '.join(found.unknown)}")
