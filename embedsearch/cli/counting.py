@@ -82,8 +82,6 @@ def words(
 
 
 def _check_chosen(ids: tuple[str, ...], where: str | None, **_: Any) -> str | None:
-    if ids and where is not None:
-        return "Give either ID... or --where, not both."
     missing = not ids and where is None
     return "Missing argument 'ID...' or option '--where'." if missing else None
 
@@ -99,10 +97,11 @@ def keywords(ws: Workspace, line: str, topn: int = 20, **options: Any) -> Answer
     """Show the words that are characteristic of documents.
 
     These are the documents called ID, or all that meet --where. Their words are compared with
-    those of all other documents. The score says how certain it is that they have a word more
-    often: the z-score of the log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi
-    and Quinn 2008). `count` and `df` are the occurrences and the documents on their side,
-    `reference_count` and `reference_df` those on the other.
+    those of all other documents; if ID and --where are given, of the others that meet it. The
+    score says how certain it is that they have a word more often: the z-score of the log-odds
+    ratio with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008). `count` and `df`
+    are the occurrences and the documents on their side, `reference_count` and `reference_df`
+    those on the other.
 
     \b
     embedsearch keywords 305 -w my.es

@@ -549,7 +549,7 @@ def documents_found(
         list(map(_record, found)),
         tuple(columns),
         hidden=_HIDDEN | unshown,
-        notes=(*_notes(found), *([_EXPLAINED] if explained and found else [])),
+        notes=tuple(_notes(found)),
         empty="nothing found" if found or ws is None else _why_empty(found, ws, where),
         texts={"explanation": _strongest, "relevance": "{:.2f}".format},
         marks={"snippet": "highlights"},
@@ -599,7 +599,7 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 
 
 def _notes(found: Hits) -> list[str]:
-    notes = []
+    notes = [_EXPLAINED] if found and found[0].explanation is not None else []
     if found.unknown:
         words = []
         for word in found.unknown:

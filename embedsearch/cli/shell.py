@@ -269,9 +269,6 @@ class Conversation:
             command, line = command.commands[left[0]], [left.pop(0)]
         for name, value in {**self._given, "workspace": str(self._ws.path)}.items():
             options = [p.opts[0] for p in command.params if p.name == name]
-            # Keywords are those of the documents that are named, or of those that meet a condition.
-            if (verb, name) == ("keywords", "where") and any(a[:1] != "-" for a in left):
-                continue
             if value is not None and options:
                 line += [f"--{value}"] if name == "output" else [options[0], value]
         return [*line, *left]

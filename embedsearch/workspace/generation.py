@@ -274,7 +274,13 @@ class Generation(ArtifactFolder):
     @cached_property
     def word_analyzer(self) -> LexicalAnalyzer:
         """The same for counting words: by the words of scripts without spaces that were found."""
-        return self.analyzer.cutting_by(self.phrases.lexicon)
+        from embedsearch.index.lexical import LexicalAnalyzer
+        from embedsearch.text.phrases import PhraseTable
+
+        plain, lexicon = self.analyzer, self.phrases.lexicon
+        if not lexicon:
+            return plain
+        return LexicalAnalyzer(plain.settings, plain.language, PhraseTable((), lexicon))
 
     @cached_property
     def search_model(self) -> SearchModel:

@@ -117,7 +117,8 @@ class Texts:
         Args:
             ids: The id of a document, or several.
             topn: How many; None for all.
-            where: In place of ids: all documents whose metadata meet this condition.
+            where: All documents whose metadata meet this condition; with ids, only these are
+                compared with.
             against: Compare with those that meet this condition; None, or "rest", with all that
                 are not chosen. Chosen ones are never among them.
             pattern: Only words like this, as in `words`.
@@ -128,20 +129,24 @@ class Texts:
 
         Raises:
             UnknownDocumentError: There is none of an id.
-            ParameterError: Neither ids nor a condition are given, or both.
+            ParameterError: Neither ids nor a condition are given.
             QueryError: A condition does not parse, or nothing is left to compare with.
         """
         check("topn", topn, Optional(COUNT))
         check("stop_words", stop_words, BOOLEAN)
         fits, is_stop_word = self._matcher(pattern), self._analyzer.is_stop_word
         with self._store.snapshot():
-            chosen = self._chosen(ids, where)
+            among = None if where is None else self._store.matching(where)
+            chosen = self._chosen(ids, among)
             tally = self._tally_of(chosen)
-            if against is None or against == REST:
+            others = None if chosen is among else among
+            if against not in (None, REST):
+                meeting = self._store.matching(against)
+                others = meeting if others is None else np.intersect1d(others, meeting)
+            if others is None:
                 reference = self._all().without(tally)
             else:
-                others = np.setdiff1d(self._store.matching(against), chosen)
-                reference = self._tally_of(others)
+                reference = self._tally_of(np.setdiff1d(others, chosen))
         if not reference.documents:
             reason = "no other documents are left to compare with"
             raise QueryError(f"{reason}; choose fewer documents, or compare with others")
@@ -292,16 +297,16 @@ class Texts:
         folded = fold(pattern)
         return matcher(folded.lower() if self._analyzer.settings.lowercase else folded)
 
-    def _chosen(self, ids: str | Iterable[str], where: str | None) -> IntVector:
+    def _chosen(self, ids: str | Iterable[str], among: IntVector | None) -> IntVector:
         names = [ids] if isinstance(ids, str) else ids
         if not isinstance(names, Iterable):
             raise ParameterError("ids", "the id of a document, or several", ids)
         names = list(names)
-        if bool(names) == (where is not None):
-            raise ParameterError("ids", "given, or else a condition `where`, not both", names)
-        if where is not None:
-            return self._store.matching(where)
-        return np.unique(np.array([self._store.number(id) for id in names], np.int64))
+        if names:
+            return np.unique(np.array([self._store.number(id) for id in names], np.int64))
+        if among is None:
+            raise ParameterError("ids", "given, or else a condition `where`", names)
+        return among
 
     def _all(self) -> Tally:
         change, analyzer = self._store.change, self._analyzer

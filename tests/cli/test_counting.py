@@ -60,7 +60,6 @@ def test_keywords_of_documents_and_of_lines(invoke: Run, workspace: Path) -> Non
     ("arguments", "message"),
     [
         (("keywords",), "Missing argument 'ID...' or option '--where'"),
-        (("keywords", "farm-1", "--where", "id = 'x'"), "not both"),
         (("words", "--against", "rest"), "--against needs --where"),
         (("words", "--against", "rest", "--where", "id = 'x'", "--sort", "df"), "does not go with"),
         (("compare", "cow"), "Missing option '--by'"),

@@ -338,13 +338,15 @@ def test_a_dash_is_not_read_from_the_lines_of_the_shell(ws: es.Workspace) -> Non
             Conversation(ws).answer(line)
 
 
-def test_a_condition_that_holds_for_all_is_not_put_beside_named_documents(
+def test_named_documents_are_compared_with_those_of_the_condition_that_holds_for_all(
     ws: es.Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    conversation = Conversation(ws)
-    for line in ("where topic = 'sky'", "keywords farm-1", "keywords"):
+    conversation = Conversation(ws, output="json")
+    for line in ("where topic = 'sky'", "keywords farm-1 -k 3", "keywords"):
         conversation.answer(line)
-    assert "word" in capsys.readouterr().out
+    named, _ = capsys.readouterr().out.split("]\n[")
+    expected = ws.texts.keywords("farm-1", 3, against="topic = 'sky'")
+    assert [each["word"] for each in json.loads(f"{named}]")] == [each.word for each in expected]
 
 
 def test_a_line_that_is_not_utf8_does_not_end_a_script(workspace: Path) -> None:

@@ -78,6 +78,11 @@ def test_keywords_against_others(ws: es.Workspace) -> None:
     assert {each.reference_count for each in against} == {0}
     rest = ws.texts.keywords(where="topic = 'farm'", against="rest")
     assert rest == ws.texts.keywords(where="topic = 'farm'")
+    # With ids, a condition says what to compare with.
+    sky = ws.texts.keywords("d0", against="topic = 'sky'")
+    assert ws.texts.keywords("d0", where="topic = 'sky'") == sky
+    early = ws.texts.keywords("d0", where="topic = 'sky'", against="year < 2005")
+    assert early == ws.texts.keywords("d0", against="topic = 'sky' and year < 2005") != sky
     # What is chosen is not compared with itself.
     assert ws.texts.keywords("d0", against="id is not null") == ws.texts.keywords("d0")
 
@@ -86,7 +91,7 @@ def test_keywords_against_others(ws: es.Workspace) -> None:
     ("ask", "error", "message"),
     [
         (lambda t: t.keywords(), es.ParameterError, "ids must be given, or else a condition"),
-        (lambda t: t.keywords("d0", where="year > 1"), es.ParameterError, "not both"),
+        (lambda t: t.keywords("d0", where="id = 'd0'"), es.QueryError, "no other documents"),
         (lambda t: t.keywords(7), es.ParameterError, "ids must be the id of a document"),
         (lambda t: t.keywords("zz"), es.UnknownDocumentError, "'zz'"),
         (lambda t: t.keywords(where="id is not null"), es.QueryError, "no other documents"),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from embedsearch._errors import ParameterError
 from embedsearch.text.folding import fold, fold_aligned, in_lower_case, strip_accents
 from embedsearch.text.languages import NONE, stop_word_languages
-from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, EDGES, TextProcessor, resolve_stop_words
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from embedsearch._types import Document
-    from embedsearch.text.lexicon import Lexicon
+    from embedsearch.text.phrases import PhraseTable
 
 # The fields of a document: title and text together, the title alone, stop words.
 TEXT, TITLE, STOPS = "text", "title", "stops"
@@ -63,16 +62,16 @@ class LexicalAnalyzer:
     and accents are removed from the stems. On SciFact splitting words at hyphens raises nDCG@10
     from 0.670 to 0.700. Phrases that the tokenizer's settings would join are not joined. Of scripts
     without spaces search has overlapping pairs, which find a word whatever it was taken for; words
-    are counted by the `lexicon` that a training found.
+    are counted by the lexicon that a training found: `words` has it, and no phrases.
     """
 
     def __init__(
-        self, settings: TokenizerSettings, language: str = NONE, lexicon: Lexicon | None = None
+        self, settings: TokenizerSettings, language: str = NONE, words: PhraseTable | None = None
     ) -> None:
         self.settings = replace(settings, phrases=None, segmentation="pairs", elision="none")
-        self.language, self.finds_words = language, bool(lexicon)
+        self.language, self.finds_words = language, words is not None
         cutting = replace(self.settings, stop_words=(), stem=None, accents="keep", digits="keep")
-        self.cutter = TextProcessor(cutting, PhraseTable((), lexicon))
+        self.cutter = TextProcessor(cutting, words)
         self._cut = self.cutter.process
         self._forms, self._parts = _Forms(self.settings), _Parts(self._located_part)
         # Whether what stands between blanks has the same terms by itself.
@@ -98,10 +97,6 @@ class LexicalAnalyzer:
         words = resolve_stop_words(language) if language in known else ()
         own = replace(settings, stop_words=settings.stop_words or words, stem=settings.stem or stem)
         return cls(own, language)
-
-    def cutting_by(self, lexicon: Lexicon) -> LexicalAnalyzer:
-        """Return one that cuts scripts without spaces into the words of a lexicon."""
-        return LexicalAnalyzer(self.settings, self.language, lexicon) if lexicon else self
 
     def fields(self, text: str) -> Fields:
         """Return the token streams of a text."""

@@ -73,6 +73,15 @@ def test_an_unknown_language_is_named() -> None:
         LexicalAnalyzer.for_language("klingon")
 
 
+@pytest.mark.parametrize("letter", ["x", "ż"])
+def test_a_term_is_cut_off_at_what_tantivy_takes(letter: str) -> None:
+    analyzer, word = LexicalAnalyzer(TokenizerSettings()), letter * 70_000
+    (term,) = analyzer.terms(word)
+    assert len(term.text.encode()) <= 65_530 < len(term.spelling.encode())
+    assert analyzer.fields(word).words == term.text
+    assert set(term.text) == {analyzer.terms(letter)[0].text}
+
+
 def test_terms_are_counted_with_their_first_spelling() -> None:
     analyzer = LexicalAnalyzer.for_language("english")
     text = "Boundary-layers and the layer's flows; l'avion, a Flow in flowing layers. x_layer"
@@ -110,15 +119,6 @@ def test_what_the_settings_drop_is_a_stop_word() -> None:
     analyzer = LexicalAnalyzer(TokenizerSettings(digits="drop"))
     assert analyzer.is_stop_word("1999")
     assert not analyzer.is_stop_word("the")
-
-
-@pytest.mark.parametrize("letter", ["x", "ż"])
-def test_a_term_is_cut_off_at_what_tantivy_takes(letter: str) -> None:
-    analyzer, word = LexicalAnalyzer(TokenizerSettings()), letter * 70_000
-    (term,) = analyzer.terms(word)
-    assert len(term.text.encode()) <= 65_530 < len(term.spelling.encode())
-    assert analyzer.fields(word).words == term.text
-    assert set(term.text) == {analyzer.terms(letter)[0].text}
 
 
 TEXT = """The cats, (and dogs) sat! C# and C++; U.S.A. 3.14 and l\u2019avion isn't it?
