@@ -535,9 +535,9 @@ class DocumentVectors:
         )
         if self.expanded is None:
             return found
-        near, cosines = found.index(candidates() if self.rows.stored > SCANNED else None).neighbors(
-            np.arange(self.rows.size, found.rows.size), model.space.blocks[:1], NEIGHBORS
-        )
+        rows = np.arange(self.rows.size, found.rows.size)
+        index = found.index(candidates())
+        near, cosines = index.neighbors(rows, model.space.blocks[:1], NEIGHBORS)
         return replace(found, expanded=self.expanded.appended(block.counts, near, cosines))
 
     def compacted(self) -> DocumentVectors:

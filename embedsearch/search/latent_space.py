@@ -108,8 +108,7 @@ class TermDocuments:
 LONGEST = 300
 """The most terms of a passage, stop words not counted: about a page and a half.
 
-If eight abstracts are joined to one document, passages take the nDCG@10 of "auto" from 0.296 to
-0.347 (Cranfield), 0.438 to 0.445 (CISI) and 0.614 to 0.622 (SciFact).
+If eight abstracts are joined to one document, passages gain 0.007 to 0.05 nDCG@10 in finding it.
 """
 
 

@@ -102,8 +102,7 @@ class Related:
     How like two documents are is the mean of their cosines in all spaces: that of each encoder of
     search, where a document is the mean of its passages, and that of the words. On 20 newsgroups
     (samples of 5,000) this puts 0.747 and 0.744 of documents of the same group among ten
-    neighbours; the space of the words alone 0.698 and 0.700; the weights that were learned for
-    queries 0.740 and 0.737, as they are those of short texts. With the judgements of the Lee corpus
+    neighbours; the space of the words alone 0.698 and 0.700. With the judgements of the Lee corpus
     it correlates at 0.640 if 300 texts of its background are there too (words alone 0.608,
     encoders of search alone 0.602), and at 0.452 without them (0.442 and 0.369). It was chosen on
     these among a dozen combinations.

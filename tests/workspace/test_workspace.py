@@ -84,7 +84,7 @@ def test_scores_by_meaning_alone_are_means_of_cosines(ws: es.Workspace) -> None:
     query, _ = PlantedCorpus().queries()[0]
     scores = [hit.score for hit in ws.search(query, topn=100, mode="latent")]
     assert scores == sorted(scores, reverse=True)
-    assert 0.5 < scores[0] <= 1.0001
+    assert 0.4 < scores[0] <= 1.0001
 
 
 @pytest.mark.parametrize(
