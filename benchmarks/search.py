@@ -1,8 +1,11 @@
-"""Search against bm25s and tantivy: `python -m benchmarks.search --corpus FILE`.
+"""Search against bm25s and tantivy: `python -m benchmarks.search --corpus FILE --beir DIR ...`.
 
 From some documents a sentence is taken out; five of its words are a query whose time is taken,
 and they and the whole sentence should find the document again. Every engine builds and searches
 in processes of its own, one after the other. All rank; `with snippets` is what users get.
+
+Collections with judgements (`--beir`, folders in the layout of BEIR; `DIR:SPLIT` for other
+judgements than those of the test) show how good the ranking is: `benchmarks.judged`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.bed import make_bed
+from benchmarks.judged import measure as measure_judged
 
 ENGINES = {
     "embedsearch": "benchmarks.rivals.embedsearch_search",
@@ -30,7 +34,8 @@ BUDGET_MS = 5.0
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True, help="JSON lines, .gz or not")
+    parser.add_argument("--corpus", type=Path, help="JSON lines, .gz or not")
+    parser.add_argument("--beir", nargs="+", default=[], metavar="DIR[:SPLIT]")
     parser.add_argument("--documents", type=int, help="only so many of them")
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--rivals", default=",".join(ENGINES), help=f"of {', '.join(ENGINES)}")
@@ -72,6 +77,16 @@ def measure_all(options: argparse.Namespace, kept: Path) -> dict[str, Any]:
     return {"documents": int(count.read_text()), "cores": os.cpu_count(), "results": results}
 
 
+def judged(folders: list[str], kept: Path) -> list[dict[str, Any]]:
+    """Measure all collections with judgements, in this process."""
+    kept.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for given in folders:
+        folder, _, split = given.partition(":")
+        rows += measure_judged(Path(folder), split or None, kept)
+    return rows
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Draw rows as Markdown."""
     names = list(rows[0])
@@ -81,8 +96,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def tables(report: dict[str, Any]) -> str:
-    """Draw a report as Markdown: building, its phases, searching."""
-    results = report["results"]
+    """Draw a report as Markdown: building, its phases, searching, what is found."""
+    results = report.get("results", [])
     building = [
         {"engine": result["engine"], **{name: result[name] for name in BUILDING}}
         for result in results
@@ -93,7 +108,7 @@ def tables(report: dict[str, Any]) -> str:
         for name, (wall, cpu) in result.get("phases", {}).items()
     ]
     ways = [{"engine": r["engine"], **way} for r in results for way in r["ways"]]
-    drawn = [table(rows) for rows in (building, phases, ways) if rows]
+    drawn = [table(rows) for rows in (building, phases, ways, report["judged"]) if rows]
     return "\n\n".join([*drawn, *_verdict(ways)])
 
 
@@ -113,7 +128,9 @@ def main() -> None:
     """Measure all engines and print what they did."""
     options = arguments()
     with TemporaryDirectory() as folder:
-        report = measure_all(options, options.keep or Path(folder))
+        kept = options.keep or Path(folder)
+        report = measure_all(options, kept) if options.corpus else {}
+        report["judged"] = judged(options.beir, kept)
     print(json.dumps(report) if options.json else tables(report))
 
 

@@ -159,6 +159,8 @@ class ExpandedDocuments:
     def to_tensors(self, rows: IntVector) -> dict[str, NDArray[Any]]:
         """Return the arrays for a file, of these rows in this order."""
         size = len(self.bounds) - 1
+        if not len(self.later.rows) and np.array_equal(rows, np.arange(len(self))):
+            return self._as_stored()
         places = np.full(len(self), -1)
         places[rows] = np.arange(len(rows))
         terms = np.repeat(np.arange(size), np.diff(self.bounds))
@@ -169,13 +171,25 @@ class ExpandedDocuments:
         order = np.lexsort((owners, terms))
         order = order[owners[order] >= 0]
         near, weights = self._renumbered(rows, places)
+        merged = ExpandedDocuments(
+            np.searchsorted(terms[order], np.arange(size + 1)),
+            owners[order].astype(np.int32),
+            counts[order],
+            Segmented(near),
+            Segmented(weights),
+            Growing(self.lengths.rows[rows]),
+            Growing(_NONE),
+        )
+        return merged._as_stored()
+
+    def _as_stored(self) -> dict[str, NDArray[Any]]:
         return {
-            "postings.bounds": np.searchsorted(terms[order], np.arange(size + 1)),
-            "postings.rows": owners[order].astype(np.int32),
-            "postings.counts": counts[order],
-            "lengths": self.lengths.rows[rows],
-            "neighbors": near,
-            "neighbors.weights": weights,
+            "postings.bounds": self.bounds,
+            "postings.rows": self.rows,
+            "postings.counts": self.counts,
+            "lengths": self.lengths.rows,
+            "neighbors": self.neighbors.base,
+            "neighbors.weights": self.weights.base,
         }
 
     @classmethod

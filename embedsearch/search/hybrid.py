@@ -31,8 +31,8 @@ _TINY = 1e-6
 class Depth(NamedTuple):
     """How many candidates BM25 gives, and how many the latent index, if `topn` is not more."""
 
-    lexical: int = 1_000
-    latent: int = 200
+    lexical: int = 200
+    latent: int = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,15 +115,15 @@ class HybridSearch:
         first, towards = np.zeros(0, np.int64), np.zeros((0, len(vector)), np.float32)
         weighted = self.weighted(vector, fusion, mean=mean)
         found.add_latent(weighted, max(options.topn, self.depth.latent))
-        rows, scores = found.scored(weighted)
         most = fusion.feedback if options.feedback is None else options.feedback
+        rows, scores = found.scored(weighted, max(options.topn, most))
         if most and len(rows):
             first = rows[best_first(scores, numbers[rows], most)]
             passages = self.latent.take(first)
             towards, _ = passages.at(passages.best(weighted))
             vector = rocchio(vector, self.model.space.blocks, towards)
             weighted = self.weighted(vector, fusion, mean=mean)
-            rows, scores = found.scored(weighted)
+            rows, scores = found.scored(weighted, options.topn)
         best = best_first(scores, numbers[rows], options.topn)
         hits = numbers[rows[best]], scores[best]
         factors = found.lexical_factor, found.expanded_factor
@@ -169,21 +169,19 @@ class HybridSearch:
         scores: FloatVector = self.expanded_parts(query, rows)[1].sum(axis=1)
         return scores
 
-    def spread(self, query: LexicalQuery, scores: FloatVector, complete: bool) -> float:
+    def spread(self, query: LexicalQuery, scores: FloatVector) -> float:
         """Return the standard deviation of BM25 over all documents, without phrases.
 
-        `scores` are the highest; `complete` is whether all other documents have 0.
+        As if words were independent. Of words that the model does not know, that of the highest
+        scores `(k,)` is taken, if it is larger.
         """
-        measured = _deviation(scores.astype(np.float64), max(len(self.latent), 1))
-        if complete and not query.phrases:
-            return measured
         columns = self.model.space.terms.columns
         known = {columns[t]: weight for t, weight in query.words.items() if t in columns}
         weights = np.fromiter(known.values(), np.float32, len(known))
         estimated = self.model.spreads.lexical(list(known), weights)
-        covered = estimated > _TINY and len(known) == len(query.words)
-        # What the formula does not know makes the spread larger, not smaller.
-        return estimated if covered else max(estimated, measured)
+        if estimated > _TINY and len(known) == len(query.words):
+            return estimated
+        return max(estimated, _deviation(scores.astype(np.float64), max(len(self.latent), 1)))
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
@@ -203,6 +201,8 @@ class _Candidates:
         self._complete = True
         self._passages: PassageVectors | None = None
         self._expanded: FloatVector | None = None
+        # Places of candidates of which BM25 is not known; it is `_most` at most.
+        self._unscored, self._most = np.zeros(0, np.int64), 0.0
         self.lexical_factor = self.expanded_factor = 0.0
 
     def add_lexical(self, depth: int, fusion: Fusion) -> None:
@@ -211,12 +211,11 @@ class _Candidates:
         if lexical is None:
             return
         scores, numbers = lexical.search(self._query, depth, self._allowed)
-        self._complete = len(numbers) < depth
+        self._complete, self._most = len(numbers) < depth, float(scores.min(initial=np.inf))
         rows = self._search.latent.rows.find(numbers)
         here = rows >= 0
         self._rows, self._bm25 = rows[here], scores[here]
-        everywhere = self._allowed is None and not self._query.constrained
-        spread = self._search.spread(self._query, scores, self._complete and everywhere)
+        spread = self._search.spread(self._query, scores)
         spread = spread if spread > _TINY else 1.0
         self.lexical_factor = fusion.lexical / spread
         if self._search.expanded is not None:
@@ -226,17 +225,16 @@ class _Candidates:
         """Add what is near in meaning."""
         if not weighted.any():
             return
-        latent, lexical = self._search.latent, self._search.lexical
+        latent = self._search.latent
         rows = latent.near(weighted, depth, self._allowed_rows())
         # np.isin sorts, which takes ten times as long.
         known = np.zeros(latent.rows.size, bool)
         known[self._rows] = True
         fresh = rows[~known[rows]]
-        bm25 = np.zeros(len(fresh), np.float32)
-        if lexical is not None and not self._complete and len(fresh):
-            bm25 = lexical.scores_of(self._query, latent.numbers[fresh])
         self._rows = np.concatenate((self._rows, fresh))
-        self._bm25 = np.concatenate((self._bm25, bm25))
+        if not self._complete:
+            self._unscored = np.arange(len(self._bm25), len(self._rows))
+        self._bm25 = np.concatenate((self._bm25, np.zeros(len(fresh), np.float32)))
 
     def _allowed_rows(self) -> IntVector | None:
         latent, lexical, numbers = self._search.latent, self._search.lexical, self._allowed
@@ -248,14 +246,32 @@ class _Candidates:
         rows = latent.rows.find(numbers)
         return np.sort(rows[rows >= 0])
 
-    def scored(self, weighted: FloatVector) -> tuple[IntVector, FloatVector]:
-        """Return the rows of all candidates and their scores."""
+    def scored(self, weighted: FloatVector, topn: int) -> tuple[IntVector, FloatVector]:
+        """Return the rows of all candidates and their scores.
+
+        Those by words are looked up only of what may be among the `topn` best.
+        """
         scores = self._vectors().scores(weighted) + np.float32(self.lexical_factor) * self._bm25
         if self.expanded_factor:
             if self._expanded is None:
                 self._expanded = self._search.expanded_scores(self._query, self._rows)
             scores += np.float32(self.expanded_factor) * self._expanded
+        lexical = self._search.lexical
+        if lexical is not None and len(self._unscored):
+            self._look_up(lexical, scores, topn)
         return self._rows, scores
+
+    def _look_up(
+        self, lexical: LexicalSnapshot | MergedLexicalIndex, scores: FloatVector, topn: int
+    ) -> None:
+        """Add the scores by words of the candidates that are still without, if they matter."""
+        border = -np.inf if topn >= len(scores) else np.partition(scores, -topn)[-topn]
+        matter = scores[self._unscored] + self.lexical_factor * self._most >= border
+        rows, self._unscored = self._unscored[matter], self._unscored[~matter]
+        if len(rows):
+            numbers = self._search.latent.numbers[self._rows[rows]]
+            self._bm25[rows] = lexical.scores_of(self._query, numbers)
+            scores[rows] += np.float32(self.lexical_factor) * self._bm25[rows]
 
     def _vectors(self) -> PassageVectors:
         if self._passages is None:

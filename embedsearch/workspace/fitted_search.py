@@ -161,7 +161,8 @@ def expanded_documents(
     terms: TermDocuments, passages: PassageVectors, blocks: Sequence[Block]
 ) -> ExpandedDocuments:
     """Find the neighbours of all documents by the mean of their passages in some blocks."""
-    X = passages.means(blocks)[:, : blocks[-1].columns.stop if blocks else 0]
+    width = blocks[-1].columns.stop if blocks else 0
+    X = replace(passages, X=passages.X[:, :width]).means(blocks)
     return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, NEIGHBORS))
 
 

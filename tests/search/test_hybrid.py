@@ -34,7 +34,7 @@ def by_hand(planted: Any, text: str, mode: str) -> NDArray[np.float64]:
     query = planted.lexical.parse(text)
     bm25 = planted.lexical.scores_of(query, planted.numbers).astype(np.float64)
     vector = model.space.linear_queries(planted.terms.matrix([query.words]))[0].astype(np.float64)
-    bm25 = (bm25 + 1.5 * expanded_bm25(planted, query)) / bm25.std()
+    bm25 = (bm25 + 1.5 * expanded_bm25(planted, query)) / deviation(planted, query)
     scores = total(planted, bm25, vector, mode)
     found = np.lexsort((planted.numbers, -scores))[:3]
     lengths = np.diff(planted.counted.bounds)
@@ -65,6 +65,19 @@ def expanded_bm25(planted: Any, query: LexicalQuery) -> NDArray[np.float64]:
         idf = np.log(1 + (len(counts) - df + 0.5) / (df + 0.5))
         scores += weight * idf * f * 2.2 / (f + norms)
     return scores
+
+
+def deviation(planted: Any, query: LexicalQuery) -> float:
+    """The deviation of a sum of independent words."""
+    counts = planted.counted.counts.toarray().astype(np.float64)
+    lengths = counts.sum(axis=1)
+    norms = 1.2 * (0.25 + 0.75 * lengths / lengths.mean())
+    idf = np.log(1 + (len(counts) - (df := (counts > 0).sum(axis=0)) + 0.5) / (df + 0.5))
+    variances = (idf * counts * 2.2 / (counts + norms[:, np.newaxis])).var(axis=0)
+    known = {t: w for t, w in query.words.items() if t in planted.terms.columns}
+    if len(known) < len(query.words):
+        return float(planted.lexical.scores_of(query, planted.numbers).std())
+    return float(np.sqrt(sum(w**2 * variances[planted.terms.columns[t]] for t, w in known.items())))
 
 
 def total(planted: Any, bm25: Any, vector: Any, mode: str) -> NDArray[np.float64]:
@@ -203,10 +216,9 @@ def test_a_spread_that_the_formula_cannot_know_is_taken_from_what_was_found(plan
     scores = np.array([9.0, 4.0, 1.0], np.float32)
     everything = np.concatenate((scores, np.zeros(237)))
     query = LexicalQuery({"unheard": 1.0})
-    assert planted.search.spread(query, scores, True) == pytest.approx(everything.std())
-    assert planted.search.spread(query, scores, False) == pytest.approx(everything.std())
+    assert planted.search.spread(query, scores) == pytest.approx(everything.std())
     half_known = LexicalQuery({"unheard": 1.0, planted.terms.terms[0]: 1e-3})
-    assert planted.search.spread(half_known, scores, False) == pytest.approx(everything.std())
+    assert planted.search.spread(half_known, scores) == pytest.approx(everything.std())
 
 
 def test_equal_scores_are_ordered_by_number(planted: Any) -> None:
