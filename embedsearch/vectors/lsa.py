@@ -138,12 +138,11 @@ def fit_lsa(
     weights = unit_sparse(statistics.bm25(counts))
     _, vectors = truncated_svd(weights, ranks[-1], seed)
     found = vectors.shape[1]
+    fitting = [rank for rank in ranks if rank <= found] or list(ranks[:1])
+    # As they are saved: documents are encoded now as queries and other documents will be later.
+    vectors = RoundedRows.of(vectors[:, : fitting[-1]])[:]
     # Lower ranks are the first columns of the highest.
-    encoders = list[LinearEncoder]()
-    for rank in ranks:
-        if rank <= found or not encoders:
-            encoders.append(LinearEncoder(f"{LSA}-{rank}", vectors[:, :rank], LSA))
-    return encoders
+    return [LinearEncoder(f"{LSA}-{rank}", vectors[:, :rank], LSA) for rank in fitting]
 
 
 def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix) -> LinearEncoder:
