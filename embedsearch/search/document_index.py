@@ -19,7 +19,7 @@ from embedsearch.search.latent_space import all_pieces, full_text, products, spl
 from embedsearch.vectors.arrays import best_first, places_of, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from embedsearch.search.latent_space import Block, TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
+
+    Candidates = CandidateIndex | Callable[[], CandidateIndex | None] | None
+    """Clusters of vectors, or what opens them when they are first needed."""
 
 SCANNED = 20_000
 """Up to so many passages all are compared; beyond, those that a `CandidateIndex` finds."""
@@ -342,22 +345,26 @@ class LatentIndex:
         self,
         rows: DocumentRows,
         X: Segmented,
-        candidates: CandidateIndex | None = None,
+        candidates: Candidates = None,
         scanned: int = SCANNED,
     ) -> None:
-        self.rows, self.X, self._candidate_index, self.scanned = rows, X, candidates, scanned
+        self.rows, self.X, self._given, self.scanned = rows, X, candidates, scanned
 
     @classmethod
     def of(
         cls,
         numbers: IntVector,
         X: FloatMatrix,
-        candidates: CandidateIndex | None = None,
+        candidates: Candidates = None,
         bounds: IntVector | None = None,
         scanned: int = SCANNED,
     ) -> LatentIndex:
         """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
         return cls(DocumentRows.of(numbers, bounds), Segmented(X), candidates, scanned)
+
+    @cached_property
+    def _candidate_index(self) -> CandidateIndex | None:
+        return self._given() if callable(self._given) else self._given
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -496,7 +503,7 @@ class DocumentVectors:
             found = found.with_documents(block, encoder, model)
         return replace(found.compacted(), change=latest)
 
-    def index(self, candidates: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
+    def index(self, candidates: Candidates, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the candidates are those of the stored ones."""
         candidates = candidates if self.rows.stored else None
         return LatentIndex(self.rows, self.latent, candidates, scanned)

@@ -263,7 +263,7 @@ class HybridSearch:
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
-        vector: FloatVector = space.queries(space.terms.matrix([query.meant]), [text])[0]
+        vector: FloatVector = space.queries(space.terms.weights([query.meant]), [text])[0]
         return vector
 
 

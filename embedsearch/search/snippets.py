@@ -42,16 +42,19 @@ _SENTENCE_END = re.compile(
 )
 # A heading is a line of at most so many bytes without a mark at its end.
 _LONGEST_HEADING, _AFTER_HEADING = 60, " -"
-# Scripts without spaces have none between sentences either.
-_UNSPACED = re.compile(
-    "[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af]"
-)
 # Of so many passages of a document, those with most of the query's words, the meaning is compared.
 _CONTENDERS = 3
 # A term has about so many characters, with the blank behind it and the stop words between.
 _TERM_LENGTH = 10
 # No sum of idf is so small.
 _TINY = 1e-9
+_EAST_ASIAN = (
+    "\u3000\u30ff",
+    "\u3400\u9fff",
+    "\uf900\ufaff",
+    "\uff00\uffef",
+    "\U00020000\U000323af",
+)
 _LONGEST_SENTENCE = LENGTH * 3 // 2
 # Of a long text: places of each word, windows in which words meet, windows spread evenly.
 _MOST_PLACES, _WINDOWS, _SPREAD = 50, 3, 3
@@ -104,10 +107,15 @@ def joined(pieces: Sequence[str]) -> str:
     if not text.isascii():
         parts = list(pieces[:1])
         for before, piece in pairwise(pieces):
-            unspaced = _UNSPACED.match(before[-1]) and _UNSPACED.match(piece)
+            unspaced = _is_east_asian(before[-1]) and _is_east_asian(piece[0])
             parts.append(piece if unspaced else f" {piece}")
         text = "".join(parts)
     return text.removesuffix(_AFTER_HEADING)
+
+
+def _is_east_asian(character: str) -> bool:
+    """Whether it is of Chinese or Japanese, which have no blank between sentences."""
+    return any(ends[0] <= character <= ends[1] for ends in _EAST_ASIAN)
 
 
 def runs(pieces: Sequence[str]) -> list[tuple[int, int]]:
