@@ -444,7 +444,7 @@ class SnippetFinder:
         for term, weight in self._words.items():
             rarity = float(idf[columns[term]]) if term in columns else 1.0
             spelling = self._asked[term].lower()
-            needles[_beginning(term, spelling)] = weight * rarity
+            needles |= dict.fromkeys(_beginnings(term, spelling), weight * rarity)
         return needles
 
     def _near(self) -> dict[str, float]:
@@ -467,11 +467,11 @@ class SnippetFinder:
         }
 
 
-def _beginning(term: str, spelling: str) -> str:
-    """Return the common prefix of a stem and the word that it was made of."""
+def _beginnings(term: str, spelling: str) -> list[str]:
+    """Return the common prefix of a stem and the word that it was made of; both if it is short."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(term, spelling, strict=False))
     shared = "".join(character for character, _ in pairs)
-    return shared if len(shared) >= _SHORTEST_NEEDLE else spelling
+    return [shared] if len(shared) >= _SHORTEST_NEEDLE else [term, spelling]
 
 
 def _parts_with(needles: Iterable[str], text: str) -> Iterator[tuple[int, str]]:
