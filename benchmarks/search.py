@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks import answers
 from benchmarks.bed import make_bed
 from benchmarks.judged import measure as measure_judged
 
@@ -74,7 +75,10 @@ def measure_all(options: argparse.Namespace, kept: Path) -> dict[str, Any]:
         documents = make_bed(options.corpus, kept, options.documents, options.queries)
         count.write_text(str(documents))
     results = [measure(engine, kept, kept) for engine in options.rivals.split(",")]
-    return {"documents": int(count.read_text()), "cores": os.cpu_count(), "results": results}
+    report = {"documents": int(count.read_text()), "cores": os.cpu_count(), "results": results}
+    if "embedsearch" in options.rivals:
+        report["processes"] = answers.measure(kept / "embedsearch")
+    return report
 
 
 def judged(folders: list[str], kept: Path) -> list[dict[str, Any]]:
@@ -108,7 +112,8 @@ def tables(report: dict[str, Any]) -> str:
         for name, (wall, cpu) in result.get("phases", {}).items()
     ]
     ways = [{"engine": r["engine"], **way} for r in results for way in r["ways"]]
-    drawn = [table(rows) for rows in (building, phases, ways, report["judged"]) if rows]
+    processes = report.get("processes", [])
+    drawn = [table(rows) for rows in (building, phases, ways, processes, report["judged"]) if rows]
     return "\n\n".join([*drawn, *_verdict(ways)])
 
 

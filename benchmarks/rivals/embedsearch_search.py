@@ -56,16 +56,17 @@ class _Embedsearch:
                 rank = workspace._session.search().ranker(mode)  # noqa: SLF001
                 yield mode, partial(_ranked, rank)
             for mode in _MODES:
-                yield f"{mode}, with snippets", partial(_shown, workspace, mode)
+                yield f"{mode}, with snippets", partial(_shown, workspace, mode, TOPN)
+            yield "auto, 100 with snippets", partial(_shown, workspace, "auto", 100)
 
 
 def _ranked(rank: Any, texts: Sequence[str]) -> list[list[str]]:
     return [[id for id, _ in found] for found in rank(texts, TOPN)]
 
 
-def _shown(workspace: es.Workspace, mode: str, texts: Sequence[str]) -> list[list[str]]:
-    found = workspace.search_batch(texts, topn=TOPN, mode=mode)
-    return [[hit.id for hit in hits] for hits in found]
+def _shown(workspace: es.Workspace, mode: str, topn: int, texts: Sequence[str]) -> list[list[str]]:
+    found = workspace.search_batch(texts, topn=topn, mode=mode)
+    return [[hit.id for hit in hits[:TOPN]] for hits in found]
 
 
 if __name__ == "__main__":

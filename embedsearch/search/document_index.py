@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
 
+    Candidates = CandidateIndex | Callable[[], CandidateIndex | None] | None
+    """Clusters of vectors, or what opens them when they are first needed."""
+
 SCANNED = 20_000
 """Up to so many passages all are compared; beyond, those that a `CandidateIndex` finds."""
 
@@ -289,11 +292,11 @@ class LatentIndex:
         self,
         rows: DocumentRows,
         X: Segmented,
-        candidates: CandidateIndex | None = None,
+        candidates: Candidates = None,
         scanned: int = SCANNED,
         shrink: FloatVector | None = None,
     ) -> None:
-        self.rows, self.X, self._candidate_index, self.scanned = rows, X, candidates, scanned
+        self.rows, self.X, self._given, self.scanned = rows, X, candidates, scanned
         self.shrink = np.ones(len(X), np.float32) if shrink is None else shrink
 
     @classmethod
@@ -301,13 +304,17 @@ class LatentIndex:
         cls,
         numbers: IntVector,
         X: FloatMatrix,
-        candidates: CandidateIndex | None = None,
+        candidates: Candidates = None,
         bounds: IntVector | None = None,
         scanned: int = SCANNED,
         shrink: FloatVector | None = None,
     ) -> LatentIndex:
         """Make the index of n documents, whose passages are `X` (p, D); see `DocumentRows.of`."""
         return cls(DocumentRows.of(numbers, bounds), Segmented(X), candidates, scanned, shrink)
+
+    @cached_property
+    def _candidate_index(self) -> CandidateIndex | None:
+        return self._given() if callable(self._given) else self._given
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -494,7 +501,7 @@ class DocumentVectors:
             found = found.with_documents(block, encoder, model, candidates)
         return replace(found.compacted(), change=latest)
 
-    def index(self, candidates: CandidateIndex | None, scanned: int = SCANNED) -> LatentIndex:
+    def index(self, candidates: Candidates, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the candidates are those of the stored ones."""
         candidates = candidates if self.rows.stored else None
         return LatentIndex(self.rows, self.latent, candidates, scanned, self.shrink.rows)

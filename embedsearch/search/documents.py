@@ -76,6 +76,7 @@ class DocumentSearch:
         self.store, self.model, self.lexical, self._encoder = store, model, lexical, encoder
         self._vectors, self._load_candidates, self._reopen = vectors, candidates, reopen
         self._hybrid: HybridSearch | None = None
+        self._words_alone: HybridSearch | None = None
         self._pending: PendingDocuments | None = None
         self._lexical_change = -1
         self._lock = RLock()
@@ -199,12 +200,38 @@ class DocumentSearch:
             # The parts of a search must be of one change.
             with self.store.snapshot():
                 vectors = self.current()
-                lexical, index = self._merged(vectors.change), vectors.index(self._candidates)
+                lexical = self._merged(vectors.change)
+                # Words alone are searched without the candidates, and so without FAISS.
+                index = vectors.index(lambda: self._candidates)
                 self._hybrid = HybridSearch(
                     lexical, index, self.model, vectors.change, expanded=vectors.expanded
                 )
             self._lexical_change = self._change()
             return self._hybrid
+
+    def _by_words(self) -> HybridSearch:
+        """Return what `hybrid` does, but for the vectors of documents that were added since.
+
+        To search by words alone, these need not be encoded.
+        """
+        with self._lock:
+            found = self._words_alone
+            if self._encoder is None or self._vectors.change == self.store.change:
+                return self.hybrid()
+            if (
+                found
+                and found.change == self.store.change
+                and self._lexical_change == self._change()
+            ):
+                return found
+            self._reopen_lexical(self.store.change)
+            with self.store.snapshot():
+                change = self.store.change
+                index = self._vectors.index(lambda: self._candidates)
+                found = HybridSearch(self._merged(change), index, self.model, change)
+            self._words_alone, self._hybrid = found, None
+            self._lexical_change = self._change()
+            return found
 
     def containing(self, phrase: str) -> IntVector | None:
         """Return the numbers of all documents that may have a phrase, ascending.
@@ -225,7 +252,8 @@ class DocumentSearch:
 
     def _answer(self, text: str, options: SearchOptions) -> tuple[Hits, Read]:
         allowed = None if options.where is None else self.store.matching(options.where)
-        query, hybrid = self.parse(text), self.hybrid()
+        by_words = options.mode == "lexical" and not (options.explain or options.expand)
+        query, hybrid = self.parse(text), self._by_words() if by_words else self.hybrid()
         frequencies = self._frequencies(query, hybrid)
         unknown = self._unknown(query, hybrid, frequencies)
         expanded, matches, added, unexpanded = query, dict[str, Match](), list[Expansion](), ""

@@ -185,7 +185,7 @@ class HybridSearch:
 
     def _encoded(self, query: LexicalQuery, text: str) -> FloatVector:
         space = self.model.space
-        vector: FloatVector = space.queries(space.terms.matrix([query.words]), [text])[0]
+        vector: FloatVector = space.queries(space.terms.weights([query.words]), [text])[0]
         return vector
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,17 @@ class Terms:
         ids, bounds = np.asarray(found, np.int32), np.asarray(ends, np.int64)
         return TermDocuments(ids, bounds, len(self))
 
+    def weights(self, texts: Sequence[Mapping[str, float]]) -> TermWeights:
+        """Look up the terms of queries, given with weights; unknown ones are left out."""
+        columns = self.columns
+        known = [{columns[t]: w for t, w in own.items() if t in columns} for own in texts]
+        return TermWeights(
+            np.array([w for own in known for w in own.values()], np.float32),
+            np.array([column for own in known for column in own], np.int64),
+            np.cumsum([0, *map(len, known)]),
+            (len(known), len(self)),
+        )
+
     def matrix(self, texts: Sequence[Mapping[str, float]]) -> Any:
         """Return the counts, or weights, of the terms of texts: sparse, `(n, V)` float32."""
         from scipy.sparse import csr_matrix
@@ -76,6 +87,15 @@ class Terms:
             ends.append(len(found))
         arrays = np.array(data, np.float32), np.array(found, np.int32), np.array(ends, np.int32)
         return csr_matrix(arrays, shape=(len(texts), len(self)))
+
+
+class TermWeights(NamedTuple):
+    """Queries as sparse rows: with the fields of a `csr_matrix`, but SciPy is not imported."""
+
+    data: FloatVector
+    indices: IntVector
+    indptr: IntVector
+    shape: tuple[int, int]
 
 
 class TermDocuments:

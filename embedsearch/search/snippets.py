@@ -42,16 +42,19 @@ _SENTENCE_END = re.compile(
 )
 # A heading is a line of at most so many bytes without a mark at its end.
 _LONGEST_HEADING, _AFTER_HEADING = 60, " -"
-# Scripts without spaces have none between sentences either.
-_UNSPACED = re.compile(
-    "[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af]"
-)
 # Of so many passages of a document, those with most of the query's words, the meaning is compared.
 _CONTENDERS = 3
 # A term has about so many characters, with the blank behind it and the stop words between.
 _TERM_LENGTH = 10
 # No sum of idf is so small.
 _TINY = 1e-9
+_EAST_ASIAN = (
+    "\u3000\u30ff",
+    "\u3400\u9fff",
+    "\uf900\ufaff",
+    "\uff00\uffef",
+    "\U00020000\U000323af",
+)
 _LONGEST_SENTENCE = LENGTH * 3 // 2
 # Of a long text: places of each word, windows in which words meet, windows spread evenly.
 _MOST_PLACES, _WINDOWS, _SPREAD = 50, 3, 3
@@ -104,10 +107,15 @@ def joined(pieces: Sequence[str]) -> str:
     if not text.isascii():
         parts = list(pieces[:1])
         for before, piece in pairwise(pieces):
-            unspaced = _UNSPACED.match(before[-1]) and _UNSPACED.match(piece)
+            unspaced = _is_east_asian(before[-1]) and _is_east_asian(piece[0])
             parts.append(piece if unspaced else f" {piece}")
         text = "".join(parts)
     return text.removesuffix(_AFTER_HEADING)
+
+
+def _is_east_asian(character: str) -> bool:
+    """Whether it is of Chinese or Japanese, which have no blank between sentences."""
+    return any(ends[0] <= character <= ends[1] for ends in _EAST_ASIAN)
 
 
 def runs(pieces: Sequence[str]) -> list[tuple[int, int]]:
@@ -436,7 +444,7 @@ class SnippetFinder:
         for term, weight in self._words.items():
             rarity = float(idf[columns[term]]) if term in columns else 1.0
             spelling = self._asked[term].lower()
-            needles[_beginning(term, spelling)] = weight * rarity
+            needles |= dict.fromkeys(_beginnings(term, spelling), weight * rarity)
         return needles
 
     def _near(self) -> dict[str, float]:
@@ -459,11 +467,11 @@ class SnippetFinder:
         }
 
 
-def _beginning(term: str, spelling: str) -> str:
-    """Return the common prefix of a stem and the word that it was made of."""
+def _beginnings(term: str, spelling: str) -> list[str]:
+    """Return the common prefix of a stem and the word that it was made of; both if it is short."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(term, spelling, strict=False))
     shared = "".join(character for character, _ in pairs)
-    return shared if len(shared) >= _SHORTEST_NEEDLE else spelling
+    return [shared] if len(shared) >= _SHORTEST_NEEDLE else [term, spelling]
 
 
 def _parts_with(needles: Iterable[str], text: str) -> Iterator[tuple[int, str]]:

@@ -54,6 +54,8 @@ _JOINER = "[-'\u00b7\u05f3\u05f4]"
 # A flag is two regional indicators.
 _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u26ff\u2702-\u27b0\U0001f300-\U0001faff]"
 # Nearly no text has these, and the pattern with them takes twice the time.
+# In Latin letters and punctuation are no marks, and no script without spaces.
+_BEYOND_LATIN = re.compile("[^\x00-\u02ff\u2000-\u20cf]")
 _BEYOND = re.compile("[\u2600-\u27bf\U00010000-\U0001ffff]")
 
 
@@ -97,15 +99,16 @@ class UnicodeTokenizer:
 
 def cut_words(folded: str, segment: Segment | None = None) -> list[str]:
     """Return the tokens of a text that `fold` has been through already."""
-    if folded.isascii():
-        return _ascii_words().findall(folded)
+    if folded.isascii() or not _BEYOND_LATIN.search(folded):
+        return _letters().findall(folded)
     spaced = space_out(folded, segment)
     words = _every_word() if _BEYOND.search(spaced) else _plane_words()
     return words.findall(spaced)
 
 
 @cache
-def _ascii_words() -> re.Pattern[str]:
+def _letters() -> re.Pattern[str]:
+    """Words of letters and digits, without marks; the others take a while to compile."""
     return re.compile(_word_pattern(r"\w"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -47,6 +48,25 @@ def test_word_queries_import_nothing_heavy(
     packages = imported(run, *arguments, "-w", workspace)
     assert "numpy" in packages
     assert packages.isdisjoint({*HEAVY, "rich"})
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical"])
+def test_searches_import_neither_scipy_nor_faiss(run: Run, workspace: Path, mode: str) -> None:
+    packages = imported(run, "search", "cow", "--mode", mode, "-w", workspace)
+    assert "tantivy" in packages
+    assert packages.isdisjoint({*HEAVY, "faiss", "rich"})
+
+
+def test_words_are_searched_without_encoding_what_was_added(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "more.es"
+    shutil.copytree(workspace, path)
+    (tmp_path / "new.txt").write_text("A cow went to the moon by zeppelin.")
+    assert run("add", tmp_path / "new.txt", "-w", path).returncode == 0
+    question = ("search", "zeppelin", "--mode", "lexical", "-w", path)
+    assert "new.txt" in run(*question).stdout
+    assert imported(run, *question).isdisjoint({*HEAVY, "faiss"})
 
 
 def test_help_names_every_command(run: Run) -> None:

@@ -22,7 +22,8 @@ from embedsearch.search.options import (
         *[("topn", value) for value in (0, -1, 2.5, True, "10", None)],
         *[("mode", value) for value in ("best", "", None, ["auto"])],
         *[("feedback", value) for value in (-1, 1.5, True, "2")],
-        *[(name, value) for name in ("explain", "expand") for value in (1, "yes", None)],
+        *[(name, 1) for name in ("explain", "expand", "snippets")],
+        *[(name, None) for name in ("explain", "expand", "snippets")],
     ],
 )
 def test_options_out_of_range_are_named(name: str, value: Any) -> None:

@@ -12,7 +12,9 @@ from hypothesis import given, strategies as st
 
 from embedsearch._types import ExpandedWord, Highlight
 from embedsearch.index.lexical import LexicalAnalyzer
+from embedsearch.index.lexical.query import parse_query
 from embedsearch.search.expansion import Expansion, matches_of, with_words
+from embedsearch.search.model import SearchModel
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.snippets import (
     LENGTH,
@@ -328,6 +330,17 @@ def test_an_added_word_is_marked_for_the_word_it_was_added_for(plain: Any) -> No
     found = SnippetFinder.of(plain.search, looked_for, ranking, matches_of(added))
     (snippet,) = found.find(["Nobody else. The cars are here."])
     assert [m[2:] for m in snippet.highlights] == [("automobile", 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [("\u00c4rger", "Much Arger."), ("dying", "They die."), ("engines", "An ENGINE!")],
+)
+def test_a_word_is_found_in_another_spelling(plain: Any, query: str, sentence: str) -> None:
+    text = f"{mixed(plain, 1)} {sentence} {mixed(plain, 2)}"
+    model = SearchModel.unfitted(ENGLISH)
+    found = SnippetFinder(model, np.zeros(0, np.float32), 1.0, parse_query(query, ENGLISH))
+    assert sentence in found.find([text])[0].text
 
 
 def test_texts_without_words_have_what_they_have(collection: Any) -> None:

@@ -578,3 +578,18 @@ def test_a_label_may_be_within_an_object_but_is_one_value(filled: Path) -> None:
                 ws.evaluate.classification(name)
         with pytest.raises(es.InputError, match="no document of the workspace"):
             ws.evaluate.classification("meta.none")
+
+
+def test_a_reader_searches_by_words_and_by_meaning_in_turn(small: es.Workspace) -> None:
+    small.train(min_count=1, epochs=1)
+    with es.open(small.path) as reader:
+        for number, mode in enumerate(["lexical", "auto", "lexical", "lexical", "auto", "lexical"]):
+            small.add([es.Document(f"new{number}", f"a zeppelin with the number{number}")])
+            assert [hit.id for hit in reader.search(f"number{number}", mode=mode, topn=1)] == [
+                f"new{number}"
+            ]
+            found = {hit.id for hit in reader.search("zeppelin", mode="lexical")}
+            assert found == {f"new{i}" for i in range(number + 1)}
+        small.delete(["new1", "new5"])
+        found = {hit.id for hit in reader.search("zeppelin", mode="lexical")}
+        assert found == {"new0", "new2", "new3", "new4"}

@@ -30,7 +30,9 @@ LONGEST = 65_530
 CACHED_TERMS = 1 << 16
 # Of words with the punctuation around them; about 300 bytes each.
 CACHED_PARTS = 1 << 16
-_BEFORE, _BEHIND = EDGES.separators + EDGES.leading, EDGES.separators + EDGES.trailing
+# Quotes, dashes and dots are in no word either.
+_SEPARATORS = EDGES.separators + "\u00ab\u00bb\u2013\u2014\u201c\u201d\u201e\u2026"
+_BEFORE, _BEHIND = _SEPARATORS + EDGES.leading, _SEPARATORS + EDGES.trailing
 _JOINTS = re.compile("[-_']")
 
 
