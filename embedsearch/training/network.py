@@ -51,6 +51,7 @@ _HELD_OUT_STREAM = 0x5EED
 # The rate falls linearly, as in word2vec, but that of CBOW in the second half of training only: it
 # makes one step for a window, where skip-gram makes one for each word of it, and learns too little.
 # gensim's rate is higher, too: each of its threads expects to read the whole file.
+# Vectors that have learned already, from counts or other text, lose by it.
 _HOLD_CBOW = 0.5
 
 
@@ -152,10 +153,17 @@ class Plan:
     The draws of a piece depend on seed, epoch and place alone, and not on who trains it.
     """
 
-    def __init__(self, total: int, settings: TrainingSettings, piece: int | None = None) -> None:
+    def __init__(
+        self,
+        total: int,
+        settings: TrainingSettings,
+        piece: int | None = None,
+        *,
+        untrained: bool = True,
+    ) -> None:
         self._alpha, self._min_alpha = settings.alpha or 0.0, settings.min_alpha
         self._seed, self.epochs = settings.seed, settings.epochs or 1
-        self._hold = 0.0 if settings.sg else _HOLD_CBOW
+        self._hold = _HOLD_CBOW if untrained and not settings.sg else 0.0
         share = total // ((settings.workers or 1) * _PIECES_PER_WORKER)
         size = piece or min(_LARGEST_PIECE, max(_SMALLEST_PIECE, share))
         # (h, 2) ranges that are never trained.
@@ -312,22 +320,34 @@ def train_network(
     settings: TrainingSettings,
     progress: Progress,
     hooks: Hooks,
+    *,
+    untrained: bool = True,
 ) -> list[float]:
-    """Train a network, from its checkpoint if it has one; return the loss after each epoch."""
-    loop = _Loop(net, words, settings, hooks)
+    """Train a network, from its checkpoint if it has one; return the loss after each epoch.
+
+    Unless it is `untrained`, it begins from vectors that have learned already.
+    """
+    loop = _Loop(net, words, settings, hooks, untrained=untrained)
     loop.run(progress)
     return loop.losses
 
 
 class _Loop:
     def __init__(
-        self, net: Network, words: Sequence[str], settings: TrainingSettings, hooks: Hooks
+        self,
+        net: Network,
+        words: Sequence[str],
+        settings: TrainingSettings,
+        hooks: Hooks,
+        *,
+        untrained: bool,
     ) -> None:
         self._net, self._words, self._settings, self._hooks = net, words, settings, hooks
         self.losses: list[float] = []
         workers = settings.workers or 1
         apart = bool(settings.deterministic) and workers > 1
-        self._plan = Plan(len(net.corpus.ids), settings, _ROUND_PIECE if apart else None)
+        piece = _ROUND_PIECE if apart else None
+        self._plan = Plan(len(net.corpus.ids), settings, piece, untrained=untrained)
         self._crew: Hogwild | Rounds = (
             _rounds(net, self._plan, workers) if apart else Hogwild(net.train, self._plan, workers)
         )

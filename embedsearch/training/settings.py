@@ -66,8 +66,8 @@ class TrainingSettings:
         ns_exponent: The power of a word's count with which noise is drawn.
         cbow_mean: 1 averages the context vectors of CBOW, 0 sums them.
         sample: Words more frequent than this share of the corpus are thinned out; 0.001.
-        alpha: The learning rate at the start; 0.025. It falls linearly; with CBOW, which learns
-            less from a pass, it is held for the first half of the training.
+        alpha: The learning rate at the start; 0.025. It falls linearly; CBOW that begins from
+            random vectors holds it for the first half of the training.
         min_alpha: The learning rate at the end.
         workers: Threads; with 1 and a seed the result is the same on every run. None takes 1
             for what takes seconds, and all processors for more.

@@ -54,13 +54,13 @@ class Word2Vec:
         net = Network(encode(corpus), self.settings)
         if hooks.start is not None:
             start_from(hooks.start, words, net.x, net.y, progress)
-        else:
-            self._start(net, corpus, progress)
-        self.losses = train_network(net, words, self.settings, progress, hooks)
+        untrained = hooks.start is None and not self._start(net, corpus, progress)
+        self.losses = train_network(net, words, self.settings, progress, hooks, untrained=untrained)
         return self._model(*net.take(), corpus.vocabulary)
 
-    def _start(self, net: Network, corpus: Corpus, progress: Progress) -> None:
-        """Begin with the random vectors that a network has."""
+    def _start(self, _net: Network, _corpus: Corpus, _progress: Progress) -> bool:
+        """Return whether vectors have learned already: these are the random ones of a network."""
+        return False
 
     def _model(self, x: FloatMatrix, y: FloatMatrix, words: Vocabulary) -> TrainedModel:
         return TrainedModel(WordVectors(x, list(words.words), words.counts), y)
@@ -69,9 +69,9 @@ class Word2Vec:
 class Auto(Word2Vec):
     """Skip-gram with the settings of `fit_auto`, as far as the user set none."""
 
-    def _start(self, net: Network, corpus: Corpus, progress: Progress) -> None:
+    def _start(self, net: Network, corpus: Corpus, progress: Progress) -> bool:
         if corpus.stream.total >= LITTLE_TEXT:
-            return
+            return False
         counting = PpmiSettings(
             vector_size=self.settings.vector_size or 1,
             window=max(self.settings.window or 1, _COUNT_WINDOW),
@@ -83,6 +83,7 @@ class Auto(Word2Vec):
         # To length 1 in the mean, so that sigmoids are not saturated.
         scale = np.float32(1 / np.sqrt(max(float((words**2).sum(axis=1).mean()), 1e-12)))
         net.x[:], net.y[:] = words * scale, contexts * scale
+        return True
 
     def _model(self, x: FloatMatrix, y: FloatMatrix, words: Vocabulary) -> TrainedModel:
         vectors = WordVectors(_unit_sums(x, y), list(words.words), words.counts)
