@@ -122,7 +122,12 @@ class _Lookup:
     def find(self, wanted: IntVector) -> IntVector:
         """Return the row of each number, -1 for those that are not here."""
         numbers, rows = self._sorted
-        places, known = places_of(numbers, wanted)
+        if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+            # Without gaps, as after a build, there is nothing to search in.
+            places = wanted - numbers[0]
+            known = (places >= 0) & (places < len(numbers))
+        else:
+            places, known = places_of(numbers, wanted)
         found = np.full(len(wanted), -1)
         found[known] = rows[places[known]]
         return found
