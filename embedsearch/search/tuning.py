@@ -20,6 +20,9 @@ FEWEST = 20
 """How many judged queries are needed."""
 
 _FOLDS = 5
+# With 1, tuning on 20 queries costs 0.004 in nDCG@10 on SciFact; with 1.5, at most 0.0013 on any of
+# five collections.
+_SURE = 1.5
 # How much meaning weighs, times what it does by default, 0 being BM25 alone; and how many documents
 # move the query.
 _MEANING, _FEEDBACK = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0, 3)
@@ -67,6 +70,6 @@ def cross_validated(gains: Gains, seed: int = 0) -> NDArray[np.float64]:
 
 
 def is_gain(differences: NDArray[np.float64]) -> bool:
-    """Whether a mean difference is above 0 by more than its standard error."""
+    """Whether a mean difference is above 0 by more than one and a half of its standard errors."""
     error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return bool(differences.mean() > error)
+    return bool(differences.mean() > _SURE * error)

@@ -325,7 +325,7 @@ class Workspace:
         """Choose how much meaning weighs, and whether there is feedback, by judged queries.
 
         A few weights are tried. Those are chosen whose mean gain in nDCG@10 over the usual ones is
-        most above its standard error, and kept only if queries gain more than its standard error
+        most above its standard error, and kept only if queries gain more than 1.5 standard errors
         by weights that were chosen on others (cross-validation in five parts). They are stored in
         the workspace, and hold after another training, too, until `untune`.
 
