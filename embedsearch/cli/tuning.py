@@ -13,8 +13,6 @@ from embedsearch.cli.output import Answer, show
 if TYPE_CHECKING:
     from embedsearch.workspace import Progress, Tuning, Workspace
 
-_FILE = click.Path(exists=True, dir_okay=False)
-
 
 def _check_tune(queries: str | None, qrels: str | None, reset: bool, **_: object) -> str | None:
     if reset:
@@ -23,8 +21,8 @@ def _check_tune(queries: str | None, qrels: str | None, reset: bool, **_: object
 
 
 @click.command()
-@click.argument("queries", required=False, type=_FILE)
-@click.argument("qrels", required=False, type=_FILE)
+@click.argument("queries", required=False, type=click.Path())
+@click.argument("qrels", required=False, type=click.Path())
 @on_workspace("w", check=_check_tune)
 @click.option("--reset", is_flag=True, help="Search by the usual weights again.")
 @wait_option

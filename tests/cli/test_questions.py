@@ -383,7 +383,7 @@ def test_snippets_can_be_left_out(invoke: Run, workspace: Path) -> None:
     assert whole[0]["snippet"]
     assert short == [{**hit, "snippet": "", "highlights": []} for hit in whole]
     header = invoke(*options, "--csv", "--no-snippets").stdout.splitlines()[0]
-    assert header == "id,score,title,metadata,source"
+    assert header == "id,score,relevance,title,metadata,source"
     assert "snippet" not in invoke(*options, "--no-snippets").stdout
 
 
@@ -395,7 +395,7 @@ def test_words_that_were_added_are_told(invoke: Run, workspace: Path) -> None:
     why = "each of its words is in more than 2 documents"
     assert process.stderr == f"no word was added: {why}\n"
     answer = documents_found(Hits([HIT], expanded=[ExpandedWord("automobile", "car", 0.7, 0.21)]))
-    assert answer.notes == ("looked for, too: car (near automobile 0.70)",)
+    assert answer.notes[-1] == "looked for, too: car (near automobile 0.70)"
 
 
 def test_pairs_of_all_encoders_are_summed_up() -> None:
