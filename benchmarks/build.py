@@ -83,7 +83,7 @@ def measure(rival: str, documents: Path, size: int, folder: Path) -> dict[str, A
                     words = processor.process(f"{each.title}\n{each.text}")
                     out.write(" ".join(words) + "\n")
         asked = json.dumps({**settings, "seed": 1, "workers": count_cores()})
-        rival_module = "benchmarks.rivals.gensim_word2vec"
+        rival_module = "benchmarks.rivals.gensim_trainers"
         return measured(rival_module, str(folder / "words.txt"), str(folder), asked)
     build = ("build", str(documents), "-w", str(path), "--overwrite", "--quiet", *options)
     taken = measured("embedsearch", *build)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -74,7 +74,7 @@ class DocumentSearch:
         reopen: Callable[[LexicalIndex], LexicalIndex] | None = None,
     ) -> None:
         self.store, self.model, self.lexical, self._encoder = store, model, lexical, encoder
-        self._vectors, self._load_candidates, self._reopen = vectors, candidates, reopen
+        self._vectors, self._candidates, self._reopen = vectors, cache(candidates), reopen
         self._hybrid: HybridSearch | None = None
         self._words_alone: HybridSearch | None = None
         self._pending: PendingDocuments | None = None
@@ -182,7 +182,7 @@ class DocumentSearch:
             with self.store.snapshot():
                 if self._encoder is not None:
                     vectors = self._vectors.updated(
-                        self.store, self._encoder, self.model, candidates=lambda: self._candidates
+                        self.store, self._encoder, self.model, candidates=self._candidates
                     )
                 elif (vectors := self._vectors).change != self.store.change:
                     vectors = DocumentVectors.empty(self.store.change)
@@ -202,7 +202,7 @@ class DocumentSearch:
                 vectors = self.current()
                 lexical = self._merged(vectors.change)
                 # Words alone are searched without the candidates, and so without FAISS.
-                index = vectors.index(lambda: self._candidates)
+                index = vectors.index(self._candidates)
                 self._hybrid = HybridSearch(
                     lexical, index, self.model, vectors.change, expanded=vectors.expanded
                 )
@@ -227,7 +227,7 @@ class DocumentSearch:
             self._reopen_lexical(self.store.change)
             with self.store.snapshot():
                 change = self.store.change
-                index = self._vectors.index(lambda: self._candidates)
+                index = self._vectors.index(self._candidates)
                 found = HybridSearch(self._merged(change), index, self.model, change)
             self._words_alone, self._hybrid = found, None
             self._lexical_change = self._change()
@@ -395,10 +395,6 @@ class DocumentSearch:
             return False
         hybrid, numbers = read
         return self.store.count_until(hybrid.change, numbers.tolist()) == len(numbers)
-
-    @cached_property
-    def _candidates(self) -> CandidateIndex | None:
-        return self._load_candidates()
 
     def _change(self) -> int:
         return -1 if self.lexical is None else self.lexical.change

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Of how many pairs of words the parts are listed, unless all are asked for.
 PAIRS = 20
 
-EXPANDED = "BM25 expanded"
+EXPANDED, NEIGHBORS = "BM25 expanded", "similar documents"
 """The name of the part by the words of a document and of its neighbours."""
 
 _FIELDS = {"text": "BM25", "title": "BM25 title", "stops": "BM25 stop words"}
@@ -327,8 +327,12 @@ class Explainer:
         terms, scores = self._search.expanded_parts(self._query, rows)
         words = [self._query.spellings.get(term, term) for term in terms]
         for parts, added in zip(found, (scores * self._ranking.expanded).tolist(), strict=True):
-            each = zip(words, added, strict=True)
-            parts += [Part(EXPANDED, word, word, score) for word, score in each if score]
+            own, each = {part.word for part in parts}, zip(words, added, strict=True)
+            parts += [
+                Part(EXPANDED, word, word if word in own else NEIGHBORS, score)
+                for word, score in each
+                if score
+            ]
         return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedsearch._errors import ParameterError
+from embedsearch.index.lexical.query import LexicalQuery
 from embedsearch.search.latent_space import rocchio
 from embedsearch.vectors.arrays import best_first
 from embedsearch.vectors.sparse import length_norm, saturated
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
     from embedsearch.index.lexical.index import LexicalSnapshot
-    from embedsearch.index.lexical.query import LexicalQuery
     from embedsearch.search.document_expansion import ExpandedDocuments
     from embedsearch.search.document_index import LatentIndex, PassageVectors
     from embedsearch.search.model import Fusion, SearchModel
@@ -150,19 +150,25 @@ class HybridSearch:
     def expanded_parts(self, query: LexicalQuery, rows: IntVector) -> tuple[list[str], FloatMatrix]:
         """Return the terms of a query, and what each adds to the BM25 of expanded documents.
 
-        The scores are `(k, q)`. Terms that the encoders do not know are left out.
+        The scores are `(k, q)`. Of terms that came later than the model they are those of BM25, or
+        documents that lack such a word would be above those that have it.
         """
         columns, statistics = self.model.space.terms.columns, self.model.space.statistics
-        known = [term for term in query.words if term in columns]
-        if self.expanded is None or not known:
+        if self.expanded is None:
             return [], np.zeros((len(rows), 0), np.float32)
+        known = [term for term in query.words if term in columns]
+        later, lexical, numbers = {}, self.lexical, self.latent.numbers[rows]
+        for term, weight in query.words.items():
+            if lexical is not None and term not in columns:
+                later[term] = lexical.scores_of(LexicalQuery({term: weight}), numbers)
         places = [columns[term] for term in known]
         weights = np.array([query.words[term] for term in known], np.float32)
         frequencies = self.expanded.frequencies(places, rows, self.latent.rows.live)
         lengths = self.expanded.lengths.rows[rows]
         norms = length_norm(lengths, self.model.mean_length).astype(np.float32)
         scores = saturated(frequencies, norms[:, np.newaxis])
-        return known, scores * (weights * statistics.idf[places])
+        scores *= weights * statistics.idf[places]
+        return [*known, *later], np.column_stack([scores, *later.values()])
 
     def expanded_scores(self, query: LexicalQuery, rows: IntVector) -> FloatVector:
         """Return the BM25 of expanded documents: `(k,)`."""

@@ -28,7 +28,7 @@ from embedsearch._version import __version__
 from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.model import Fusion
-from embedsearch.search.options import KINDS, SEARCH_MODES
+from embedsearch.search.options import KINDS, SEARCH_MODES, SearchOptions
 from embedsearch.workspace.layout import check_outside
 
 if TYPE_CHECKING:
@@ -230,15 +230,12 @@ class Evaluation:
         if run is not None:
             check_outside(run, "run")
         collection = evaluation.load_collection(path, split, queries=queries, qrels=qrels)
-        search = self._session.search()
-        balanced = {"auto", "hybrid"}
+        alone = "lexical" if set(modes) == {"lexical"} else "hybrid"
+        search, _ = self._session.search_texts(SearchOptions(mode=alone))
+        leans = {mode: lean if mode in ("auto", "hybrid") else 0 for mode in modes}
         searchers = {
-            mode: search.ranker(
-                mode,
-                None if mode == "lexical" or lean == -2 else feedback,
-                lean if mode in balanced else 0,
-            )
-            for mode in modes
+            mode: search.ranker(mode, None if mode == "lexical" or own == -2 else feedback, own)
+            for mode, own in leans.items()
         }
         report = evaluation.retrieval(
             searchers,

@@ -87,6 +87,11 @@ def load_preferences(layout: Layout) -> Preferences:
         return Preferences()
     values = read_json(layout.preferences, layout.root)
     check(values, PREFERENCES, layout.preferences, layout.root)
-    judgements = tuple(Judgement(**each) for each in values["judgements"])
-    tuning = values["tuning"]
-    return Preferences(judgements, None if tuning is None else Tuning(**tuning))
+    judgements = tuple(
+        Judgement(each["query"], each["id"], each["relevant"]) for each in values["judgements"]
+    )
+    if (tuning := values["tuning"]) is None:
+        return Preferences(judgements)
+    return Preferences(
+        judgements, Tuning(**{each.name: tuning[each.name] for each in fields(Tuning)})
+    )

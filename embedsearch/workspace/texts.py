@@ -14,7 +14,7 @@ from embedsearch._errors import ParameterError, QueryError
 from embedsearch.search.concordance import Phrase, concordance
 from embedsearch.search.counting import Tally, frequencies, keywords, matcher
 from embedsearch.search.latent_space import full_text
-from embedsearch.search.options import LINE_ORDERS, WORD_ORDERS
+from embedsearch.search.options import LINE_ORDERS, WORD_ORDERS, SearchOptions
 from embedsearch.search.usage import MOST_GROUPS, grouping, usage
 from embedsearch.text.folding import fold
 
@@ -272,7 +272,8 @@ class Texts:
         """Return the numbers of all documents that may have it; None if that is not known."""
         if self._session.generation is None or not phrase.is_indexed:
             return None
-        return self._session.search().containing(word)
+        search, _ = self._session.search_texts(SearchOptions())
+        return search.containing(word)
 
     @property
     def _store(self) -> DocumentStore:

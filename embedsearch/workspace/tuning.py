@@ -11,6 +11,7 @@ from embedsearch._checks import BOOLEAN, STRING, Optional, check
 from embedsearch._errors import ParameterError
 from embedsearch.search.model import Fusion
 from embedsearch.search.tuning import FEWEST, choices, choose, cross_validated, is_gain
+from embedsearch.text.records import replace_surrogates
 from embedsearch.workspace.preferences import Judgement, Preferences, Tuning, load_preferences
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from embedsearch.workspace.session import Session
 
 
+# Grades are 32-bit numbers where they are measured.
+_MOST = 2**31
+
+
 def judge(session: Session, query: str, id: str, relevant: bool | None) -> None:
     """Remember a judgement; see `Workspace.judge`."""
     check("query", query, STRING)
     check("relevant", relevant, Optional(BOOLEAN))
-    if not (query := query.strip()):
+    if not (query := replace_surrogates(query.strip())):
         raise ParameterError("query", "a text that is not empty", query)
     if relevant is not None:
         session.store.number(id)
@@ -54,9 +59,11 @@ def tune(
         raise ParameterError("judgements", allowed, len(judged))
     gains = measured(session.search(), judged, progress)
     found = cross_validated(gains)
-    usual, kept = float(gains[0].mean()), is_gain(found)
-    weights = asdict(choices()[choose(gains)] if kept else Fusion())
-    tuning = Tuning(kept, len(judged), usual, usual + float(found.mean()), weights)
+    usual, kept = float(gains[0].mean()), is_gain(found) and choose(gains) > 0
+    chosen = choices()[choose(gains)] if kept else Fusion()
+    # The sum of means may be above 1 by rounding.
+    after = min(usual + float(found.mean()), 1.0)
+    tuning = Tuning(kept, len(judged), usual, after, asdict(chosen))
     replace(before, tuning=tuning if kept else None).save(session.layout)
     session.close_search()
     return tuning
@@ -83,7 +90,10 @@ def _judged(
         from embedsearch.evaluation import load_collection
 
         found = load_collection(None, queries=queries, qrels=qrels)
-        return {text: found.qrels[query] for query, text in found.queries.items()}
+        by_text: dict[str, dict[str, int]] = {}
+        for query, text in found.queries.items():
+            by_text.setdefault(text, {}).update(found.qrels[query])
+        return by_text
     if judgements is not None:
         return _checked(judgements)
     stored: dict[str, dict[str, int]] = {}
@@ -100,7 +110,7 @@ def _checked(judgements: object) -> Mapping[str, Mapping[str, int]]:
     except (AttributeError, TypeError, ValueError) as error:
         raise ParameterError("judgements", wanted, judgements) from error
     for query, grades in pairs:
-        ints = all(isinstance(grade, int | np.integer) for grade in grades.values())
+        ints = all(isinstance(g, int | np.integer) and abs(int(g)) < _MOST for g in grades.values())
         if not isinstance(query, str) or not ints or not all(isinstance(i, str) for i in grades):
             raise ParameterError("judgements", wanted, {query: grades})
     return dict(pairs)

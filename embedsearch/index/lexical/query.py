@@ -82,9 +82,12 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
     """
     reading = _Reading(analyzer)
     plain = _MARKED.sub(reading.take, fold(text).translate(_QUOTES))
-    quoted = not reading.take_words(plain)
+    reading.take_words(plain)
     if not (reading.words or reading.phrases or reading.stops):
         raise QueryError(_complaint(text, bool(reading.excluded)))
+    quoted = reading.words.keys() <= {
+        term for phrase in reading.phrases for _, term in phrase.terms
+    }
     return LexicalQuery(
         words=dict(reading.words),
         phrases={p: w * (_ALONE if quoted else 1) for p, w in reading.phrases.items()},
@@ -122,12 +125,11 @@ class _Reading:
         self._score(phrase, spellings)
         return " "
 
-    def take_words(self, text: str) -> bool:
-        """Read the words without quotes and signs; return whether there are any."""
-        terms = [term for term in self._analyzer.terms(text) if term.text != GAP]
-        for term in terms:
-            self._count(term.text, term.stop, term.spelling)
-        return bool(terms)
+    def take_words(self, text: str) -> None:
+        """Read the words without quotes and signs."""
+        for term in self._analyzer.terms(text):
+            if term.text != GAP:
+                self._count(term.text, term.stop, term.spelling)
 
     def _score(self, phrase: Phrase, spellings: Sequence[str]) -> None:
         for (_, term), spelling in zip(phrase.terms, spellings, strict=True):

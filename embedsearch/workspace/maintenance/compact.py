@@ -10,6 +10,7 @@ from embedsearch._io import bytes_of, check_space, flush_folder, storage_errors
 from embedsearch._messages import counted
 from embedsearch.index.lexical import LexicalIndex
 from embedsearch.index.lexical.storage import read_commit
+from embedsearch.search.options import SearchOptions
 from embedsearch.workspace.layout import MANIFEST
 from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import is_held
@@ -58,11 +59,12 @@ def compact(session: Session, progress: Progress) -> CompactReport:
     check_space(layout.root, needed, layout.root, "compacting")
     report = CompactReport(str(session.path), before=layout.total_bytes)
     # Deletions that the vectors have not seen yet could not be forgotten.
-    if session.artifacts and (behind := index(session, IndexRequest(), progress)):
+    alone = session.generation is not None and session.generation.words_alone
+    if session.artifacts and not alone and (behind := index(session, IndexRequest(), progress)):
         report.done.append(f"the vectors of {counted(behind, 'change')} were stored")
     if session.generation is not None:
-        session.search(progress)
-        analyzer = session.generation.search_model.analyzer
+        session.search_texts(SearchOptions())
+        analyzer = session.generation.analyzer
         # Nothing may hold what is replaced.
         session.close_search()
         if _compact_lexical(layout, store, analyzer, progress):
