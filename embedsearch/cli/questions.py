@@ -333,7 +333,7 @@ def search(
     embedsearch search 'egg "boiling point" -frying' -w my.es
     embedsearch search -w my.es -- -frying egg
 
-    The relevance of a document is from 0 to 1, and means the same for all queries; --json and
+    The relevance of a document is from 0 to 1, on one scale for all queries; --json and
     --explain also show the score that documents are ordered by.
 
     Words of the snippet that are in QUERY, or close to one in meaning, are bold on a terminal;

@@ -57,9 +57,11 @@ def tune(
 
 
 def _outcome(tuning: Tuning) -> str:
+    gain = f"nDCG@10 {tuning.before:.3f} with the usual weights, {tuning.after:.3f} with tuned ones"
+    judged = f"{gain} (cross-validation over {counted(tuning.queries, 'query', 'queries')})."
     if not tuning.kept:
-        return "No other weights are surely better: search goes by the usual ones."
-    return "Search goes by these weights now; `embedsearch tune --reset` takes the usual ones."
+        return f"{judged} That is too little: search goes by the usual weights."
+    return f"{judged} Search goes by these now; `embedsearch tune --reset` takes the usual ones."
 
 
 def _check_judge(query: str | None, id_: str | None, list_: bool, **_: object) -> str | None:

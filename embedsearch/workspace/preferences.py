@@ -36,7 +36,7 @@ class Tuning:
 
     Attributes:
         kept: Whether search goes by other weights than the usual ones now: only if queries gain
-            more than one and a half standard errors of their gain.
+            0.005, and more than one and a half standard errors of their gain.
         queries: How many judged queries there were.
         before: Their mean nDCG@10 by the usual weights.
         after: That by weights chosen on other queries, by cross-validation.

@@ -325,9 +325,9 @@ class Workspace:
         """Choose how much meaning weighs, and whether there is feedback, by judged queries.
 
         A few weights are tried. Those are chosen whose mean gain in nDCG@10 over the usual ones is
-        most above its standard error, and kept only if queries gain more than 1.5 standard errors
-        by weights that were chosen on others (cross-validation in five parts). They are stored in
-        the workspace, and hold after another training, too, until `untune`.
+        most above its standard error, and kept only if queries gain 0.005, and more than 1.5
+        standard errors, by weights that were chosen on others (cross-validation in five parts).
+        They are stored in the workspace, and hold after another training, too, until `untune`.
 
         Args:
             judgements: The grades of documents by the text of the query, above 0 for relevant

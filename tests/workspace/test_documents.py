@@ -296,3 +296,17 @@ def test_what_cannot_be_deleted_is_an_error_and_deletes_nothing(
     with pytest.raises((es.InputError, es.UnknownDocumentError), match=told):
         dated.delete(**options)
     assert len(dated.documents) == 7
+
+
+def test_a_word_that_came_later_puts_its_document_first(tmp_path: Path) -> None:
+    words = ["wing", "flow", "heat", "plate", "drag"]
+    with es.create(tmp_path / "a.es") as ws:
+        texts = [" ".join(words[(n + i) % 5] for i in range(4)) + f" w{n % 9}" for n in range(60)]
+        ws.add(es.Document(str(n), text) for n, text in enumerate(texts))
+        ws.train("ppmi", vector_size=8, workers=1, min_count=1)
+        ws.add([es.Document("late", "quetzalcoatl drag")])
+        for text in ("quetzalcoatl flow", "quetzalcoatl"):
+            (first, *_) = ws.search(text, explain=True)
+            assert first.id == "late"
+            parts = [part.contribution for part in first.explanation.parts]
+            assert sum(parts) + first.explanation.rest == pytest.approx(first.score, rel=1e-4)

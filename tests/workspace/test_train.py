@@ -330,7 +330,11 @@ def test_words_alone_are_learned_and_the_rest_when_it_is_asked_for(
         assert (found.mode, [(hit.id, hit.score) for hit in found]) == ("lexical", lexical)
         ws.add([es.Document("late", "paris xyzzy")])
         assert [hit.id for hit in ws.search("xyzzy")] == ["late"]
+        assert [line.id for line in ws.texts.concordance("xyzzy")] == ["late"]
         ws.delete(["late"])
+        ws.compact()
+        with pytest.raises(es.NotTrainedError, match="words alone"):
+            ws.search(query, mode="latent")
         ws.index()
         assert [(hit.id, hit.score) for hit in ws.search(query)] == whole
 

@@ -38,7 +38,8 @@ def test_weights_go_to_where_the_judgements_are(path: Path) -> None:
         assert found.kept
         assert found.queries == 40
         assert found.after > found.before
-        assert found.weights["latent"] < Fusion().latent
+        assert 0 < found.weights["latent"] < Fusion().latent
+        assert ws.search("king", 5, "latent")
         assert ws.info().tuning == found.to_json()
         text = next(iter(judged_by(ws, "lexical")))
         tuned = ws.search(text, 5)
@@ -75,6 +76,10 @@ def test_single_judgements_are_kept_listed_forgotten_and_tuned_by(path: Path) ->
             ws.judge("king", "nobody")
         with pytest.raises(es.ParameterError, match="query"):
             ws.judge(" ", pairs[0][1])
+        ws.judge("half a pair \ud800", pairs[0][1])
+        ws.judge(ws.judgements[-1].query, pairs[0][1], relevant=None)
+        with pytest.raises(es.ParameterError, match="judgements"):
+            ws.tune({query: {id: 2**70} for query, id in pairs})
     with es.open(path) as ws:
         assert len(ws.judgements) == len(pairs) - 1
         with pytest.raises(es.WorkspaceReadOnlyError):
@@ -109,6 +114,12 @@ def test_files_of_judgements_are_read(path: Path, tmp_path: Path) -> None:
         lines = [f"q{n}\t{id}\t1\n" for n, text in texts.items() for id in judged[text]]
         qrels.write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
         assert ws.tune(queries=queries, qrels=qrels) == ws.tune(judged)
+        # The judgements of a text that has two ids count together.
+        with queries.open("a") as more:
+            more.write(json.dumps({"_id": "again", "text": texts[0]}) + "\n")
+        with qrels.open("a") as more:
+            more.write(f"again\t{next(iter(judged[texts[1]]))}\t0\n")
+        assert ws.tune(queries=queries, qrels=qrels).queries == 25
 
 
 def test_preferences_are_in_backups(path: Path, tmp_path: Path) -> None:

@@ -132,6 +132,12 @@ def test_the_words_of_a_phrase_go_on_counting(english: LexicalAnalyzer) -> None:
     alone = parse_query('+"flat plate"', english)
     assert (alone.words, list(alone.phrases.values())) == ({"flat": 1, "plate": 1}, [4])
     assert (alone.stops, parse_query('"to be" x', english).words) == ({}, {"x": 1})
+    for text, weight in {
+        'the "flat plate"': 4,
+        '"flat plate" +heat': 1,
+        '"flat plate" flat': 4,
+    }.items():
+        assert list(parse_query(text, english).phrases.values()) == [weight]
 
 
 def test_a_word_typed_twice_weighs_twice(english: LexicalAnalyzer) -> None:
