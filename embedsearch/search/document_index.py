@@ -452,7 +452,9 @@ class DocumentVectors:
     vectors: Segmented  # (r, d) unit rows, in the space of the words
     latent: Segmented  # (p, D) the passages of the rows in the space of search
     change: int  # the last change of the store that is in here
-    shrink: Growing  # (p,) factors of their scores; see `shrinks`
+    # (p,) factors of their scores, see `shrinks`; None, as in a workspace of an earlier version, if
+    # all are 1, later ones too: the spreads of scores were measured so.
+    shrink: Growing | None
     expanded: ExpandedDocuments | None  # None in a workspace of an earlier version
 
     @classmethod
@@ -468,8 +470,8 @@ class DocumentVectors:
     ) -> DocumentVectors:
         """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `bounds`."""
         rows = DocumentRows.of(numbers, bounds)
-        factors = np.ones(len(latent), np.float32) if shrink is None else shrink
-        return cls(rows, Segmented(vectors), Segmented(latent), change, Growing(factors), expanded)
+        factors = None if shrink is None else Growing(shrink)
+        return cls(rows, Segmented(vectors), Segmented(latent), change, factors, expanded)
 
     @classmethod
     def empty(cls, change: int = 0) -> DocumentVectors:
@@ -509,7 +511,8 @@ class DocumentVectors:
     def index(self, candidates: Candidates, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the candidates are those of the stored ones."""
         candidates = candidates if self.rows.stored else None
-        return LatentIndex(self.rows, self.latent, candidates, scanned, self.shrink.rows)
+        shrink = None if self.shrink is None else self.shrink.rows
+        return LatentIndex(self.rows, self.latent, candidates, scanned, shrink)
 
     def with_documents(
         self,
@@ -543,7 +546,7 @@ class DocumentVectors:
             self,
             rows=self.rows.appended(numbers, np.diff(passages.bounds)),
             latent=self.latent.appended(passages.X),
-            shrink=self.shrink.appended(passages.shrink),
+            shrink=None if self.shrink is None else self.shrink.appended(passages.shrink),
         )
         if self.expanded is None:
             return found
@@ -566,7 +569,7 @@ class DocumentVectors:
             rows=self.rows.compacted(),
             vectors=vectors,
             latent=latent,
-            shrink=Growing(self.shrink.rows[passages]),
+            shrink=None if self.shrink is None else Growing(self.shrink.rows[passages]),
             expanded=None if self.expanded is None else self.expanded.with_tail(tail),
         )
 
@@ -575,7 +578,8 @@ class DocumentVectors:
         none = np.zeros(0, np.int64)
         expanded = None if self.expanded is None else self.expanded.emptied()
         base = self.vectors.base[:0], self.latent.base[:0]
-        return DocumentVectors.of(none, *base, 0, expanded=expanded)
+        shrink = None if self.shrink is None else self.shrink.rows[:0]
+        return DocumentVectors.of(none, *base, 0, shrink=shrink, expanded=expanded)
 
 
 class EncodedDocuments(NamedTuple):

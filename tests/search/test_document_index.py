@@ -290,6 +290,7 @@ def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, mo
     expected = model.space.documents(passages.counts)
     np.testing.assert_allclose(found.latent.take(places), expected, atol=1e-5)
     expected = shrinks(np.diff(passages.bounds), model.space.statistics.mean_length)
+    assert found.shrink is not None
     np.testing.assert_allclose(found.shrink.rows[places], expected, rtol=1e-6)
     check_expanded(found, texts, model)
 
@@ -403,6 +404,19 @@ def test_documents_that_come_later_borrow_from_those_nearest_to_them(
         assert row not in near or not own.any()
         weights = found.expanded.weights.take(np.array([row]))[0].astype(np.float64)
         np.testing.assert_allclose(weights, np.maximum(expected, 0) ** 2, atol=2e-3)
+
+
+def test_documents_that_come_later_are_scored_as_those_stored_without_factors(
+    planted: Any, encoder: TextEncoder, store: DocumentStore
+) -> None:
+    encoded = np.concatenate(list(encoder.documents(planted.documents.values())))
+    found = DocumentVectors.of(planted.numbers, encoded, planted.X, store.change)
+    store.add([Document("new", "king"), Document("newer", "queen")])
+    found = found.updated(store, encoder, planted.model)
+    later = found.rows.tail
+    cosines = found.latent.take(found.rows.passages(later)[0]) @ planted.X[0]
+    scores = found.index(None).scores(planted.X[0], later)
+    np.testing.assert_allclose(scores, cosines, rtol=1e-5)
 
 
 def test_deleted_rows_of_a_tail_make_way_for_others(
