@@ -79,7 +79,7 @@ class ExpandedDocuments:
         Documents that are not `live` `(r,)` expand no others.
         """
         lengths = self.lengths.rows
-        near = self.neighbors.take(rows).astype(np.int64)
+        near = self._neighbors(rows).astype(np.int64)
         weights = self.weights.take(rows).astype(np.float32)
         if live is not None:
             weights *= live[near]
@@ -94,9 +94,14 @@ class ExpandedDocuments:
             shares[holding] = 0
         return found
 
+    # What a file has is checked when it is used: to read all of it would take long.
+    def _neighbors(self, rows: IntVector) -> NDArray[np.int32]:
+        return _of_documents(self.neighbors.take(rows), len(self))
+
     def _postings(self, term: int) -> tuple[IntVector, NDArray[Any]]:
         start, stop = self.bounds[term : term + 2].tolist()
-        rows, counts = self.rows[start:stop].astype(np.int64), self.counts[start:stop]
+        rows = _of_documents(self.rows[start:stop], len(self)).astype(np.int64)
+        counts = self.counts[start:stop]
         later = self.later.rows
         if not len(later):
             return rows, counts
@@ -140,7 +145,7 @@ class ExpandedDocuments:
         self, rows: IntVector, places: IntVector
     ) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
         """Return neighbours and weights of some rows, whose new rows are `places`; -1 for none."""
-        near = places[self.neighbors.take(rows)]
+        near = places[self._neighbors(rows)]
         weights = np.where(near < 0, 0, self.weights.take(rows)).astype(np.float16)
         return np.maximum(near, 0).astype(np.int32), weights
 
@@ -166,7 +171,7 @@ class ExpandedDocuments:
         terms = np.repeat(np.arange(size), np.diff(self.bounds))
         later = self.later.rows
         terms = np.concatenate((terms, later[:, 0]))
-        owners = places[np.concatenate((self.rows, later[:, 1]))]
+        owners = places[np.concatenate((_of_documents(self.rows, len(self)), later[:, 1]))]
         counts = np.concatenate((self.counts, np.minimum(later[:, 2], _MOST).astype(np.uint16)))
         order = np.lexsort((owners, terms))
         order = order[owners[order] >= 0]
@@ -203,10 +208,22 @@ class ExpandedDocuments:
         counts, near = tensors["postings.counts"], tensors["neighbors"]
         weights, lengths = tensors["neighbors.weights"], tensors["lengths"]
         sound = bounds.shape == (terms + 1,) and bounds[-1] == len(rows) == len(counts)
-        if not sound or not len(near) == len(weights) == len(lengths) == documents:
+        sound = sound and bounds[0] == 0 and bool((bounds[1:] >= bounds[:-1]).all())
+        sound = sound and near.ndim == 2 and near.shape == weights.shape
+        if not sound or not len(near) == len(lengths) == documents:
             raise VectorError("damaged: postings and neighbours are not those of the documents")
         graph = Segmented(near), Segmented(weights)
         return cls(bounds, rows, counts, *graph, Growing(lengths), Growing(_NONE))
+
+
+def _of_documents(rows: NDArray[np.int32], documents: int) -> NDArray[np.int32]:
+    """Return rows that a file has; `VectorError` unless there are such documents."""
+    if rows.size and (rows.min() < 0 or rows.max() >= documents):
+        raise VectorError(
+            "the vectors of documents are damaged: postings or neighbours of documents that are "
+            "not there; run `embedsearch verify`, then `embedsearch repair`"
+        )
+    return rows
 
 
 def _lengths(counts: Any) -> NDArray[np.int32]:

@@ -67,6 +67,15 @@ def best_scores(scores: FloatMatrix, bounds: IntVector) -> FloatMatrix:
     return best
 
 
+def passage_means(X: FloatMatrix, bounds: IntVector, blocks: Sequence[Block]) -> FloatMatrix:
+    """Return the mean of each document's passages `(p, D)`, in each block at length 1: `(k, D)`."""
+    if len(X) == len(bounds) - 1:
+        return X
+    sums = np.add.reduceat(X, bounds[:-1], axis=0)
+    parts = [unit_rows(sums[:, block.columns]) for block in blocks]
+    return np.concatenate(parts, axis=1) if parts else sums
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PassageVectors:
     """The vectors of the passages of k documents."""
@@ -101,11 +110,7 @@ class PassageVectors:
 
     def means(self, blocks: Sequence[Block]) -> FloatMatrix:
         """Return the mean of each document's passages, in each block at length 1: `(k, D)`."""
-        if len(self.X) == len(self):
-            return self.X
-        sums = np.add.reduceat(self.X, self.bounds[:-1], axis=0)
-        parts = [unit_rows(sums[:, block.columns]) for block in blocks]
-        return np.concatenate(parts, axis=1) if parts else sums
+        return passage_means(self.X, self.bounds, blocks)
 
 
 class _Lookup:
@@ -355,13 +360,23 @@ class LatentIndex:
             return rows
         return self._best(query, topn, rows, self.shrink)[1]
 
+    def means(self, blocks: Sequence[Block]) -> Segmented:
+        """Return the means of the passages of all rows in blocks that begin the space."""
+        width, bounds, stored = blocks[-1].columns.stop, self.rows.bounds, self.rows.stored
+        base = passage_means(self.X.base[:, :width], bounds[: stored + 1], blocks)
+        in_tail = bounds[stored:] - bounds[stored]
+        # Rows that lie apart would take twice the time, for each document.
+        base = np.ascontiguousarray(base)
+        return Segmented(base, Growing(passage_means(self.X.tail[:, :width], in_tail, blocks)))
+
     def neighbors(
-        self, rows: IntVector, blocks: Sequence[Block], k: int
+        self, rows: IntVector, blocks: Sequence[Block], k: int, means: Segmented | None = None
     ) -> tuple[NDArray[np.int32], FloatMatrix]:
         """Return the k documents nearest to each of some, and their cosines: `(n, k)` both.
 
-        Those of the means of their passages in some blocks, which begin the space. Where there are
-        fewer, the row is the document's own and the cosine 0.
+        Those of the means of their passages in some blocks, which begin the space; where the
+        candidate index does not say which to compare, `means` has all if they are known. Where
+        there are fewer, the row is the document's own and the cosine 0.
         """
         near = np.repeat(rows[:, np.newaxis], k, axis=1).astype(np.int32)
         cosines = np.zeros(near.shape, np.float32)
@@ -370,7 +385,6 @@ class LatentIndex:
         width = blocks[-1].columns.stop
         wanted = self.take(rows).means(blocks)[:, :width]
         everyone = self.rows.alive
-        means = None
         for place, (row, vector) in enumerate(zip(rows.tolist(), wanted, strict=True)):
             query = np.zeros(self.X.shape[1], np.float32)
             query[:width] = vector
@@ -378,9 +392,8 @@ class LatentIndex:
             if some is not None:
                 found, scores = some, self.take(some).means(blocks)[:, :width] @ vector
             else:
-                if means is None:
-                    means = self.take(everyone).means(blocks)[:, :width].copy()
-                found, scores = everyone, means @ vector
+                means = self.means(blocks) if means is None else means
+                found, scores = everyone, means.products(vector)[everyone]
             found, scores = found[found != row], scores[found != row]
             best = best_first(scores, self.numbers[found], k)
             near[place, : len(best)] = found[best]
@@ -452,8 +465,12 @@ class DocumentVectors:
     vectors: Segmented  # (r, d) unit rows, in the space of the words
     latent: Segmented  # (p, D) the passages of the rows in the space of search
     change: int  # the last change of the store that is in here
-    shrink: Growing  # (p,) factors of their scores; see `shrinks`
+    # (p,) factors of their scores, see `shrinks`; None, as in a workspace of an earlier version, if
+    # all are 1, later ones too: the spreads of scores were measured so.
+    shrink: Growing | None
     expanded: ExpandedDocuments | None  # None in a workspace of an earlier version
+    # `(r, w)` of the first encoder, to find the neighbours of documents; None until they are used.
+    means: Segmented | None = None
 
     @classmethod
     def of(
@@ -468,8 +485,8 @@ class DocumentVectors:
     ) -> DocumentVectors:
         """Make those of n documents, mapped or in memory; see `DocumentRows.of` for `bounds`."""
         rows = DocumentRows.of(numbers, bounds)
-        factors = np.ones(len(latent), np.float32) if shrink is None else shrink
-        return cls(rows, Segmented(vectors), Segmented(latent), change, Growing(factors), expanded)
+        factors = None if shrink is None else Growing(shrink)
+        return cls(rows, Segmented(vectors), Segmented(latent), change, factors, expanded)
 
     @classmethod
     def empty(cls, change: int = 0) -> DocumentVectors:
@@ -492,7 +509,8 @@ class DocumentVectors:
 
         It costs what the changes do, and a byte for each document. If the store is older than
         they are, as it was restored, all are made again. `at_once` documents are encoded at once;
-        `candidates` finds their neighbours among many stored ones.
+        `candidates` finds their neighbours among many stored ones. Without it each is compared with
+        the means of all, which are made once and kept.
         """
         latest = store.change
         if latest == self.change:
@@ -509,7 +527,8 @@ class DocumentVectors:
     def index(self, candidates: Candidates, scanned: int = SCANNED) -> LatentIndex:
         """Return the index of these vectors; the candidates are those of the stored ones."""
         candidates = candidates if self.rows.stored else None
-        return LatentIndex(self.rows, self.latent, candidates, scanned, self.shrink.rows)
+        shrink = None if self.shrink is None else self.shrink.rows
+        return LatentIndex(self.rows, self.latent, candidates, scanned, shrink)
 
     def with_documents(
         self,
@@ -543,14 +562,20 @@ class DocumentVectors:
             self,
             rows=self.rows.appended(numbers, np.diff(passages.bounds)),
             latent=self.latent.appended(passages.X),
-            shrink=self.shrink.appended(passages.shrink),
+            shrink=None if self.shrink is None else self.shrink.appended(passages.shrink),
         )
         if self.expanded is None:
             return found
-        rows = np.arange(self.rows.size, found.rows.size)
-        index = found.index(candidates())
-        near, cosines = index.neighbors(rows, model.space.blocks[:1], NEIGHBORS)
-        return replace(found, expanded=self.expanded.appended(block.counts, near, cosines))
+        rows, blocks = np.arange(self.rows.size, found.rows.size), model.space.blocks[:1]
+        clusters, means = candidates() if self.rows.stored else None, None
+        index = found.index(clusters)
+        if clusters is None and blocks and self.means is None:
+            means = index.means(blocks)
+        elif clusters is None and self.means is not None:
+            means = self.means.appended(passages.means(blocks)[:, blocks[0].columns])
+        near, cosines = index.neighbors(rows, blocks, NEIGHBORS, means)
+        expanded = self.expanded.appended(block.counts, near, cosines)
+        return replace(found, expanded=expanded, means=means)
 
     def compacted(self) -> DocumentVectors:
         """Return them without deleted rows in the tail, if these are most of it."""
@@ -566,8 +591,9 @@ class DocumentVectors:
             rows=self.rows.compacted(),
             vectors=vectors,
             latent=latent,
-            shrink=Growing(self.shrink.rows[passages]),
+            shrink=None if self.shrink is None else Growing(self.shrink.rows[passages]),
             expanded=None if self.expanded is None else self.expanded.with_tail(tail),
+            means=None,
         )
 
     def _none(self) -> DocumentVectors:
@@ -575,7 +601,8 @@ class DocumentVectors:
         none = np.zeros(0, np.int64)
         expanded = None if self.expanded is None else self.expanded.emptied()
         base = self.vectors.base[:0], self.latent.base[:0]
-        return DocumentVectors.of(none, *base, 0, expanded=expanded)
+        shrink = None if self.shrink is None else self.shrink.rows[:0]
+        return DocumentVectors.of(none, *base, 0, shrink=shrink, expanded=expanded)
 
 
 class EncodedDocuments(NamedTuple):

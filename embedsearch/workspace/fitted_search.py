@@ -182,8 +182,9 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         "vectors": _blocks(documents.vectors, rows),
         "latent": _blocks(documents.latent, passages),
         "owners": bounds,
-        "shrink": documents.shrink.rows[passages],
     }
+    if documents.shrink is not None:
+        tensors["shrink"] = documents.shrink.rows[passages]
     if documents.expanded is not None:
         tensors |= documents.expanded.to_tensors(rows)
     save_tensors(files.documents, tensors, {})

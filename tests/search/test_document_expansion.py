@@ -110,3 +110,33 @@ def test_what_does_not_belong_to_the_documents_is_damage() -> None:
     stored["postings.counts"] = stored["postings.counts"][:-1]
     with pytest.raises(VectorError, match="damaged"):
         ExpandedDocuments.from_tensors(stored, 40, TERMS)
+
+
+@pytest.mark.parametrize("changed", [[1, *range(1, 26)], [0, 9, 8, *range(9, 32)]])
+def test_postings_that_do_not_follow_each_other_are_damage(changed: list[int]) -> None:
+    stored = made().to_tensors(np.arange(40))
+    bounds = np.array(changed[: TERMS + 1])
+    bounds[-1] = len(stored["postings.rows"])
+    with pytest.raises(VectorError, match="damaged"):
+        ExpandedDocuments.from_tensors({**stored, "postings.bounds": bounds}, 40, TERMS)
+
+
+def test_neighbours_without_weights_are_damage() -> None:
+    stored = made().to_tensors(np.arange(40))
+    for weights in (stored["neighbors.weights"][:, :3], stored["neighbors.weights"][:39]):
+        with pytest.raises(VectorError, match="damaged"):
+            ExpandedDocuments.from_tensors({**stored, "neighbors.weights": weights}, 40, TERMS)
+
+
+@pytest.mark.parametrize("name", ["neighbors", "postings.rows"])
+@pytest.mark.parametrize("row", [40, -1])
+def test_rows_of_no_document_are_damage_when_they_are_used(name: str, row: int) -> None:
+    stored = made().to_tensors(np.arange(40))
+    stored[name] = stored[name].copy()
+    stored[name].flat[0] = row
+    documents = ExpandedDocuments.from_tensors(stored, 40, TERMS)
+    assert documents is not None
+    with pytest.raises(VectorError, match=r"damaged.*embedsearch verify"):
+        documents.frequencies(range(TERMS), np.arange(40))
+    with pytest.raises(VectorError, match=r"damaged.*embedsearch verify"):
+        documents.to_tensors(np.arange(1, 40) if name == "postings.rows" else np.arange(39))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from embedsearch._types import Document
 from embedsearch.index.candidate_index import CandidateIndex
@@ -290,6 +292,7 @@ def check(found: DocumentVectors, store: DocumentStore, encoder: TextEncoder, mo
     expected = model.space.documents(passages.counts)
     np.testing.assert_allclose(found.latent.take(places), expected, atol=1e-5)
     expected = shrinks(np.diff(passages.bounds), model.space.statistics.mean_length)
+    assert found.shrink is not None
     np.testing.assert_allclose(found.shrink.rows[places], expected, rtol=1e-6)
     check_expanded(found, texts, model)
 
@@ -387,22 +390,75 @@ def test_clusters_of_stored_vectors_serve_after_changes(
         assert len(expected & near) >= 9
 
 
+@pytest.mark.parametrize("spare", [0, 1_000], ids=["compacted", "as they came"])
 def test_documents_that_come_later_borrow_from_those_nearest_to_them(
-    planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore
+    planted: Any, vectors: DocumentVectors, encoder: TextEncoder, store: DocumentStore, spare: int
 ) -> None:
+    found = replace(vectors, rows=replace(vectors.rows, spare=spare))
     change(store)
-    found = vectors.updated(store, encoder, planted.model)
+    for turn in range(8):
+        store.add([Document("newer", f"queen {turn}"), Document("longer", "rome " * 500)])
+        found = found.updated(store, encoder, planted.model)
+        assert found.expanded is not None
+        alive, first = found.rows.alive, planted.model.space.blocks[0].columns
+        means = found.index(None).take(alive).means(planted.model.space.blocks)[:, first]
+        # Those of the last update, as others have come since for the others.
+        numbers = {store.number(id) for id in ("newer", "longer")}
+        latest = [row for row in found.rows.tail.tolist() if found.rows.numbers[row] in numbers]
+        for row in latest if turn else found.rows.tail.tolist():
+            own = means[alive == row][0]
+            cosines = means @ own
+            expected = np.sort(cosines[alive != row])[::-1][:20]
+            near = found.expanded.neighbors.take(np.array([row]))[0]
+            assert row not in near or not own.any()
+            weights = found.expanded.weights.take(np.array([row]))[0].astype(np.float64)
+            np.testing.assert_allclose(weights, np.maximum(expected, 0) ** 2, atol=2e-3)
+
+
+@pytest.mark.parametrize("passages", [1, 2])
+def test_a_document_that_comes_later_does_not_cost_a_copy_of_all(
+    planted: Any, encoder: TextEncoder, store: DocumentStore, passages: int
+) -> None:
+    n, terms = 20_000, len(planted.model.space.terms)
+    latent = np.tile(planted.X, (n // len(planted.X) + 1, 1))[:n]
+    documents, numbers = n // passages, 1_000 + np.arange(n // passages)
+    expanded = ExpandedDocuments.of(
+        csr_matrix((documents, terms)),
+        np.zeros((documents, 20), np.int32),
+        np.zeros((documents, 20), np.float32),
+    )
+    found = DocumentVectors.of(
+        numbers,
+        np.zeros((documents, 8), np.float32),
+        latent,
+        store.change,
+        np.arange(0, n + 1, passages),
+        expanded=expanded,
+    )
+    store.add([Document("new", "king")])
+    found = found.updated(store, encoder, planted.model)
+    store.add([Document("newer", "queen of france")])
+    tracemalloc.start()
+    try:
+        found = found.updated(store, encoder, planted.model)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < latent.nbytes / 4
     assert found.expanded is not None
-    alive, first = found.rows.alive, planted.model.space.blocks[0].columns
-    means = found.index(None).take(alive).means(planted.model.space.blocks)[:, first]
-    for row in found.rows.tail.tolist():
-        own = means[alive == row][0]
-        cosines = means @ own
-        expected = np.sort(cosines[alive != row])[::-1][:20]
-        near = found.expanded.neighbors.take(np.array([row]))[0]
-        assert row not in near or not own.any()
-        weights = found.expanded.weights.take(np.array([row]))[0].astype(np.float64)
-        np.testing.assert_allclose(weights, np.maximum(expected, 0) ** 2, atol=2e-3)
+
+
+def test_documents_that_come_later_are_scored_as_those_stored_without_factors(
+    planted: Any, encoder: TextEncoder, store: DocumentStore
+) -> None:
+    encoded = np.concatenate(list(encoder.documents(planted.documents.values())))
+    found = DocumentVectors.of(planted.numbers, encoded, planted.X, store.change)
+    store.add([Document("new", "king"), Document("newer", "queen")])
+    found = found.updated(store, encoder, planted.model)
+    later = found.rows.tail
+    cosines = found.latent.take(found.rows.passages(later)[0]) @ planted.X[0]
+    scores = found.index(None).scores(planted.X[0], later)
+    np.testing.assert_allclose(scores, cosines, rtol=1e-5)
 
 
 def test_deleted_rows_of_a_tail_make_way_for_others(

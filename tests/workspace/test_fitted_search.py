@@ -456,3 +456,5 @@ def test_more_passages_than_are_all_compared_are_clustered(
     np.testing.assert_array_equal(written["vectors"], latent[: len(numbers)])
     np.testing.assert_array_equal(written["latent"], latent)
     np.testing.assert_array_equal(written["owners"], bounds)
+    # Where the factors of passages are 1, those of documents that come later are to be 1 as well.
+    assert "shrink" not in written

@@ -28,8 +28,10 @@ LONGEST = 65_530
 """Bytes of a term; tantivy drops longer ones, so what is behind them is cut off."""
 
 CACHED_TERMS = 1 << 16
-# Of words with the punctuation around them; about 300 bytes each.
+# Of words with the punctuation around them: about 300 bytes each, a kilobyte at most. Longer parts,
+# as a sentence in Chinese, take 200 bytes a character and hardly occur again.
 CACHED_PARTS = 1 << 16
+_PART_LENGTH, _PART_TERMS = 40, 4
 # Quotes, dashes and dots are in no word either.
 _SEPARATORS = EDGES.separators + "\u00ab\u00bb\u2013\u2014\u201c\u201d\u201e\u2026"
 _BEFORE, _BEHIND = _SEPARATORS + EDGES.leading, _SEPARATORS + EDGES.trailing
@@ -75,9 +77,11 @@ class LexicalAnalyzer:
         cutting = replace(self.settings, stop_words=(), stem=None, accents="keep", digits="keep")
         self.cutter = TextProcessor(cutting, words)
         self._cut = self.cutter.process
-        self._forms, self._parts = _Forms(self.settings), _Parts(self._located_part)
         # Whether what stands between blanks has the same terms by itself.
         self._parted = self.cutter.edges is not None
+        self._forms = _Forms(self.settings)
+        # Whole texts need not be kept.
+        self._parts = _Parts(self._located_part, _PART_LENGTH if self._parted else 0)
 
     @classmethod
     def for_language(
@@ -287,12 +291,14 @@ class _Forms(dict[str, str]):
 class _Parts(dict[str, tuple[Located, ...]]):
     """The terms of what stands between blanks, and their places in it."""
 
-    def __init__(self, locate: Callable[[str], tuple[Located, ...]]) -> None:
+    def __init__(self, locate: Callable[[str], tuple[Located, ...]], longest: int) -> None:
         super().__init__()
-        self._locate = locate
+        self._locate, self._longest = locate, longest
 
     def __missing__(self, part: str) -> tuple[Located, ...]:
-        found = self[part] = self._locate(part)
+        found = self._locate(part)
+        if len(part) <= self._longest and len(found) <= _PART_TERMS:
+            self[part] = found
         return found
 
     def trim(self) -> None:

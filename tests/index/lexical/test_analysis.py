@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -144,3 +146,22 @@ def test_terms_found_part_by_part_are_those_of_the_whole(
 def test_a_tokenizer_that_looks_over_blanks_is_given_the_whole_text() -> None:
     settings = TokenizerSettings(tokenizer="regexp", pattern=r"(?<=a )\d+")
     assert LexicalAnalyzer(settings).words_by_parts("a 12 b 34") == ["12"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "blank"),
+    [(TokenizerSettings(), ""), (TokenizerSettings(tokenizer="regexp", pattern=r"\w+"), " ")],
+)
+def test_no_sentence_is_kept(settings: TokenizerSettings, blank: str) -> None:
+    analyzer, choose = LexicalAnalyzer(settings), random.Random(0)  # noqa: S311 - no secrets
+    letters = [chr(0x4E00 + place) for place in range(300)]
+    texts = [blank.join(choose.sample(letters, 200)) for _ in range(100)]
+    expected = [analyzer.words(text) for text in texts]
+    tracemalloc.start()
+    try:
+        assert [analyzer.words_by_parts(text) for text in texts] == expected
+        left = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    # A sentence of so many terms would take 20 kilobytes.
+    assert left < 200_000
