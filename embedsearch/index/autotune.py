@@ -363,30 +363,36 @@ class _AutoBuild:
     def _measured(self) -> IndexParts:
         vectors = NormalizedSource.fit(self._source, self._options.metric)
         queries = self._queries(vectors)
-        built = self._built(FullBuild(vectors, queries, self._options, self._most))
-        best = min(built, key=lambda one: one.nanoseconds, default=None)
-        reasons = self._reasons([one.curve for one in built])
+        best, curves = self._built(FullBuild(vectors, queries, self._options, self._most))
+        reasons = self._reasons(curves)
         if best is None or best.curve.chosen is None:
             if not self._exact_fits:
                 raise self._too_little(self._least_enough(vectors))
-            curves = tuple(one.curve for one in built)
-            report = TuningReport(_EXACT, reasons, others=curves, notes=queries.notes)
+            report = TuningReport(_EXACT, reasons, others=tuple(curves), notes=queries.notes)
             return build_exact(self._source, self._options.metric, report)
         spec, point = best.curve.spec, best.curve.chosen
-        others = tuple(one.curve for one in built if one is not best)
+        others = tuple(curve for curve in curves if curve is not best.curve)
         report = TuningReport(spec, reasons, best.curve, others, queries.notes)
         return _faiss_parts(best.index, vectors, spec, point.parameters, point.recall, report)
 
-    def _built(self, full: FullBuild) -> list[_Built]:
-        """Build the kinds that fit and may be much cheaper than those before them."""
+    def _built(self, full: FullBuild) -> tuple[_Built | None, list[OperatingCurve]]:
+        """Build the kinds that fit and may be much cheaper than those before them.
+
+        Returns the cheapest that reaches the target, if any does, and the curves of all.
+        """
         fitting = [kind for kind in self._kinds if self._fits(kind.nbytes)]
-        built: list[_Built] = []
+        best: _Built | None = None
+        curves: list[OperatingCurve] = []
         least = self._most
         for kind in [kind for kind in fitting if kind.precise] or fitting:
-            if self._at_best(kind) * (_WORTH_BUILDING if built else 1) < least:
-                built.append(_Built(*full.build(kind.spec)))
-                least = min(least, built[-1].nanoseconds)
-        return built
+            if self._at_best(kind) * (_WORTH_BUILDING if curves else 1) < least:
+                built = _Built(*full.build(kind.spec))
+                curves.append(built.curve)
+                if built.nanoseconds < (best.nanoseconds if best else inf):
+                    best = built
+                least = min(least, built.nanoseconds)
+                del built  # what is not the best would take memory beside the next
+        return best, curves
 
     def _at_best(self, kind: Candidate) -> float:
         index = make_index(kind.spec, self._d, self._options.metric, self._options.seed)
