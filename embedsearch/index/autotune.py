@@ -67,8 +67,6 @@ _FEWEST_ASKED, _MOST_ASKED = 100, 1000
 # With fewer vectors, "auto" has too few queries to measure by.
 _FEWEST = 1_000
 _MOST_QUERIES = 2_000
-# How many vectors tell what reaches a recall where memory is too little.
-_SAMPLE = 20_000
 # Another kind is built if it may be so many times cheaper than the best so far.
 _WORTH_BUILDING = 2.0
 # The least steps through a graph and lists that a query takes.
@@ -86,6 +84,7 @@ class AutoLimits:
     # Up to so many numbers (n · d) search is exact: a query takes about 0.1 ms.
     exact_numbers: int = 1_000_000
     cheaper: float = 2.0  # exact search is given up only for what costs so many times less
+    sample: int = 20_000  # so many vectors tell what reaches a recall where memory is too little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,12 +400,16 @@ class _AutoBuild:
     def _least_enough(self, vectors: NormalizedSource) -> int:
         """Return the memory of the smallest kind that reaches the target among some vectors."""
         rng = np.random.default_rng(self._options.seed)
-        rows = np.sort(rng.choice(self._n, min(self._n, _SAMPLE), replace=False))
+        size = min(self._n, self._options.limits.sample)
+        rows = np.sort(rng.choice(self._n, size, replace=False))
         sample = NormalizedSource.fit(ArraySource(vectors.take(rows)), self._options.metric)
         full = FullBuild(sample, self._queries(sample), self._options)
-        for kind in sorted(self._kinds, key=lambda kind: kind.nbytes):
-            if not self._fits(kind.nbytes) and full.build(kind.spec)[1].chosen is not None:
-                return min(kind.nbytes, self._exact_bytes)
+        # The same kinds with as many lists as the sample can fill.
+        small = candidates(size, self._d, self._options.metric, self._options.batch)
+        sizes = [kind.nbytes for kind in self._kinds]
+        for nbytes, spec in sorted(zip(sizes, (kind.spec for kind in small), strict=True)):
+            if not self._fits(nbytes) and full.build(spec)[1].chosen is not None:
+                return min(nbytes, self._exact_bytes)
         return self._exact_bytes
 
     def _queries(self, vectors: NormalizedSource) -> TuningQueries:

@@ -169,6 +169,14 @@ def test_a_limit_that_nothing_fits_names_the_least_that_would_do() -> None:
         measured(X, recall=1.0, memory=500_000)
 
 
+def test_what_would_do_is_tried_on_a_sample_with_fewer_lists() -> None:
+    X = too_near_for_codes(np.random.default_rng(3))
+    # 4,000 vectors have 102 lists, more than a sample of 120 has left without its queries.
+    limits = AutoLimits(exact_numbers=0, sample=120)
+    with pytest.raises(ParameterError, match=r"memory must be 192KB or more for a recall of 0\.99"):
+        measured(X, "ip", recall=0.99, memory=1_000, limits=limits)
+
+
 class LiveIndexes(SilentProgress):
     """Counts the filled indexes that are in memory while another one is filled."""
 
