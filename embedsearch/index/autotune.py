@@ -62,10 +62,10 @@ if TYPE_CHECKING:
 # A kind that was asked for is not measured with fewer vectors: a recall would say little, and
 # everything is fast.
 _FEWEST_MEASURED = 500
-_FEWEST_ASKED, _MOST_ASKED = 100, 1000
 
 # With fewer vectors, "auto" has too few queries to measure by.
 _FEWEST = 1_000
+# A recall is measured with so many queries at most.
 _MOST_QUERIES = 2_000
 # Another kind is built if it may be so many times cheaper than the best so far.
 _WORTH_BUILDING = 2.0
@@ -134,21 +134,22 @@ def _build_planned(
     source: ArraySource | DiskSource, plan: Plan, options: BuildOptions
 ) -> IndexParts:
     vectors = NormalizedSource.fit(source, options.metric)
-    curve = None
+    curve, notes = None, plan.notes
     try:
         if vectors.shape[0] < _FEWEST_MEASURED:
             with omp_threads(1):
                 index = _build_index(vectors, plan.spec, options)
         else:
-            queries = _asked_queries(vectors, options)
+            queries = _tuning_queries(vectors, options)
+            notes += queries.notes
             index, curve = FullBuild(vectors, queries, options).build(plan.spec)
     except RuntimeError as error:
         allowed = f"one that FAISS can fill ({reason(error)})"
         raise ParameterError("spec", allowed, plan.spec) from error
     if curve is None:
-        report = TuningReport(plan.spec, notes=plan.notes) if plan.notes else None
+        report = TuningReport(plan.spec, notes=notes) if notes else None
         return _faiss_parts(index, vectors, plan.spec, plan.parameters, report=report)
-    point, notes = curve.best, plan.notes
+    point = curve.best
     if point.recall < options.recall:
         notes = (*notes, _missed(point.recall, plan.spec, options.recall))
     report = TuningReport(plan.spec, curve=curve, notes=notes)
@@ -191,19 +192,22 @@ class TuningQueries(NamedTuple):
     notes: tuple[str, ...] = ()  # what the user should know of them
 
 
-def _asked_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
-    """Draw what a kind that was asked for is measured with."""
-    if options.queries is None:
-        return TuningQueries(None, _draw_rows(vectors.shape[0], options.seed))
-    source = ArraySource(options.queries, "queries")
-    given = NormalizedSource(source, vectors.preprocessing)
-    rows = _draw_rows(given.shape[0], options.seed)
-    return TuningQueries(given.take(rows), np.empty(0, np.int64))
-
-
-def _draw_rows(count: int, seed: int) -> IntVector:
-    many = min(count, max(_FEWEST_ASKED, min(_MOST_ASKED, count // 20)))
-    return np.sort(np.random.default_rng([seed, 1]).choice(count, many, replace=False))
+def _tuning_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
+    """Draw what indexes of these vectors are measured with."""
+    rng = np.random.default_rng([options.seed, 1])
+    notes: tuple[str, ...] = ()
+    if options.queries is not None:
+        source = ArraySource(options.queries, "queries")
+        asked = NormalizedSource(source, vectors.preprocessing)
+        count = asked.shape[0]
+        if count >= FEWEST_QUERIES:
+            rows = rng.choice(count, min(count, _MOST_QUERIES), replace=False)
+            return TuningQueries(asked.take(rows), np.empty(0, np.int64))
+        notes = (f"{count} queries are too few to measure by: rows of X were taken",)
+    n = vectors.shape[0]
+    # `plan_for` leaves lists that four in five vectors can train.
+    rows = rng.choice(n, min(_MOST_QUERIES, max(200, n // 20), n // 5), replace=False)
+    return TuningQueries(None, np.sort(rows), notes)
 
 
 class FullBuild:
@@ -361,7 +365,7 @@ class _AutoBuild:
 
     def _measured(self) -> IndexParts:
         vectors = NormalizedSource.fit(self._source, self._options.metric)
-        queries = self._queries(vectors)
+        queries = _tuning_queries(vectors, self._options)
         best, curves = self._built(FullBuild(vectors, queries, self._options, self._most))
         reasons = self._reasons(curves)
         if best is None or best.curve.chosen is None:
@@ -403,7 +407,7 @@ class _AutoBuild:
         size = min(self._n, self._options.limits.sample)
         rows = np.sort(rng.choice(self._n, size, replace=False))
         sample = NormalizedSource.fit(ArraySource(vectors.take(rows)), self._options.metric)
-        full = FullBuild(sample, self._queries(sample), self._options)
+        full = FullBuild(sample, _tuning_queries(sample, self._options), self._options)
         # The same kinds with as many lists as the sample can fill.
         small = candidates(size, self._d, self._options.metric, self._options.batch)
         sizes = [kind.nbytes for kind in self._kinds]
@@ -411,21 +415,6 @@ class _AutoBuild:
             if not self._fits(nbytes) and full.build(spec)[1].chosen is not None:
                 return min(nbytes, self._exact_bytes)
         return self._exact_bytes
-
-    def _queries(self, vectors: NormalizedSource) -> TuningQueries:
-        rng = np.random.default_rng([self._options.seed, 1])
-        notes: tuple[str, ...] = ()
-        if self._options.queries is not None:
-            source = ArraySource(self._options.queries, "queries")
-            asked = NormalizedSource(source, vectors.preprocessing)
-            count = asked.shape[0]
-            if count >= FEWEST_QUERIES:
-                rows = rng.choice(count, min(count, _MOST_QUERIES), replace=False)
-                return TuningQueries(asked.take(rows), np.empty(0, np.int64), notes)
-            notes = (f"{count} queries are too few to measure by: rows of X were taken",)
-        n = vectors.shape[0]
-        rows = rng.choice(n, min(_MOST_QUERIES, max(200, n // 20), n // 4), replace=False)
-        return TuningQueries(None, np.sort(rows), notes)
 
     def _exact_parts(self, reason: str) -> IndexParts:
         return build_exact(self._source, self._options.metric, TuningReport(_EXACT, (reason,)))

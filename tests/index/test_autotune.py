@@ -147,8 +147,9 @@ def test_queries_that_are_given_are_measured_with() -> None:
     far = uniform(np.random.default_rng(2))[1] - 0.5
     index = measured(X, recall=0.9, queries=far)
     assert recall_by_brute_force(index, X, far, "cosine") >= 0.9
-    few = measured(X, recall=0.9, queries=far[:7])
-    assert any("7 queries are too few" in note for note in few.choice.notes)
+    for spec in ("auto", "IVF64,Flat"):
+        few = measured(X, spec=spec, recall=0.9, queries=far[:7])
+        assert any("7 queries are too few" in note for note in few.choice.notes)
     with pytest.raises(VectorError, match="queries must have 12 dimensions, got 3"):
         measured(X, queries=far[:, :3])
 
