@@ -62,13 +62,11 @@ if TYPE_CHECKING:
 # A kind that was asked for is not measured with fewer vectors: a recall would say little, and
 # everything is fast.
 _FEWEST_MEASURED = 500
-_FEWEST_ASKED, _MOST_ASKED = 100, 1000
 
 # With fewer vectors, "auto" has too few queries to measure by.
 _FEWEST = 1_000
+# A recall is measured with so many queries at most.
 _MOST_QUERIES = 2_000
-# How many vectors tell what reaches a recall where memory is too little.
-_SAMPLE = 20_000
 # Another kind is built if it may be so many times cheaper than the best so far.
 _WORTH_BUILDING = 2.0
 # The least steps through a graph and lists that a query takes.
@@ -86,6 +84,7 @@ class AutoLimits:
     # Up to so many numbers (n · d) search is exact: a query takes about 0.1 ms.
     exact_numbers: int = 1_000_000
     cheaper: float = 2.0  # exact search is given up only for what costs so many times less
+    sample: int = 20_000  # so many vectors tell what reaches a recall where memory is too little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,21 +134,22 @@ def _build_planned(
     source: ArraySource | DiskSource, plan: Plan, options: BuildOptions
 ) -> IndexParts:
     vectors = NormalizedSource.fit(source, options.metric)
-    curve = None
+    curve, notes = None, plan.notes
     try:
         if vectors.shape[0] < _FEWEST_MEASURED:
             with omp_threads(1):
                 index = _build_index(vectors, plan.spec, options)
         else:
-            queries = _asked_queries(vectors, options)
+            queries = _tuning_queries(vectors, options)
+            notes += queries.notes
             index, curve = FullBuild(vectors, queries, options).build(plan.spec)
     except RuntimeError as error:
         allowed = f"one that FAISS can fill ({reason(error)})"
         raise ParameterError("spec", allowed, plan.spec) from error
     if curve is None:
-        report = TuningReport(plan.spec, notes=plan.notes) if plan.notes else None
+        report = TuningReport(plan.spec, notes=notes) if notes else None
         return _faiss_parts(index, vectors, plan.spec, plan.parameters, report=report)
-    point, notes = curve.best, plan.notes
+    point = curve.best
     if point.recall < options.recall:
         notes = (*notes, _missed(point.recall, plan.spec, options.recall))
     report = TuningReport(plan.spec, curve=curve, notes=notes)
@@ -192,19 +192,22 @@ class TuningQueries(NamedTuple):
     notes: tuple[str, ...] = ()  # what the user should know of them
 
 
-def _asked_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
-    """Draw what a kind that was asked for is measured with."""
-    if options.queries is None:
-        return TuningQueries(None, _draw_rows(vectors.shape[0], options.seed))
-    source = ArraySource(options.queries, "queries")
-    given = NormalizedSource(source, vectors.preprocessing)
-    rows = _draw_rows(given.shape[0], options.seed)
-    return TuningQueries(given.take(rows), np.empty(0, np.int64))
-
-
-def _draw_rows(count: int, seed: int) -> IntVector:
-    many = min(count, max(_FEWEST_ASKED, min(_MOST_ASKED, count // 20)))
-    return np.sort(np.random.default_rng([seed, 1]).choice(count, many, replace=False))
+def _tuning_queries(vectors: NormalizedSource, options: BuildOptions) -> TuningQueries:
+    """Draw what indexes of these vectors are measured with."""
+    rng = np.random.default_rng([options.seed, 1])
+    notes: tuple[str, ...] = ()
+    if options.queries is not None:
+        source = ArraySource(options.queries, "queries")
+        asked = NormalizedSource(source, vectors.preprocessing)
+        count = asked.shape[0]
+        if count >= FEWEST_QUERIES:
+            rows = rng.choice(count, min(count, _MOST_QUERIES), replace=False)
+            return TuningQueries(asked.take(rows), np.empty(0, np.int64))
+        notes = (f"{count} queries are too few to measure by: rows of X were taken",)
+    n = vectors.shape[0]
+    # `plan_for` leaves lists that four in five vectors can train.
+    rows = rng.choice(n, min(_MOST_QUERIES, max(200, n // 20), n // 5), replace=False)
+    return TuningQueries(None, np.sort(rows), notes)
 
 
 class FullBuild:
@@ -362,31 +365,37 @@ class _AutoBuild:
 
     def _measured(self) -> IndexParts:
         vectors = NormalizedSource.fit(self._source, self._options.metric)
-        queries = self._queries(vectors)
-        built = self._built(FullBuild(vectors, queries, self._options, self._most))
-        best = min(built, key=lambda one: one.nanoseconds, default=None)
-        reasons = self._reasons([one.curve for one in built])
+        queries = _tuning_queries(vectors, self._options)
+        best, curves = self._built(FullBuild(vectors, queries, self._options, self._most))
+        reasons = self._reasons(curves)
         if best is None or best.curve.chosen is None:
             if not self._exact_fits:
                 raise self._too_little(self._least_enough(vectors))
-            curves = tuple(one.curve for one in built)
-            report = TuningReport(_EXACT, reasons, others=curves, notes=queries.notes)
+            report = TuningReport(_EXACT, reasons, others=tuple(curves), notes=queries.notes)
             return build_exact(self._source, self._options.metric, report)
         spec, point = best.curve.spec, best.curve.chosen
-        others = tuple(one.curve for one in built if one is not best)
+        others = tuple(curve for curve in curves if curve is not best.curve)
         report = TuningReport(spec, reasons, best.curve, others, queries.notes)
         return _faiss_parts(best.index, vectors, spec, point.parameters, point.recall, report)
 
-    def _built(self, full: FullBuild) -> list[_Built]:
-        """Build the kinds that fit and may be much cheaper than those before them."""
+    def _built(self, full: FullBuild) -> tuple[_Built | None, list[OperatingCurve]]:
+        """Build the kinds that fit and may be much cheaper than those before them.
+
+        Returns the cheapest that reaches the target, if any does, and the curves of all.
+        """
         fitting = [kind for kind in self._kinds if self._fits(kind.nbytes)]
-        built: list[_Built] = []
+        best: _Built | None = None
+        curves: list[OperatingCurve] = []
         least = self._most
         for kind in [kind for kind in fitting if kind.precise] or fitting:
-            if self._at_best(kind) * (_WORTH_BUILDING if built else 1) < least:
-                built.append(_Built(*full.build(kind.spec)))
-                least = min(least, built[-1].nanoseconds)
-        return built
+            if self._at_best(kind) * (_WORTH_BUILDING if curves else 1) < least:
+                built = _Built(*full.build(kind.spec))
+                curves.append(built.curve)
+                if built.nanoseconds < (best.nanoseconds if best else inf):
+                    best = built
+                least = min(least, built.nanoseconds)
+                del built  # what is not the best would take memory beside the next
+        return best, curves
 
     def _at_best(self, kind: Candidate) -> float:
         index = make_index(kind.spec, self._d, self._options.metric, self._options.seed)
@@ -395,28 +404,17 @@ class _AutoBuild:
     def _least_enough(self, vectors: NormalizedSource) -> int:
         """Return the memory of the smallest kind that reaches the target among some vectors."""
         rng = np.random.default_rng(self._options.seed)
-        rows = np.sort(rng.choice(self._n, min(self._n, _SAMPLE), replace=False))
+        size = min(self._n, self._options.limits.sample)
+        rows = np.sort(rng.choice(self._n, size, replace=False))
         sample = NormalizedSource.fit(ArraySource(vectors.take(rows)), self._options.metric)
-        full = FullBuild(sample, self._queries(sample), self._options)
-        for kind in sorted(self._kinds, key=lambda kind: kind.nbytes):
-            if not self._fits(kind.nbytes) and full.build(kind.spec)[1].chosen is not None:
-                return min(kind.nbytes, self._exact_bytes)
+        full = FullBuild(sample, _tuning_queries(sample, self._options), self._options)
+        # The same kinds with as many lists as the sample can fill.
+        small = candidates(size, self._d, self._options.metric, self._options.batch)
+        sizes = [kind.nbytes for kind in self._kinds]
+        for nbytes, spec in sorted(zip(sizes, (kind.spec for kind in small), strict=True)):
+            if not self._fits(nbytes) and full.build(spec)[1].chosen is not None:
+                return min(nbytes, self._exact_bytes)
         return self._exact_bytes
-
-    def _queries(self, vectors: NormalizedSource) -> TuningQueries:
-        rng = np.random.default_rng([self._options.seed, 1])
-        notes: tuple[str, ...] = ()
-        if self._options.queries is not None:
-            source = ArraySource(self._options.queries, "queries")
-            asked = NormalizedSource(source, vectors.preprocessing)
-            count = asked.shape[0]
-            if count >= FEWEST_QUERIES:
-                rows = rng.choice(count, min(count, _MOST_QUERIES), replace=False)
-                return TuningQueries(asked.take(rows), np.empty(0, np.int64), notes)
-            notes = (f"{count} queries are too few to measure by: rows of X were taken",)
-        n = vectors.shape[0]
-        rows = rng.choice(n, min(_MOST_QUERIES, max(200, n // 20), n // 4), replace=False)
-        return TuningQueries(None, np.sort(rows), notes)
 
     def _exact_parts(self, reason: str) -> IndexParts:
         return build_exact(self._source, self._options.metric, TuningReport(_EXACT, (reason,)))

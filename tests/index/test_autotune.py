@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import faiss
 import numpy as np
 import pytest
 
@@ -20,9 +22,12 @@ from embedsearch.index.tuning import TuningReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from embedsearch._progress import Task
 
     Data = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -35,10 +40,9 @@ def measured(
 ) -> VectorIndex:
     """Let a small index be measured, not only those for which it pays."""
     limits = AutoLimits(exact_numbers=0, cheaper=1e-9)
-    given = {"spec": "auto", "recall": 0.95, "memory": None, "threads": None, "seed": 0, **options}
-    build = BuildOptions(
-        metric=as_metric(metric), progress=SilentProgress(), limits=limits, **given
-    )
+    given = {"spec": "auto", "recall": 0.95, "memory": None, "threads": None, "seed": 0}
+    given |= {"progress": SilentProgress(), "limits": limits, **options}
+    build = BuildOptions(metric=as_metric(metric), **given)
     return VectorIndex(build_parts(as_source(X), build), IdMap.of(len(X), ids))
 
 
@@ -71,6 +75,12 @@ def of_all_lengths(rng: np.random.Generator) -> Data:
 def far_from_the_origin(rng: np.random.Generator) -> Data:
     X, Q = clustered(rng)
     return X + 100, Q + 100
+
+
+def too_near_for_codes(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return vectors whose neighbours differ by less than codes of 8 or 16 bits can tell."""
+    centers = rng.standard_normal((100, D))
+    return centers[rng.integers(0, 100, 4_000)] + 1e-4 * rng.standard_normal((4_000, D))
 
 
 def recall_by_brute_force(
@@ -137,8 +147,9 @@ def test_queries_that_are_given_are_measured_with() -> None:
     far = uniform(np.random.default_rng(2))[1] - 0.5
     index = measured(X, recall=0.9, queries=far)
     assert recall_by_brute_force(index, X, far, "cosine") >= 0.9
-    few = measured(X, recall=0.9, queries=far[:7])
-    assert any("7 queries are too few" in note for note in few.choice.notes)
+    for spec in ("auto", "IVF64,Flat"):
+        few = measured(X, spec=spec, recall=0.9, queries=far[:7])
+        assert any("7 queries are too few" in note for note in few.choice.notes)
     with pytest.raises(VectorError, match="queries must have 12 dimensions, got 3"):
         measured(X, queries=far[:, :3])
 
@@ -157,6 +168,42 @@ def test_a_limit_that_nothing_fits_names_the_least_that_would_do() -> None:
         measured(X, recall=0.9, memory=50_000)
     with pytest.raises(ParameterError, match=r"memory must be 576KB or more for a recall of 1"):
         measured(X, recall=1.0, memory=500_000)
+
+
+def test_what_would_do_is_tried_on_a_sample_with_fewer_lists() -> None:
+    X = too_near_for_codes(np.random.default_rng(3))
+    # 4,000 vectors have 102 lists, more than a sample of 120 has left without its queries.
+    limits = AutoLimits(exact_numbers=0, sample=120)
+    with pytest.raises(ParameterError, match=r"memory must be 192KB or more for a recall of 0\.99"):
+        measured(X, "ip", recall=0.99, memory=1_000, limits=limits)
+
+
+class LiveIndexes(SilentProgress):
+    """Counts the filled indexes that are in memory while another one is filled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: list[int] = []
+
+    def task(
+        self, name: str, total: float | None = None, unit: str = "items"
+    ) -> AbstractContextManager[Task]:
+        self.counts.append(
+            sum(
+                issubclass(type(each), faiss.Index) and each.thisown and each.ntotal > 0
+                for each in gc.get_objects()
+            )
+        )
+        return super().task(name, total, unit)
+
+
+def test_an_index_that_was_not_taken_is_not_in_memory_beside_the_next() -> None:
+    X, live = too_near_for_codes(np.random.default_rng(3)), LiveIndexes()
+    # Only codes fit, and none of them reaches the target.
+    with pytest.raises(ParameterError, match="memory must be"):
+        measured(X, "ip", recall=0.99, memory=4 * X.size - 1, progress=live)
+    assert len(live.counts) >= 3
+    assert set(live.counts) == {0}
 
 
 def test_little_data_is_compared_exactly() -> None:
