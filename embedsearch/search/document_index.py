@@ -360,23 +360,21 @@ class LatentIndex:
             return rows
         return self._best(query, topn, rows, self.shrink)[1]
 
-    def means(self, blocks: Sequence[Block]) -> Segmented:
-        """Return the means of the passages of all rows in blocks that begin the space."""
-        width, bounds, stored = blocks[-1].columns.stop, self.rows.bounds, self.rows.stored
-        base = passage_means(self.X.base[:, :width], bounds[: stored + 1], blocks)
-        in_tail = bounds[stored:] - bounds[stored]
+    def means(self, blocks: Sequence[Block]) -> FloatMatrix:
+        """Return the means of the passages of stored rows in blocks that begin the space."""
+        width, bounds = blocks[-1].columns.stop, self.rows.bounds[: self.rows.stored + 1]
         # Rows that lie apart would take twice the time, for each document.
-        base = np.ascontiguousarray(base)
-        return Segmented(base, Growing(passage_means(self.X.tail[:, :width], in_tail, blocks)))
+        return np.ascontiguousarray(passage_means(self.X.base[:, :width], bounds, blocks))
 
     def neighbors(
-        self, rows: IntVector, blocks: Sequence[Block], k: int, means: Segmented | None = None
+        self, rows: IntVector, blocks: Sequence[Block], k: int, means: FloatMatrix | None = None
     ) -> tuple[NDArray[np.int32], FloatMatrix]:
-        """Return the k documents nearest to each of some, and their cosines: `(n, k)` both.
+        """Return the k stored documents nearest to each of some, and their cosines: `(n, k)` both.
 
         Those of the means of their passages in some blocks, which begin the space; where the
         candidate index does not say which to compare, `means` has all if they are known. Where
-        there are fewer, the row is the document's own and the cosine 0.
+        there are fewer, the row is the document's own and the cosine 0. Deleted ones are among
+        them, and later ones are not: answers must not depend on what else changed before.
         """
         near = np.repeat(rows[:, np.newaxis], k, axis=1).astype(np.int32)
         cosines = np.zeros(near.shape, np.float32)
@@ -384,17 +382,16 @@ class LatentIndex:
             return near, cosines
         width = blocks[-1].columns.stop
         wanted = self.take(rows).means(blocks)[:, :width]
-        everyone = self.rows.alive
-        for place, (row, vector) in enumerate(zip(rows.tolist(), wanted, strict=True)):
+        for place, vector in enumerate(wanted):
             query = np.zeros(self.X.shape[1], np.float32)
             query[:width] = vector
             some = self._candidates(query, k + 1, None)
             if some is not None:
-                found, scores = some, self.take(some).means(blocks)[:, :width] @ vector
+                found = some[some < self.rows.stored]
+                scores = products(self.take(found).means(blocks)[:, :width], vector)
             else:
                 means = self.means(blocks) if means is None else means
-                found, scores = everyone, means.products(vector)[everyone]
-            found, scores = found[found != row], scores[found != row]
+                found, scores = np.arange(len(means)), products(means, vector)
             best = best_first(scores, self.numbers[found], k)
             near[place, : len(best)] = found[best]
             cosines[place, : len(best)] = scores[best]
@@ -469,8 +466,9 @@ class DocumentVectors:
     # all are 1, later ones too: the spreads of scores were measured so.
     shrink: Growing | None
     expanded: ExpandedDocuments | None  # None in a workspace of an earlier version
-    # `(r, w)` of the first encoder, to find the neighbours of documents; None until they are used.
-    means: Segmented | None = None
+    # Of stored documents in the first encoder, to find the neighbours of later ones; None until
+    # they are used.
+    means: FloatMatrix | None = None
 
     @classmethod
     def of(
@@ -567,12 +565,10 @@ class DocumentVectors:
         if self.expanded is None:
             return found
         rows, blocks = np.arange(self.rows.size, found.rows.size), model.space.blocks[:1]
-        clusters, means = candidates() if self.rows.stored else None, None
+        clusters, means = candidates() if self.rows.stored else None, self.means
         index = found.index(clusters)
-        if clusters is None and blocks and self.means is None:
+        if clusters is None and blocks and means is None:
             means = index.means(blocks)
-        elif clusters is None and self.means is not None:
-            means = self.means.appended(passages.means(blocks)[:, blocks[0].columns])
         near, cosines = index.neighbors(rows, blocks, NEIGHBORS, means)
         expanded = self.expanded.appended(block.counts, near, cosines)
         return replace(found, expanded=expanded, means=means)
@@ -593,7 +589,6 @@ class DocumentVectors:
             latent=latent,
             shrink=None if self.shrink is None else Growing(self.shrink.rows[passages]),
             expanded=None if self.expanded is None else self.expanded.with_tail(tail),
-            means=None,
         )
 
     def _none(self) -> DocumentVectors:
