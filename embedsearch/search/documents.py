@@ -206,6 +206,8 @@ class DocumentSearch:
                 self._hybrid = HybridSearch(
                     lexical, index, self.model, vectors.change, expanded=vectors.expanded
                 )
+            # It has the lexical index and the vectors of an older change.
+            self._words_alone = None
             self._lexical_change = self._change()
             return self._hybrid
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -593,3 +595,19 @@ def test_a_reader_searches_by_words_and_by_meaning_in_turn(small: es.Workspace) 
         small.delete(["new1", "new5"])
         found = {hit.id for hit in reader.search("zeppelin", mode="lexical")}
         assert found == {"new0", "new2", "new3", "new4"}
+
+
+def test_what_was_searched_by_words_alone_is_let_go_with_the_next_search_by_meaning(
+    small: es.Workspace,
+) -> None:
+    small.train(min_count=1, epochs=1)
+    with es.open(small.path) as reader:
+        search = reader._session.search()
+        reader.search("paris")
+        small.add([es.Document("new", "a zeppelin")])
+        by_words = weakref.ref(search._by_words())
+        reader.search("zeppelin", mode="lexical")
+        assert by_words() is search._by_words()
+        reader.search("zeppelin")
+        gc.collect()
+        assert by_words() is None
