@@ -43,9 +43,9 @@ def neighbor_graph(
             found, ids = index.search(np.ascontiguousarray(X[start:stop]), min(k + 1, n))
             others = (ids >= 0) & (ids != np.arange(start, stop)[:, np.newaxis])
             # A vector that is not among its own nearest has one too many.
-            others &= np.cumsum(others, axis=1) <= k
-            own, column = np.nonzero(others)
-            place = np.cumsum(others, axis=1)[own, column] - 1
+            nth = np.cumsum(others, axis=1)
+            own, column = np.nonzero(others & (nth <= k))
+            place = nth[own, column] - 1
             rows[start + own, place] = ids[own, column]
             products[start + own, place] = found[own, column]
     return rows, products

@@ -14,7 +14,7 @@ import numpy as np
 from embedsearch._messages import counted, first_few
 from embedsearch._types import ExpandedWord
 from embedsearch.search.evidence import AUTO_Z, Evidence
-from embedsearch.search.snippets import Match
+from embedsearch.search.snippets import FEWEST_DOCUMENTS, Match
 from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import WORDS
 
@@ -37,8 +37,6 @@ EACH, FACTOR, NEAR = 3, 0.3, 0.5
 
 # The nearest terms of each are found among all, which takes some milliseconds.
 _MOST_WORDS = 16
-# Vectors of terms of fewer documents are those of the few texts that they stand in.
-_FEWEST_DOCUMENTS = 3
 # Of the nearest, those that are in the query already are passed over.
 _NEAREST = 30
 
@@ -115,7 +113,7 @@ class Expander:
 
     def _most(self) -> float:
         """How many documents may have a rare word."""
-        return max(min(self._rare * self._documents, MOST_RARE), _FEWEST_DOCUMENTS - 1)
+        return max(min(self._rare * self._documents, MOST_RARE), FEWEST_DOCUMENTS - 1)
 
     def _frequency(self, term: str) -> float:
         column = self._model.space.terms.columns.get(term)
@@ -139,7 +137,7 @@ class Expander:
         products = encoder.projection @ np.vstack((own, *encoder.removed)).T
         lengths = 1 - np.square(products[:, 1:]).sum(axis=1)
         scores = products[:, 0] / np.sqrt(np.maximum(lengths, 1e-6))
-        scores[self._frequencies < _FEWEST_DOCUMENTS - 0.01] = -1
+        scores[self._frequencies < FEWEST_DOCUMENTS - 0.01] = -1
         scores[column] = -1
         for place in _best(scores, self._frequencies, self._frequencies[column]):
             yield self._model.space.terms.terms[place], float(scores[place])

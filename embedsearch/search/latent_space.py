@@ -119,11 +119,6 @@ class TermDocuments:
         places = np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])
         return TermDocuments(self.ids[places], bounds, self.size)
 
-    def concatenated(self, other: TermDocuments) -> TermDocuments:
-        """Return these documents and others after them."""
-        bounds = np.concatenate((self.bounds, self.bounds[-1] + other.bounds[1:]))
-        return TermDocuments(np.concatenate((self.ids, other.ids)), bounds, self.size)
-
 
 LONGEST = 300
 """The most terms of a passage, stop words not counted: about a page and a half.

@@ -63,7 +63,7 @@ _BEFORE, _AFTER = 240, 480
 # Words that are only near in meaning are not worth going through a book for.
 _MOST_FOR_NEAR = 200_000
 # Vectors of terms of fewer documents are those of the few texts that they stand in.
-_FEWEST_DOCUMENTS = 3
+FEWEST_DOCUMENTS = 3
 # Of how many frequent terms the nearest to the query are looked for, too, and how many.
 _FREQUENT, _RELATED = 20_000, 10
 # Shorter beginnings of words are found everywhere.
@@ -263,7 +263,7 @@ class Nearness:
         """
         if not self._words or not self._terms:
             return {}
-        rarest = np.log((documents + 1) / (_FEWEST_DOCUMENTS + 0.5)) + 1e-6
+        rarest = np.log((documents + 1) / (FEWEST_DOCUMENTS + 0.5)) + 1e-6
         best, scores = self._to_words.argmax(axis=0), self._to_words.max(axis=0)
         near = np.flatnonzero((scores >= NEAR) & (self._idf <= rarest)).tolist()
         return {

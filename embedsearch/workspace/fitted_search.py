@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,6 @@ from embedsearch.search.document_index import SCANNED, DocumentVectors, PassageV
 from embedsearch.search.fitting import StreamTerms, TermVectors, fit_space
 from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
-from embedsearch.text.languages import settle_elision
 from embedsearch.text.lexicon import unspaced_tokens
 from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
@@ -299,17 +298,6 @@ def _counts(vectors: WordVectors, rows: IntVector, occurrences: IntVector) -> In
     counts = np.zeros(len(vectors), np.int64)
     np.add.at(counts, rows[known], occurrences[known])
     return counts
-
-
-def settle_tokenizer(
-    tokenizer: TokenizerSettings, store: DocumentStore, language: str = "auto"
-) -> TokenizerSettings:
-    """Return the settings with the elision of the documents' language in place of "auto"."""
-    return settle_elision(tokenizer, _first_texts(store), language)
-
-
-def _first_texts(store: DocumentStore) -> Iterator[str]:
-    return (full_text(document) for _, document in islice(store.changed_since(0), _BATCH))
 
 
 def _encode_external(

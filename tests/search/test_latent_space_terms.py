@@ -92,14 +92,12 @@ def test_counts_are_those_of_a_counter() -> None:
     assert len(documents) == 3
 
 
-def test_documents_can_be_taken_and_put_together() -> None:
+def test_documents_can_be_taken() -> None:
     terms = Terms(["a", "b", "c"])
     documents = terms.documents([["a"], ["b", "b"], [], ["c", "a"]])
     taken = documents.take(np.array([3, 1]))
     assert words_of(taken, terms) == [["c", "a"], ["b", "b"]]
     assert words_of(documents.take(np.zeros(0, np.int64)), terms) == []
-    both = taken.concatenated(documents.take(np.array([2, 0])))
-    assert words_of(both, terms) == [["c", "a"], ["b", "b"], [], ["a"]]
 
 
 def test_weights_of_texts_are_rows() -> None:

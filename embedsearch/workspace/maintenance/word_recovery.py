@@ -11,6 +11,7 @@ import numpy as np
 from embedsearch._checks import as_number
 from embedsearch._errors import EmbedSearchError, VectorError
 from embedsearch._messages import counted
+from embedsearch.text.languages import settle_elision
 from embedsearch.text.phrases import PhraseTable
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import Vocabulary
@@ -18,9 +19,9 @@ from embedsearch.training.base import TrainingReport
 from embedsearch.training.settings import training_settings
 from embedsearch.training.trainers import TRAINERS
 from embedsearch.vectors.tensors import save_tensors
-from embedsearch.workspace.fitted_search import settle_tokenizer
 from embedsearch.workspace.generation import IMPORTED
 from embedsearch.workspace.layout import Layout
+from embedsearch.workspace.lexical_sync import language_of
 from embedsearch.workspace.maintenance.file_recovery import RecoveredManifest, as_object
 from embedsearch.workspace.maintenance.vector_recovery import (
     RecoveredTensors,
@@ -96,7 +97,8 @@ def recover_words(
     folder.mkdir(parents=True)
     manifest = RecoveredManifest.read(files.manifest)
     own = tokenizer_of(manifest.values) if manifest.trusted else None
-    corpus = _Corpus(store, own or settle_tokenizer(tokenizer, store), folder, progress)
+    tokenizer = own or settle_elision(tokenizer, (), language_of(store))
+    corpus = _Corpus(store, tokenizer, folder, progress)
     return _Recovery(number, files, manifest, corpus).run()
 
 
