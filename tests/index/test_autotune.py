@@ -244,12 +244,12 @@ def busy(stop: threading.Event) -> None:
 
 @pytest.mark.parametrize("for_", ["single", "batch"])
 def test_the_same_index_is_built_whatever_else_the_machine_does(for_: str, tmp_path: Path) -> None:
-    X = clustered(np.random.default_rng(8))[0][:4_000]
+    X = clustered(np.random.default_rng(8))[0][:2_000]
     stop = threading.Event()
-    others = [threading.Thread(target=busy, args=(stop,)) for _ in range(3)]
+    others = [threading.Thread(target=busy, args=(stop,)) for _ in range(2)]
     digests = []
-    for number in range(6):
-        if number == 3:
+    for number in range(3):
+        if number == 1:
             for other in others:
                 other.start()
         try:

@@ -12,6 +12,7 @@ from embedsearch.text.folding import fold, fold_aligned, in_lower_case, strip_ac
 from embedsearch.text.languages import NONE, stop_word_languages
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import CACHED_TYPES, EDGES, TextProcessor, resolve_stop_words
+from embedsearch.text.unspaced import runs, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -178,12 +179,12 @@ class LexicalAnalyzer:
         """Yield the terms of a text in order, and where the word of each starts and stops in it."""
         # Most texts are folded as they are, and need no place for each character.
         if fold(text) == text:
-            for term, first in _located(text, self.terms(text)):
+            for term, first in _located(text, self.terms(text), not self.finds_words):
                 yield term, first, first + len(term.spelling)
             return
         # Terms are spelled as in the folded text, which may be shorter or longer.
         folded, places = fold_aligned(text)
-        for term, first in _located(folded, self.terms(folded)):
+        for term, first in _located(folded, self.terms(folded), not self.finds_words):
             yield term, places[first][0], places[first + len(term.spelling) - 1][1]
 
     def _located_part(self, part: str) -> tuple[Located, ...]:
@@ -307,16 +308,20 @@ class _Parts(dict[str, tuple[Located, ...]]):
             self.clear()
 
 
-def _located(text: str, terms: Iterable[Term]) -> Iterator[tuple[Term, int]]:
-    """Yield terms and where they stand in the folded text that they were cut from."""
+def _located(text: str, terms: Iterable[Term], paired: bool) -> Iterator[tuple[Term, int]]:
+    """Yield terms and where they stand in the folded text that they were cut from.
+
+    `paired` is whether scripts without spaces are cut into pairs, which overlap.
+    """
     lowered = in_lower_case(text)
-    start, stop = -1, 0
+    start, stop, shared = -1, 0, 0
     for term in terms:
         spelling = term.spelling.lower()
-        place = lowered.find(spelling, stop)
-        jumps = place < 0 or any(map(str.isalnum, lowered[stop:place]))
-        if jumps and lowered.startswith(spelling, start + 1):
-            place = start + 1
+        two = units(spelling) if paired and runs(spelling) == [spelling] else ""
+        place = start + shared
+        if not (shared and len(two) == 2 and lowered.startswith(spelling, place)):
+            place = lowered.find(spelling, stop)
+        shared = len(two[0]) if len(two) == 2 else 0
         if place >= 0:
             start, stop = place, place + len(spelling)
             yield term, place
