@@ -124,8 +124,8 @@ def test_what_the_settings_drop_is_a_stop_word() -> None:
 
 
 TEXT = """The cats, (and dogs) sat! C# and C++; U.S.A. 3.14 and l\u2019avion isn't it?
-boundary-layer Z\u00fcrich \u0130stanbul H\u2082O \ufb01sh 天空是蓝色的。为什么 天为为为的么么么 ภาษาาษาไทย “quoted” and/or -x-
-a.b,c =5 #tag"""
+boundary-layer Z\u00fcrich \u0130stanbul H\u2082O \ufb01sh 天空是蓝色的。为什么 “quoted” and/or -x-
+a.b,c =5 #tag 天为为为的么么么 ภาษาาษาไทย"""
 BETWEEN_BLANKS = TEXT.split()
 
 
