@@ -213,27 +213,19 @@ class Bag(NamedTuple):
     h: Floats  # (1, width)
     before: Floats  # (1, width) what h was
     row: Ids  # (1,) the only row of h
+    f: Floats  # its scores
 
 
 @jit(allocates=True)
-def bag(width: int) -> Bag:
-    """Return room for a vector."""
+def bag(width: int, k_out: int) -> Bag:
+    """Return room for a vector, and its scores with so many targets."""
     h = np.zeros((1, width), np.float32)
-    return Bag(h, np.zeros_like(h), np.zeros(1, np.int32))
+    return Bag(h, np.zeros_like(h), np.zeros(1, np.int32), scores(k_out))
 
 
 @jit(fastmath=True)
 def train_bag(
-    x: Floats,
-    y: Floats,
-    rows: Ids,
-    size: int,
-    targets: Ids,
-    at: int,
-    f: Floats,
-    step: Step,
-    mean: bool,
-    bag: Bag,
+    model: Cbow, rows: Ids, size: int, targets: Ids, at: int, step: Step, bag: Bag
 ) -> tuple[float, int]:
     """Train one window of CBOW, if it has a context; other arguments are those of `train_window`.
 
@@ -241,100 +233,108 @@ def train_bag(
     """
     if size == 0:
         return 0.0, 0
+    (x, y, mean), (h, before, row, f) = model, bag
     share, full = np.float32(1.0) / np.float32(size), np.float32(1.0)
-    gather(x, rows, 0, size, share if mean else full, bag.h, bag.before, 0)
-    total = train_words(bag.h, y, bag.row, 0, 1, targets, at, f, step)
-    scatter(x, rows, 0, size, full if mean else share, bag.h, bag.before, 0)
+    gather(x, rows, 0, size, share if mean else full, h, before, 0)
+    total = train_words(h, y, row, 0, 1, targets, at, f, step)
+    scatter(x, rows, 0, size, full if mean else share, h, before, 0)
     return total, 1
 
 
 @jit(fastmath=True, allocates=True)
 def _walk_cbow(model: Cbow, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
-    (x, y, mean), window, k_out = model, step.window, np.int64(len(step.n_out))
-    rows, f, h = np.empty(2 * window + 1, np.int32), scores(k_out), bag(x.shape[1])
+    (x, y, _), window, k_out = model, step.window, np.int64(len(step.n_out))
+    rows, room_of_window = np.empty(2 * window + 1, np.int32), bag(x.shape[1], k_out)
     total, windows = 0.0, 0
     for c in range(extent.centres):
         fetch_targets(y, drawn, c + _AHEAD_CBOW, extent.centres, k_out)
         fetch_word(x, drawn, c + _AHEAD_CBOW + 2 * window, extent.end)
         size = context(drawn, c, window, rows)
-        part, n = train_bag(x, y, rows, size, drawn.targets, c * k_out, f, step, mean, h)
+        part, n = train_bag(model, rows, size, drawn.targets, c * k_out, step, room_of_window)
         total += part
         windows += n
     return total, windows
 
 
-@jit(fastmath=True)
-def _train_pairs(
-    model: SubwordSkipGram,
-    x: Floats,
-    slots: Ids,
-    size: int,
-    targets: Ids,
-    at: int,
-    f: Floats,
-    step: Step,
-    _bag: Bag,
-) -> tuple[float, int]:
-    return train_window(x, model.y, slots, size, targets, at, f, step), size
+class Ring(NamedTuple):
+    """The places of the text that are in the window, composed: place p is row p % (2 window + 1).
+
+    A place is composed when it enters the window, and trained through all the windows that it
+    belongs to. Its change is given in full to each of its rows when it leaves, or after LIFE
+    windows, when it is composed again. gensim's FastText does the same after every pair, or
+    window of CBOW: the mean then moves by that change.
+    """
+
+    h: Floats  # (2 window + 1, width)
+    before: Floats  # what they were when they were composed
 
 
-@jit(fastmath=True)
-def _train_bag(
-    model: SubwordCbow,
-    x: Floats,
-    slots: Ids,
-    size: int,
-    targets: Ids,
-    at: int,
-    f: Floats,
-    step: Step,
-    bag: Bag,
+@jit(allocates=True)
+def _ring(window: int, width: int) -> Ring:
+    h = np.zeros((2 * window + 1, width), np.float32)
+    return Ring(h, np.zeros_like(h))
+
+
+@jit(fastmath=True, allocates=True)
+def _walk_subword_skipgram(
+    model: SubwordSkipGram, drawn: Windows, extent: Extent, step: Step
 ) -> tuple[float, int]:
-    y, mean = model.y, model.mean
-    total, windows = train_bag(x, y, slots, size, targets, at, f, step, mean, bag)
+    y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
+    ring, f = _ring(window, y.shape[1]), scores(2 * window * k_out)
+    slots, total, pairs = np.empty(2 * window + 1, np.int32), 0.0, 0
+    for c in range(extent.centres):
+        fetch_targets(y, drawn, c + _AHEAD, extent.centres, k_out)
+        _slide(model, drawn, extent, c, ring)
+        size = _slots(drawn, c, window, slots)
+        total += train_window(ring.h, y, slots, size, drawn.targets, c * k_out, f, step)
+        pairs += size
+    _empty(model, drawn, extent, ring)
+    return total, pairs
+
+
+@jit(fastmath=True, allocates=True)
+def _walk_subword_cbow(
+    model: SubwordCbow, drawn: Windows, extent: Extent, step: Step
+) -> tuple[float, int]:
+    y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
+    ring, room_of_window = _ring(window, y.shape[1]), bag(y.shape[1], k_out)
+    composed = Cbow(ring.h, y, model.mean)
+    slots, total, windows = np.empty(2 * window + 1, np.int32), 0.0, 0
+    for c in range(extent.centres):
+        fetch_targets(y, drawn, c + _AHEAD, extent.centres, k_out)
+        _slide(model, drawn, extent, c, ring)
+        size = _slots(drawn, c, window, slots)
+        part, n = train_bag(composed, slots, size, drawn.targets, c * k_out, step, room_of_window)
+        total += part
+        windows += n
+    _empty(model, drawn, extent, ring)
     return total, windows
 
 
-def _walk_subword(train_slots: Any) -> Any:
-    """Train windows whose places are composed once, in a ring buffer.
+@jit(fastmath=True)
+def _slide(model: Subword, drawn: Windows, extent: Extent, c: int, ring: Ring) -> None:
+    """Move the ring from the window of one centre to that of the next, c."""
+    h, before = ring
+    size = len(h)
+    first, end = max(extent.begin, c), min(extent.end, c + size)
+    _fetch_rows(model, drawn, c + size, extent.end)
+    if c > extent.begin:
+        _leave(model, drawn.words[c - 1], h, before, (c - 1) % size)
+    for place in range(max(first, c + size - 1) if c else first, end):
+        _mean(model, drawn.words[place], h, before, place % size)
+    for place in range(c + size - 1 - LIFE, first - 1, -LIFE):
+        if place < end:
+            _leave(model, drawn.words[place], h, before, place % size)
+            _mean(model, drawn.words[place], h, before, place % size)
 
-    A place of the text is composed when it enters the window, and trained through all the
-    windows that it belongs to. Its change is given in full to each of its rows when it leaves,
-    or after LIFE windows, when it is composed again. gensim's FastText does the same after every
-    pair, or window of CBOW: the mean then moves by that change.
-    """
 
-    @jit(fastmath=True, allocates=True)
-    def walk(model: Subword, drawn: Windows, extent: Extent, step: Step) -> tuple[float, int]:
-        y, window, k_out = model.y, step.window, np.int64(len(step.n_out))
-        n, begin, end = extent
-        ring = 2 * window + 1
-        slots, f = np.empty(ring, np.int32), scores(2 * window * k_out)
-        h = np.zeros((ring, y.shape[1]), np.float32)
-        before, window_h = np.zeros_like(h), bag(y.shape[1])
-        total, terms, oldest, next_in = 0.0, 0, begin, begin
-        for c in range(n):
-            fetch_targets(y, drawn, c + _AHEAD, n, k_out)
-            _fetch_rows(model, drawn, c + 1 + 2 * window, end)
-            for place in range(oldest, c):
-                _leave(model, drawn.words[place], h, before, place % ring)
-            oldest = max(oldest, c)
-            for place in range(next_in, min(end, c + 2 * window + 1)):
-                _mean(model, drawn.words[place], h, before, place % ring)
-                next_in = place + 1
-            for place in range(c + 2 * window - LIFE, oldest - 1, -LIFE):
-                if place < next_in:
-                    _leave(model, drawn.words[place], h, before, place % ring)
-                    _mean(model, drawn.words[place], h, before, place % ring)
-            size, at = _slots(drawn, c, window, ring, slots), c * k_out
-            part, count = train_slots(model, h, slots, size, drawn.targets, at, f, step, window_h)
-            total += part
-            terms += count
-        for place in range(oldest, next_in):
-            _leave(model, drawn.words[place], h, before, place % ring)
-        return total, terms
-
-    return walk
+@jit(fastmath=True)
+def _empty(model: Subword, drawn: Windows, extent: Extent, ring: Ring) -> None:
+    """Let all places leave that are in the window of the last centre."""
+    h, before = ring
+    c, size = extent.centres - 1, len(h)
+    for place in range(max(extent.begin, c), min(extent.end, c + size)):
+        _leave(model, drawn.words[place], h, before, place % size)
 
 
 @jit(fastmath=True)
@@ -353,8 +353,8 @@ def _leave(model: Subword, word: int, h: Floats, before: Floats, slot: int) -> N
 
 
 @jit()
-def _slots(drawn: Windows, c: int, window: int, ring: int, slots: Ids) -> int:
-    size = 0
+def _slots(drawn: Windows, c: int, window: int, slots: Ids) -> int:
+    size, ring = 0, 2 * window + 1
     for j in range(drawn.low[c], drawn.high[c]):
         slots[size] = j % ring
         size += j != c + window
@@ -394,8 +394,8 @@ def _compiled(walk: Any) -> Any:
 _WALKS: dict[type[Model], Any] = {
     SkipGram: _walk_skipgram,
     Cbow: _walk_cbow,
-    SubwordSkipGram: _walk_subword(_train_pairs),
-    SubwordCbow: _walk_subword(_train_bag),
+    SubwordSkipGram: _walk_subword_skipgram,
+    SubwordCbow: _walk_subword_cbow,
 }
 _TRAIN: dict[type[Model], Any] = {model: _compiled(walk) for model, walk in _WALKS.items()}
 
