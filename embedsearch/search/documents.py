@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+# Unknown words for which others are suggested: each is compared with the whole vocabulary.
+_MOST_SUGGESTED = 10
+
 
 class DocumentSearch:
     """Finds documents of the store; several threads may search at the same time.
@@ -273,13 +276,13 @@ class DocumentSearch:
         if options.snippets:
             finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
         explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
-        documents = len(hybrid.latent) or len(self.store)
+        documents = len(hybrid.latent if hybrid.lexical is None else hybrid.lexical)
         blocks, columns = self.model.space.blocks, self.model.space.terms.columns
         relevant = relevances(ranking, query, blocks, frequencies, documents, columns)
         kept = int((relevant >= options.min_relevance).sum())
         numbers, scores = ranking.numbers[:kept], ranking.scores[:kept]
         hits = self._hits(numbers, scores, finder, explainer, relevant)
-        suggestions = {word: self._suggested(word, hybrid) for word in unknown}
+        suggestions = {word: self._suggested(word, hybrid) for word in unknown[:_MOST_SUGGESTED]}
         words = [word.expanded for word in added]
         best = float(relevant[0]) if len(relevant) else None
         found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded, best)
@@ -297,7 +300,8 @@ class DocumentSearch:
         """Return the words of a query that no document has; without an index, no vector."""
         # Deleted documents count until they are merged; each was a change more than there are
         # documents, so that few words have to be looked for.
-        deleted = self.store.change - len(hybrid.latent)
+        indexed = hybrid.latent if hybrid.lexical is None else hybrid.lexical
+        deleted = self.store.change - len(indexed)
         return tuple(
             query.spellings.get(term, term)
             for term in query.words

@@ -218,6 +218,9 @@ class MergedLexicalIndex:
         self.snapshot, self.pending = snapshot, pending
         self._stale = np.array(sorted(pending.stale), np.int64)
 
+    def __len__(self) -> int:
+        return len(self.snapshot) - len(self._stale) + len(self.pending)
+
     def search(
         self, query: LexicalQuery, topn: int = 10, allowed: IntVector | None = None
     ) -> tuple[FloatVector, IntVector]:

@@ -310,3 +310,18 @@ def test_a_word_that_came_later_puts_its_document_first(tmp_path: Path) -> None:
             assert first.id == "late"
             parts = [part.contribution for part in first.explanation.parts]
             assert sum(parts) + first.explanation.rest == pytest.approx(first.score, rel=1e-4)
+
+
+def test_the_relevance_of_a_hit_does_not_depend_on_earlier_questions(tmp_path: Path) -> None:
+    texts = [f"wing flow{n % 7} heat{n % 5} plate{n % 3}" for n in range(90)]
+    with es.create(tmp_path / "a.es") as ws:
+        ws.add(es.Document(str(n), text) for n, text in enumerate(texts[:30]))
+        ws.train("ppmi", vector_size=8, workers=1, min_count=1)
+        ws.add(es.Document(str(n), text) for n, text in enumerate(texts[30:], 30))
+    relevances = []
+    for questions in (("lexical",), ("auto", "lexical")):
+        with es.open(tmp_path / "a.es") as ws:
+            for mode in questions:
+                (hit, *_) = ws.search("flow3 heat1", mode=mode)
+        relevances.append(hit.relevance)
+    assert relevances[0] == pytest.approx(relevances[1], abs=1e-6)
