@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from embedsearch._errors import WorkspaceDamagedError
 from embedsearch._io import read_json, storage_errors, write_json
+from embedsearch._schemas import fault
 from embedsearch.search.model import Fusion
 from embedsearch.workspace.layout import FORMAT_VERSION
-from embedsearch.workspace.schemas import PREFERENCES, check
+from embedsearch.workspace.schemas import JUDGEMENT, PREFERENCES, check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,17 +83,29 @@ class Preferences:
             write_json(layout.preferences, values)
 
 
+def readable_judgements(layout: Layout) -> tuple[Judgement, ...]:
+    """Return the judgements that can be read in a file that is damaged."""
+    try:
+        listed = read_json(layout.preferences, layout.root).get("judgements")
+    except (WorkspaceDamagedError, OSError):
+        return ()
+    found = listed if isinstance(listed, list) else []
+    return tuple(_judgement(each) for each in found if fault(each, JUDGEMENT) is None)
+
+
 def load_preferences(layout: Layout) -> Preferences:
     """Read the preferences; a workspace without the file has none."""
     if not layout.preferences.exists():
         return Preferences()
     values = read_json(layout.preferences, layout.root)
     check(values, PREFERENCES, layout.preferences, layout.root)
-    judgements = tuple(
-        Judgement(each["query"], each["id"], each["relevant"]) for each in values["judgements"]
-    )
+    judgements = tuple(map(_judgement, values["judgements"]))
     if (tuning := values["tuning"]) is None:
         return Preferences(judgements)
     return Preferences(
         judgements, Tuning(**{each.name: tuning[each.name] for each in fields(Tuning)})
     )
+
+
+def _judgement(values: Mapping[str, Any]) -> Judgement:
+    return Judgement(values["query"], values["id"], values["relevant"])

@@ -82,10 +82,11 @@ WORKSPACE = Fields(
         "tokenizer": _ANY_OBJECT,
     }
 )
+JUDGEMENT = Fields({"query": Text(), "id": Text(), "relevant": BOOLEAN})
 PREFERENCES = Fields(
     {
         "format": POSITIVE,
-        "judgements": Listed(Fields({"query": Text(), "id": Text(), "relevant": BOOLEAN})),
+        "judgements": Listed(JUDGEMENT),
         "tuning": Nullable(
             Fields(
                 {

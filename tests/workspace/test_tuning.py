@@ -11,7 +11,7 @@ import pytest
 import embedsearch as es
 from embedsearch.search.model import Fusion
 from embedsearch.text.corpora import PlantedCorpus
-from embedsearch.workspace.preferences import Preferences, Tuning, load_preferences
+from embedsearch.workspace.preferences import Judgement, Preferences, Tuning, load_preferences
 
 NAME = "preferences.json"
 TUNED = Tuning(True, 30, 0.4, 0.5, {"lexical": 1.0, "latent": 4.0, "plugged": 8.0, "feedback": 3})
@@ -143,7 +143,9 @@ def test_preferences_are_in_backups(path: Path, tmp_path: Path) -> None:
 def test_damage_is_found_and_put_aside(path: Path, damage: object) -> None:
     assert callable(damage)
     with es.open(path, mode="w") as ws:
-        Preferences((), TUNED).save(ws._session.layout)
+        id, other = list(ws.documents)[:2]
+        judged = Judgement("a query", id, True), Judgement("another", other, False)
+        Preferences(judged, TUNED).save(ws._session.layout)
     assert es.verify(path).sound
     file = path / NAME
     file.write_text(damage(file.read_text()))
@@ -156,5 +158,7 @@ def test_damage_is_found_and_put_aside(path: Path, damage: object) -> None:
     assert es.verify(path).sound
     with es.open(path) as ws:
         assert ws.info().tuning is None
-        assert load_preferences(ws._session.layout) == Preferences()
+        # What can be read is kept: nobody else knows it.
+        kept = () if damage("") == "{" else judged
+        assert load_preferences(ws._session.layout) == Preferences(kept)
         ws.search(PlantedCorpus().queries()[0][0])

@@ -27,6 +27,7 @@ from embedsearch._io import (
     storage_errors,
     with_checksum,
 )
+from embedsearch._messages import counted
 from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical.storage import are_ours, damaged_files
 from embedsearch.search.options import SearchSettings
@@ -63,6 +64,7 @@ from embedsearch.workspace.maintenance.word_recovery import (
     recover_words,
     tokenizer_of,
 )
+from embedsearch.workspace.preferences import Preferences, readable_judgements
 from embedsearch.workspace.publishing import (
     folder_faults,
     manifest_faults,
@@ -280,7 +282,9 @@ class _Repair:
         scratch.mkdir(parents=True, exist_ok=True)
         state = self._state()
         if self.found.of("preferences"):
-            lost = "judgements and tuned weights: search goes by the usual ones"
+            kept = counted(len(readable_judgements(self.layout)), "judgement")
+            self.report.done.append(f"{kept} could be read and kept")
+            lost = "tuned weights, and judgements that cannot be read"
             self.report.lost_parts.append(f"{self.layout.preferences.name}: {lost}")
         documents = self._documents(scratch, act=act)
         with closing(DocumentStore(documents, writable=act)) as store:
@@ -304,7 +308,9 @@ class _Repair:
             words = self._publish_words(words, store)
         new = replace(state, generation=words, vectors=vectors)
         if self.found.of("preferences"):
+            kept = Preferences(readable_judgements(self.layout))
             self.aside.put(self.layout.preferences)
+            kept.save(self.layout)
         if new != state or self.found.of("state"):
             self._renew_state(new)
         self._put_replaced_aside(state, new)
