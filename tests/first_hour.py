@@ -132,7 +132,7 @@ def words(hour: Hour) -> None:
 def documents(hour: Hour) -> None:
     """Ask about documents."""
     for query in ("boats in a storm", "écran d'ordinateur", "Äpfel und Brot", "学生 图书馆"):
-        hour.run("search", query, "-k", "2", has="score")
+        hour.run("search", query, "-k", "2", has="relevance")
     for mode in ("lexical", "latent", "hybrid", "auto"):
         assert hour.json("search", "fresh bread", "-k", "3", "--mode", mode)
     found = hour.json("search", "storm", "--where", "year > 1995", "-k", "20", "--explain")
@@ -142,6 +142,15 @@ def documents(hour: Hour) -> None:
     hour.run("search", "storm", "-k", "20", "--facet", "year")
     hour.run("search", "storm", "-k", "5", "--sort", "-year")
     hour.run("search", "zzzz qqqq", status=1, has="zzzz")
+    hour.run("search", "bred from the bakr", "-k", "2", has="did you mean")
+    for lean in ("-2", "-1", "1", "2"):
+        assert hour.json("search", "storm", "-k", "3", "--lean", lean)
+    hour.run("search", "storm", "-k", "3", "--min-relevance", "0.5", "--no-snippets", has="log")
+    for query in ("storm", "bread", "ferry"):
+        hour.run("judge", query, hour.json("search", query, "-k", "1")[0]["id"], has="judgement")
+    assert len(hour.json("judge", "--list")) == 3
+    hour.run("tune", status=1, has="20 queries or more")
+    hour.run("tune", "--reset", has="usual weights")
     hour.run("related", "log-1", "-k", "2")
     hour.run("duplicates", has="log-1")
     hour.run("show", "log-1", has="storm")

@@ -54,6 +54,7 @@ Answer = TypeVar("Answer")
 
 # Unknown words for which others are suggested: each is compared with the whole vocabulary.
 _MOST_SUGGESTED = 10
+_SHORTEST = 3
 
 
 class DocumentSearch:
@@ -271,7 +272,7 @@ class DocumentSearch:
         fusion = self.model.fusion.leaning(options.lean)
         ranking = hybrid.rank(expanded, text, options, allowed, fusion)
         if not len(ranking.numbers) and len(unknown) == len(query.words) > 0:
-            raise self._unknown_word(unknown[0], hybrid)
+            raise self._unknown_words(unknown, hybrid)
         finder = None
         if options.snippets:
             finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
@@ -324,7 +325,8 @@ class DocumentSearch:
 
     def _suggested(self, word: str, hybrid: HybridSearch) -> list[str]:
         """List words that are spelled like one and that documents have, best first."""
-        if self._encoder is None or hybrid.lexical is None:
+        # Anything is near to a word of one or two letters.
+        if self._encoder is None or hybrid.lexical is None or len(word) < _SHORTEST:
             return []
         from embedsearch.search.suggestions import suggest
 
@@ -332,8 +334,11 @@ class DocumentSearch:
         counts = hybrid.lexical.document_frequencies(near)
         return [other for other, count in zip(near, counts, strict=True) if count and other != word]
 
-    def _unknown_word(self, word: str, hybrid: HybridSearch) -> UnknownWordError:
-        reason = None if hybrid.lexical is None else "is in no document"
+    def _unknown_words(self, unknown: Sequence[str], hybrid: HybridSearch) -> UnknownWordError:
+        word, *others = unknown
+        reason = "is not in the vocabulary" if hybrid.lexical is None else "is in no document"
+        if others:
+            reason += f", and neither is {', '.join(map(repr, others[:_MOST_SUGGESTED]))}"
         return UnknownWordError(word, self._suggested(word, hybrid), reason)
 
     def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
