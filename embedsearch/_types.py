@@ -488,7 +488,7 @@ class Hits(list[Hit]):
         found = [field_value(field, hit.metadata, _own_fields(hit)) for hit in self]
         values = [scalars_of(value) for value in found]
         if self and not any(values) and field not in _own_fields(self[0]):
-            names = Counter(name for hit in self for name in set(names_in(hit.metadata)))
+            names = Counter(name for hit in self for name in dict.fromkeys(names_in(hit.metadata)))
             if any(isinstance(value, dict) for value in found):
                 raise QueryError(object_field(field, sorted(names), NOT_COMPARED))
             known = [*(name for name, _ in names.most_common()), *_own_fields(self[0])]

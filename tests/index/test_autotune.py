@@ -178,22 +178,28 @@ def test_what_would_do_is_tried_on_a_sample_with_fewer_lists() -> None:
         measured(X, "ip", recall=0.99, memory=1_000, limits=limits)
 
 
+def filled_indexes() -> set[int]:
+    """Return the identities of all FAISS indexes in memory that hold vectors."""
+    return {
+        id(each)
+        for each in gc.get_objects()
+        if issubclass(type(each), faiss.Index) and each.thisown and each.ntotal > 0
+    }
+
+
 class LiveIndexes(SilentProgress):
     """Counts the filled indexes that are in memory while another one is filled."""
 
     def __init__(self) -> None:
         super().__init__()
         self.counts: list[int] = []
+        # Other tests may have left some.
+        self._before = filled_indexes()
 
     def task(
         self, name: str, total: float | None = None, unit: str = "items"
     ) -> AbstractContextManager[Task]:
-        self.counts.append(
-            sum(
-                issubclass(type(each), faiss.Index) and each.thisown and each.ntotal > 0
-                for each in gc.get_objects()
-            )
-        )
+        self.counts.append(len(filled_indexes() - self._before))
         return super().task(name, total, unit)
 
 
