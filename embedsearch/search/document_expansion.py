@@ -111,7 +111,10 @@ class ExpandedDocuments:
     def appended(
         self, counts: Any, neighbors: NDArray[np.int32], cosines: FloatMatrix
     ) -> ExpandedDocuments:
-        """Return them with documents, given as counts `(m, V)`, in rows after these."""
+        """Return them with documents, given as counts `(m, V)`, in rows after these.
+
+        Their neighbours are rows of the base.
+        """
         own = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) + len(self)
         later = np.stack((counts.indices, own, counts.data), axis=1).astype(np.int32)
         return replace(
@@ -131,23 +134,15 @@ class ExpandedDocuments:
         later = self.later.rows
         later = later[places[later[:, 1]] >= 0]
         later[:, 1] = places[later[:, 1]]
-        near, weights = self._renumbered(tail, places)
         lengths = self.lengths.rows
         return replace(
             self,
-            neighbors=Segmented(self.neighbors.base, Growing(near)),
-            weights=Segmented(self.weights.base, Growing(weights)),
+            # They are rows of the base, which stay.
+            neighbors=self.neighbors.with_tail(tail),
+            weights=self.weights.with_tail(tail),
             lengths=Growing(np.concatenate((lengths[:stored], lengths[tail]))),
             later=Growing(later),
         )
-
-    def _renumbered(
-        self, rows: IntVector, places: IntVector
-    ) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
-        """Return neighbours and weights of some rows, whose new rows are `places`; -1 for none."""
-        near = places[self._neighbors(rows)]
-        weights = np.where(near < 0, 0, self.weights.take(rows)).astype(np.float16)
-        return np.maximum(near, 0).astype(np.int32), weights
 
     def emptied(self) -> ExpandedDocuments:
         """Return those of no documents, of the same terms."""
@@ -175,12 +170,13 @@ class ExpandedDocuments:
         counts = np.concatenate((self.counts, np.minimum(later[:, 2], _MOST).astype(np.uint16)))
         order = np.lexsort((owners, terms))
         order = order[owners[order] >= 0]
-        near, weights = self._renumbered(rows, places)
+        near, weights = places[self._neighbors(rows)], self.weights.take(rows)
+        weights[near < 0] = 0
         merged = ExpandedDocuments(
             np.searchsorted(terms[order], np.arange(size + 1)),
             owners[order].astype(np.int32),
             counts[order],
-            Segmented(near),
+            Segmented(np.maximum(near, 0).astype(np.int32)),
             Segmented(weights),
             Growing(self.lengths.rows[rows]),
             Growing(_NONE),

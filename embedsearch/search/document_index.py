@@ -42,6 +42,8 @@ SPARE = 1_000
 """So many deleted rows may stay in a tail, beyond as many as live ones."""
 
 _DOCUMENTS_AT_ONCE = 1_000
+# How many times as many passages as neighbours have: a document may have several of the nearest.
+_PASSAGES_LOOKED_AT = 2
 
 # Of a mean passage: what is shorter would be near to much by chance; .05 to .2 do as well.
 _SHRINK = 0.1
@@ -284,9 +286,8 @@ def shrinks(lengths: IntVector, mean_length: float) -> FloatVector:
 
     It is `length / (length + 0.1 mean length)`: of a few words, a cosine is often high by chance.
     """
-    factors: FloatVector = (lengths / (lengths + _SHRINK * max(mean_length, 1e-9))).astype(
-        np.float32
-    )
+    least = _SHRINK * max(mean_length, _TINY)
+    factors: FloatVector = (lengths / (lengths + least)).astype(np.float32)
     return factors
 
 
@@ -373,21 +374,21 @@ class LatentIndex:
 
         Those of the means of their passages in some blocks, which begin the space; where the
         candidate index does not say which to compare, `means` has all if they are known. Where
-        there are fewer, the row is the document's own and the cosine 0. Deleted ones are among
-        them, and later ones are not: answers must not depend on what else changed before.
+        there are fewer, the row is 0 and the cosine, too. Deleted ones are among them, and later
+        ones are not: answers must not depend on what else changed before.
         """
-        near = np.repeat(rows[:, np.newaxis], k, axis=1).astype(np.int32)
+        near = np.zeros((len(rows), k), np.int32)
         cosines = np.zeros(near.shape, np.float32)
         if not blocks:
             return near, cosines
         width = blocks[-1].columns.stop
-        wanted = self.take(rows).means(blocks)[:, :width]
-        for place, vector in enumerate(wanted):
+        own = self.take(rows).means(blocks)[:, :width]
+        for place, vector in enumerate(own):
             query = np.zeros(self.X.shape[1], np.float32)
             query[:width] = vector
-            some = self._candidates(query, k + 1, None)
-            if some is not None:
-                found = some[some < self.rows.stored]
+            if self._candidate_index is not None:
+                wanted = _PASSAGES_LOOKED_AT * k * len(self.X.base) // self.rows.stored
+                found = self.rows.of_passages(self._candidate_index.search(query, wanted))
                 scores = products(self.take(found).means(blocks)[:, :width], vector)
             else:
                 means = self.means(blocks) if means is None else means

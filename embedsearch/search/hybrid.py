@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedsearch._errors import ParameterError
+from embedsearch.index.lexical.analysis import TEXT
 from embedsearch.index.lexical.query import LexicalQuery
 from embedsearch.search.latent_space import rocchio
 from embedsearch.vectors.arrays import best_first
@@ -159,7 +160,7 @@ class HybridSearch:
         known = [term for term in query.words if term in columns]
         later, lexical, numbers = {}, self.lexical, self.latent.numbers[rows]
         for term, weight in query.words.items():
-            if lexical is not None and term not in columns:
+            if term not in columns and lexical is not None and lexical.frequency(TEXT, term):
                 later[term] = lexical.scores_of(LexicalQuery({term: weight}), numbers)
         places = [columns[term] for term in known]
         weights = np.array([query.words[term] for term in known], np.float32)

@@ -78,15 +78,8 @@ class Terms:
         """Return the counts, or weights, of the terms of texts: sparse, `(n, V)` float32."""
         from scipy.sparse import csr_matrix
 
-        columns, found, data, ends = self.columns, list[int](), list[float](), [0]
-        for weights in texts:
-            for term, weight in weights.items():
-                if term in columns:
-                    found.append(columns[term])
-                    data.append(weight)
-            ends.append(len(found))
-        arrays = np.array(data, np.float32), np.array(found, np.int32), np.array(ends, np.int32)
-        return csr_matrix(arrays, shape=(len(texts), len(self)))
+        data, indices, indptr, shape = self.weights(texts)
+        return csr_matrix((data, indices, indptr), shape=shape)
 
 
 class TermWeights(NamedTuple):

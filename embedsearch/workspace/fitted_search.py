@@ -17,7 +17,13 @@ from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.neighbor_graph import neighbor_graph
 from embedsearch.search.document_expansion import NEIGHBORS, ExpandedDocuments
-from embedsearch.search.document_index import SCANNED, DocumentVectors, PassageVectors, shrinks
+from embedsearch.search.document_index import (
+    SCANNED,
+    DocumentVectors,
+    PassageVectors,
+    passage_means,
+    shrinks,
+)
 from embedsearch.search.fitting import StreamTerms, TermVectors, fit_space
 from embedsearch.search.latent_space import Spreads, all_pieces, full_text, split
 from embedsearch.search.model import SearchModel
@@ -168,7 +174,7 @@ def expanded_documents(
 ) -> ExpandedDocuments:
     """Find the neighbours of all documents by the mean of their passages in some blocks."""
     width = blocks[-1].columns.stop if blocks else 0
-    X = replace(passages, X=passages.X[:, :width]).means(blocks)
+    X = passage_means(passages.X[:, :width], passages.bounds, blocks)
     return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, NEIGHBORS))
 
 

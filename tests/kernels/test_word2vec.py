@@ -79,31 +79,22 @@ def test_cbow_trains_as_its_twin(text: Any, twins: Any, matrices: Any, cbow_mean
     close(y, ty)
 
 
+# None is skip-gram.
 @pytest.mark.parametrize("window", [3, 20])
+@pytest.mark.parametrize("cbow_mean", [None, False, True])
 def test_subwords_train_as_their_twin(
-    text: Any, twins: Any, matrices: Any, spelling: Any, window: int
+    text: Any, twins: Any, matrices: Any, spelling: Any, cbow_mean: bool | None, window: int
 ) -> None:
     first, rows, lists = spelling
     x, y = matrices(20, rows=100)
     tx, ty = x.copy(), y.copy()
-    gentle = step(window)._replace(alpha=np.float32(0.01))
-    train(SubwordSkipGram(x, y, first, rows), text, Piece(0, 3000, KEY), gentle)
-    twins.train_subword(tx, ty, text, lists, 0, 3000, window, 0.01, int(KEY), 5)
-    close(x, tx)
-    close(y, ty)
-
-
-@pytest.mark.parametrize("cbow_mean", [False, True])
-def test_cbow_of_subwords_trains_as_its_twin(
-    text: Any, twins: Any, matrices: Any, spelling: Any, cbow_mean: bool
-) -> None:
-    first, rows, lists = spelling
-    x, y = matrices(20, rows=100)
-    tx, ty = x.copy(), y.copy()
-    model = SubwordCbow(x, y, first, rows, cbow_mean)
-    train(model, text, Piece(0, 3000, KEY), step(20)._replace(alpha=np.float32(0.01)))
-    bag = partial(twins.cbow_step, cbow_mean=cbow_mean)
-    twins.train_subword(tx, ty, text, lists, 0, 3000, 20, 0.01, int(KEY), 5, train=bag)
+    model: SubwordSkipGram | SubwordCbow = SubwordSkipGram(x, y, first, rows)
+    bag = {}
+    if cbow_mean is not None:
+        model = SubwordCbow(x, y, first, rows, cbow_mean)
+        bag = {"train": partial(twins.cbow_step, cbow_mean=cbow_mean)}
+    train(model, text, Piece(0, 3000, KEY), step(window)._replace(alpha=np.float32(0.01)))
+    twins.train_subword(tx, ty, text, lists, 0, 3000, window, 0.01, int(KEY), 5, **bag)
     close(x, tx)
     close(y, ty)
 

@@ -57,10 +57,10 @@ def test_frequencies_are_those_of_the_formula(deleted: tuple[int, ...]) -> None:
     np.testing.assert_allclose(found, expected[np.ix_(rows, terms)], rtol=2e-3, atol=2e-3)
 
 
-def test_documents_that_come_later_are_expanded_and_expand() -> None:
+def test_documents_that_come_later_are_expanded_by_those_of_the_base() -> None:
     counts, near, cosines = drawn(40, 0)
     more, others, likeness = drawn(6, 1)
-    others = np.random.default_rng(2).integers(0, 46, others.shape).astype(np.int32)
+    others = np.random.default_rng(2).integers(0, 40, others.shape).astype(np.int32)
     documents = made().appended(csr_matrix(more[:2]), others[:2], likeness[:2])
     documents = documents.appended(csr_matrix(more[2:]), others[2:], likeness[2:])
     everything = (
