@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import log2, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +100,7 @@ class IndexSettings:
         least = _EXACT if self.recall is None else _SMALL
         exact = self.spec == "auto" and self.memory is None and size <= least
         recall = _RECALL if self.recall is None else self.recall
-        options = {"recall": recall, "memory": self.memory, "for_": self.for_}
-        return {"spec": "flat" if exact else self.spec, **options}
+        return {**asdict(self), "spec": "flat" if exact else self.spec, "recall": recall}
 
 
 def changed_index(
@@ -128,7 +127,7 @@ def index_options(
 ) -> tuple[IndexSettings, dict[str, Any]]:
     """Complete the settings of the index by options; return them and the other options."""
     rest = dict(options)
-    given = {name: rest.pop(name, None) for name in ("spec", "recall", "memory", "for_")}
+    given = {each.name: rest.pop(each.name, None) for each in fields(IndexSettings)}
     return changed_index(before, **given), rest
 
 

@@ -53,9 +53,9 @@ def make_tokenizer(settings: TokenizerSettings) -> Tokenizer:
 _JOINER = "[-'\u00b7\u05f3\u05f4]"
 # A flag is two regional indicators.
 _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u26ff\u2702-\u27b0\U0001f300-\U0001faff]"
-# Nearly no text has these, and the pattern with them takes twice the time.
 # In Latin letters and punctuation are no marks, and no script without spaces.
 _BEYOND_LATIN = re.compile("[^\x00-\u02ff\u2000-\u20cf]")
+# Nearly no text has these, and the pattern with them takes twice the time.
 _BEYOND = re.compile("[\u2600-\u27bf\U00010000-\U0001ffff]")
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from embedsearch._checks import BOOLEAN, STRING, Optional, check
 from embedsearch._errors import ParameterError
-from embedsearch.search.model import Fusion
 from embedsearch.search.tuning import FEWEST, choices, choose, cross_validated, is_gain
 from embedsearch.text.records import replace_surrogates
 from embedsearch.workspace.preferences import Judgement, Preferences, Tuning, load_preferences
@@ -59,8 +58,9 @@ def tune(
         raise ParameterError("judgements", allowed, len(judged))
     gains = measured(session.search(), judged, progress)
     found = cross_validated(gains)
-    usual, kept = float(gains[0].mean()), is_gain(found) and choose(gains) > 0
-    chosen = choices()[choose(gains)] if kept else Fusion()
+    usual, best = float(gains[0].mean()), choose(gains)
+    kept = best > 0 and is_gain(found)
+    chosen = choices()[best if kept else 0]
     # The sum of means may be above 1 by rounding.
     after = min(usual + float(found.mean()), 1.0)
     tuning = Tuning(kept, len(judged), usual, after, asdict(chosen))
