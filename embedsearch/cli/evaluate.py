@@ -9,7 +9,9 @@ import click
 
 from embedsearch.cli.options import (
     count_option,
+    feedback_option,
     given,
+    lean_option,
     method_option,
     on_workspace,
     output_options,
@@ -117,18 +119,8 @@ def pairs(ws: Workspace, file: str, **options: Any) -> Report:
 @click.option("--qrels", type=click.Path(), help="Judgements, if they are not in DIR.")
 @click.option("--queries", type=click.Path(), help="Queries, if they are not in DIR.")
 @click.option("--run", type=click.Path(), help="Write the results to this file, in TREC's format.")
-@click.option(
-    "--feedback",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="As for search, in all modes but lexical.",
-)
-@click.option(
-    "--lean",
-    type=click.IntRange(-2, 2),
-    metavar="STEP",
-    help="As for search, in all modes but lexical and latent.",
-)
+@feedback_option("As for search, in all modes but lexical.")
+@lean_option("As for search, in all modes but lexical and latent.")
 def retrieval(ws: Workspace, path: str, **options: Any) -> Report:
     """Search for the queries of a test collection.
 

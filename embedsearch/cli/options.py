@@ -125,11 +125,11 @@ wait_for_build_option = click.option(
 )
 
 
-def on_workspace(mode: str = "r", check: Check | None = None) -> Decorator:
+def on_workspace(mode: str | Callable[..., str] = "r", check: Check | None = None) -> Decorator:
     """Add `--workspace`, and give the command the open workspace in its place.
 
     To open it also takes `--wait`, which readers get here, and `--durability`, where the command
-    has it. `check` is called before it is opened.
+    has it. `mode` may go by the options; `check` is called before it is opened.
     """
 
     def decorate(command: Callable[..., Any]) -> Any:
@@ -139,15 +139,16 @@ def on_workspace(mode: str = "r", check: Check | None = None) -> Decorator:
                 click.get_current_context().fail(message)
             # Only commands that write have `durability`.
             how = {name: options.pop(name) for name in ("wait", "durability") if name in options}
+            own = mode if isinstance(mode, str) else mode(**options)
             # In the shell one is open already.
             opened = click.get_current_context().find_object(facade.Workspace)
-            if opened is not None and mode == opened.mode and opened.path == Path(workspace):
+            if opened is not None and own == opened.mode and opened.path == Path(workspace):
                 command(opened, **options)
                 return
-            with facade.Workspace(workspace, mode, **how) as ws:
+            with facade.Workspace(workspace, own, **how) as ws:
                 command(ws, **options)
 
-        return workspace_option(run if mode == "w" else wait_for_build_option(run))
+        return workspace_option(wait_for_build_option(run) if mode == "r" else run)
 
     return decorate
 
@@ -158,6 +159,17 @@ def count_option(*flags: str, default: int, help: str, least: int = 1) -> Decora
     return click.option(
         *flags, type=kind, default=default, show_default=True, metavar="N", help=help
     )
+
+
+def feedback_option(help: str) -> Decorator:  # noqa: A002 - click's name
+    """Make the option of how many hits move a query."""
+    return click.option("--feedback", type=click.IntRange(min=0), metavar="N", help=help)
+
+
+def lean_option(help: str) -> Decorator:  # noqa: A002 - click's name
+    """Make the option of how far to lean from words to meaning."""
+    steps = click.IntRange(-2, 2)
+    return click.option("--lean", type=steps, metavar="STEP", default=0, help=help)
 
 
 topn_option = count_option("-k", "--topn", default=10, help="How many to show.")

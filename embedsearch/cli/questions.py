@@ -13,6 +13,8 @@ from embedsearch._errors import QueryError
 from embedsearch._messages import counted
 from embedsearch.cli.options import (
     count_option,
+    feedback_option,
+    lean_option,
     method_option,
     on_workspace,
     output_options,
@@ -273,12 +275,8 @@ def _check_search(
     "there are no word vectors.",
 )
 @where_option
-@click.option(
-    "--lean",
-    type=click.IntRange(-2, 2),
-    metavar="STEP",
-    default=0,
-    help="Lean towards words, -1 or -2 (words alone), or towards meaning, 1 or 2 (meaning alone).",
+@lean_option(
+    "Lean towards words, -1 or -2 (words alone), or towards meaning, 1 or 2 (meaning alone)."
 )
 @click.option(
     "--min-relevance",
@@ -296,12 +294,7 @@ def _check_search(
 @click.option("--facet", metavar="FIELD", help="Count the hits by the values of a field instead.")
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
 @click.option("--expand", is_flag=True, help="Also look for words close to rare ones of QUERY.")
-@click.option(
-    "--feedback",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Move the query in meaning towards the first N hits, and search once more.",
-)
+@feedback_option("Move the query in meaning towards the first N hits, and search once more.")
 @click.option(
     "--no-snippets",
     "snippets",
@@ -363,7 +356,7 @@ def search(
     if found.mode == mode or named.get("lean"):
         return answer
     why, verb = "there are no word vectors yet; to train some", "train"
-    if ws.info().generation is not None:
+    if ws.is_trained:
         why, verb = "words alone were learned; to find documents by meaning, too", "index"
     advice = f"embedsearch {verb} -w {shlex.quote(str(ws.path))}"
     note = f"searched by words alone, as {why}: {advice}"

@@ -50,6 +50,8 @@ def tune(
     if reset:
         ws.untune()
         progress.note("Search goes by the usual weights.")
+        if output is not None:
+            show(Answer.facts({"tuning": None}), output)
         return
     tuning = ws.tune(queries=queries, qrels=qrels, progress=progress)
     progress.note(_outcome(tuning))
@@ -64,16 +66,20 @@ def _outcome(tuning: Tuning) -> str:
     return f"{judged} Search goes by these now; `embedsearch tune --reset` takes the usual ones."
 
 
-def _check_judge(query: str | None, id_: str | None, list_: bool, **_: object) -> str | None:
+def _check_judge(
+    query: str | None, id_: str | None, irrelevant: bool, forget: bool, list_: bool, **_: object
+) -> str | None:
     if list_:
-        return "--list takes no arguments." if query else None
+        return "--list takes no arguments." if query or irrelevant or forget else None
+    if irrelevant and forget:
+        return "--not and --forget do not go together."
     return None if query and id_ else f"Missing argument {'ID' if query else 'QUERY'!r}."
 
 
 @click.command()
 @click.argument("query", required=False)
 @click.argument("id_", metavar="ID", required=False)
-@on_workspace("w", check=_check_judge)
+@on_workspace(lambda list_, **_: "r" if list_ else "w", check=_check_judge)
 @click.option("--not", "irrelevant", is_flag=True, help="It does not answer QUERY.")
 @click.option("--forget", is_flag=True, help="Forget what was said of both.")
 @click.option("--list", "list_", is_flag=True, help="List all judgements.")
@@ -105,7 +111,10 @@ def judge(
         show(Answer(records, columns, empty="no judgements"), output)
         return
     assert query is not None and id_ is not None  # noqa: S101, PT018 - checked
-    ws.judge(query, id_, None if forget else not irrelevant)
+    relevant = None if forget else not irrelevant
+    ws.judge(query, id_, relevant)
     judged = ws.judgements
+    if output is not None:
+        show(Answer.one({"query": query, "id": id_, "relevant": relevant}), output)
     queries = counted(len({each.query for each in judged}), "query", "queries")
     progress.note(f"{counted(len(judged), 'judgement')} of {queries}.")

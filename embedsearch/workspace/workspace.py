@@ -224,7 +224,15 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(
-            topn, mode, where, explain, expand, feedback, lean, min_relevance, snippets
+            topn,
+            mode,
+            where,
+            explain=explain,
+            expand=expand,
+            feedback=feedback,
+            lean=lean,
+            min_relevance=min_relevance,
+            snippets=snippets,
         )
         if isinstance(text, list | tuple):
             return self._answer_all(text, options, SilentProgress())
@@ -250,7 +258,15 @@ class Workspace:
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(
-            topn, mode, where, explain, expand, feedback, lean, min_relevance, snippets
+            topn,
+            mode,
+            where,
+            explain=explain,
+            expand=expand,
+            feedback=feedback,
+            lean=lean,
+            min_relevance=min_relevance,
+            snippets=snippets,
         )
         return self._answer_all(texts, options, listener_of(progress))
 
@@ -622,6 +638,11 @@ class Workspace:
             NotTrainedError: There are none.
         """
         return self._session.vectors()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether words were learned or imported."""
+        return self._session.generation is not None
 
     @property
     def goes_by_vectors(self) -> bool:
