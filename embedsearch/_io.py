@@ -109,6 +109,15 @@ def flush_folder(path: Path) -> None:
         flush_file(path)
 
 
+def stamp_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is replaced; None if it is not there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
 def read_json(path: Path, workspace: Path) -> dict[str, Any]:
     """Read a JSON object from a small file; anything else is a `WorkspaceDamagedError`."""
     value = read_json_value(path, workspace)

@@ -182,12 +182,16 @@ class Explanation:
         rest: What the parts that are not listed add. Where all are, it is the rounding error of
             single precision, below 1e-4 for scores below 10.
         encoders: What each encoder adds in all.
+        weights: Those that search goes by: of BM25 (`lexical`), of BM25 of expanded documents, of
+            each encoder (`latent`) and of each of the user's (`plugged`); and `feedback`. Empty
+            where it goes by BM25 alone.
     """
 
     score: float
     parts: tuple[Part, ...] = ()
     rest: float = 0.0
     encoders: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def strongest(self, topn: int = 10) -> list[Pair]:
         """Return the pairs of words that add most, summed over all encoders."""
@@ -202,6 +206,7 @@ class Explanation:
         return {
             "score": self.score,
             "encoders": dict(self.encoders),
+            "weights": dict(self.weights),
             "parts": [asdict(part) for part in self.parts],
             "rest": self.rest,
         }
@@ -221,7 +226,7 @@ class Hit:
         explanation: What the score is made of, where that was asked for.
         source: The file, `-` or `corpus:NAME` that it comes from; None where that is not known.
         relevance: How well it answers the query, from 0 to 1, on one scale for all queries; None
-            where no text was searched for.
+            where no text was searched for, or one of stop words alone.
     """
 
     id: str
@@ -393,7 +398,9 @@ class Hits(list[Hit]):
         suggestions: For each unknown word those that are spelled like it, best first.
         unexpanded: Why no word was looked for too, where that was asked for.
         relevance: That of the best document, even if it is less than was asked for; None where
-            there is none.
+            there is none, and for stop words alone.
+        warnings: What is wrong with the query, a sentence each: a quote that is not closed, a
+            phrase that no document has. Of one of several queries also why it has no answer.
     """
 
     def __init__(
@@ -405,9 +412,11 @@ class Hits(list[Hit]):
         suggestions: Mapping[str, Sequence[str]] | None = None,
         unexpanded: str = "",
         relevance: float | None = None,
+        warnings: Iterable[str] = (),
     ) -> None:
         super().__init__(items)
         self.mode, self.unexpanded, self.relevance = mode, unexpanded, relevance
+        self.warnings = tuple(warnings)
         self.suggestions = {word: tuple(near) for word, near in (suggestions or {}).items()}
         self.unknown = tuple(unknown)
         self.expanded = tuple(expanded)

@@ -141,6 +141,7 @@ def backup(ws: Workspace, file: str, overwrite: bool, as_json: bool, progress: P
     embedsearch backup my.backup -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
     report = ws.backup(file, overwrite=overwrite, progress=progress)
+    echo_err(*report.warnings)
     if as_json:
         write(json_line(report.to_json(), indent=2))
     else:

@@ -405,7 +405,8 @@ def _write_jsonl(entries: Iterable[Entry]) -> None:
 def _combined(query: str, found: Answer | str) -> dict[str, Any]:
     if isinstance(found, str):
         return {"query": query, "error": found}
-    return {"query": query, "results": list(found.records)}
+    notes = {"notes": list(found.all_notes)} if found.all_notes else {}
+    return {"query": query, "results": list(found.records), **notes}
 
 
 def _write_csv(entries: Iterable[Entry], *, raw: bool = False) -> None:

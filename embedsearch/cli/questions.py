@@ -592,7 +592,12 @@ def _strongest(explanation: Mapping[str, Any]) -> str:
 
 
 def _notes(found: Hits) -> list[str]:
-    notes = [_EXPLAINED] if found and found[0].explanation is not None else []
+    notes = list(found.warnings)
+    if found and (explanation := found[0].explanation) is not None:
+        notes.append(_EXPLAINED)
+        if explanation.weights:
+            weights = ", ".join(f"{name} {each:g}" for name, each in explanation.weights.items())
+            notes.append(f"weights: {weights}")
     if found.unknown:
         words = []
         for word in found.unknown:

@@ -90,7 +90,7 @@ from standard input, one per line. Blank lines are left out. The answers carry t
 
 A query that cannot be answered, for example an unknown word, does not stop the others. The
 message goes to standard error and, in JSON, into `"error"` in place of `"results"`; the exit
-status is then 1.
+status is then 1. What else is said of a query goes to standard error and, in JSON, into `"notes"`.
 
 ## Environment variables
 

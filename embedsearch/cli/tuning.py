@@ -55,6 +55,9 @@ def tune(
         return
     tuning = ws.tune(queries=queries, qrels=qrels, progress=progress)
     progress.note(_outcome(tuning))
+    if tuning.missing:
+        judged = counted(tuning.missing, "judgement")
+        progress.note(f"{judged} did not count: there are no documents of these ids.")
     show(Answer.facts(tuning.to_json()), output)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.search.document_expansion import NEIGHBORS
 from embedsearch.search.latent_space import all_pieces, full_text, products, split
 from embedsearch.search.segments import Growing, Segmented
 from embedsearch.vectors.arrays import best_first, places_of, unit_rows
@@ -570,7 +569,8 @@ class DocumentVectors:
         index = found.index(clusters)
         if clusters is None and blocks and means is None:
             means = index.means(blocks)
-        near, cosines = index.neighbors(rows, blocks, NEIGHBORS, means)
+        width = self.expanded.neighbors.base.shape[1]
+        near, cosines = index.neighbors(rows, blocks, width, means)
         expanded = self.expanded.appended(block.counts, near, cosines)
         return replace(found, expanded=expanded, means=means)
 

@@ -16,9 +16,10 @@ from embedsearch._errors import (
     UnknownDocumentError,
     UnknownWordError,
 )
+from embedsearch._messages import quoted
 from embedsearch._types import Hit, Hits
 from embedsearch.index.lexical.analysis import TEXT
-from embedsearch.index.lexical.query import LexicalQuery, parse_query
+from embedsearch.index.lexical.query import LexicalQuery, limited_phrases, parse_query
 from embedsearch.search.document_index import DocumentVectors
 from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
 from embedsearch.search.explain import PAIRS, Explainer
@@ -32,7 +33,7 @@ from embedsearch.search.snippets import Match, Snippet, SnippetFinder
 from embedsearch.vectors.encoders import check_available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from embedsearch._types import Explanation, FloatMatrix, FloatVector, IntVector
     from embedsearch.index.candidate_index import CandidateIndex
@@ -85,6 +86,8 @@ class DocumentSearch:
         self._lexical_change = -1
         self._lock = RLock()
         self.attempts = 3
+        # What every answer says besides what is wrong with its query.
+        self.warnings: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> TextEncoder:
@@ -98,18 +101,35 @@ class DocumentSearch:
         check("text", text, STRING)
         return self._at_one_change(partial(self._answer, text, options))
 
+    def answers(
+        self, texts: Sequence[str], options: SearchOptions, advance: Callable[[int], object]
+    ) -> list[Hits]:
+        """Answer several texts; one that has no answer has no hits, and a warning that says why."""
+        if options.where is not None:
+            # What is wrong with a condition is wrong for all.
+            self.store.matching(options.where)
+        found = list[Hits]()
+        for text in texts:
+            try:
+                found.append(self.answer(text, options))
+            except (QueryError, UnknownWordError) as error:
+                found.append(Hits(mode=options.mode, warnings=[str(error)]))
+            advance(1)
+        return found
+
     def explain(
-        self, text: str, id: str, mode: str = "auto", pairs: int | None = PAIRS
+        self, text: str, id: str, options: SearchOptions, pairs: int | None = PAIRS
     ) -> Explanation:
         """Explain the score of a document, found or not; see `Workspace.explain`."""
         check("text", text, STRING)
         check("pairs", pairs, Optional(NATURAL))
-        options = SearchOptions(1, mode)
+        fusion = self.model.fusion.leaning(options.lean)
 
         def answer() -> tuple[Explanation, Read]:
             numbers, document = np.array([self.store.number(id)]), self.store.get(id)
             query, hybrid = self.parse(text), self.hybrid()
-            explainer = self._explainer(hybrid, query, hybrid.rank(query, text, options))
+            ranking = hybrid.rank(query, text, options, fusion=fusion)
+            explainer = self._explainer(hybrid, query, ranking, fusion.used(options))
             scores = explainer.scores(numbers)
             return explainer.explain(numbers, [document], scores, pairs)[0], (hybrid, numbers)
 
@@ -276,17 +296,22 @@ class DocumentSearch:
         finder = None
         if options.snippets:
             finder = SnippetFinder.of(hybrid, expanded, ranking, matches)
-        explainer = self._explainer(hybrid, expanded, ranking) if options.explain else None
-        documents = len(hybrid.latent if hybrid.lexical is None else hybrid.lexical)
-        blocks, columns = self.model.space.blocks, self.model.space.terms.columns
-        relevant = relevances(ranking, query, blocks, frequencies, documents, columns)
-        kept = int((relevant >= options.min_relevance).sum())
+        explainer = None
+        if options.explain:
+            explainer = self._explainer(hybrid, expanded, ranking, fusion.used(options))
+        relevant, kept = None, 0 if options.min_relevance else len(ranking.numbers)
+        if query.words:
+            documents = len(hybrid.latent if hybrid.lexical is None else hybrid.lexical)
+            blocks, columns = self.model.space.blocks, self.model.space.terms.columns
+            relevant = relevances(ranking, query, blocks, frequencies, documents, columns)
+            kept = int((relevant >= options.min_relevance).sum())
         numbers, scores = ranking.numbers[:kept], ranking.scores[:kept]
         hits = self._hits(numbers, scores, finder, explainer, relevant)
         suggestions = {word: self._suggested(word, hybrid) for word in unknown[:_MOST_SUGGESTED]}
         words = [word.expanded for word in added]
-        best = float(relevant[0]) if len(relevant) else None
-        found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded, best)
+        best = None if relevant is None or not len(relevant) else float(relevant[0])
+        warnings = [*self.warnings, *_faults(query, hybrid.lexical)]
+        found = Hits(hits, unknown, words, options.mode, suggestions, unexpanded, best, warnings)
         return found, (hybrid, ranking.numbers) if allowed is None else None
 
     def _frequencies(self, query: LexicalQuery, hybrid: HybridSearch) -> dict[str, int]:
@@ -341,8 +366,15 @@ class DocumentSearch:
             reason += f", and neither is {', '.join(map(repr, others[:_MOST_SUGGESTED]))}"
         return UnknownWordError(word, self._suggested(word, hybrid), reason)
 
-    def _explainer(self, hybrid: HybridSearch, query: LexicalQuery, ranking: Ranking) -> Explainer:
-        return Explainer(hybrid, query, ranking, self.store.ids_of(ranking.feedback.tolist()))
+    def _explainer(
+        self,
+        hybrid: HybridSearch,
+        query: LexicalQuery,
+        ranking: Ranking,
+        weights: Mapping[str, float],
+    ) -> Explainer:
+        names = self.store.ids_of(ranking.feedback.tolist())
+        return Explainer(hybrid, query, ranking, names, weights)
 
     def _hits(
         self,
@@ -427,3 +459,17 @@ class DocumentSearch:
             self._pending = PendingDocuments.after(index, self.model.mean_length)
         self._pending = self._pending.updated(self.store, index.analyzer)
         return MergedLexicalIndex(index.snapshot, self._pending)
+
+
+def _faults(
+    query: LexicalQuery, lexical: LexicalSnapshot | MergedLexicalIndex | None
+) -> Iterator[str]:
+    """Say what a person would want to know of a query that was answered nevertheless."""
+    if query.open_quote:
+        yield "a quote is not closed, so it means nothing"
+    if lexical is not None:
+        for phrase in limited_phrases(query.phrases):
+            if not len(lexical.search(LexicalQuery({}, {phrase: 1.0}), 1)[1]):
+                yield f"no document has the phrase {quoted(phrase.spelling)}"
+    if not query.words:
+        yield "the query has stop words alone, so there is no relevance"

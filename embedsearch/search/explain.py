@@ -9,7 +9,7 @@ and of the documents that the query was moved towards. So their inner product is
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +188,8 @@ class ExplanationBuilder:
 class Explainer:
     """Explains the scores of a ranking.
 
-    `names` are the ids of the documents that the query was moved towards, by their numbers.
+    `names` are the ids of the documents that the query was moved towards, by their numbers;
+    `weights` are those that the ranking went by.
     """
 
     def __init__(
@@ -197,10 +198,11 @@ class Explainer:
         query: LexicalQuery,
         ranking: Ranking,
         names: Mapping[int, str],
+        weights: Mapping[str, float],
         at_once: int = _AT_ONCE,
     ) -> None:
         self._search, self._query, self._ranking = search, query, ranking
-        self._at_once = at_once
+        self._weights, self._at_once = weights, at_once
         self._blocks = search.model.space.blocks if len(ranking.latent) else []
         self._moved = MovedQuery.of(ranking, self._blocks, ranking.towards)
         self._names = [names.get(number, "") for number in ranking.feedback.tolist()]
@@ -220,8 +222,9 @@ class Explainer:
         for start in range(0, len(texts), step):
             some = slice(start, start + step)
             builders = self._builders(numbers[some], texts[some], X[some], factors[some])
-            found += _explained(builders, scores[some], pairs)
-        return found
+            each = zip(builders, scores[some].tolist(), strict=True)
+            found += [builder.explanation(score, pairs) for builder, score in each]
+        return [replace(explanation, weights=self._weights) for explanation in found]
 
     def scores(self, numbers: IntVector) -> FloatVector:
         """Return the scores of documents `(n,)`, whether they were found or not."""
@@ -334,10 +337,3 @@ class Explainer:
                 if score
             ]
         return found
-
-
-def _explained(
-    builders: Sequence[ExplanationBuilder], scores: FloatVector, pairs: int | None
-) -> list[Explanation]:
-    each = zip(builders, scores.tolist(), strict=True)
-    return [builder.explanation(score, pairs) for builder, score in each]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch.index.lexical import LexicalAnalyzer
+    from embedsearch.search.options import SearchOptions
     from embedsearch.vectors.encoders import CheckedEncoder
 
 Tensors = dict[str, "NDArray[Any]"]
@@ -38,6 +39,17 @@ class Fusion:
         """Halve all weights but that of BM25, at -1, or those of words, at 1."""
         halved = {-1: ("expanded", "latent", "plugged"), 1: ("lexical", "expanded")}.get(lean, ())
         return replace(self, **{name: getattr(self, name) / 2 for name in halved})
+
+    def used(self, options: SearchOptions) -> dict[str, float]:
+        """Return the weights that an answer goes by; by words alone nothing is weighed."""
+        if options.mode == "lexical":
+            return {}
+        used = asdict(self)
+        if options.feedback is not None:
+            used["feedback"] = options.feedback
+        if options.mode == "latent":
+            del used["lexical"], used["expanded"]
+        return used
 
 
 @dataclass(frozen=True, slots=True, eq=False)

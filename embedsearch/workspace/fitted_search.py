@@ -16,7 +16,7 @@ from embedsearch._processes import one_blas_thread
 from embedsearch._progress import SilentProgress
 from embedsearch.index.candidate_index import CandidateIndex
 from embedsearch.index.neighbor_graph import neighbor_graph
-from embedsearch.search.document_expansion import NEIGHBORS, ExpandedDocuments
+from embedsearch.search.document_expansion import ExpandedDocuments, neighbors_of
 from embedsearch.search.document_index import (
     SCANNED,
     DocumentVectors,
@@ -175,7 +175,7 @@ def expanded_documents(
     """Find the neighbours of all documents by the mean of their passages in some blocks."""
     width = blocks[-1].columns.stop if blocks else 0
     X = passage_means(passages.X[:, :width], passages.bounds, blocks)
-    return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, NEIGHBORS))
+    return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, neighbors_of(len(X))))
 
 
 def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:

@@ -44,6 +44,7 @@ class Tuning:
         after: That by weights chosen on other queries, by cross-validation.
         weights: The weights that search goes by, as `es.search` weighs BM25 (`lexical`), each
             encoder (`latent`) and each of the user's (`plugged`); and `feedback`.
+        missing: How many judgements did not count, as their documents are not there.
     """
 
     kept: bool
@@ -51,6 +52,7 @@ class Tuning:
     before: float
     after: float
     weights: Mapping[str, float] = field(default_factory=dict)
+    missing: int = 0
 
     @property
     def fusion(self) -> Fusion:
@@ -102,9 +104,8 @@ def load_preferences(layout: Layout) -> Preferences:
     judgements = tuple(map(_judgement, values["judgements"]))
     if (tuning := values["tuning"]) is None:
         return Preferences(judgements)
-    return Preferences(
-        judgements, Tuning(**{each.name: tuning[each.name] for each in fields(Tuning)})
-    )
+    known = {each.name for each in fields(Tuning)}
+    return Preferences(judgements, Tuning(**{n: v for n, v in tuning.items() if n in known}))
 
 
 def _judgement(values: Mapping[str, Any]) -> Judgement:

@@ -95,7 +95,8 @@ PREFERENCES = Fields(
                     "before": Interval(0, 1),
                     "after": Interval(0, 1),
                     "weights": Named(Interval(0, 1_000)),
-                }
+                },
+                {"missing": COUNT},
             )
         ),
     }

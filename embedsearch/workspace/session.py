@@ -16,7 +16,7 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceReadOnlyError,
 )
-from embedsearch._io import checked_path, storage_errors
+from embedsearch._io import checked_path, stamp_of, storage_errors
 from embedsearch.workspace.generation import ArtifactFolder, Generation
 from embedsearch.workspace.layout import Layout, check_contents
 from embedsearch.workspace.locks import (
@@ -83,6 +83,7 @@ class Session:
         self._store: DocumentStore | None = None
         self._search: DocumentSearch | None = None
         self._lexical: LexicalIndex | None = None
+        self._tuned_by: tuple[int, ...] | None = None
         try:
             self._open()
         except BaseException:
@@ -200,13 +201,32 @@ class Session:
             self._search = self._opened_search(progress)
         elif self.writable and self._lexical is not None:
             self._catch_up(self._search, self._lexical)
+        if self.generation is not None and not self.generation.words_alone:
+            self._take_tuning(self._search)
         return self._search
+
+    def _take_tuning(self, search: DocumentSearch) -> None:
+        """Take the weights that were tuned, by another process too, since the last question."""
+        stamp = stamp_of(self.layout.preferences)
+        if stamp == self._tuned_by:
+            return
+        from embedsearch.search.model import Fusion
+        from embedsearch.workspace.preferences import load_preferences
+
+        fusion, warnings = Fusion(), tuple[str, ...]()
+        try:
+            if (tuning := load_preferences(self.layout).tuning) is not None:
+                fusion = tuning.fusion
+        except WorkspaceDamagedError as error:
+            warnings = (f"search goes by the usual weights: {error}",)
+        search.model, search.warnings = replace(search.model, fusion=fusion), warnings
+        self._tuned_by = stamp
 
     def close_search(self) -> None:
         """Close the lexical index; the next search opens it again."""
         if self._lexical is not None:
             self._lexical.close()
-        self._lexical = self._search = None
+        self._lexical = self._search = self._tuned_by = None
 
     def check_writable(self) -> None:
         """Raise unless this may change the workspace, and the folder is still in its place."""
@@ -333,11 +353,7 @@ class Session:
             model = SearchModel.unfitted(own or analyzer_of(store, self.state.tokenizer))
             generation, encoder, vectors, number = None, None, DocumentVectors.empty(), None
         else:
-            from embedsearch.workspace.preferences import load_preferences
-
             model, encoder = generation.search_model, generation.encoder
-            if (tuning := load_preferences(self.layout).tuning) is not None:
-                model = replace(model, fusion=tuning.fusion)
             vectors, number = generation.document_vectors, generation.number
         self._lexical = open_lexical(
             self.layout,

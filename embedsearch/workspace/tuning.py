@@ -9,6 +9,7 @@ import numpy as np
 
 from embedsearch._checks import BOOLEAN, STRING, Optional, check
 from embedsearch._errors import ParameterError
+from embedsearch._messages import counted
 from embedsearch.search.tuning import FEWEST, choices, choose, cross_validated, is_gain
 from embedsearch.text.records import replace_surrogates
 from embedsearch.workspace.preferences import Judgement, Preferences, Tuning, load_preferences
@@ -52,9 +53,14 @@ def tune(
 ) -> Tuning:
     """Choose weights by judged queries; see `Workspace.tune`."""
     before = load_preferences(session.layout)
-    judged = _of_documents(session, _judged(before, judgements, queries, qrels))
+    given = _judged(before, judgements, queries, qrels)
+    ids = set(session.store.ids())
+    missing = sum(id not in ids for grades in given.values() for id in grades)
+    judged = _of_documents(ids, given)
     if len(judged) < FEWEST:
         allowed = f"{FEWEST} queries or more that have a relevant document here"
+        if missing:
+            allowed += f" ({counted(missing, 'judgement')} of documents that are not here)"
         raise ParameterError("judgements", allowed, len(judged))
     gains = measured(session.search(), judged, progress)
     found = cross_validated(gains)
@@ -63,7 +69,7 @@ def tune(
     chosen = choices()[best if kept else 0]
     # The sum of means may be above 1 by rounding.
     after = min(usual + float(found.mean()), 1.0)
-    tuning = Tuning(kept, len(judged), usual, after, asdict(chosen))
+    tuning = Tuning(kept, len(judged), usual, after, asdict(chosen), missing)
     replace(before, tuning=tuning if kept else None).save(session.layout)
     session.close_search()
     return tuning
@@ -117,10 +123,9 @@ def _checked(judgements: object) -> Mapping[str, Mapping[str, int]]:
 
 
 def _of_documents(
-    session: Session, judged: Mapping[str, Mapping[str, int]]
+    ids: set[str], judged: Mapping[str, Mapping[str, int]]
 ) -> dict[str, dict[str, int]]:
     """Keep the judgements of documents that there are, and queries with a relevant one."""
-    ids = set(session.store.ids())
     here = {
         query: {id: int(grade) for id, grade in grades.items() if id in ids}
         for query, grades in judged.items()

@@ -254,7 +254,11 @@ class Workspace:
         snippets: bool = True,
         progress: Progress | None = None,
     ) -> list[Hits]:
-        """Answer several texts, in their order; `progress` is a listener, the rest as `search`."""
+        """Answer several texts, in their order; `progress` is a listener, the rest as `search`.
+
+        A text that `search` would refuse, or of which no word is known, does not stop the others:
+        its answer has no hits, and `Hits.warnings` say why.
+        """
         from embedsearch.search.options import SearchOptions
 
         options = SearchOptions(
@@ -273,16 +277,13 @@ class Workspace:
     def _answer_all(
         self, texts: Sequence[str], options: SearchOptions, progress: Progress
     ) -> list[Hits]:
-        texts, answers = as_strings("texts", texts), list[Hits]()
+        texts = as_strings("texts", texts)
         search, options = self._session.search_texts(options)
         with progress.task("searching", len(texts), "queries") as task:
-            for text in texts:
-                answers.append(search.answer(text, options))
-                task.advance(1)
-        return answers
+            return search.answers(texts, options, task.advance)
 
     def explain(
-        self, text: str, id: str, mode: str = "auto", pairs: int | None = 100
+        self, text: str, id: str, mode: str = "auto", pairs: int | None = 100, *, lean: int = 0
     ) -> Explanation:
         """Explain the score of a document for a text, whether it is found or not.
 
@@ -294,15 +295,18 @@ class Workspace:
             id: The document.
             mode: As for `search`.
             pairs: List the parts of so many pairs of words, the strongest; None lists all.
+            lean: As for `search`.
 
         Raises:
+            ParameterError: `lean` is not between -2 and 2, or not 0 in the modes "lexical" and
+                "latent".
             UnknownDocumentError: There is none of this id.
             QueryError: The text has no words.
         """
         from embedsearch.search.options import SearchOptions
 
-        search, options = self._session.search_texts(SearchOptions(1, mode))
-        return search.explain(text, id, options.mode, pairs)
+        search, options = self._session.search_texts(SearchOptions(1, mode, lean=lean))
+        return search.explain(text, id, options, pairs)
 
     def judge(self, query: str, id: str, relevant: bool | None = True) -> None:
         """Say whether a document answers a query; `tune` chooses the weights of search by that.

@@ -151,6 +151,15 @@ def test_jsonl_has_a_query_a_line(invoke: Run, workspace: Path) -> None:
     ]
 
 
+def test_what_is_said_of_a_query_is_in_json_too(invoke: Run, workspace: Path) -> None:
+    lines = 'the barn\nbarn "hay hay hay\n'
+    process = invoke("search", "-", "-w", workspace, "-k", "2", "--jsonl", stdin=lines)
+    first, second = map(json.loads, process.stdout.splitlines())
+    assert "notes" not in first
+    assert second["notes"] == ["a quote is not closed, so it means nothing"]
+    assert process.stderr.strip() == second["notes"][0]
+
+
 def test_jsonl_is_answered_line_by_line(start: Start, workspace: Path) -> None:
     with start("similar", "-", "--jsonl", "-w", workspace) as process:
         assert process.stdin

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from embedsearch._errors import VectorError
-from embedsearch.search.document_expansion import ExpandedDocuments
+from embedsearch.search.document_expansion import ExpandedDocuments, neighbors_of
 
 TERMS = 25
 Counts = NDArray[np.float32]
@@ -140,3 +140,8 @@ def test_rows_of_no_document_are_damage_when_they_are_used(name: str, row: int) 
         documents.frequencies(range(TERMS), np.arange(40))
     with pytest.raises(VectorError, match=r"damaged.*embedsearch verify"):
         documents.to_tensors(np.arange(1, 40) if name == "postings.rows" else np.arange(39))
+
+
+def test_of_few_documents_a_tenth_are_neighbours() -> None:
+    sizes = (0, 1, 19, 20, 105, 199, 200, 1_000_000)
+    assert list(map(neighbors_of, sizes)) == [1, 1, 1, 2, 10, 19, 20, 20]

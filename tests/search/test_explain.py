@@ -39,7 +39,7 @@ def explained(
     ranking = search.rank(query, text, SearchOptions(20, mode))
     names = {number: collection.by_number(number).id for number in ranking.feedback.tolist()}
     documents = [collection.by_number(number) for number in ranking.numbers.tolist()]
-    explainer = Explainer(search, query, ranking, names, **options)
+    explainer = Explainer(search, query, ranking, names, {}, **options)
     return query, ranking, explainer.explain(ranking.numbers, documents, ranking.scores, pairs)
 
 
@@ -223,7 +223,7 @@ def test_any_document_can_be_explained(collection: Any) -> None:
     search = collection.search
     query = search.lexical.parse("engine road")
     ranking = search.rank(query, "engine road", SearchOptions(1))
-    explainer = Explainer(search, query, ranking, {})
+    explainer = Explainer(search, query, ranking, {}, {})
     numbers = np.arange(10, 10 + len(collection.documents))
     scores = explainer.scores(numbers)
     rows = search.latent.rows.find(numbers)
@@ -258,9 +258,11 @@ def test_a_pair_that_takes_away_is_listed_by_its_size() -> None:
 
 def test_an_explanation_is_plain_json() -> None:
     part = Part("lsa-100", "car", "vehicle", 0.25)
-    assert Explanation(1.0, (part,), 0.75, {"lsa-100": 1.0}).to_json() == {
+    weights = {"latent": 0.5, "feedback": 0}
+    assert Explanation(1.0, (part,), 0.75, {"lsa-100": 1.0}, weights).to_json() == {
         "score": 1.0,
         "encoders": {"lsa-100": 1.0},
+        "weights": weights,
         "parts": [
             {
                 "encoder": "lsa-100",

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from embedsearch.index.lexical.analysis import TEXT
+from embedsearch.index.lexical.query import LexicalQuery
+from embedsearch.search.hybrid import Ranking
+from embedsearch.search.latent_space import Block
 from embedsearch.search.options import SearchOptions
 from embedsearch.search.relevance import relevances
 
@@ -29,7 +32,7 @@ def test_the_relevance_of_one_word_goes_by_the_share_of_the_best_score(plain: An
     ranking, found = answered(plain, "telescope", "lexical")
     having = sum("telescope" in text for text in plain.texts_of(range(10, 72)))
     share = ranking.scores / (2.2 * math.log(63 / (having + 0.5)))
-    assert found == pytest.approx(1 / (1 + (0.2 / share) ** 3), rel=1e-5)
+    assert found == pytest.approx(1 / (1 + 0.6**3 / (4 * share**3)), rel=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -48,7 +51,18 @@ def test_words_that_no_document_has_make_the_answer_doubtful(plain: Any, mode: s
     assert best[0] > 3 * best[1] > 9 * best[2] > 0
 
 
-@pytest.mark.parametrize("mode", ["auto", "lexical"])
-def test_stop_words_alone_have_no_scale(plain: Any, mode: str) -> None:
-    _, found = answered(plain, "of the", mode)
-    assert set(found.tolist()) <= {1.0}
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("words", [1, 3, 4, 8, 20])
+def test_the_share_that_is_needed_falls_with_the_number_of_words(words: int, mode: str) -> None:
+    # Of words of the same rarity, all of which are known, the best score is known.
+    query = LexicalQuery({f"word{n}": 1.0 for n in range(words)})
+    share = np.float32([1, 0.7, 0.4, 0.2, 0.0])
+    idf = math.log(1001 / 10.5)
+    parts = {"lexical": (1.0, 0.0), "auto": (0.4, 0.6), "latent": (0.0, 0.0)}[mode]
+    vector = np.float32([0, 0] if mode == "lexical" else [3, 4])
+    best = sum(parts) * 2.2 * idf * words + float(np.linalg.norm(vector))
+    ranking = Ranking(np.arange(5), share * np.float32(best), *parts, vector)
+    frequencies = dict.fromkeys(query.words, 10)
+    found = relevances(ranking, query, [Block("lsa", slice(0, 2))], frequencies, 1000)
+    odds = max(words, 4) * (share / 0.6) ** 3
+    assert found == pytest.approx(odds / (1 + odds), rel=1e-4)

@@ -325,3 +325,17 @@ def test_the_relevance_of_a_hit_does_not_depend_on_earlier_questions(tmp_path: P
                 (hit, *_) = ws.search("flow3 heat1", mode=mode)
         relevances.append(hit.relevance)
     assert relevances[0] == pytest.approx(relevances[1], abs=1e-6)
+
+
+def test_documents_are_no_neighbours_of_all_others_because_they_are_few(tmp_path: Path) -> None:
+    topics = ("cat mat milk", "court contract void", "violin piano sonata", "wind coast rain")
+    with es.create(tmp_path / "a.es") as ws:
+        ws.add(es.Document(f"{n}", f"{topics[n % 4]} number{n}") for n in range(12))
+        ws.train("ppmi", vector_size=8, workers=1, min_count=1)
+        for added in (False, True):
+            if added:
+                ws.add([es.Document("12", f"{topics[0]} later"), es.Document("13", topics[1])])
+            found = {hit.id: hit.relevance for hit in ws.search("milk mat", 20)}
+            near = {f"{n}" for n in range(13) if n % 4 == 0 and f"{n}" in found}
+            assert min(found[id] for id in near) > 0.5
+            assert max(found[id] for id in found.keys() - near) < 0.1

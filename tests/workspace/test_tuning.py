@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -96,11 +97,36 @@ def test_few_judgements_are_refused(path: Path) -> None:
         for judgements in (few, none, {**few, "another": {"nobody": 1}}):
             with pytest.raises(es.ParameterError, match="20 queries or more"):
                 ws.tune(judgements)
+        with pytest.raises(es.ParameterError, match="30 judgements of documents that are not here"):
+            ws.tune(none)
         for wrong in ([], "x", {"query": 1}, {"query": {id: "x"}}, {1: {id: 1}}):
             with pytest.raises(es.ParameterError, match="judgements must be"):
                 ws.tune(wrong)  # type: ignore[arg-type]
         with pytest.raises(es.ParameterError, match="together"):
             ws.tune(qrels="qrels.tsv")
+
+
+def test_judgements_of_documents_that_are_not_there_are_counted(path: Path) -> None:
+    with es.open(path, mode="w") as ws:
+        judged = judged_by(ws, "lexical")
+        assert ws.tune(judged).missing == 0
+        text = next(iter(judged))
+        found = ws.tune({**judged, text: {**judged[text], "nobody": 1}, "x": {"noone": 0}})
+        assert (found.kept, found.missing, found.queries) == (True, 2, 40)
+        assert ws.info().tuning == found.to_json()
+
+
+def test_an_open_reader_takes_weights_that_were_tuned_since(path: Path) -> None:
+    with es.open(path) as reader, es.open(path, mode="w") as ws:
+        judged = judged_by(reader, "lexical")
+        text = next(iter(judged))
+        usual = [(hit.id, hit.score) for hit in reader.search(text, 20)]
+        assert ws.tune(judged).kept
+        tuned = [(hit.id, hit.score) for hit in reader.search(text, 20)]
+        assert tuned == [(hit.id, hit.score) for hit in ws.search(text, 20)] != usual
+        assert reader.explain(text, tuned[0][0]).weights["latent"] < Fusion().latent
+        ws.untune()
+        assert [(hit.id, hit.score) for hit in reader.search(text, 20)] == usual
 
 
 def test_files_of_judgements_are_read(path: Path, tmp_path: Path) -> None:
@@ -122,6 +148,15 @@ def test_files_of_judgements_are_read(path: Path, tmp_path: Path) -> None:
         assert ws.tune(queries=queries, qrels=qrels).queries == 25
 
 
+def test_a_backup_of_no_preferences_has_none(path: Path, tmp_path: Path) -> None:
+    with es.open(path) as ws:
+        assert ws.backup(tmp_path / "backup").warnings == ()
+    with tarfile.open(tmp_path / "backup") as tar:
+        assert NAME not in tar.getnames()
+    es.restore(tmp_path / "backup", tmp_path / "b.es").close()
+    assert not (tmp_path / "b.es" / NAME).exists()
+
+
 def test_preferences_are_in_backups(path: Path, tmp_path: Path) -> None:
     with es.open(path, mode="w") as ws:
         id = next(iter(ws.documents))
@@ -140,7 +175,7 @@ def test_preferences_are_in_backups(path: Path, tmp_path: Path) -> None:
     "damage",
     [lambda _: "{", lambda text: text.replace("4.0", "5.0"), lambda text: text.replace("30", "-1")],
 )
-def test_damage_is_found_and_put_aside(path: Path, damage: object) -> None:
+def test_damage_is_found_and_put_aside(path: Path, tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     with es.open(path, mode="w") as ws:
         id, other = list(ws.documents)[:2]
@@ -151,8 +186,21 @@ def test_damage_is_found_and_put_aside(path: Path, damage: object) -> None:
     file.write_text(damage(file.read_text()))
     found = es.verify(path)
     assert [problem.part for problem in found.problems] == ["preferences"]
-    with pytest.raises(es.WorkspaceDamagedError, match=NAME):
-        es.open(path).info()
+    with es.open(path) as ws:
+        with pytest.raises(es.WorkspaceDamagedError, match=NAME):
+            ws.info()
+        # Search goes on, and says so.
+        text = PlantedCorpus().queries()[0][0]
+        hits = ws.search(text, explain=True)
+        assert hits[0].explanation is not None
+        assert hits[0].explanation.weights["latent"] == Fusion().latent
+        (said,) = hits.warnings
+        assert NAME in said
+        assert "usual weights" in said
+        (said,) = ws.backup(tmp_path / "backup").warnings
+        assert NAME in said
+    es.restore(tmp_path / "backup", tmp_path / "b.es").close()
+    assert (tmp_path / "b.es" / NAME).read_bytes() == file.read_bytes()
     report = es.repair(path)
     assert any(NAME in lost for lost in report.lost_parts)
     assert es.verify(path).sound
@@ -161,4 +209,4 @@ def test_damage_is_found_and_put_aside(path: Path, damage: object) -> None:
         # What can be read is kept: nobody else knows it.
         kept = () if damage("") == "{" else judged
         assert load_preferences(ws._session.layout) == Preferences(kept)
-        ws.search(PlantedCorpus().queries()[0][0])
+        assert ws.search(text).warnings == ()

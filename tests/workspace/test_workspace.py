@@ -110,6 +110,52 @@ def test_batches_answer_like_single_queries(ws: es.Workspace, options: dict[str,
     assert ws.search_batch([]) == ws.search([]) == []
 
 
+def test_a_query_without_an_answer_does_not_stop_the_others(ws: es.Workspace) -> None:
+    good, other = (query for query, _ in PlantedCorpus().queries()[:2])
+    texts = [good, "", "qux quux", "-paris", other]
+    found = ws.search(texts)
+    assert found == ws.search_batch(texts)
+    assert [found[0], found[4]] == [ws.search(good), ws.search(other)]
+    for text, hits in zip(texts[1:4], found[1:4], strict=True):
+        assert (list(hits), hits.relevance) == ([], None)
+        with pytest.raises((es.QueryError, es.UnknownWordError)) as caught:
+            ws.search(text)
+        assert hits.warnings == (str(caught.value),)
+    assert found[0].warnings == found[4].warnings == ()
+    # What is wrong for all is an error.
+    for options in ({"where": "year >"}, {"where": "nobody = 1"}):
+        with pytest.raises(es.QueryError):
+            ws.search(["", good], **options)
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent"])
+def test_answers_say_what_is_wrong_with_the_query(ws: es.Workspace, mode: str) -> None:
+    words = next(iter(ws.documents.values())).text.split()[3:5]
+    there, absent = f'"{words[0]} {words[1]}"', f'"{words[1]} {words[1]} {words[0]}"'
+    missing = f"no document has the phrase {absent[1:-1]!r}"
+    for query, warnings in (
+        (there, ()),
+        (absent, (missing,)),
+        (f"{there} {words[1]} {absent}", (missing,)),
+        (f'{there} "{words[0]}', ("a quote is not closed, so it means nothing",)),
+        (f'{words[0]} 5" {there} "" " ', ()),
+        (f'{words[0]} -"{words[1]} x y"', ()),
+    ):
+        assert ws.search(query, mode=mode).warnings == warnings, query
+    assert not ws.search(f"{words[0]} +{absent}", mode="lexical")
+    assert missing in ws.search(f"{words[0]} +{absent}", mode="lexical").warnings
+
+
+@pytest.mark.parametrize("mode", ["auto", "lexical", "latent"])
+def test_stop_words_alone_have_no_relevance(ws: es.Workspace, mode: str) -> None:
+    hits = ws.search("there were so", mode=mode)
+    assert bool(hits) == (mode != "latent")
+    assert {hit.relevance for hit in hits} <= {None}
+    assert hits.relevance is None
+    assert ["stop words alone" in warning for warning in hits.warnings] == [True]
+    assert not ws.search("there were so", mode=mode, min_relevance=0.1)
+
+
 class Counted(SilentProgress):
     """A listener that counts."""
 
@@ -407,6 +453,29 @@ def test_what_is_found_and_what_is_explained_alone_are_the_same(planted: Path, m
             explanation = workspace.explain(text, hit.id, mode, pairs=None)
             assert explanation.score == pytest.approx(hit.score, abs=1e-4)
             assert abs(explanation.rest) < 1e-4
+
+
+@pytest.mark.parametrize("lean", [-2, -1, 0, 1, 2])
+def test_an_explanation_leans_as_its_search_and_names_the_weights(planted: Path, lean: int) -> None:
+    usual = {"lexical": 1.0, "expanded": 1.5, "latent": 0.5, "plugged": 1.0, "feedback": 0}
+    expected = {
+        -2: {},
+        -1: {**usual, "expanded": 0.75, "latent": 0.25, "plugged": 0.5},
+        0: usual,
+        1: {**usual, "lexical": 0.5, "expanded": 0.75},
+        2: {"latent": 0.5, "plugged": 1.0, "feedback": 0},
+    }[lean]
+    with es.open(planted) as workspace:
+        text = words_of(workspace)
+        for hit in workspace.search(text, 3, lean=lean, explain=True):
+            explanation = workspace.explain(text, hit.id, lean=lean, pairs=None)
+            assert explanation.score == pytest.approx(hit.score, abs=1e-4)
+            assert abs(explanation.rest) < 1e-4
+            assert hit.explanation is not None
+            assert hit.explanation.weights == explanation.weights == expected
+        for wrong in (3, 0.5, "1", None, True):
+            with pytest.raises(es.ParameterError, match="lean"):
+                workspace.explain(text, "0", lean=wrong)  # type: ignore[arg-type]
 
 
 def test_nothing_is_explained_unasked(planted: Path) -> None:

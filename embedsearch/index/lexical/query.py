@@ -26,6 +26,8 @@ _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff0
 # A quote or a sign has a meaning only where a word could begin: 5" and well-known are words.
 _MARKED = re.compile(r'(?<!\S)([+-]?)"([^"]+)"(?!\w)|(?<!\S)([+-])([^\s"+-]\S*)')
 
+_OPEN = re.compile(r'(?<!\S)[+-]?"(?=[^\s"])')
+
 # The weight of phrases that have no words beside them. Documents with one come first by a wide
 # margin: alone, its words and their meaning could outweigh it.
 _ALONE = 4.0
@@ -62,6 +64,7 @@ class LexicalQuery:
     # The word that a term was typed as; a term that is not here is shown itself.
     spellings: Mapping[str, str] = field(default_factory=dict)
     dropped: int = 0  # how many words were left out because there were too many
+    open_quote: bool = False  # whether a quote begins that does not end
 
     @property
     def constrained(self) -> bool:
@@ -95,6 +98,7 @@ def parse_query(text: str, analyzer: LexicalAnalyzer) -> LexicalQuery:
         required=tuple(dict.fromkeys(reading.required)),
         excluded=tuple(dict.fromkeys(reading.excluded)),
         spellings=reading.spellings,
+        open_quote=bool(_OPEN.search(plain)),
     )
 
 
@@ -224,9 +228,14 @@ def _check_constraints(name: str, phrases: tuple[Phrase, ...]) -> None:
         raise QueryError(f"{reason}, this one has {longest:,}")
 
 
+def limited_phrases(phrases: Mapping[Phrase, float]) -> dict[Phrase, float]:
+    """Return those that are looked for: not more than 32, and none of more than 256 words."""
+    short = {phrase: w for phrase, w in phrases.items() if len(phrase.terms) <= MOST_WORDS}
+    return dict(list(short.items())[:MOST_PHRASES])
+
+
 def _with_fewer_phrases(query: LexicalQuery) -> LexicalQuery:
-    short = {phrase: w for phrase, w in query.phrases.items() if len(phrase.terms) <= MOST_WORDS}
-    phrases = dict(list(short.items())[:MOST_PHRASES])
+    phrases = limited_phrases(query.phrases)
     return query if len(phrases) == len(query.phrases) else replace(query, phrases=phrases)
 
 

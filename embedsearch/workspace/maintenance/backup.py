@@ -81,12 +81,14 @@ class BackupReport:
         documents: How many documents it has.
         change: The last change of documents in it.
         bytes: Its size.
+        warnings: What is damaged in the workspace, and copied as it is.
     """
 
     path: str
     documents: int
     change: int
     bytes: int
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -133,7 +135,7 @@ def write_backup(
         new, written = Layout(stage.folder), stage.folder / "written"
         documents, change = _copy_store(layout, new.documents, listener)
         state.save(new)
-        load_preferences(layout).save(new)
+        warnings = _copy_preferences(layout, new)
         facts = {"documents": documents, "change": change}
         _write_archive(written, list(_parts(layout, new, published)), facts, layout, listener)
         flush_file(written)
@@ -143,7 +145,7 @@ def write_backup(
             _check_target(target, overwrite)
         written.replace(target)
         flush_folder(target.parent)
-    return BackupReport(str(target), documents, change, size)
+    return BackupReport(str(target), documents, change, size, warnings)
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
@@ -165,10 +167,26 @@ def _copy_store(layout: Layout, copy: Path, progress: Progress) -> tuple[int, in
         return len(store), store.change
 
 
+def _copy_preferences(layout: Layout, copied: Layout) -> tuple[str, ...]:
+    """Copy judgements and weights, if there are any; say what is wrong with them."""
+    try:
+        # One read, as another process may replace them meanwhile.
+        content = layout.preferences.read_bytes()
+    except FileNotFoundError:
+        return ()
+    copied.preferences.write_bytes(content)
+    try:
+        load_preferences(copied)
+    except WorkspaceDamagedError:
+        return (f"{layout.preferences.name} is damaged, and was copied as it is",)
+    return ()
+
+
 def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> Iterator[_Part]:
     yield _Part.of(copied.state, copied.state.name)
     yield _Part.of(copied.documents, copied.documents.name)
-    yield _Part.of(copied.preferences, copied.preferences.name)
+    if copied.preferences.exists():
+        yield _Part.of(copied.preferences, copied.preferences.name)
     for each in published:
         folder = each.folder
         place = folder.relative_to(layout.root).as_posix()
@@ -403,7 +421,9 @@ def _extract(
 
 def _check_workspace(source: Path, new: Path) -> None:
     """Refuse what has the right hashes, but makes no workspace."""
-    problems = verify_parts(Layout(new), quick=True).problems
+    found = verify_parts(Layout(new), quick=True).problems
+    # Search goes on without these.
+    problems = [problem for problem in found if problem.part != "preferences"]
     if problems:
         raise _broken(source, str(problems[0]))
     try:

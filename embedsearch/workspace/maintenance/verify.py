@@ -54,7 +54,7 @@ class Problem:
     """Something that is not as it was written, or does not fit the rest.
 
     Attributes:
-        part: "contents", "state", "record", "generation", "vectors" or "lexical".
+        part: "contents", "state", "preferences", "record", "generation", "vectors" or "lexical".
         path: The file or folder, as seen from the workspace.
         what: What is wrong with it.
         advice: What to do.
