@@ -331,11 +331,11 @@ class Session:
 
             own = None if generation is None else generation.analyzer
             model = SearchModel.unfitted(own or analyzer_of(store, self.state.tokenizer))
-            generation, encoder, vectors, number = None, None, DocumentVectors.empty(), None
+            generation, vectors, number = None, DocumentVectors.empty(), None
         else:
             from embedsearch.workspace.preferences import load_preferences
 
-            model, encoder = generation.search_model, generation.encoder
+            model = generation.search_model
             if (tuning := load_preferences(self.layout).tuning) is not None:
                 model = replace(model, fusion=tuning.fusion)
             vectors, number = generation.document_vectors, generation.number
@@ -349,7 +349,7 @@ class Session:
         )
         return DocumentSearch(
             store,
-            encoder,
+            None if generation is None else partial(getattr, generation, "encoder"),
             vectors,
             model,
             self._lexical,
