@@ -17,7 +17,7 @@ import numpy as np
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import all_pieces, full_text, products, split
 from embedsearch.search.segments import Growing, Segmented
-from embedsearch.vectors.arrays import best_first, places_of, unit_rows
+from embedsearch.vectors.arrays import best_first, distinct, places_of, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -221,7 +221,7 @@ class DocumentRows:
         """Return the rows that passages are of, ascending, each once."""
         if self.single:
             return np.sort(passages)
-        return np.unique(np.searchsorted(self.bounds, passages, side="right") - 1)
+        return distinct(np.searchsorted(self.bounds, passages, side="right") - 1)
 
     def appended(self, numbers: IntVector, counts: IntVector) -> DocumentRows:
         """Return them with rows of new documents, which have so many passages each."""

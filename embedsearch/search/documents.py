@@ -61,17 +61,17 @@ _SHORTEST = 3
 class DocumentSearch:
     """Finds documents of the store; several threads may search at the same time.
 
-    `vectors` may be behind the store: they are updated for each query. `encoder` is that of the
-    space of the words; without one there are no vectors, and only the mode "lexical" can be used.
-    Without a lexical index it searches by meaning alone. `candidates` returns the index of
-    the stored vectors, if there are many; `reopen` the lexical index that others have updated
-    since, if anybody else may.
+    `vectors` may be behind the store: they are updated for each query. `encoder` returns that of
+    the space of the words, which only later documents and some questions need; without one there
+    are no vectors, and only the mode "lexical" can be used. Without a lexical index it searches by
+    meaning alone. `candidates` returns the index of the stored vectors, if there are many; `reopen`
+    the lexical index that others have updated since, if anybody else may.
     """
 
     def __init__(
         self,
         store: DocumentStore,
-        encoder: TextEncoder | None,
+        encoder: Callable[[], TextEncoder] | None,
         vectors: DocumentVectors,
         model: SearchModel,
         lexical: LexicalIndex | None,
@@ -94,7 +94,7 @@ class DocumentSearch:
         """Encodes texts in the space of the words."""
         if self._encoder is None:
             raise QueryError("there are no word vectors: search in the mode 'lexical'")
-        return self._encoder
+        return self._encoder()
 
     def answer(self, text: str, options: SearchOptions) -> Hits:
         """Find the documents that answer a text best; see `Workspace.search`."""
@@ -204,11 +204,14 @@ class DocumentSearch:
         """Return the vectors, up to date with the store."""
         with self._lock:
             with self.store.snapshot():
-                if self._encoder is not None:
-                    vectors = self._vectors.updated(
-                        self.store, self._encoder, self.model, candidates=self._candidates
+                vectors = self._vectors
+                if vectors.change == self.store.change:
+                    pass
+                elif self._encoder is not None:
+                    vectors = vectors.updated(
+                        self.store, self.encoder, self.model, candidates=self._candidates
                     )
-                elif (vectors := self._vectors).change != self.store.change:
+                else:
                     vectors = DocumentVectors.empty(self.store.change)
             if vectors is not self._vectors:
                 self._vectors, self._hybrid = vectors, None
@@ -355,7 +358,7 @@ class DocumentSearch:
             return []
         from embedsearch.search.suggestions import suggest
 
-        near = suggest(word, self._encoder.vectors)
+        near = suggest(word, self.encoder.vectors)
         counts = hybrid.lexical.document_frequencies(near)
         return [other for other, count in zip(near, counts, strict=True) if count and other != word]
 

@@ -52,7 +52,7 @@ class Terms:
     @cached_property
     def columns(self) -> dict[str, int]:
         """The column of each term."""
-        return {term: column for column, term in enumerate(self.terms)}
+        return dict(zip(self.terms, range(len(self.terms)), strict=True))
 
     def documents(self, documents: Iterable[Iterable[str]]) -> TermDocuments:
         """Look up the terms of documents; unknown ones are left out."""

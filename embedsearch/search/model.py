@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import LatentSpace, Spreads, Terms
+from embedsearch.search.part_terms import PartTerms
 from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sparse import TermStatistics
@@ -52,7 +54,7 @@ class Fusion:
         return used
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SearchModel:
     """How documents and queries are encoded, and how the scores become one."""
 
@@ -61,6 +63,11 @@ class SearchModel:
     spreads: Spreads  # the standard deviations of scores
     mean_length: float  # terms in a document, on average; the space has that of passages
     fusion: Fusion = Fusion()
+
+    @cached_property
+    def part_terms(self) -> PartTerms:
+        """The numbers of the terms of texts: their columns in the space, if they have one."""
+        return PartTerms(self.analyzer, self.space.terms.columns)
 
     def to_tensors(self) -> Tensors:
         """Return the arrays for a file."""

@@ -88,6 +88,13 @@ def places_of(ordered: NDArray[Any], wanted: NDArray[Any]) -> tuple[IntVector, N
     return places, ordered[places] == wanted
 
 
+def distinct(values: IntVector) -> IntVector:
+    """Return integers `(n,)` ascending, each once."""
+    # The first call of np.unique imports numpy.ma, which costs a process more than a question.
+    ordered: IntVector = np.sort(values)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
+
+
 def best_first(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
     """Return the places of the `topn` highest scores; equal ones are ordered by their numbers."""
     if topn >= len(scores):

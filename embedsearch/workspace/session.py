@@ -351,9 +351,9 @@ class Session:
 
             own = None if generation is None else generation.analyzer
             model = SearchModel.unfitted(own or analyzer_of(store, self.state.tokenizer))
-            generation, encoder, vectors, number = None, None, DocumentVectors.empty(), None
+            generation, vectors, number = None, DocumentVectors.empty(), None
         else:
-            model, encoder = generation.search_model, generation.encoder
+            model = generation.search_model
             vectors, number = generation.document_vectors, generation.number
         self._lexical = open_lexical(
             self.layout,
@@ -365,7 +365,7 @@ class Session:
         )
         return DocumentSearch(
             store,
-            encoder,
+            None if generation is None else partial(getattr, generation, "encoder"),
             vectors,
             model,
             self._lexical,

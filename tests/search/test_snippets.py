@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,14 @@ def test_what_has_no_blanks_is_cut_all_the_same() -> None:
     assert max(map(len, pieces)) <= LENGTH * 3 // 2
 
 
-@given(st.lists(st.integers(1, 300), max_size=30))
-def test_runs_are_the_longest_that_fit(lengths: list[int]) -> None:
-    pieces = ["x" * length for length in lengths]
+@given(st.lists(st.lists(st.integers(1, 300), max_size=30), max_size=4))
+def test_runs_are_the_longest_that_fit(parts: list[list[int]]) -> None:
+    pieces = ["x" * length for part in parts for length in part]
+    ends = list(accumulate(map(len, parts)))
 
     def fits(start: int, stop: int) -> bool:
+        if any(start < end < stop for end in ends):
+            return False
         return stop - start == 1 or len(" ".join(pieces[start:stop])) <= LENGTH
 
     n = len(pieces)
@@ -104,7 +108,8 @@ def test_runs_are_the_longest_that_fit(lengths: list[int]) -> None:
     def within(run: tuple[int, int]) -> bool:
         return any(one != run and one[0] <= run[0] and run[1] <= one[1] for one in fitting)
 
-    assert runs(pieces) == [run for run in fitting if not within(run)]
+    found = runs(np.array(list(map(len, pieces)), int), np.array(ends, int))
+    assert list(map(tuple, found.tolist())) == [run for run in fitting if not within(run)]
 
 
 def long_text(size: int, planted: dict[int, str]) -> str:
@@ -206,7 +211,9 @@ def cosine(space: Any, one: str, other: str) -> float:
 
 def near_terms(space: Any, terms: list[str], query: dict[str, str]) -> dict[str, Match]:
     latent = np.zeros(space.blocks[-1].columns.stop, np.float32)
-    return Nearness(space, terms, query, latent).matches(62)
+    known = [term for term in terms if term in space.terms.columns]
+    columns = np.array([space.terms.columns[term] for term in known], np.int64)
+    return Nearness(space, columns, query, latent).matches(62)
 
 
 def test_near_terms_are_those_of_the_mean_cosine(plain: Any) -> None:
@@ -257,7 +264,8 @@ def scored(collection: Any, text: str, query: str, mode: str) -> list[tuple[floa
     ranking = search.rank(parsed, query, SearchOptions(5, mode))
     space, idfs = model.space, model.space.statistics.idf
     columns, found = space.terms.columns, []
-    for start, stop in runs(pieces):
+    lengths = np.array(list(map(len, pieces)))
+    for start, stop in runs(lengths, np.array([len(pieces)])).tolist():
         passage = " ".join(pieces[start:stop])
         words = model.analyzer.words(passage)
         norm = 1.2 * (0.25 + 0.75 * (len(passage) + 1) / 10 / space.statistics.mean_length)

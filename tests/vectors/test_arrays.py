@@ -13,6 +13,7 @@ from embedsearch.vectors.arrays import (
     as_matrix,
     as_measured_matrix,
     best_first,
+    distinct,
     places_of,
     row_norms,
     unit_rows,
@@ -85,3 +86,10 @@ def test_the_best_come_first_and_equal_ones_by_their_numbers(topn: int) -> None:
     scores, numbers = rng.integers(0, 5, 40).astype(np.float32), rng.permutation(40)
     expected = sorted(range(40), key=lambda i: (-scores[i], numbers[i]))[:topn]
     assert best_first(scores, numbers, topn).tolist() == expected
+
+
+@pytest.mark.parametrize("values", [[], [3], [5, -1, 5, 5, 0, -1], [2, 2]])
+def test_distinct_values_ascend_each_once(values: list[int]) -> None:
+    found = distinct(np.array(values, np.int64))
+    assert found.dtype == np.int64
+    assert found.tolist() == sorted(set(values))

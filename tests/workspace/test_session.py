@@ -209,7 +209,7 @@ def test_damage_is_noticed_and_named(
 def use_everything(path: Path) -> None:
     with es.open(path) as ws:
         ws.words.most_similar("paris")
-        ws.search("paris")
+        ws.search("paris", expand=True)
         _ = [ws.documents[id] for id in ws.documents]
 
 

@@ -15,7 +15,7 @@ from embedsearch.text.tokenizers import CACHED_TYPES, EDGES, TextProcessor, reso
 from embedsearch.text.unspaced import runs, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from embedsearch._types import Document
     from embedsearch.text.phrases import PhraseTable
@@ -29,14 +29,12 @@ LONGEST = 65_530
 """Bytes of a term; tantivy drops longer ones, so what is behind them is cut off."""
 
 CACHED_TERMS = 1 << 16
-# Of words with the punctuation around them: about 300 bytes each, a kilobyte at most. Longer parts,
-# as a sentence in Chinese, take 200 bytes a character and hardly occur again.
-CACHED_PARTS = 1 << 16
-_PART_LENGTH, _PART_TERMS = 40, 4
 # Quotes, dashes and dots are in no word either.
 _SEPARATORS = EDGES.separators + "\u00ab\u00bb\u2013\u2014\u201c\u201d\u201e\u2026"
 _BEFORE, _BEHIND = _SEPARATORS + EDGES.leading, _SEPARATORS + EDGES.trailing
+_BLANKS = str.maketrans(dict.fromkeys(EDGES.separators, " "))
 _JOINTS = re.compile("[-_']")
+_ONE_TOKEN = re.compile(r"[A-Za-z0-9]+(?:[-_'][A-Za-z0-9]+)*|[0-9]+(?:[.,:][0-9]+)*")
 
 
 class Term(NamedTuple):
@@ -81,8 +79,6 @@ class LexicalAnalyzer:
         # Whether what stands between blanks has the same terms by itself.
         self._parted = self.cutter.edges is not None
         self._forms = _Forms(self.settings)
-        # Whole texts need not be kept.
-        self._parts = _Parts(self._located_part, _PART_LENGTH if self._parted else 0)
 
     @classmethod
     def for_language(
@@ -160,20 +156,50 @@ class LexicalAnalyzer:
         forms = map(self._forms.__getitem__, self._cut(text))
         return [term for form in forms for term in form.split(" ") if term not in ("", GAP)]
 
-    def words_by_parts(self, text: str) -> list[str]:
-        """Return `words`, in a tenth of the time if all between blanks has been seen before."""
-        found = self._parts
-        parts = self._split_parts(text)
-        return [term for part in parts for term, _, _, is_stop in found[part] if not is_stop]
+    def parts(self, text: str) -> list[str]:
+        """Cut a text at blanks into parts that have the same terms by themselves.
 
-    def located(self, text: str) -> Iterator[Located]:
-        """Yield the terms of a text and their places, without gaps, as fast."""
+        It is one part if the tokenizer looks over blanks.
+        """
+        return text.split() if self._parted else [text]
+
+    def plain_parts(self, text: str) -> list[str]:
+        """Return `parts` with the same terms, most of them as they are spelled in `tokens`.
+
+        There are fewer different ones.
+        """
+        if self._parted and text.isascii():
+            text = text.lower() if self.settings.lowercase else text
+            text = text.translate(_BLANKS).replace(", ", " ").replace(". ", " ")
+        return self.parts(text)
+
+    def plain_part(self, part: str) -> str:
+        """Return what `plain_parts` makes of one of the `parts`."""
+        if not (self._parted and part.isascii()):
+            return part
+        part = part.lstrip(_BEFORE).rstrip(_BEHIND)
+        return part.lower() if self.settings.lowercase else part
+
+    def terms_of_part(self, part: str) -> list[tuple[str, bool]]:
+        """Return the terms of a plain part without gaps, and whether each is a stop word."""
+        if not (self._parted and _ONE_TOKEN.fullmatch(part)):
+            return [(term.text, term.stop) for term in self.terms(part) if term.text != GAP]
+        # Most parts are one token, which need not be cut.
+        form = self._forms[part]
+        if form != GAP and " " not in form:
+            return [(form, False)]
+        return [(term.text, term.stop) for term in self._forms.terms(part) if term.text != GAP]
+
+    def located(self, text: str, among: Container[str] | None = None) -> Iterator[Located]:
+        """Yield the terms of a text and their places, without gaps; only of parts `among` some."""
+        self._forms.trim()
         stop = 0
-        for part in self._split_parts(text):
+        for part in self.parts(text):
             start = text.index(part, stop)
             stop = start + len(part)
-            for term, first, end, is_stop in self._parts[part]:
-                yield term, start + first, start + end, is_stop
+            if among is None or part in among:
+                for term, first, end, is_stop in self._located_part(part):
+                    yield term, start + first, start + end, is_stop
 
     def located_terms(self, text: str) -> Iterator[tuple[Term, int, int]]:
         """Yield the terms of a text in order, and where the word of each starts and stops in it."""
@@ -201,11 +227,6 @@ class LexicalAnalyzer:
             return ((form, start, start + len(word), False),)
         stops = [term.text for term in self._forms.terms(token) if term.stop]
         return tuple((text, start, start + len(word), True) for text in stops)
-
-    def _split_parts(self, text: str) -> list[str]:
-        self._forms.trim()
-        self._parts.trim()
-        return text.split() if self._parted else [text]
 
     def term_counts(self, text: str) -> dict[str, tuple[int, str]]:
         """Count the terms of a text that are scored; with each goes its first spelling."""
@@ -287,25 +308,6 @@ class _Forms(dict[str, str]):
         if lowered in self._stop_words:
             return Term(_storable(lowered), True, part)
         return Term(_storable(strip_accents(self._normalize(part) or GAP)), False, part)
-
-
-class _Parts(dict[str, tuple[Located, ...]]):
-    """The terms of what stands between blanks, and their places in it."""
-
-    def __init__(self, locate: Callable[[str], tuple[Located, ...]], longest: int) -> None:
-        super().__init__()
-        self._locate, self._longest = locate, longest
-
-    def __missing__(self, part: str) -> tuple[Located, ...]:
-        found = self._locate(part)
-        if len(part) <= self._longest and len(found) <= _PART_TERMS:
-            self[part] = found
-        return found
-
-    def trim(self) -> None:
-        """Forget all if it has grown large."""
-        if len(self) >= CACHED_PARTS:
-            self.clear()
 
 
 def _located(text: str, terms: Iterable[Term], paired: bool) -> Iterator[tuple[Term, int]]:

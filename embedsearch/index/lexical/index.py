@@ -42,7 +42,7 @@ from embedsearch.index.lexical.storage import (
     writing,
     writing_errors,
 )
-from embedsearch.vectors.arrays import best_first, places_of
+from embedsearch.vectors.arrays import best_first, distinct, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,12 +129,12 @@ class LexicalSnapshot:
             most = self._most_hits(clauses)
             if not most or not len(wanted):
                 return np.zeros(len(wanted), np.float32)
-            distinct, inverse = np.unique(wanted, return_inverse=True)
-            scores, found = self._found_among(self._queries.scored(clauses, query), most, distinct)
-        spread = np.zeros(len(distinct), np.float32)
-        places, known = places_of(distinct, found)
+            each = distinct(wanted)
+            scores, found = self._found_among(self._queries.scored(clauses, query), most, each)
+        spread = np.zeros(len(each), np.float32)
+        places, known = places_of(each, found)
         spread[places[known]] = scores[known]
-        return spread[inverse]
+        return spread[np.searchsorted(each, wanted)]
 
     def admits(self, query: LexicalQuery | str, numbers: Numbers) -> NDArray[np.bool_]:
         """Return which documents have all that is required and nothing that is excluded.
@@ -153,8 +153,8 @@ class LexicalSnapshot:
             else:
                 rule = self._queries.ruled_out(query)
                 most = sum(self._matches(phrase.field, phrase) for phrase in query.excluded)
-            distinct = _ascending(wanted)
-            _, found = self._found_among(rule, min(most, len(self)), distinct)
+            ordered = _ascending(wanted)
+            _, found = self._found_among(rule, min(most, len(self)), ordered)
         _, matched = places_of(np.sort(found), wanted)
         return matched if query.required else ~matched
 
@@ -165,12 +165,12 @@ class LexicalSnapshot:
         one that the query does not find has none.
         """
         query, wanted = self._parsed(query), as_numbers("numbers", numbers)
-        distinct = np.unique(wanted)
-        parts: dict[int, list[Contribution]] = {number: [] for number in distinct.tolist()}
+        each = distinct(wanted)
+        parts: dict[int, list[Contribution]] = {number: [] for number in each.tolist()}
         with reading_errors(self._folder):
             for clause in clauses_of(query):
                 scored = self._queries.scored([clause], query)
-                for score, number in zip(*self._looked_up(scored, distinct), strict=True):
+                for score, number in zip(*self._looked_up(scored, each), strict=True):
                     part = Contribution(clause.field, clause.word, float(score))
                     parts[int(number)].append(part)
         return [sorted(parts[n], key=lambda part: -part.score) for n in wanted.tolist()]

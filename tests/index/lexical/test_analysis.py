@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import tracemalloc
+import re
 from collections import Counter
 
 import pytest
@@ -135,33 +134,28 @@ def test_terms_found_part_by_part_are_those_of_the_whole(
     language: str, pieces: list[str], blank: str
 ) -> None:
     analyzer, text = LexicalAnalyzer.for_language(language), blank.join(pieces)
-    assert analyzer.words_by_parts(text) == analyzer.words(text)
-    assert list(analyzer.located(text)) == [
+    terms = [(term.text, term.stop) for term in analyzer.terms(text) if term.text != GAP]
+    assert [t for part in analyzer.plain_parts(text) for t in analyzer.terms_of_part(part)] == terms
+    plain = map(analyzer.plain_part, analyzer.parts(text))
+    assert [term for part in plain for term in analyzer.terms_of_part(part)] == terms
+    located = [
         (term.text, start, stop, term.stop)
         for term, start, stop in analyzer.located_terms(text)
         if term.text != GAP
     ]
+    assert list(analyzer.located(text)) == located
+    some = set(analyzer.parts(text)[::2])
+    places = {
+        place
+        for part in re.finditer(r"\S+", text)
+        if part[0] in some
+        for place in range(*part.span())
+    }
+    assert list(analyzer.located(text, some)) == [one for one in located if one[1] in places]
 
 
 def test_a_tokenizer_that_looks_over_blanks_is_given_the_whole_text() -> None:
-    settings = TokenizerSettings(tokenizer="regexp", pattern=r"(?<=a )\d+")
-    assert LexicalAnalyzer(settings).words_by_parts("a 12 b 34") == ["12"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "blank"),
-    [(TokenizerSettings(), ""), (TokenizerSettings(tokenizer="regexp", pattern=r"\w+"), " ")],
-)
-def test_no_sentence_is_kept(settings: TokenizerSettings, blank: str) -> None:
-    analyzer, choose = LexicalAnalyzer(settings), random.Random(0)  # noqa: S311 - no secrets
-    letters = [chr(0x4E00 + place) for place in range(300)]
-    texts = [blank.join(choose.sample(letters, 200)) for _ in range(100)]
-    expected = [analyzer.words(text) for text in texts]
-    tracemalloc.start()
-    try:
-        assert [analyzer.words_by_parts(text) for text in texts] == expected
-        left = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-    # A sentence of so many terms would take 20 kilobytes.
-    assert left < 200_000
+    analyzer = LexicalAnalyzer(TokenizerSettings(tokenizer="regexp", pattern=r"(?<=a )\d+"))
+    (part,) = analyzer.plain_parts("a 12 b 34")
+    assert part == analyzer.plain_part("a 12 b 34") == "a 12 b 34"
+    assert analyzer.terms_of_part(part) == [("12", False)]
