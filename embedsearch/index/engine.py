@@ -152,13 +152,12 @@ class Preprocessing:
             Q = Q.reshape(1, dimension)
         elif Q.shape != (1, dimension):
             return None
+        # As `row_norms` and `unit_rows` compute it, to the last bit.
         wide = Q.reshape(dimension).astype(np.float64)
         length = sqrt(wide.dot(wide))
         if self.metric is Metric.COSINE:
             if _is_one(length):
                 return SingleQuery(Q, 1.0)
-            # As `row_norms` computes it, to the last bit.
-            length = sqrt(np.einsum("d,d->", wide, wide))
             if not 0 < length < inf:
                 return None
             wide /= length

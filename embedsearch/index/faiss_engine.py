@@ -129,10 +129,11 @@ class FaissEngine:
             return self._nearest_alone(query, k, among)
         scores = self._scores(found)
         values = scores[0].tolist()
-        in_order = all(map(gt, values, values[1:]))
-        if in_order and (values[0] <= 1 or self._metric is not Metric.COSINE):
-            return scores, among.ids_at(positions)
-        return self._hits(found, positions, among)
+        if not all(map(gt, values, values[1:])):
+            return self._hits(found, positions, among)
+        if values[0] > 1 or values[-1] < -1:
+            scores = self._bounded(scores)
+        return scores, among.ids_at(positions)
 
     def _nearest_alone(
         self, query: SingleQuery, k: int, among: RowFilter
@@ -209,7 +210,9 @@ class FaissEngine:
         """
         settings = dict(self.parameters)
         if hasattr(self._inner, "hnsw"):
-            steps = max(settings.get("efSearch", self._inner.hnsw.efSearch), 1.5 * k)
+            steps = settings.get("efSearch", self._inner.hnsw.efSearch)
+            if k > _USUAL:
+                steps = max(steps, 1.5 * k)
             settings["efSearch"] = ceil(steps / share) if share else 1
         if "k_factor" in settings and k < _USUAL:
             # As many are refined as for ten: the first by its code is often not the nearest.

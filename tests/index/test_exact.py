@@ -158,6 +158,7 @@ def test_queries_of_about_length_one_are_scored_alone_as_in_a_batch(d: int) -> N
     # Rounded, they are longer or shorter than 1 by up to half a step of float32, or by two steps.
     Q /= np.linalg.norm(Q, axis=1, keepdims=True)
     Q[::2] *= np.float32(1 + 2**-22)
+    Q[1::8] *= 3
     index = flat(drawn(2000, d))
     scores, rows = index.search(Q)
     alone = [index.search(q, threads=1) for q in Q]
