@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from embedsearch.index.ids import RowFilter
 # Beyond it the square of a distance overflows float32.
 _LONGEST = 1e18
-_ONE = np.ones(1)
+# A quarter of the step between a float32 and the next, at most, relative to it.
+_QUARTER_STEP = 2.0**-26
 
 
 class Engine(Protocol):
@@ -59,7 +60,10 @@ class Engine(Protocol):
     def nearest_to_one(
         self, query: SingleQuery, k: int, among: RowFilter
     ) -> tuple[FloatMatrix, IntVector]:
-        """Return what `nearest` does, in as few steps as possible; `among` is the whole index."""
+        """Return what `nearest` does, with one thread and in as few steps as possible.
+
+        `among` is the whole index.
+        """
 
     def within(
         self, Q: FloatMatrix, norms: NDArray[np.float64], least: np.float32, among: RowFilter
@@ -99,8 +103,12 @@ class SingleQuery(NamedTuple):
     """A query that is ready to be compared."""
 
     X: FloatMatrix  # `(1, d)`, as `Preprocessing.apply` returns it
-    norms: NDArray[np.float64]  # its length, `(1,)`
-    length: float  # the same as a number
+    length: float
+
+    @property
+    def norms(self) -> NDArray[np.float64]:
+        """Its length, `(1,)`."""
+        return np.array([self.length])
 
 
 @dataclass(frozen=True)
@@ -140,20 +148,29 @@ class Preprocessing:
         """
         if type(Q) is not np.ndarray or Q.dtype != np.float32 or not Q.flags.c_contiguous:
             return None
-        if Q.shape not in ((dimension,), (1, dimension)):
+        if Q.shape == (dimension,):
+            Q = Q.reshape(1, dimension)
+        elif Q.shape != (1, dimension):
             return None
-        # As `row_norms` computes it, to the last bit, without its buffers.
+        # As `row_norms` and `unit_rows` compute it, to the last bit.
         wide = Q.reshape(dimension).astype(np.float64)
-        length = sqrt(np.einsum("d,d->", wide, wide))
+        length = sqrt(wide.dot(wide))
         if self.metric is Metric.COSINE:
+            if _is_one(length):
+                return SingleQuery(Q, 1.0)
             if not 0 < length < inf:
                 return None
             wide /= length
-            return SingleQuery(wide.astype(np.float32).reshape(1, dimension), _ONE, 1.0)
+            return SingleQuery(wide.astype(np.float32).reshape(1, dimension), 1.0)
         # The general way says what is wrong with a query that is too long.
         if not 0 < length < _LONGEST or self.center is not None:
             return None
-        return SingleQuery(Q.reshape(1, dimension), np.array([length]), length)
+        return SingleQuery(Q, length)
+
+
+def _is_one(length: float) -> bool:
+    """Whether to divide by a length changes no float32: it is off by less than half a step."""
+    return abs(length - 1) < _QUARTER_STEP
 
 
 def check_lengths(norms: NDArray[np.float64], name: str, start: int = 0) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import sqrt
+from operator import gt
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from embedsearch._types import FloatMatrix, FloatVector, IntVector, Metric
 from embedsearch.index.engine import sorted_hits
 from embedsearch.index.faiss_tools import load_faiss, search_one
 from embedsearch.index.storage import IndexParts
+from embedsearch.index.threads import omp_threads
 from embedsearch.vectors.arrays import row_norms
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 # How many more than asked for FAISS finds, as its order is not quite the true one.
 _SPARE = 8
-# Up to so many hits are sorted by Python, for the reason in `Preprocessing.single_query`.
+# Up to so many hits are compared in Python, for the reason in `Preprocessing.single_query`.
 _FEW = 64
 # Multiplications that are worth the start of a thread; the matrix products of FAISS want
 # 20 queries or more.
@@ -93,16 +95,24 @@ class ExactEngine:
     def nearest_to_one(
         self, query: SingleQuery, k: int, among: RowFilter
     ) -> tuple[FloatMatrix, IntVector]:
+        with omp_threads(1):
+            return self._nearest_to_one(query, k, among)
+
+    def _nearest_to_one(
+        self, query: SingleQuery, k: int, among: RowFilter
+    ) -> tuple[FloatMatrix, IntVector]:
         wide = k + _SPARE + k // 16
         if not among.is_all or wide > min(_FEW, among.count - 1):
             return self.nearest(query.X, query.norms, k, among)
         proposed, positions = search_one(self.index, query.X, wide)
-        scores = self._scorer.few_scores(query.X, positions)
-        answer = _ranked(scores, among.ids_at(positions)[0].tolist(), k)
+        scores, ids = self._scorer.few_scores(query.X, positions), among.ids_at(positions)
+        values = scores[0].tolist()
+        if not all(map(gt, values, values[1:])):
+            scores, ids = sorted_hits(scores, ids)
         error = _faiss_error(self._metric, self._stored.shape[1], query.length, self._longest)
-        if answer[0][0, -1] <= _best_unseen_of_one(self._metric, proposed[0, -1].item(), error):
+        if scores[0, k - 1] <= _best_unseen_of_one(self._metric, proposed[0, -1].item(), error):
             return self.nearest(query.X, query.norms, k, among)
-        return answer
+        return scores[:, :k], ids[:, :k]
 
     def within(
         self, Q: FloatMatrix, norms: NDArray[np.float64], least: np.float32, among: RowFilter
@@ -207,19 +217,21 @@ class ExactScorer:
                 result[place] = self._block(Q[top : top + step], rows[place])
         return result
 
-    def few_scores(self, q: FloatMatrix, rows: IntVector) -> list[float]:
+    def few_scores(self, q: FloatMatrix, rows: IntVector) -> FloatMatrix:
         """Score a few rows `(1, k)` against one query `(1, d)`, as `scores` does, in few steps."""
         # Wide from the start: NumPy would put what it widens on the way into buffers.
-        wide = self._bytes.take(rows[0], axis=0).view(np.float32).astype(np.float64)
+        wide = self._bytes.take(rows, axis=0).view(np.float32).astype(np.float64)
+        scores: FloatMatrix
         if self._metric is Metric.EUCLIDEAN:
             wide -= q.astype(np.float64)
-            rounded = -np.sqrt(np.square(wide, out=wide).sum(axis=-1)).astype(np.float32)
+            scores = -np.sqrt(np.add.reduce(np.square(wide, out=wide), axis=-1)).astype(np.float32)
         else:
             wide *= q.astype(np.float64)
-            rounded = wide.sum(axis=-1).astype(np.float32)
-        scores: list[float] = rounded.tolist()
+            scores = np.add.reduce(wide, axis=-1).astype(np.float32)
         if self._metric is Metric.COSINE:
-            return [min(max(score, -1.0), 1.0) for score in scores]
+            values = scores[0].tolist()
+            if max(values) > 1 or min(values) < -1:
+                scores.clip(-1, 1, out=scores)
         return scores
 
     def _block(self, Q: FloatMatrix, rows: IntVector) -> FloatMatrix:
@@ -286,12 +298,3 @@ def _radius(metric: Metric, worst: float, error: float) -> float:
     if metric is Metric.EUCLIDEAN:
         return worst**2 * (1 + 1e-6) + 2 * error + _TINY
     return worst - 2 * error - abs(worst) * 1e-6 - _TINY
-
-
-def _ranked(scores: list[float], ids: list[int], k: int) -> tuple[FloatMatrix, IntVector]:
-    """Sort a short list by score, best first, and equal scores by id; return k: `(1, k)` each."""
-    best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))[:k]
-    return (
-        np.array([[score for score, _ in best]], np.float32),
-        np.array([[id for _, id in best]], np.int64),
-    )

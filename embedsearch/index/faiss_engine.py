@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from math import ceil, sqrt
+from operator import gt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from embedsearch.index.faiss_tools import (
     takes_selector,
     without_deleted,
 )
+from embedsearch.index.threads import omp_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,13 @@ class FaissEngine:
         return isinstance(self._inner, faiss.IndexHNSW | faiss.IndexNSG)
 
     @cached_property
+    def _takes_one_thread(self) -> bool:
+        """Whether FAISS starts no threads for one query: for a graph that nothing refines."""
+        faiss = load_faiss()
+        refined = isinstance(faiss.downcast_index(self.index), faiss.IndexRefine)
+        return isinstance(self._inner, faiss.IndexHNSW) and not refined
+
+    @cached_property
     def _estimates(self) -> bool:
         return "FastScan" in type(self._inner).__name__
 
@@ -110,16 +118,28 @@ class FaissEngine:
         self, query: SingleQuery, k: int, among: RowFilter
     ) -> tuple[FloatMatrix, IntVector]:
         if not self._is_usual(k) or not among.is_all:
-            return self.nearest(query.X, query.norms, k, among)
-        found, positions = search_one(self.index, query.X, k, self._usual_parameters)
+            return self._nearest_alone(query, k, among)
+        parameters = self._usual_parameters
+        if self._takes_one_thread:
+            found, positions = search_one(self.index, query.X, k, parameters)
+        else:
+            with omp_threads(1):
+                found, positions = search_one(self.index, query.X, k, parameters)
         if positions[0, -1] < 0 or (self._estimates and np.isnan(found).any()):
-            return self.nearest(query.X, query.norms, k, among)
+            return self._nearest_alone(query, k, among)
         scores = self._scores(found)
         values = scores[0].tolist()
-        in_order = all(one > other for one, other in pairwise(values))
-        if in_order and (values[0] <= 1 or self._metric is not Metric.COSINE):
-            return scores, among.ids_at(positions)
-        return self._hits(found, positions, among)
+        if not all(map(gt, values, values[1:])):
+            return self._hits(found, positions, among)
+        if values[0] > 1 or values[-1] < -1:
+            scores = self._bounded(scores)
+        return scores, among.ids_at(positions)
+
+    def _nearest_alone(
+        self, query: SingleQuery, k: int, among: RowFilter
+    ) -> tuple[FloatMatrix, IntVector]:
+        with omp_threads(1):
+            return self.nearest(query.X, query.norms, k, among)
 
     def within(
         self, Q: FloatMatrix, norms: NDArray[np.float64], least: np.float32, among: RowFilter
@@ -190,7 +210,9 @@ class FaissEngine:
         """
         settings = dict(self.parameters)
         if hasattr(self._inner, "hnsw"):
-            steps = max(settings.get("efSearch", self._inner.hnsw.efSearch), 1.5 * k)
+            steps = settings.get("efSearch", self._inner.hnsw.efSearch)
+            if k > _USUAL:
+                steps = max(steps, 1.5 * k)
             settings["efSearch"] = ceil(steps / share) if share else 1
         if "k_factor" in settings and k < _USUAL:
             # As many are refined as for ten: the first by its code is often not the nearest.

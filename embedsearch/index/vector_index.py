@@ -317,12 +317,13 @@ class VectorIndex:
             VectorError: `Q` has the wrong dimension, NaN or infinity.
             ParameterError: `topn`, `allowed` or `threads` out of range.
         """
-        if allowed is None and threads is None and self._all.count:
+        if allowed is None and self._all.count:
             query = self._preprocessing.single_query(Q, self._dimension)
             if query is not None:
-                with omp_threads(1):
-                    k = min(as_count("topn", topn), self._all.count)
-                    return self._engine.nearest_to_one(query, k, self._all)
+                if threads is not None:
+                    as_count("threads", threads)
+                k = min(as_count("topn", topn), self._all.count)
+                return self._engine.nearest_to_one(query, k, self._all)
         Q, norms = as_measured_matrix(Q, "Q", self._dimension)
         among = self._all if allowed is None else RowFilter(allowed, self._ids)
         k = min(as_count("topn", topn), among.count)

@@ -152,6 +152,20 @@ def test_a_batch_and_a_query_alone_agree_to_the_last_bit(metric: str) -> None:
         np.testing.assert_array_equal(one_score[0], scores[i])
 
 
+@pytest.mark.parametrize("d", [3, 40])
+def test_queries_of_about_length_one_are_scored_alone_as_in_a_batch(d: int) -> None:
+    Q = drawn(400, d, seed=4)
+    # Rounded, they are longer or shorter than 1 by up to half a step of float32, or by two steps.
+    Q /= np.linalg.norm(Q, axis=1, keepdims=True)
+    Q[::2] *= np.float32(1 + 2**-22)
+    Q[1::8] *= 3
+    index = flat(drawn(2000, d))
+    scores, rows = index.search(Q)
+    alone = [index.search(q, threads=1) for q in Q]
+    np.testing.assert_array_equal(scores, np.concatenate([score for score, _ in alone]))
+    np.testing.assert_array_equal(rows, np.concatenate([row for _, row in alone]))
+
+
 def test_ties_cut_by_the_end_of_the_list_keep_the_lowest_rows() -> None:
     X = np.eye(4, dtype=np.float32)[np.arange(400) % 4]
     scores, rows = flat(X, "cosine").search(np.eye(4)[[1]], topn=120)

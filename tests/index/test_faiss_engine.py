@@ -50,6 +50,25 @@ def test_a_filter_costs_no_recall(spec: str, share: float) -> None:
     assert recall(found, nearest(among, 10)) >= 0.93
 
 
+def test_ten_are_searched_with_the_parameters_as_they_were_tuned() -> None:
+    index = wrapped("HNSW8,Flat", {"efSearch": 10})
+    parameters = faiss.SearchParametersHNSW(efSearch=10)
+    wanted = index._engine.index.search(Q, 10, params=parameters)[1]
+    np.testing.assert_array_equal(index.search(Q, 10)[1], wanted)
+    np.testing.assert_array_equal(index.search(Q[0], 10)[1], wanted[:1])
+
+
+def test_cosines_of_rounded_vectors_are_at_most_one_alone_and_in_a_batch() -> None:
+    index = VectorIndex.build(np.concatenate([X, -X]), "cosine", "HNSW16,SQfp16", threads=1)
+    scores, ids = index.search(X[:200], 10)
+    alone = [index.search(x, 10) for x in X[:200]]
+    np.testing.assert_array_equal(np.concatenate([score for score, _ in alone]), scores)
+    np.testing.assert_array_equal(np.concatenate([id for _, id in alone]), ids)
+    # In half precision a vector is as often longer than 1 as shorter.
+    assert (scores[:, 0] == 1).mean() > 0.2
+    assert scores.max() == 1
+
+
 @pytest.mark.parametrize("spec", ["hnsw", "ivf", "IVF64,SQ8"])
 def test_deletions_cost_no_recall(spec: str) -> None:
     index = VectorIndex.build(X, "euclidean", spec, threads=1)

@@ -47,6 +47,19 @@ def test_other_arrays_are_refused(X: Any, reason: str) -> None:
         as_matrix(X, "Q", dimension=2)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_lengths_are_those_of_numpy_whatever_the_layout_and_the_size(order: Any) -> None:
+    X = np.random.default_rng(1).standard_normal((1_300, 21)).astype(np.float32, order=order)
+    X[7] *= 1e30
+    norms = row_norms(X)
+    wide = X.astype(np.float64, order="C")
+    np.testing.assert_allclose(norms, np.linalg.norm(wide, axis=1), rtol=1e-14)
+    # To the last bit: a query alone is measured by `dot`, and must be the same in a batch.
+    np.testing.assert_array_equal(norms, [np.sqrt(row.dot(row)) for row in wide])
+    assert row_norms(X[5]) == norms[5]
+    assert row_norms(X[:0]).shape == (0,)
+
+
 def test_unit_rows_are_those_of_gensim_and_zeros_stay() -> None:
     X = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
     X[3] = 0
