@@ -88,6 +88,11 @@ def places_of(ordered: NDArray[Any], wanted: NDArray[Any]) -> tuple[IntVector, N
     return places, ordered[places] == wanted
 
 
+def narrowed(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers of 0 or more in the smallest type that holds them."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
+
+
 def best_first(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
     """Return the places of the `topn` highest scores; equal ones are ordered by their numbers."""
     if topn >= len(scores):

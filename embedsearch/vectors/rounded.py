@@ -1,44 +1,49 @@
-"""Matrices whose rows are kept as bytes, a quarter of the size."""
+"""Matrices whose rows are kept as whole numbers of one or two bytes, and equal ones once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch.vectors.arrays import narrowed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embedsearch._types import FloatMatrix, FloatVector
-
-_MOST = 127
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundedRows:
-    """Rows `(n, d)`, each of bytes times a factor; what is taken from them is float32."""
+    """Rows `(n, d)`, each of whole numbers times a factor; what is taken from them is float32."""
 
-    bytes: NDArray[np.int8]  # `(n, d)`
+    steps: NDArray[Any]  # `(n, d)`, or fewer rows if `places` are given; int8 or int16
     factors: FloatVector  # `(n,)`
+    places: IntVector | None = None  # `(n,)` which of the `steps` each row has
+    _heads: dict[int, FloatMatrix] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, X: FloatMatrix) -> RoundedRows:
-        """Round rows `(n, d)`, each to 255 steps between its extremes."""
-        factors = np.abs(X).max(axis=1, initial=0) / np.float32(_MOST)
+    def of(cls, X: FloatMatrix, kind: type[np.signedinteger[Any]] = np.int8) -> RoundedRows:
+        """Round rows `(n, d)`, each to 255 steps between its extremes, or 65,535 for int16."""
+        factors = np.abs(X).max(axis=1, initial=0) / np.float32(np.iinfo(kind).max)
         scaled = X / np.where(factors == 0, 1, factors)[:, np.newaxis]
-        return cls(np.rint(scaled).astype(np.int8), factors)
+        return cls(np.rint(scaled).astype(kind), factors)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return len(self), self.bytes.shape[1]
+        return len(self), self.steps.shape[1]
 
     def __len__(self) -> int:
         return len(self.factors)
 
     def __getitem__(self, rows: Any) -> FloatMatrix:
-        found: FloatMatrix = self.bytes[rows] * self.factors[rows, np.newaxis]
+        places = rows if self.places is None else self.places[rows]
+        # Two bytes times float32 would be float64.
+        found: FloatMatrix = self.steps[places].astype(np.float32)
+        found *= self.factors[rows, np.newaxis]
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -51,4 +56,24 @@ class RoundedRows:
 
     def first_columns(self, count: int) -> RoundedRows:
         """Return the first columns alone."""
-        return RoundedRows(self.bytes[:, :count], self.factors)
+        return RoundedRows(self.steps[:, :count], self.factors, self.places)
+
+    def first_rows(self, count: int) -> FloatMatrix:
+        """Return the first rows, which are kept."""
+        if count not in self._heads:
+            self._heads[count] = self[:count]
+        return self._heads[count]
+
+    def distinct(self) -> RoundedRows:
+        """Return the same rows, of which those with equal steps share them."""
+        width = self.steps.shape[1] * self.steps.dtype.itemsize
+        if not width:
+            return self
+        whole = np.ascontiguousarray(self.steps).view(f"V{width}").ravel()
+        _, first, places = np.unique(whole, return_index=True, return_inverse=True)
+        return RoundedRows(self.steps[first], self.factors, narrowed(places))
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays for a file."""
+        tensors = {"projection": self.steps, "factors": self.factors}
+        return tensors if self.places is None else {**tensors, "places": self.places}
