@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
 
+# Rows that are rounded at a time.
+_BLOCK = 4_096
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundedRows:
@@ -27,9 +30,13 @@ class RoundedRows:
     @classmethod
     def of(cls, X: FloatMatrix, kind: type[np.signedinteger[Any]] = np.int8) -> RoundedRows:
         """Round rows `(n, d)`, each to 255 steps between its extremes, or 65,535 for int16."""
-        factors = np.abs(X).max(axis=1, initial=0) / np.float32(np.iinfo(kind).max)
-        scaled = X / np.where(factors == 0, 1, factors)[:, np.newaxis]
-        return cls(np.rint(scaled).astype(kind), factors)
+        steps, factors = np.empty(X.shape, kind), np.empty(len(X), np.float32)
+        for start in range(0, len(X), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            factors[block] = np.abs(X[block]).max(axis=1, initial=0) / np.iinfo(kind).max
+            divisors = np.where(factors[block] == 0, 1, factors[block])
+            steps[block] = np.rint(X[block] / divisors[:, np.newaxis])
+        return cls(steps, factors)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -214,10 +214,11 @@ class Generation(ArtifactFolder):
             counts = vocabulary.counts if vocabulary.total else None
             return WordVectors(tensors["vectors"], words, counts, subwords, check=False)
 
-    def training_tensors(self) -> Mapping[str, NDArray[Any]]:
-        """Return what a training goes on from, beside the word vectors, mapped."""
+    @contextmanager
+    def training_tensors(self) -> Iterator[Mapping[str, NDArray[Any]]]:
+        """Yield what a training goes on from, beside the word vectors, mapped."""
         with self._intact(self.files.training):
-            return open_tensors(self.files.training)
+            yield open_tensors(self.files.training)
 
     @cached_property
     def words(self) -> KeyedVectors:
