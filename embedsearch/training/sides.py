@@ -33,13 +33,13 @@ def unit_sums(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
 def to_tensors(model: TrainedModel) -> dict[str, NDArray[Any]]:
     """Return what a training goes on from beside the word vectors, as arrays for a file.
 
-    The output side is rounded: what is added to it in training is far more. The input side of
+    The output side is rounded to bytes: a training changes it far more. The input side of
     vectors that are `unit_sums` is what is left of them without the output side; its lengths are
     enough.
     """
     tensors: dict[str, NDArray[Any]] = {}
     if model.context is not None:
-        rounded = RoundedRows.of(model.context, np.int16)
+        rounded = RoundedRows.of(model.context)
         tensors = {"context": rounded.steps, "context.factors": rounded.factors}
     if model.inputs is None:
         return tensors
@@ -50,13 +50,12 @@ def to_tensors(model: TrainedModel) -> dict[str, NDArray[Any]]:
 
 def from_tensors(vectors: WordVectors, tensors: Mapping[str, NDArray[Any]]) -> TrainedModel:
     """Return the model that `to_tensors` was given, but for rounding."""
-    context, inputs, lengths = map(tensors.get, ("context", "inputs", "lengths"))
-    factors = tensors.get("context.factors")
-    sides = [side for side in (context, inputs, lengths, factors) if side is not None]
-    if any(len(side) != len(vectors) for side in sides):
+    if any(len(side) != len(vectors) for side in tensors.values()):
         raise VectorError("damaged: what a training goes on from is not of these words")
-    if context is not None and factors is not None:
-        context = RoundedRows(context, factors)[:]
+    inputs, lengths = map(tensors.get, ("inputs", "lengths"))
+    context = None
+    if "context" in tensors:
+        context = np.asarray(RoundedRows.from_tensors(tensors, "context"))
     if context is not None and lengths is not None:
         inputs = np.empty_like(context)
         for block in _blocks(len(inputs)):

@@ -88,9 +88,9 @@ def places_of(ordered: NDArray[Any], wanted: NDArray[Any]) -> tuple[IntVector, N
     return places, ordered[places] == wanted
 
 
-def narrowed(numbers: NDArray[Any]) -> NDArray[Any]:
-    """Return whole numbers of 0 or more in the smallest type that holds them."""
-    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
+def narrowed(numbers: NDArray[Any], most: int = 0) -> NDArray[Any]:
+    """Return whole numbers of 0 or more in the smallest type that holds them, and `most`."""
+    return numbers.astype(np.min_scalar_type(max(int(numbers.max(initial=0)), most)))
 
 
 def best_first(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:

@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedsearch._errors import VectorError
 from embedsearch.vectors.arrays import narrowed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
 
 # Rows that are rounded at a time.
 _BLOCK = 4_096
+
+Signed = type[np.signedinteger[Any]]
+
+
+def row_factors(X: FloatMatrix, kind: Signed) -> FloatVector:
+    """Return the factors of rows `(n, d)` that are rounded to this type: `(n,)`."""
+    most = np.float32(np.iinfo(kind).max)
+    factors: FloatVector = np.abs(X).max(axis=1, initial=0) / most
+    return factors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +40,30 @@ class RoundedRows:
     _heads: dict[int, FloatMatrix] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, X: FloatMatrix, kind: type[np.signedinteger[Any]] = np.int8) -> RoundedRows:
+    def of(cls, X: FloatMatrix, kind: Signed = np.int8) -> RoundedRows:
         """Round rows `(n, d)`, each to 255 steps between its extremes, or 65,535 for int16."""
         steps, factors = np.empty(X.shape, kind), np.empty(len(X), np.float32)
         for start in range(0, len(X), _BLOCK):
             block = slice(start, start + _BLOCK)
-            factors[block] = np.abs(X[block]).max(axis=1, initial=0) / np.iinfo(kind).max
+            factors[block] = row_factors(X[block], kind)
             divisors = np.where(factors[block] == 0, 1, factors[block])
             steps[block] = np.rint(X[block] / divisors[:, np.newaxis])
         return cls(steps, factors)
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, NDArray[Any]], name: str
+    ) -> RoundedRows | NDArray[Any]:
+        """Return the rows of this name in a file, where their factors have `.factors` after it.
+
+        Without factors they are float32.
+        """
+        rows, factors = tensors[name], tensors.get(f"{name}.factors")
+        if factors is None:
+            return rows
+        if rows.ndim != 2 or factors.shape != (len(rows),):
+            raise VectorError(f"damaged: {name} has {len(rows)} rows and {len(factors)} factors")
+        return cls(rows, factors)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -32,6 +32,7 @@ from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.encoders import load_encoder
+from embedsearch.vectors.rounded import RoundedRows, row_factors
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
 from embedsearch.workspace.lexical_sync import analyzer_of
@@ -184,8 +185,8 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
     passages, bounds = documents.rows.passages(rows)
     tensors: dict[str, NDArray[Any] | Blocks] = {
         "numbers": documents.rows.numbers[rows],
-        "vectors": _blocks(documents.vectors, rows),
-        "latent": _blocks(documents.latent, passages),
+        **_rounded("vectors", documents.vectors, rows),
+        **_rounded("latent", documents.latent, passages),
         "owners": bounds,
     }
     if documents.shrink is not None:
@@ -194,14 +195,22 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         tensors |= documents.expanded.to_tensors(rows)
     save_tensors(files.documents, tensors, {})
     if len(passages) > SCANNED and documents.latent.shape[1]:
-        latent = open_tensors(files.documents)["latent"]
+        latent = RoundedRows.from_tensors(open_tensors(files.documents), "latent")
         CandidateIndex.build(latent).save(files.document_index)
 
 
-def _blocks(X: Segmented, rows: IntVector) -> Blocks:
-    """Return rows to be written a block at a time: those of the base stay in their file."""
-    parts = (rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN))
-    return Blocks(X.base.dtype, (len(rows), X.shape[1]), map(X.take, parts))
+def _rounded(name: str, X: Segmented, rows: IntVector) -> dict[str, NDArray[Any] | Blocks]:
+    """Return rounded rows to be written a block at a time: those of the base stay in their file.
+
+    In two bytes; in one, of the ten nearest documents less than 99 % would be the same.
+    """
+    parts = [rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN)]
+    factors = [row_factors(X.take(part), np.int16) for part in parts]
+    steps = (RoundedRows.of(X.take(part), np.int16).steps for part in parts)
+    return {
+        name: Blocks(np.dtype(np.int16), (len(rows), X.shape[1]), steps),
+        f"{name}.factors": np.concatenate([np.zeros(0, np.float32), *factors]),
+    }
 
 
 @contextmanager

@@ -300,17 +300,18 @@ class Generation(ArtifactFolder):
         """The document vectors at its change number, mapped."""
         from embedsearch.search.document_expansion import ExpandedDocuments
         from embedsearch.search.document_index import DocumentVectors, check_bounds
+        from embedsearch.vectors.rounded import RoundedRows
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            numbers, latent, bounds = found["numbers"], found["latent"], found["owners"]
+            numbers, bounds = found["numbers"], found["owners"]
+            vectors, latent = (RoundedRows.from_tensors(found, n) for n in ("vectors", "latent"))
             check_bounds(bounds, len(numbers), len(latent))
             expanded = ExpandedDocuments.from_tensors(
                 found, len(numbers), len(self.search_model.space.terms)
             )
-            vectors, shrink = found["vectors"], found.get("shrink")
             return DocumentVectors.of(
-                numbers, vectors, latent, self.change, bounds, shrink, expanded
+                numbers, vectors, latent, self.change, bounds, found.get("shrink"), expanded
             )
 
     def candidates(self) -> CandidateIndex | None:

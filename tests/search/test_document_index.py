@@ -26,6 +26,7 @@ from embedsearch.search.segments import Growing, Segmented
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -487,3 +488,18 @@ def test_deleted_rows_of_a_tail_make_way_for_others(
         found = found.updated(store, encoder, planted.model)
     assert found.rows.size < len(found) + 12
     check(found, store, encoder, planted.model)
+
+
+@pytest.mark.parametrize("n", [30, 20_001])
+def test_rounded_rows_are_compared_as_what_is_taken_from_them(n: int) -> None:
+    rounded = RoundedRows.of(random_rows(n), np.int16)
+    X = Segmented(rounded).appended(random_rows(3, 2))
+    plain = np.concatenate((rounded[:], RoundedRows.of(random_rows(3, 2), np.int16)[:]))
+    rows = np.array([n + 2, 0, n - 1, n])
+    np.testing.assert_array_equal(X.take(rows), plain[rows])
+    np.testing.assert_array_equal(X.base_columns(2), plain[:n, :2])
+    query = random_rows(1, 3)[0]
+    np.testing.assert_allclose(X.products(query), plain @ query, atol=1e-5)
+    assert X.shape == plain.shape
+    # What is stored later is what was there before.
+    np.testing.assert_allclose(RoundedRows.of(X.tail, np.int16)[:], X.tail, rtol=1e-6)

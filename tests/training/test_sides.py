@@ -1,4 +1,4 @@
-"""What a training goes on from is kept in half the room or less."""
+"""What a training goes on from is kept in little room."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def summed() -> TrainedModel:
 
 def test_of_the_input_side_the_lengths_are_enough(summed: TrainedModel) -> None:
     tensors = to_tensors(summed)
-    assert sum(array.nbytes for array in tensors.values()) < summed.vectors.vectors.nbytes * 0.8
+    assert sum(array.nbytes for array in tensors.values()) < summed.vectors.vectors.nbytes * 0.5
     found = from_tensors(summed.vectors, tensors)
     assert found.vectors is summed.vectors
     for mine, theirs in ((found.inputs, summed.inputs), (found.context, summed.context)):
         assert mine is not None
         assert theirs is not None
         lengths = np.linalg.norm(theirs, axis=1, keepdims=True)
-        assert (np.abs(mine - theirs) <= 1e-4 * lengths).all()
+        assert (np.abs(mine - theirs) <= 0.02 * lengths).all()
 
 
 def test_other_inputs_are_kept_as_they_are(summed: TrainedModel) -> None:
