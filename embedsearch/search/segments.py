@@ -104,14 +104,15 @@ class Segmented:
     def base_columns(self, count: int) -> NDArray[Any]:
         """Return the first columns of the base."""
         if isinstance(self.base, RoundedRows):
-            return self.base.first_columns(count)[:]
+            starts = range(0, max(len(self.base), 1), _BLOCK)
+            return np.concatenate([self.base[at : at + _BLOCK][:, :count] for at in starts])
         return self.base[:, :count]
 
     def appended(self, rows: NDArray[Any]) -> Segmented:
         """Return the matrix with rows after its tail, rounded as those of the base are."""
         if isinstance(self.base, RoundedRows):
             # Answers must not depend on whether they were stored meanwhile.
-            rows = RoundedRows.of(rows, self.base.steps.dtype.type)[:]
+            rows = self.base.alike(rows)[:]
         return Segmented(self.base, self._tail.appended(rows))
 
     def with_tail(self, rows: IntVector) -> Segmented:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import narrowed
+from embedsearch.vectors.arrays import narrowed, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,8 @@ class RoundedRows:
     steps: NDArray[Any]  # `(n, d)`, or fewer rows if `places` are given; int8 or int16
     factors: FloatVector  # `(n,)`
     places: IntVector | None = None  # `(n,)` which of the `steps` each row has
+    # Before the columns that are kept come so many of the first of them, at length 1, for each.
+    ranks: tuple[int, ...] = ()
     _heads: dict[int, FloatMatrix] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -52,23 +54,28 @@ class RoundedRows:
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, NDArray[Any]], name: str
+        cls, tensors: Mapping[str, NDArray[Any]], name: str, ranks: tuple[int, ...] = ()
     ) -> RoundedRows | NDArray[Any]:
         """Return the rows of this name in a file, where their factors have `.factors` after it.
 
-        Without factors they are float32.
+        Without factors they are float32, and have all columns.
         """
         rows, factors = tensors[name], tensors.get(f"{name}.factors")
         if factors is None:
             return rows
         if rows.ndim != 2 or factors.shape != (len(rows),):
             raise VectorError(f"damaged: {name} has {len(rows)} rows and {len(factors)} factors")
-        return cls(rows, factors)
+        return cls(rows, factors, None, ranks)
+
+    def alike(self, X: FloatMatrix) -> RoundedRows:
+        """Round rows `(m, d)` as these are."""
+        rounded = RoundedRows.of(X[:, sum(self.ranks) :], self.steps.dtype.type)
+        return replace(rounded, ranks=self.ranks)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return len(self), self.steps.shape[1]
+        return len(self), sum(self.ranks) + self.steps.shape[1]
 
     def __len__(self) -> int:
         return len(self.factors)
@@ -78,6 +85,9 @@ class RoundedRows:
         # Two bytes times float32 would be float64.
         found: FloatMatrix = self.steps[places].astype(np.float32)
         found *= self.factors[rows, np.newaxis]
+        if self.ranks:
+            lower = [unit_rows(found[..., :rank]) for rank in self.ranks]
+            found = np.concatenate((*lower, found), axis=-1)
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

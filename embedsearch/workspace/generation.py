@@ -305,7 +305,8 @@ class Generation(ArtifactFolder):
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
             numbers, bounds = found["numbers"], found["owners"]
-            vectors, latent = (RoundedRows.from_tensors(found, n) for n in ("vectors", "latent"))
+            vectors = RoundedRows.from_tensors(found, "vectors")
+            latent = RoundedRows.from_tensors(found, "latent", self.search_model.space.ranks)
             check_bounds(bounds, len(numbers), len(latent))
             expanded = ExpandedDocuments.from_tensors(
                 found, len(numbers), len(self.search_model.space.terms)

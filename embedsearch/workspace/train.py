@@ -466,7 +466,7 @@ def _index_generation(
 
     def write(files: GenerationLayout) -> None:
         if vectors is not None:
-            write_document_vectors(files, vectors)
+            write_document_vectors(files, vectors, generation.search_model.space.ranks)
             return
         for path in generation.files.of_the_documents:
             if path.exists():

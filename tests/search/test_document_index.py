@@ -490,16 +490,20 @@ def test_deleted_rows_of_a_tail_make_way_for_others(
     check(found, store, encoder, planted.model)
 
 
+@pytest.mark.parametrize("ranks", [(), (2,)])
 @pytest.mark.parametrize("n", [30, 20_001])
-def test_rounded_rows_are_compared_as_what_is_taken_from_them(n: int) -> None:
-    rounded = RoundedRows.of(random_rows(n), np.int16)
-    X = Segmented(rounded).appended(random_rows(3, 2))
-    plain = np.concatenate((rounded[:], RoundedRows.of(random_rows(3, 2), np.int16)[:]))
+def test_rounded_rows_are_compared_as_what_is_taken_from_them(
+    n: int, ranks: tuple[int, ...]
+) -> None:
+    rounded = replace(RoundedRows.of(random_rows(n), np.int16), ranks=ranks)
+    came = replace(RoundedRows.of(random_rows(3, 2), np.int16), ranks=ranks)[:]
+    X = Segmented(rounded).appended(came)
+    plain = np.concatenate((rounded[:], came))
     rows = np.array([n + 2, 0, n - 1, n])
     np.testing.assert_array_equal(X.take(rows), plain[rows])
     np.testing.assert_array_equal(X.base_columns(2), plain[:n, :2])
-    query = random_rows(1, 3)[0]
-    np.testing.assert_allclose(X.products(query), plain @ query, atol=1e-5)
+    query = np.resize(random_rows(1, 3)[0], 5 + sum(ranks))
+    np.testing.assert_allclose(X.products(query), plain @ query, atol=1e-5, rtol=1e-5)
     assert X.shape == plain.shape
     # What is stored later is what was there before.
-    np.testing.assert_allclose(RoundedRows.of(X.tail, np.int16)[:], X.tail, rtol=1e-6)
+    np.testing.assert_allclose(rounded.alike(X.tail)[:], X.tail, rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_rows_of_one_direction_share_their_numbers() -> None:
     np.testing.assert_array_equal(shared[:], RoundedRows.of(X)[:])
     np.testing.assert_array_equal(shared[[8, 6]], RoundedRows.of(X)[[8, 6]])
     np.testing.assert_array_equal(shared.first_columns(2)[:], RoundedRows.of(X)[:][:, :2])
+
+
+def test_lower_ranks_are_first_columns_at_length_1() -> None:
+    X = np.random.default_rng(3).standard_normal((9, 7)).astype(np.float32)
+    X[2, :3] = 0
+    parts = [X[:, :2], X[:, :3]]
+    units = [part / np.maximum(np.linalg.norm(part, axis=1)[:, None], 1e-9) for part in parts]
+    whole = np.concatenate((*units, X), axis=1)
+    rounded = replace(RoundedRows.of(X, np.int16), ranks=(2, 3))
+    assert rounded.shape == whole.shape == (9, 12)
+    np.testing.assert_allclose(rounded[:], whole, atol=1e-3)
+    np.testing.assert_array_equal(rounded[[4, 2]], rounded[:][[4, 2]])
+    np.testing.assert_array_equal(rounded[4], rounded[:][4])
+    np.testing.assert_array_equal(rounded.alike(whole)[:], rounded[:])
 
 
 def test_no_rows_are_no_rows() -> None:
