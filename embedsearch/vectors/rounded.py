@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import narrowed, unit_rows
+from embedsearch.vectors.arrays import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,11 +83,16 @@ class RoundedRows:
     def __getitem__(self, rows: Any) -> FloatMatrix:
         places = rows if self.places is None else self.places[rows]
         # Two bytes times float32 would be float64.
-        found: FloatMatrix = self.steps[places].astype(np.float32)
-        found *= self.factors[rows, np.newaxis]
-        if self.ranks:
-            lower = [unit_rows(found[..., :rank]) for rank in self.ranks]
-            found = np.concatenate((*lower, found), axis=-1)
+        kept: FloatMatrix = self.steps[places].astype(np.float32)
+        kept *= self.factors[rows, np.newaxis]
+        if not self.ranks:
+            return kept
+        parts = []
+        for rank in self.ranks:
+            lower = kept[..., :rank]
+            norms = np.sqrt(np.einsum("...d,...d->...", lower, lower))[..., np.newaxis]
+            parts.append(lower / np.where(norms > 0, norms, np.float32(1)))
+        found: FloatMatrix = np.concatenate((*parts, kept), axis=-1)
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
