@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
+    from embedsearch.vectors.rounded import RoundedRows
 
 # FAISS warns of fewer than 39; more vectors move the centroids little.
 _TRAINED_ON_PER_LIST = 40
@@ -37,7 +38,7 @@ class CandidateIndex:
         self._index = index
 
     @classmethod
-    def build(cls, X: FloatMatrix, seed: int = 0) -> CandidateIndex:
+    def build(cls, X: FloatMatrix | RoundedRows, seed: int = 0) -> CandidateIndex:
         """Cluster vectors `(n, d)`; there are about as many clusters as vectors in each."""
         faiss = load_faiss()
         n, dimension = X.shape[0], -(-X.shape[1] // _MULTIPLE) * _MULTIPLE

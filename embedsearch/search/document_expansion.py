@@ -17,6 +17,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.search.segments import Growing, Segmented
+from embedsearch.vectors.arrays import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +42,9 @@ class ExpandedDocuments:
     # Of each of V terms the rows of the documents that have it, and how often: those of term t are
     # `rows[bounds[t] : bounds[t + 1]]`.
     bounds: IntVector
-    rows: NDArray[np.int32]
-    counts: NDArray[np.uint16]
-    neighbors: Segmented  # `(r, k)` int32
+    rows: IntVector
+    counts: IntVector
+    neighbors: Segmented  # `(r, k)` whole numbers
     weights: Segmented  # `(r, k)` float16: cosines squared; 0 for those that are not there
     lengths: Growing  # `(r,)` int32: their terms
     later: Growing  # `(t, 3)` int32: term, row and count in documents that came later
@@ -96,7 +97,7 @@ class ExpandedDocuments:
         return found
 
     # What a file has is checked when it is used: to read all of it would take long.
-    def _neighbors(self, rows: IntVector) -> NDArray[np.int32]:
+    def _neighbors(self, rows: IntVector) -> NDArray[Any]:
         return _of_documents(self.neighbors.take(rows), len(self))
 
     def _postings(self, term: int) -> tuple[IntVector, NDArray[Any]]:
@@ -186,12 +187,13 @@ class ExpandedDocuments:
 
     def _as_stored(self) -> dict[str, NDArray[Any]]:
         return {
-            "postings.bounds": self.bounds,
-            "postings.rows": self.rows,
-            "postings.counts": self.counts,
+            "postings.bounds": narrowed(self.bounds),
+            "postings.rows": narrowed(self.rows),
+            "postings.counts": narrowed(self.counts),
             "lengths": self.lengths.rows,
-            "neighbors": self.neighbors.base,
-            "neighbors.weights": self.weights.base,
+            # Later documents may have any of them for a neighbour.
+            "neighbors": narrowed(np.asarray(self.neighbors.base), len(self)),
+            "neighbors.weights": np.asarray(self.weights.base),
         }
 
     @classmethod
@@ -218,7 +220,7 @@ def neighbors_of(documents: int) -> int:
     return max(1, min(_NEIGHBORS, documents // _SHARE))
 
 
-def _of_documents(rows: NDArray[np.int32], documents: int) -> NDArray[np.int32]:
+def _of_documents(rows: NDArray[Any], documents: int) -> NDArray[Any]:
     """Return rows that a file has; `VectorError` unless there are such documents."""
     if rows.size and (rows.min() < 0 or rows.max() >= documents):
         raise VectorError(

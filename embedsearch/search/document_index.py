@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from embedsearch.search.latent_space import Block, TextEncoder
     from embedsearch.search.model import SearchModel
     from embedsearch.store.documents import DocumentStore
+    from embedsearch.vectors.rounded import RoundedRows
 
     Candidates = CandidateIndex | Callable[[], CandidateIndex | None] | None
     """Clusters of vectors, or what opens them when they are first needed."""
@@ -364,7 +365,7 @@ class LatentIndex:
         """Return the means of the passages of stored rows in blocks that begin the space."""
         width, bounds = blocks[-1].columns.stop, self.rows.bounds[: self.rows.stored + 1]
         # Rows that lie apart would take twice the time, for each document.
-        return np.ascontiguousarray(passage_means(self.X.base[:, :width], bounds, blocks))
+        return np.ascontiguousarray(passage_means(self.X.base_columns(width), bounds, blocks))
 
     def neighbors(
         self, rows: IntVector, blocks: Sequence[Block], k: int, means: FloatMatrix | None = None
@@ -474,8 +475,8 @@ class DocumentVectors:
     def of(
         cls,
         numbers: IntVector,
-        vectors: FloatMatrix,
-        latent: FloatMatrix,
+        vectors: FloatMatrix | RoundedRows,
+        latent: FloatMatrix | RoundedRows,
         change: int,
         bounds: IntVector | None = None,
         shrink: FloatVector | None = None,

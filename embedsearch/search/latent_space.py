@@ -12,7 +12,7 @@ import numpy as np
 from embedsearch._checks import STRING, check
 from embedsearch._errors import QueryError, UnknownWordError
 from embedsearch.vectors.arrays import unit_rows
-from embedsearch.vectors.lsa import gram
+from embedsearch.vectors.lsa import LSA, gram
 from embedsearch.vectors.sparse import TermStatistics, count_matrix
 
 if TYPE_CHECKING:
@@ -253,6 +253,11 @@ class LatentSpace:
         names = [encoder.name for encoder in self.linear]
         names += [encoder.name for encoder in self.external]
         return list(map(Block, names, _side_by_side(sizes)))
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The ranks of LSA below the highest: these blocks are first, and columns of the next."""
+        return tuple(encoder.dimension for encoder in self.linear if encoder.kind == LSA)[:-1]
 
     def documents(self, counts: Any, texts: Sequence[str] | None = None) -> FloatMatrix:
         """Encode documents, given as counts `(n, V)`: `(n, D)`, in each block unit rows or zeros.

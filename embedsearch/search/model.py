@@ -154,5 +154,8 @@ def _encoder(entry: Mapping[str, Any], tensors: Tensors) -> LinearEncoder:
     removed = tensors[f"{stem}.removed"]
     if f"{stem}.factors" not in tensors:
         return LinearEncoder(name, projection[:, :dimension], kind, removed)
-    rounded = RoundedRows(projection, tensors[f"{stem}.factors"])
+    places = tensors.get(f"{stem}.places")
+    if places is not None and places.max(initial=0) >= max(len(projection), 1):
+        raise VectorError("damaged: vectors of terms that are not there")
+    rounded = RoundedRows(projection, tensors[f"{stem}.factors"], places)
     return LinearEncoder(name, rounded.first_columns(dimension), kind, removed)

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch.search.latent_space import products
+from embedsearch.vectors.rounded import RoundedRows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatVector, IntVector
+
+
+# Up to so many rounded rows are kept as float32 once all were compared; more are seldom compared,
+# and then so many at a time.
+_KEPT, _BLOCK = 20_000, 4_096
 
 
 @dataclass(slots=True)
@@ -47,7 +55,7 @@ class Growing:
 class Segmented:
     """A matrix of a base `(n, d)`, mapped or in memory, and a tail `(t, d)`."""
 
-    def __init__(self, base: NDArray[Any], tail: Growing | None = None) -> None:
+    def __init__(self, base: NDArray[Any] | RoundedRows, tail: Growing | None = None) -> None:
         self.base = base
         self._tail = Growing(base[:0]) if tail is None else tail
 
@@ -69,7 +77,11 @@ class Segmented:
         start = len(self.base)
         if not start:
             return np.take(self.tail, rows, axis=0)
-        found: NDArray[Any] = np.take(self.base, rows, axis=0, mode="clip")
+        found: NDArray[Any]
+        if isinstance(self.base, RoundedRows):
+            found = self.base[np.minimum(rows, start - 1)]
+        else:
+            found = np.take(self.base, rows, axis=0, mode="clip")
         late = np.flatnonzero(rows >= start)
         if len(late):
             found[late] = self.tail[rows[late] - start]
@@ -77,11 +89,30 @@ class Segmented:
 
     def products(self, query: FloatVector) -> FloatVector:
         """Return the inner products of all rows with a query `(d,)`."""
-        found = products(self.base, query)
+        found = np.concatenate([products(part, query) for part in self._parts()])
         return np.concatenate((found, products(self.tail, query))) if len(self.tail) else found
 
+    def _parts(self) -> Iterator[NDArray[Any]]:
+        """Yield the rows of the base to compute with; few that are rounded are kept as float32."""
+        if not isinstance(self.base, RoundedRows):
+            yield self.base
+        elif len(self.base) <= _KEPT:
+            yield self.base.first_rows(len(self.base))
+        else:
+            yield from (self.base[at : at + _BLOCK] for at in range(0, len(self.base), _BLOCK))
+
+    def base_columns(self, count: int) -> NDArray[Any]:
+        """Return the first columns of the base."""
+        if isinstance(self.base, RoundedRows):
+            starts = range(0, max(len(self.base), 1), _BLOCK)
+            return np.concatenate([self.base[at : at + _BLOCK][:, :count] for at in starts])
+        return self.base[:, :count]
+
     def appended(self, rows: NDArray[Any]) -> Segmented:
-        """Return the matrix with rows after its tail."""
+        """Return the matrix with rows after its tail, rounded as those of the base are."""
+        if isinstance(self.base, RoundedRows):
+            # Answers must not depend on whether they were stored meanwhile.
+            rows = self.base.alike(rows)[:]
         return Segmented(self.base, self._tail.appended(rows))
 
     def with_tail(self, rows: IntVector) -> Segmented:

@@ -476,7 +476,7 @@ class SnippetFinder:
         if not (len(self._latent) and space.linear):
             return {}
         encoder, block = space.linear[-1], space.blocks[len(space.linear) - 1]
-        scores = products(encoder.projection[:_FREQUENT], self._latent[block.columns])
+        scores = products(encoder.first_terms(_FREQUENT), self._latent[block.columns])
         best = best_first(scores, np.arange(len(scores)), _RELATED)
         return {
             space.terms.terms[column]: float(space.statistics.idf[column]) / 2

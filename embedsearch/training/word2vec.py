@@ -20,7 +20,7 @@ from embedsearch.training.base import TrainedModel, encode, start_from
 from embedsearch.training.network import Network, ngram_rows, train_network
 from embedsearch.training.ppmi import PpmiSettings, ppmi_vectors
 from embedsearch.training.settings import LITTLE_TEXT
-from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.training.sides import unit_sums
 from embedsearch.vectors.subwords import Subwords
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 # Counts gain from a wide view even if training has a narrow one.
 _COUNT_WINDOW = 10
-_ROWS = 4_096
 
 
 class Word2Vec:
@@ -86,17 +85,8 @@ class Auto(Word2Vec):
         return True
 
     def _model(self, x: FloatMatrix, y: FloatMatrix, words: Vocabulary) -> TrainedModel:
-        vectors = WordVectors(_unit_sums(x, y), list(words.words), words.counts)
+        vectors = WordVectors(unit_sums(x, y), list(words.words), words.counts)
         return TrainedModel(vectors, y, x)
-
-
-def _unit_sums(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
-    """Add the two sides at length 1, a block of rows at a time to spare the memory."""
-    vectors = np.empty_like(inputs)
-    for first in range(0, len(inputs), _ROWS):
-        block = slice(first, first + _ROWS)
-        vectors[block] = sum(unit_rows(x[block], row_norms(x[block])) for x in (inputs, context))
-    return vectors
 
 
 class FastText:

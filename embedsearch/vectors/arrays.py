@@ -106,6 +106,11 @@ def distinct(values: IntVector) -> IntVector:
     return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
 
 
+def narrowed(numbers: NDArray[Any], most: int = 0) -> NDArray[Any]:
+    """Return whole numbers of 0 or more in the smallest type that holds them, and `most`."""
+    return numbers.astype(np.min_scalar_type(max(int(numbers.max(initial=0)), most)))
+
+
 def best_first(scores: FloatVector, numbers: IntVector, topn: int) -> IntVector:
     """Return the places of the `topn` highest scores; equal ones are ordered by their numbers."""
     if topn >= len(scores):

@@ -112,18 +112,21 @@ class LinearEncoder:
             return vectors
         return unit_rows(self.cleared(vectors), least=_ROUNDING)
 
+    def first_terms(self, count: int) -> FloatMatrix:
+        """Return the vectors of the first terms: `(count, d)`."""
+        rows = self.projection
+        return rows.first_rows(count) if isinstance(rows, RoundedRows) else rows[:count]
+
     def to_tensors(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays for a file, in which the terms' vectors of LSA are rounded."""
-        if self.kind != LSA:
-            return {"projection": np.asarray(self.projection), "removed": self.removed}
-        rounded = self.projection
-        if not isinstance(rounded, RoundedRows):
-            rounded = RoundedRows.of(rounded)
-        return {
-            "projection": rounded.bytes,
-            "factors": rounded.factors,
-            "removed": self.removed,
-        }
+        """Return the arrays for a file, in which the terms' vectors are rounded.
+
+        Those of terms that only one and the same text has are equal but for their length.
+        """
+        rows = self.projection
+        rounded = rows if isinstance(rows, RoundedRows) else RoundedRows.of(rows)
+        if rounded.places is None:
+            rounded = rounded.distinct()
+        return {**rounded.to_tensors(), "removed": self.removed}
 
 
 def fit_lsa(
@@ -139,8 +142,7 @@ def fit_lsa(
     _, vectors = truncated_svd(weights, ranks[-1], seed)
     found = vectors.shape[1]
     fitting = [rank for rank in ranks if rank <= found] or list(ranks[:1])
-    # As they are saved: documents are encoded now as queries and other documents will be later.
-    vectors = RoundedRows.of(vectors[:, : fitting[-1]])[:]
+    vectors = _as_saved(vectors[:, : fitting[-1]])
     # Lower ranks are the first columns of the highest.
     return [LinearEncoder(f"{LSA}-{rank}", vectors[:, :rank], LSA) for rank in fitting]
 
@@ -162,11 +164,17 @@ def fit_words(counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
         plain -= (plain @ common.T) @ common
         present = with_data(counts, np.ones_like(counts.data))
         vectors[missing] = unit_rows(present.T.tocsr()[np.flatnonzero(missing)] @ plain)
+    vectors = unit_rows(_as_saved(vectors))
     encoder = LinearEncoder(WORDS, vectors, WORDS)
     if counts.shape[0] < _FEWEST_DOCUMENTS:
         return encoder
     _, directions = np.linalg.eigh(gram(encoder.documents(counts, statistics)))
     return replace(encoder, removed=np.ascontiguousarray(directions[:, -1:].T, np.float32))
+
+
+def _as_saved(vectors: FloatMatrix) -> FloatMatrix:
+    """Round the vectors of terms as in a file: documents are encoded now as queries are later."""
+    return RoundedRows.of(vectors)[:]
 
 
 # Smaller singular values, as parts of the largest, are rounding errors in single precision.

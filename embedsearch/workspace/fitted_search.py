@@ -32,6 +32,7 @@ from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
 from embedsearch.vectors.encoders import load_encoder
+from embedsearch.vectors.rounded import RoundedRows, row_factors
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
 from embedsearch.vectors.tensors import Blocks, open_tensors, save_tensors
 from embedsearch.workspace.lexical_sync import analyzer_of
@@ -112,7 +113,7 @@ class FittedSearch:
         save_tensors(files.search, self.model.to_tensors(), {})
         text = "".join(f"{term}\n" for term in self.model.space.terms.terms)
         files.terms.write_text(text, encoding="utf-8", newline="\n")
-        write_document_vectors(files, self.documents)
+        write_document_vectors(files, self.documents, self.model.space.ranks)
 
 
 @one_blas_thread()
@@ -178,14 +179,19 @@ def expanded_documents(
     return ExpandedDocuments.of(terms.counts, *neighbor_graph(X, neighbors_of(len(X))))
 
 
-def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) -> None:
-    """Write the vectors of documents, and if there are many, their clusters."""
+def write_document_vectors(
+    files: GenerationLayout, documents: DocumentVectors, ranks: tuple[int, ...] = ()
+) -> None:
+    """Write the vectors of documents, and if there are many, their clusters.
+
+    `ranks` are those of the space, whose columns need not be kept.
+    """
     rows = documents.rows.in_order
     passages, bounds = documents.rows.passages(rows)
     tensors: dict[str, NDArray[Any] | Blocks] = {
         "numbers": documents.rows.numbers[rows],
-        "vectors": _blocks(documents.vectors, rows),
-        "latent": _blocks(documents.latent, passages),
+        **_rounded("vectors", documents.vectors, rows),
+        **_rounded("latent", documents.latent, passages, sum(ranks)),
         "owners": bounds,
     }
     if documents.shrink is not None:
@@ -194,14 +200,26 @@ def write_document_vectors(files: GenerationLayout, documents: DocumentVectors) 
         tensors |= documents.expanded.to_tensors(rows)
     save_tensors(files.documents, tensors, {})
     if len(passages) > SCANNED and documents.latent.shape[1]:
-        latent = open_tensors(files.documents)["latent"]
+        latent = RoundedRows.from_tensors(open_tensors(files.documents), "latent", ranks)
         CandidateIndex.build(latent).save(files.document_index)
 
 
-def _blocks(X: Segmented, rows: IntVector) -> Blocks:
-    """Return rows to be written a block at a time: those of the base stay in their file."""
-    parts = (rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN))
-    return Blocks(X.base.dtype, (len(rows), X.shape[1]), map(X.take, parts))
+def _rounded(
+    name: str, X: Segmented, rows: IntVector, first: int = 0
+) -> dict[str, NDArray[Any] | Blocks]:
+    """Return rounded rows to be written a block at a time: those of the base stay in their file.
+
+    Columns before the `first` are left out.
+
+    In two bytes; in one, of the ten nearest documents less than 99 % would be the same.
+    """
+    parts = [rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN)]
+    factors = [row_factors(X.take(part)[:, first:], np.int16) for part in parts]
+    steps = (RoundedRows.of(X.take(part)[:, first:], np.int16).steps for part in parts)
+    return {
+        name: Blocks(np.dtype(np.int16), (len(rows), X.shape[1] - first), steps),
+        f"{name}.factors": np.concatenate([np.zeros(0, np.float32), *factors]),
+    }
 
 
 @contextmanager

@@ -214,10 +214,11 @@ class Generation(ArtifactFolder):
             counts = vocabulary.counts if vocabulary.total else None
             return WordVectors(tensors["vectors"], words, counts, subwords, check=False)
 
-    def training_tensors(self) -> Mapping[str, NDArray[Any]]:
-        """Return what a training goes on from, beside the word vectors, mapped."""
+    @contextmanager
+    def training_tensors(self) -> Iterator[Mapping[str, NDArray[Any]]]:
+        """Yield what a training goes on from, beside the word vectors, mapped."""
         with self._intact(self.files.training):
-            return open_tensors(self.files.training)
+            yield open_tensors(self.files.training)
 
     @cached_property
     def words(self) -> KeyedVectors:
@@ -299,17 +300,19 @@ class Generation(ArtifactFolder):
         """The document vectors at its change number, mapped."""
         from embedsearch.search.document_expansion import ExpandedDocuments
         from embedsearch.search.document_index import DocumentVectors, check_bounds
+        from embedsearch.vectors.rounded import RoundedRows
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            numbers, latent, bounds = found["numbers"], found["latent"], found["owners"]
+            numbers, bounds = found["numbers"], found["owners"]
+            vectors = RoundedRows.from_tensors(found, "vectors")
+            latent = RoundedRows.from_tensors(found, "latent", self.search_model.space.ranks)
             check_bounds(bounds, len(numbers), len(latent))
             expanded = ExpandedDocuments.from_tensors(
                 found, len(numbers), len(self.search_model.space.terms)
             )
-            vectors, shrink = found["vectors"], found.get("shrink")
             return DocumentVectors.of(
-                numbers, vectors, latent, self.change, bounds, shrink, expanded
+                numbers, vectors, latent, self.change, bounds, found.get("shrink"), expanded
             )
 
     def candidates(self) -> CandidateIndex | None:

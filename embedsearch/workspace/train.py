@@ -22,6 +22,7 @@ from embedsearch.text.settings import FOLDING, TokenizerSettings, apply_options
 from embedsearch.text.stream import Vocabulary
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.training import sides
 from embedsearch.training.base import Hooks, TrainedModel, TrainingReport
 from embedsearch.training.checkpoint import read_state
 from embedsearch.training.settings import TrainingSettings, training_settings
@@ -336,8 +337,8 @@ def index(session: Session, request: IndexRequest, progress: Progress) -> int:
 
 def trained_model(generation: Generation) -> TrainedModel:
     """Return the word vectors with what is needed to go on training them."""
-    tensors = generation.training_tensors()
-    return TrainedModel(generation.vectors, tensors.get("context"), tensors.get("inputs"))
+    with generation.training_tensors() as tensors:
+        return sides.from_tensors(generation.vectors, tensors)
 
 
 def _train_generation(
@@ -465,7 +466,7 @@ def _index_generation(
 
     def write(files: GenerationLayout) -> None:
         if vectors is not None:
-            write_document_vectors(files, vectors)
+            write_document_vectors(files, vectors, generation.search_model.space.ranks)
             return
         for path in generation.files.of_the_documents:
             if path.exists():
@@ -526,8 +527,7 @@ def write_words(
     counts = np.zeros(len(vectors), np.int64) if vectors.counts is None else vectors.counts
     Vocabulary(vectors.index_to_key, counts).save(files.vocabulary)
     save_tensors(files.words, word_tensors(vectors), {})
-    sides = {"context": model.context, "inputs": model.inputs}
-    save_tensors(files.training, {k: v for k, v in sides.items() if v is not None}, {})
+    save_tensors(files.training, sides.to_tensors(model), {})
     return build_index(vectors.vectors, index, files.word_index, progress)
 
 

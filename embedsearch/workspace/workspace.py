@@ -477,7 +477,8 @@ class Workspace:
     def model(self) -> TrainedModel:
         """Return the word vectors with what is needed to continue training them elsewhere.
 
-        `embedsearch.to_gensim` makes a model of gensim of it.
+        `embedsearch.to_gensim` makes a model of gensim of it. The output side of the network was
+        rounded to 255 steps in each row when it was stored.
         """
         from embedsearch.workspace.models import TrainedModel
         from embedsearch.workspace.train import trained_model

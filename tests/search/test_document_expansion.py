@@ -132,7 +132,7 @@ def test_neighbours_without_weights_are_damage() -> None:
 @pytest.mark.parametrize("row", [40, -1])
 def test_rows_of_no_document_are_damage_when_they_are_used(name: str, row: int) -> None:
     stored = made().to_tensors(np.arange(40))
-    stored[name] = stored[name].copy()
+    stored[name] = stored[name].astype(np.int32)
     stored[name].flat[0] = row
     documents = ExpandedDocuments.from_tensors(stored, 40, TERMS)
     assert documents is not None

@@ -26,6 +26,7 @@ from embedsearch.search.segments import Growing, Segmented
 from embedsearch.store.documents import DocumentStore
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sif import SifEncoder
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -487,3 +488,22 @@ def test_deleted_rows_of_a_tail_make_way_for_others(
         found = found.updated(store, encoder, planted.model)
     assert found.rows.size < len(found) + 12
     check(found, store, encoder, planted.model)
+
+
+@pytest.mark.parametrize("ranks", [(), (2,)])
+@pytest.mark.parametrize("n", [30, 20_001])
+def test_rounded_rows_are_compared_as_what_is_taken_from_them(
+    n: int, ranks: tuple[int, ...]
+) -> None:
+    rounded = replace(RoundedRows.of(random_rows(n), np.int16), ranks=ranks)
+    came = replace(RoundedRows.of(random_rows(3, 2), np.int16), ranks=ranks)[:]
+    X = Segmented(rounded).appended(came)
+    plain = np.concatenate((rounded[:], came))
+    rows = np.array([n + 2, 0, n - 1, n])
+    np.testing.assert_array_equal(X.take(rows), plain[rows])
+    np.testing.assert_array_equal(X.base_columns(2), plain[:n, :2])
+    query = np.resize(random_rows(1, 3)[0], 5 + sum(ranks))
+    np.testing.assert_allclose(X.products(query), plain @ query, atol=1e-5, rtol=1e-5)
+    assert X.shape == plain.shape
+    # What is stored later is what was there before.
+    np.testing.assert_allclose(rounded.alike(X.tail)[:], X.tail, rtol=1e-6)

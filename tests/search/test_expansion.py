@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedsearch.search.evidence import AUTO_Z
 from embedsearch.search.expansion import EACH, FACTOR, NEAR, Expander, with_words
 from embedsearch.search.latent_space import TextEncoder
 from embedsearch.search.options import SearchOptions
@@ -42,8 +43,11 @@ def test_the_nearest_terms_of_a_rare_word_are_added(plain: Any, encoder: TextEnc
     columns, terms = model.space.terms.columns, model.space.terms.terms
     cosines = vectors @ vectors[columns["vehicl"]]
     counts = np.exp(-model.space.statistics.idf) * 63 - 0.5
-    cosines[counts < 2.9] = -1
-    expected = [terms[i] for i in np.argsort(-cosines) if terms[i] != "vehicl"][:EACH]
+    # Ranked by what a cosine is worth at so many occurrences.
+    spread = np.sqrt(1 / np.maximum(counts, 1) + 1 / counts[columns["vehicl"]])
+    sure = np.arctanh(np.minimum(cosines, 1 - 1e-6)) - AUTO_Z * spread
+    sure[(counts < 2.9) | (cosines < NEAR)] = -np.inf
+    expected = [terms[i] for i in np.argsort(-sure) if terms[i] != "vehicl"][:EACH]
     assert [word.term for word in added] == expected
     for word in added:
         cosine = float(cosines[columns[word.term]])

@@ -83,7 +83,10 @@ def test_a_document_is_the_weighted_sum_of_its_term_vectors(
     counts: Any, statistics: TermStatistics, term_vectors: FloatMatrix
 ) -> None:
     encoder = fit_words(counts, statistics, term_vectors)
-    units = term_vectors / np.linalg.norm(term_vectors, axis=1, keepdims=True)
+    # As they are saved: 255 steps for each term, at length 1.
+    steps = np.abs(term_vectors).max(axis=1, keepdims=True) / 127
+    units = np.rint(term_vectors / steps)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
     dense = counts.toarray()
     tf = np.where(dense > 0, 1 + np.log(np.maximum(dense, 1)), 0)
     plain = unit_rows((tf * statistics.idf) @ units)

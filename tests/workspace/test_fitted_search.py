@@ -110,7 +110,7 @@ def test_its_scores_are_fused(fused: tuple[Path, str]) -> None:
         assert (info.encoders, info.missing_encoders) == ([spec], [])
         search = ws._session.search().hybrid()
         block = next(b for b in search.model.space.blocks if b.name == spec)
-        assert search.latent.X.base[:, block.columns].any(axis=1).all()
+        assert np.asarray(search.latent.X.base)[:, block.columns].any(axis=1).all()
         for query, topic in PlantedCorpus(documents=120).queries():
             found = [hit.metadata["topic"] for hit in ws.search(query, topn=5)]
             assert found.count(topic) >= 4
@@ -453,8 +453,10 @@ def test_more_passages_than_are_all_compared_are_clustered(
     assert files.document_index.exists() == clustered
     written = open_tensors(files.documents)
     np.testing.assert_array_equal(written["numbers"], numbers)
-    np.testing.assert_array_equal(written["vectors"], latent[: len(numbers)])
-    np.testing.assert_array_equal(written["latent"], latent)
+    for name, X in (("vectors", latent[: len(numbers)]), ("latent", latent)):
+        assert written[name].dtype == np.int16
+        rows = written[name] * written[f"{name}.factors"][:, np.newaxis]
+        np.testing.assert_allclose(rows, X, atol=1.6e-5)
     np.testing.assert_array_equal(written["owners"], bounds)
     # Where the factors of passages are 1, those of documents that come later are to be 1 as well.
     assert "shrink" not in written
