@@ -214,48 +214,6 @@ def weigh(block: PairBlock, logs: Logs, least: int, scratch: Scratch, out: Spars
     return end
 
 
-def multiply(a: Floats, b: Any, size: int) -> Floats:
-    """Return `a` (n, k) times `b` (k, at most `size`) with zero columns up to `size`.
-
-    It takes the memory of `a`, which is overwritten, if `size` is at most k.
-    """
-    n, fits = len(a), size <= a.shape[1]
-    # Row i of the result ends before row i + 1 of `a` begins.
-    out = a.reshape(-1)[: n * size] if fits else np.empty(n * size, np.float32)
-    padded = np.zeros((a.shape[1], size), np.float32)
-    padded[:, : b.shape[1]] = b
-    _multiply(a, padded, np.empty(size, np.float32), out.reshape(n, size))
-    return out.reshape(n, size)
-
-
-@jit(allocates=True)
-def gram(a: Floats) -> Any:
-    """Return the (k, k) float64 products of all columns of `a` (n, k)."""
-    width = a.shape[1]
-    wide, total = np.empty(width), np.zeros((width, width))
-    for row in range(a.shape[0]):
-        for k in range(width):
-            wide[k] = a[row, k]
-        for i in range(width):
-            value = wide[i]
-            for k in range(width):
-                total[i, k] += value * wide[k]
-    return total
-
-
-@jit()
-def _multiply(a: Any, b: Any, one: Any, out: Any) -> None:
-    for row in range(a.shape[0]):
-        for k in range(one.size):
-            one[k] = 0
-        for i in range(a.shape[1]):
-            value = a[row, i]
-            for k in range(one.size):
-                one[k] += value * b[i, k]
-        for k in range(one.size):
-            out[row, k] = one[k]
-
-
 @jit(fastmath=True)
 def times(m: Sparse, q: Floats, out: Floats) -> None:
     """Write M q to `out`; `q` and `out` are (V, k)."""

@@ -27,9 +27,7 @@ from embedsearch.kernels.ppmi import (
     Places,
     Sparse,
     count_rows,
-    gram,
     lay_out,
-    multiply,
     scratch_for,
     sort_places,
     tally,
@@ -39,6 +37,7 @@ from embedsearch.kernels.ppmi import (
     weigh,
 )
 from embedsearch.training.base import TrainedModel, encode
+from embedsearch.vectors.lsa import gram
 from embedsearch.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ _HEAVIEST = 2**16
 # More columns and iterations than the usual 10 and 2, as the singular values of PPMI fall slowly.
 _EXTRA = 28
 _ITERATIONS = 6
+# Rows that are multiplied at a time.
+_ROWS = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,8 +313,8 @@ def factorise(
     s = np.sqrt(squares[:size])
     # Beyond the rank of M there is only noise of float32.
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > s.max(initial=0.0) * 1e-6)
-    words = multiply(y, w[:, :size] * s**0.5, size)
-    contexts = multiply(z, w[:, :size] * (inverse * s**0.5), size)
+    words = _multiply(y, w[:, :size] * s**0.5, size)
+    contexts = _multiply(z, w[:, :size] * (inverse * s**0.5), size)
     return words, contexts
 
 
@@ -332,4 +333,20 @@ def _orthonormalise(a: FloatMatrix) -> None:
     squares, w = _eigenvectors(a)
     least = squares.max(initial=0.0) * 1e-12
     scale = np.divide(1.0, np.sqrt(squares), out=np.zeros_like(squares), where=squares > least)
-    multiply(a, w * scale, a.shape[1])
+    _multiply(a, w * scale, a.shape[1])
+
+
+def _multiply(a: FloatMatrix, b: npt.NDArray[np.float64], size: int) -> FloatMatrix:
+    """Return `a` (n, k) times `b` (k, at most `size`) with zero columns up to `size`.
+
+    It takes the memory of `a`, which is overwritten, if `size` is at most k.
+    """
+    n, fits = len(a), size <= a.shape[1]
+    # Row i of the result ends before row i + 1 of `a` begins.
+    out = (a.reshape(-1)[: n * size] if fits else np.empty(n * size, np.float32)).reshape(n, size)
+    padded = np.zeros((a.shape[1], size), np.float32)
+    padded[:, : b.shape[1]] = b
+    for first in range(0, n, _ROWS):
+        block = slice(first, first + _ROWS)
+        out[block] = a[block] @ padded
+    return out
