@@ -10,6 +10,9 @@ from embedsearch.search.options import (
     SEARCH_MODES as SEARCH_MODES,
     WORD_ORDERS as WORD_ORDERS,
 )
+from embedsearch.space.describe import Description as Description
+from embedsearch.space.options import POINT_KINDS as POINT_KINDS
+from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
     CorpusEntry as CorpusEntry,
