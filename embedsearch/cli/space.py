@@ -77,9 +77,9 @@ def describe(
 
 
 def _description(found: Description) -> Answer:
-    ends = [("+", found.words, found.documents)]
+    ends = [("to", found.words, found.documents)]
     if found.two_ended:
-        ends.append(("-", found.opposite, found.opposite_documents))
+        ends.append(("from", found.opposite, found.opposite_documents))
     records = []
     for end, words, documents in ends:
         records += [_record(end, "word", each.word, each.weight, "") for each in words]

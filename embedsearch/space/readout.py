@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Rows of a projection that are floats at a time: it may be bytes, and mapped.
 _ROWS_AT_ONCE = 10_000
+# Of the greatest weight: what is less is noise of rounding.
+_LEAST = 0.01
 
 
 class WeightedWord(NamedTuple):
@@ -65,13 +67,13 @@ class BackProjection:
         return weights
 
     def words(self, vectors: FloatMatrix, topn: int = 10) -> list[list[WeightedWord]]:
-        """Return the words with the greatest weights; only those above 0."""
+        """Return the words with the greatest weights, above 1 % of the greatest."""
         return [self.strongest(row, topn) for row in self.weights(vectors)]
 
     def strongest(self, weights: FloatVector, topn: int) -> list[WeightedWord]:
-        """Return the words of the greatest of weights `(V,)` above 0."""
+        """Return the words of the greatest of weights `(V,)`."""
         best = best_first(weights, np.arange(len(weights)), topn)
-        best = best[weights[best] > 0]
+        best = best[weights[best] > _LEAST * max(weights.max(initial=0), 0)]
         spelled = self._spell(best)
         return list(map(WeightedWord, spelled, weights[best].tolist()))
 

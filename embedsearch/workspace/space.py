@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import BOOLEAN, COUNT, STRING, Choice, Optional, as_count, check
+from embedsearch._checks import (
+    BOOLEAN,
+    COUNT,
+    STRING,
+    Choice,
+    Optional,
+    as_count,
+    as_strings,
+    check,
+)
 from embedsearch._errors import ParameterError, QueryError, UnknownWordError, VectorError
 from embedsearch.search.document_index import passage_means
 from embedsearch.search.latent_space import Block, full_text
@@ -190,7 +199,10 @@ class Space:
         encoder = self._encoder(encoder)
         linear = self._linear.get(encoder)
         if linear is not None:
-            return BackProjection(linear.projection, self.spelled)
+            terms = self._latent.terms.terms
+            return BackProjection(
+                linear.projection, lambda rows: self.spelled(terms[row] for row in rows.tolist())
+            )
         if encoder == WORDS:
             return NearestWords(self._session.words())
         raise QueryError(f"vectors of {encoder} cannot be read as words: it is no linear encoder")
@@ -210,10 +222,13 @@ class Space:
         rows, _ = places_of(search.store.numbers(), search.store.matching(where))
         return TermCounts(counts[rows], terms)
 
-    def spelled(self, rows: IntVector) -> list[str]:
-        """Return how the terms of some rows are spelled most often, as they may be stems."""
-        terms, spellings = self._latent.terms.terms, self._spellings
-        return [spellings.get(terms[row], terms[row]) for row in rows.tolist()]
+    def spelled(self, terms: Iterable[str]) -> list[str]:
+        """Return the word that each of some terms most often is, as they may be stems.
+
+        Raises:
+            ParameterError: It is not a list of strings.
+        """
+        return [self._spellings.get(term, term) for term in as_strings("terms", terms)]
 
     @cached_property
     def _spellings(self) -> dict[str, str]:

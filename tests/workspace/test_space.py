@@ -129,8 +129,7 @@ def test_terms_are_spelled_as_words(ws: es.Workspace) -> None:
     airs = ws.space.term_counts(where="theme = 'air'").counts
     np.testing.assert_array_equal(airs.toarray(), counts.toarray()[::3])
     # Of `galaxy` the stem is `galaxi`.
-    rows = np.array([terms.index("galaxi")])
-    assert ws.space.spelled(rows) == ["galaxy"]
+    assert ws.space.spelled(["galaxi", "moon", "unknown"]) == ["galaxy", "moon", "unknown"]
 
 
 def test_later_documents_are_points_too(path: Path, tmp_path: Path) -> None:
