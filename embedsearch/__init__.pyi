@@ -47,6 +47,8 @@ from embedsearch._version import __version__ as __version__
 from embedsearch.index.vector_index import (
     VectorIndex as VectorIndex,
 )
+from embedsearch.space.describe import Description as Description
+from embedsearch.space.points import Points as Points
 from embedsearch.text.corpora import (
     get_corpus as get_corpus,
     list_corpora as list_corpora,

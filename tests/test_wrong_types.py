@@ -17,6 +17,7 @@ from embedsearch.evaluation.collections import Collection
 from embedsearch.training.settings import TrainingSettings
 from embedsearch.workspace.documents import Documents
 from embedsearch.workspace.evaluate import Evaluation
+from embedsearch.workspace.space import Space
 from embedsearch.workspace.texts import Texts
 from embedsearch.workspace.vectors import VectorCollection
 
@@ -148,6 +149,16 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "__getitem__": {"id": "d0"},
     "__contains__": {"id": "d0"},
 }
+SPACE: dict[str, dict[str, Any]] = {
+    "axes": {"method": "pca"},
+    "axis": {"positive": ["king"], "negative": ["cat"]},
+    "describe": {"what": "king"},
+    "points": {},
+    "pole": {"given": ["king"], "encoder": "words"},
+    "readout": {"encoder": "words"},
+    "spelled": {"terms": ["king"]},
+    "term_counts": {},
+}
 TEXTS_OF: dict[str, dict[str, Any]] = {
     "compare": {"word": "king", "by": "kind"},
     "concordance": {"word": "king"},
@@ -242,6 +253,7 @@ def test_every_public_function_is_listed() -> None:
         (es.WordVectors, WORDS),
         (Documents, DOCUMENTS),
         (Texts, TEXTS_OF),
+        (Space, SPACE),
         (Evaluation, EVALUATE),
         (VectorCollection, COLLECTION),
         (es.VectorIndex, INDEX),
@@ -329,6 +341,12 @@ def test_documents(name: str) -> None:
 def test_texts(name: str) -> None:
     with es.open("read.es") as ws:
         try_all(getattr(ws.texts, name), TEXTS_OF[name], few(name))
+
+
+@cases(SPACE)
+def test_space(name: str) -> None:
+    with es.open("read.es") as ws:
+        try_all(getattr(ws.space, name), SPACE[name], few(name))
 
 
 @cases(EVALUATE)

@@ -53,6 +53,10 @@ add_completion_class(ColonBashComplete)
 _OF_WORKSPACE: dict[str, Callable[[str, str], list[str]]] = {
     **dict.fromkeys(("word", "words", "a", "b"), lambda *given: facade.complete_words(*given)),
     **dict.fromkeys(("id", "ids", "less"), lambda *given: facade.complete_ids(*given)),
+    **dict.fromkeys(
+        ("what", "minus"),
+        lambda *given: [*facade.complete_words(*given), *facade.complete_ids(*given)],
+    ),
     "where": lambda *given: facade.complete_fields(*given),
 }
 _OF_ALL: dict[str, Callable[[str], Sequence[str]]] = {

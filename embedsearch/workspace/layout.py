@@ -116,6 +116,8 @@ class Layout:
     checkpoint = _Child("checkpoint.safetensors")
     # What evaluations found, a file each.
     reports = _Child("reports")
+    # What was learned of the latent space, a file each; can be made again.
+    space = _Child("space")
     # Work under way; what a new holder of the lock finds here is left from a crash.
     temporary = _Child("tmp")
 
@@ -226,8 +228,10 @@ _PUBLISHED = {
     "vectors": _numbered(_VECTORS.manifest, _VECTORS.tensors, _VECTORS.index),
 }
 _REPORT = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.json"
+_SPACE = r"[a-z0-9][a-z0-9_-]{0,49}\.safetensors"
 _BACKUP = _Folder(
-    r"(workspace|preferences)\.json|documents\.sqlite", {**_PUBLISHED, "reports": _Folder(_REPORT)}
+    r"(workspace|preferences)\.json|documents\.sqlite",
+    {**_PUBLISHED, "reports": _Folder(_REPORT), "space": _Folder(_SPACE)},
 )
 _WORKSPACE = _Folder(
     r"(workspace|preferences)\.json(\.new)?|documents\.sqlite(-wal|-shm)?|lock|writer\.json"
@@ -236,6 +240,7 @@ _WORKSPACE = _Folder(
         **_PUBLISHED,
         "lexical": _Folder(LEXICAL_FILES),
         "reports": _Folder(rf"{_REPORT}(\.new)?"),
+        "space": _Folder(rf"{_SPACE}(\.[0-9]+\.new)?"),
         "tmp": _WORK,
         # Put aside by a repair.
         r"damaged-[A-Za-z0-9.-]+": None,

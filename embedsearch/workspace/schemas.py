@@ -82,6 +82,7 @@ WORKSPACE = Fields(
         "tokenizer": _ANY_OBJECT,
     }
 )
+SPACE_RESULT = Fields({"generation": POSITIVE, "change": COUNT, "facts": _ANY_OBJECT})
 JUDGEMENT = Fields({"query": Text(), "id": Text(), "relevant": BOOLEAN})
 PREFERENCES = Fields(
     {

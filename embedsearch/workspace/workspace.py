@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace.maintenance.verify import VerifyReport
     from embedsearch.workspace.models import TrainedModel
     from embedsearch.workspace.preferences import Judgement, Tuning
+    from embedsearch.workspace.space import Space
     from embedsearch.workspace.texts import Texts
     from embedsearch.workspace.vector_import import Rows
     from embedsearch.workspace.vectors import VectorCollection
@@ -138,6 +139,13 @@ class Workspace:
         from embedsearch.workspace.texts import Texts
 
         return Texts(self._session)
+
+    @cached_property
+    def space(self) -> Space:
+        """The latent space: its points, and what they say in words."""
+        from embedsearch.workspace.space import Space
+
+        return Space(self._session)
 
     @property
     def words(self) -> KeyedVectors:

@@ -194,9 +194,10 @@ def _parts(layout: Layout, copied: Layout, published: list[ArtifactFolder]) -> I
         # With the hashes that they were published with: damage is noticed while they are copied.
         for name, facts in sorted(each.manifest["files"].items()):
             yield _Part(f"{place}/{name}", folder / name, facts["size"], facts["sha256"])
-    for path in sorted(layout.reports.iterdir()) if layout.reports.is_dir() else []:
-        if may_be_in_backup(f"reports/{path.name}"):
-            yield _Part.of(path, f"reports/{path.name}")
+    for folder in (layout.reports, layout.space):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if may_be_in_backup(f"{folder.name}/{path.name}"):
+                yield _Part.of(path, f"{folder.name}/{path.name}")
 
 
 def _write_archive(

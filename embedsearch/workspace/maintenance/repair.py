@@ -74,6 +74,7 @@ from embedsearch.workspace.publishing import (
 )
 from embedsearch.workspace.schemas import version_fault
 from embedsearch.workspace.session import Session
+from embedsearch.workspace.space_results import damaged_results
 from embedsearch.workspace.state import State, load_state, parsed_state, state_of_file
 from embedsearch.workspace.train import (
     IndexRequest,
@@ -286,6 +287,8 @@ class _Repair:
             self.report.done.append(f"{kept} could be read and kept")
             lost = "tuned weights, and judgements that cannot be read"
             self.report.lost_parts.append(f"{self.layout.preferences.name}: {lost}")
+        for problem in self.found.of("space"):
+            self.report.lost_parts.append(f"{problem.path}: make it again")
         documents = self._documents(scratch, act=act)
         with closing(DocumentStore(documents, writable=act)) as store:
             vectors = self._vectors(state, store, scratch)
@@ -311,6 +314,8 @@ class _Repair:
             kept = Preferences(readable_judgements(self.layout))
             self.aside.put(self.layout.preferences)
             kept.save(self.layout)
+        for path, _ in list(damaged_results(self.layout)):
+            self.aside.put(path)
         if new != state or self.found.of("state"):
             self._renew_state(new)
         self._put_replaced_aside(state, new)

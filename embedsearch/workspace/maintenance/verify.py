@@ -34,6 +34,7 @@ from embedsearch.workspace.lexical_sync import open_checked
 from embedsearch.workspace.locks import lock_for_writing
 from embedsearch.workspace.preferences import load_preferences
 from embedsearch.workspace.publishing import folder_faults
+from embedsearch.workspace.space_results import damaged_results
 from embedsearch.workspace.state import State, state_of_file
 from embedsearch.workspace.trust import check_vectors
 from embedsearch.workspace.vectors import StoredVectors
@@ -54,7 +55,8 @@ class Problem:
     """Something that is not as it was written, or does not fit the rest.
 
     Attributes:
-        part: "contents", "state", "preferences", "record", "generation", "vectors" or "lexical".
+        part: "contents", "state", "preferences", "space", "record", "generation", "vectors" or
+            "lexical".
         path: The file or folder, as seen from the workspace.
         what: What is wrong with it.
         advice: What to do.
@@ -166,6 +168,7 @@ def verify_parts(
     report.checked += ["contents", "state", "record"]
     report.problems += _state_problems(layout)
     report.problems += _preferences_problems(layout)
+    report.problems += _space_problems(layout)
     for what in database_faults(layout.documents, quick=quick, busy=busy, progress=listener):
         report.problems.append(Problem("record", layout.documents.name, what, _REPAIR, False))
     state = _state_of(layout)
@@ -210,6 +213,11 @@ def _preferences_problems(layout: Layout) -> Iterator[Problem]:
     except WorkspaceError as error:
         what = error.reason.removesuffix(f"; {_REPAIR}")
         yield Problem("preferences", layout.preferences.name, what, _REPAIR, False)
+
+
+def _space_problems(layout: Layout) -> Iterator[Problem]:
+    for path, what in damaged_results(layout):
+        yield Problem("space", _shown(layout, path), what.partition("; ")[0], _REPAIR, True)
 
 
 def _named(layout: Layout, state: State | None) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
