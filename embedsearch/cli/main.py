@@ -34,7 +34,7 @@ SECTIONS = {
         **dict.fromkeys(("show", "list", "sample"), "listing"),
         **dict.fromkeys(("judge", "tune"), "tuning"),
     },
-    "Explore the space": {"describe": "space"},
+    XX,
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from embedsearch._checks import COUNT, Optional, check
-from embedsearch._errors import InputError, ParameterError, VectorError
+from embedsearch._errors import InputError, ParameterError
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.threads import omp_threads
 from embedsearch.space.base import SpaceEstimator
@@ -33,15 +33,9 @@ _HALVINGS = 3
 # Points that a number of clusters is chosen by, at most.
 _SAMPLED = 6_000
 # Of planted clusters it is 1 at their number, of points without any 0 at all numbers.
+# Interquartile ranges below the lower quartile.
+_FENCE = 1.5
 _LEAST_AGREEMENT, _TINY = 0.1, 1e-9
-
-
-def checked(estimator: Any, X: Any, *, reset: bool, **options: Any) -> Any:
-    """Return X as scikit-learn checks it; what is wrong with it is a `VectorError`."""
-    try:
-        return validate_data(estimator, X, reset=reset, **options)
-    except ValueError as error:
-        raise VectorError(str(error)) from error
 
 
 def seed_of(random_state: Any) -> int:
@@ -90,7 +84,7 @@ class SphericalKMeans(
             InputError: There are fewer points than clusters.
         """
         check("n_clusters", self.n_clusters, Optional(COUNT))
-        units = unit_rows(checked(self, X, reset=True, dtype=np.float32))
+        units = unit_rows(self._points(X, reset=True))
         seed = seed_of(self.random_state)
         k = self.n_clusters
         if k is None:
@@ -103,7 +97,7 @@ class SphericalKMeans(
         self.cluster_centers_ = np.ascontiguousarray(centers[order])
         self.labels_ = np.argsort(order)[labels]
         self.sizes_ = np.bincount(self.labels_, minlength=k)
-        self.concentration_ = _concentration(units, self.cluster_centers_, self.labels_)
+        self.concentration_ = concentration(units, self.cluster_centers_, self.labels_)
         return self
 
     @property
@@ -118,7 +112,7 @@ class SphericalKMeans(
     def transform(self, X: ArrayLike) -> FloatMatrix:
         """Return the cosines of vectors (n, d) with the centers: (n, k)."""
         check_is_fitted(self)
-        units = unit_rows(checked(self, X, reset=False, dtype=np.float32))
+        units = unit_rows(self._points(X))
         cosines: FloatMatrix = units @ self.cluster_centers_.T
         return cosines
 
@@ -159,7 +153,7 @@ class WardTree(ClusterMixin, SpaceEstimator):  # type: ignore[misc]
             VectorError: X is not (n, d), or holds NaN or infinity.
         """
         check("n_clusters", self.n_clusters, COUNT)
-        points = checked(self, X, reset=True, dtype=np.float32)
+        points = self._points(X, reset=True)
         self.leaves_ = _leaves(points, seed_of(self.random_state))
         m = int(self.leaves_.max()) + 1
         self.leaf_sums_ = summed(points, self.leaves_, m)
@@ -171,7 +165,7 @@ class WardTree(ClusterMixin, SpaceEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> IntVector:
         """Return the cluster of the leaf nearest to each of some vectors (n, d): (n)."""
         check_is_fitted(self)
-        points = checked(self, X, reset=False, dtype=np.float32)
+        points = self._points(X)
         means = (self.leaf_sums_ / self.leaf_sizes_[:, np.newaxis]).astype(np.float32)
         distances = (means**2).sum(axis=1) - 2 * points @ means.T
         k = min(self.n_clusters, len(means))
@@ -243,7 +237,7 @@ class DensityClusters(ClusterMixin, SpaceEstimator):  # type: ignore[misc]
         check("min_samples", self.min_samples, Optional(COUNT))
         if self.min_cluster_size < 2:
             raise ParameterError("min_cluster_size", "2 or more", self.min_cluster_size)
-        points = checked(self, X, reset=True, dtype=np.float64)
+        points = self._points(X, reset=True).astype(np.float64)
         n = len(points)
         self.labels_, self.memberships_ = np.full(n, -1), np.zeros(n)
         if n >= max(self.min_cluster_size, self.min_samples or 1):
@@ -399,11 +393,22 @@ def own_cosines(units: FloatMatrix, centers: FloatMatrix, labels: IntVector) -> 
     return cosines
 
 
-def _concentration(units: FloatMatrix, centers: FloatMatrix, labels: IntVector) -> float:
+def concentration(units: FloatMatrix, centers: FloatMatrix, labels: IntVector) -> float:
     """Return κ, nearly: r (d - r²) / (1 - r²), where r is the mean cosine with the own center."""
     d = units.shape[1]
     r = float(np.clip(own_cosines(units, centers, labels).mean(), 0, 0.999))
     return float(r * (d - r**2) / (1 - r**2))
+
+
+def fences(cosines: FloatVector, labels: IntVector, k: int) -> NDArray[np.float64]:
+    """Return Tukey's lower fence of the cosines of each cluster: (k), -1 of an empty one."""
+    found = np.full(k, -1.0)
+    for label in range(k):
+        own = cosines[labels == label]
+        if len(own):
+            lower, upper = np.quantile(own, (0.25, 0.75))
+            found[label] = lower - _FENCE * (upper - lower)
+    return found
 
 
 def _leaves(X: FloatMatrix, seed: int) -> IntVector:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from embedsearch._checks import COUNT, Interval, check
+from embedsearch._errors import VectorError
 from embedsearch.space.base import SpaceEstimator
-from embedsearch.space.clusters import checked, seed_of
+from embedsearch.space.clusters import seed_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,18 +111,15 @@ class PLSA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpaceEstimator):  
 
 
 def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return counts as `csr_matrix` float64, checked."""
+    """Return counts as `csr_matrix` float64, checked; what is wrong is a `VectorError`."""
     from scipy.sparse import csr_matrix
-    from sklearn.utils.validation import check_non_negative
 
-    from embedsearch._errors import VectorError
-
-    counts = csr_matrix(checked(estimator, X, reset=reset, accept_sparse="csr", dtype=np.float64))
     try:
+        counts = validate_data(estimator, X, reset=reset, accept_sparse="csr", dtype=np.float64)
         check_non_negative(counts, type(estimator).__name__)
     except ValueError as error:
         raise VectorError(str(error)) from error
-    return counts
+    return csr_matrix(counts)
 
 
 def folded_in(counts: Any, components: NDArray[np.float64]) -> NDArray[np.float64]:

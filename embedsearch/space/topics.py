@@ -13,6 +13,7 @@ from embedsearch._errors import InputError, ParameterError, QueryError, VectorEr
 from embedsearch.space.base import SpaceEstimator
 from embedsearch.space.clusters import (
     SphericalKMeans,
+    fences,
     own_cosines,
     posterior,
     seed_of,
@@ -39,8 +40,6 @@ _RANK = 100
 # How labels weigh a document and a term: the cosine of the document with its topic, squared, so
 # that those at the border count little, and a power of idf. Chosen on newsgroups; see `_masses`.
 _CLOSENESS, _IDF_POWER = 2, 0.75
-# Tukey's fence below the lower quartile.
-_FENCE = 1.5
 _TINY = 1e-12
 
 
@@ -289,7 +288,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.sizes_ = np.bincount(labels, minlength=k)
         self.centers_ = unit_rows(self.sums_)
         cosines = own_cosines(units, self.centers_, labels)
-        self.fences_ = np.array([_fence(cosines[labels == topic]) for topic in range(k)])
+        self.fences_ = fences(cosines, labels, k)
         self.fits_ = (cosines >= self.fences_[labels]) & (cosines > 0)
         self.masses_, self.background_ = _masses(counts, self.idf_, labels, cosines, k)
         self.topic_terms_ = _divergence(self.masses_, self.background_)
@@ -302,11 +301,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         made.sums_ = summed(self.sums_, target, k)
         made.masses_ = summed(self.masses_, target, k)
         sizes = np.bincount(target, weights=self.sizes_, minlength=k).astype(np.int64)
-        fences = np.full(k, np.inf)
-        np.minimum.at(fences, target, self.fences_)
+        lowest = np.full(k, np.inf)
+        np.minimum.at(lowest, target, self.fences_)
         order = np.argsort(-sizes, kind="stable")
         made.sums_, made.masses_ = made.sums_[order], made.masses_[order]
-        made.sizes_, made.fences_ = sizes[order], fences[order]
+        made.sizes_, made.fences_ = sizes[order], lowest[order]
         made.centers_ = unit_rows(made.sums_)
         made.labels_ = np.argsort(order)[target[self.labels_]]
         made.topic_terms_ = _divergence(made.masses_, made.background_)
@@ -389,11 +388,3 @@ def _divergence(masses: NDArray[np.float64], background: NDArray[np.float64]) ->
     terms = p * np.log(ratio)
     shares: FloatMatrix = terms / np.maximum(terms.sum(axis=1, keepdims=True), _TINY)
     return shares.astype(np.float32)
-
-
-def _fence(cosines: FloatVector) -> float:
-    """Return Tukey's lower fence of some cosines."""
-    if not len(cosines):
-        return -1.0
-    lower, upper = np.quantile(cosines, (0.25, 0.75))
-    return float(lower - _FENCE * (upper - lower))

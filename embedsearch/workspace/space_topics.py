@@ -1,0 +1,391 @@
+"""Clusters and topics of a workspace's space: `Space.clusters` and `Space.topics`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedsearch._checks import BOOLEAN, COUNT, NATURAL, STRING, Choice, Optional, as_count, check
+from embedsearch._errors import InputError, QueryError
+from embedsearch._fields import ABSENT, FieldPath
+from embedsearch._progress import listener_of
+from embedsearch._types import html_table
+from embedsearch.space import coherence
+from embedsearch.space.clusters import (
+    SphericalKMeans,
+    WardTree,
+    concentration,
+    fences,
+    own_cosines,
+    posterior,
+)
+from embedsearch.space.describe import NearbyDocument
+from embedsearch.space.options import (
+    CLUSTER_METHODS,
+    CLUSTERS,
+    DOCUMENTS,
+    POINTS,
+    TOPIC_METHODS,
+    WORDS,
+)
+from embedsearch.space.readout import WeightedWord
+from embedsearch.space.topics import TopicModel
+from embedsearch.vectors.arrays import best_first, unit_rows
+from embedsearch.workspace import space_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix, FloatVector, IntVector
+    from embedsearch.space.points import Points
+    from embedsearch.workspace.session import Session
+    from embedsearch.workspace.space_points import SpacePoints, TermCounts
+
+NAME = "topics"
+# Words whose coherence is measured, and points that stand for a cluster.
+_MEASURED, _EXAMPLES = 10, 3
+# Rarer words are often no words.
+_MOST_WORDS = 10_000
+
+
+class Assignment(NamedTuple):
+    """Where a point belongs.
+
+    Attributes:
+        id: Its name.
+        topic: The number of its topic or cluster, from 0; the nearest one.
+        membership: How much it belongs there, 0 to 1.
+        fits: Whether it lies as near as others there do; if not, it fits nowhere.
+    """
+
+    id: str
+    topic: int
+    membership: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic, or a cluster.
+
+    Attributes:
+        number: From 0, the largest first.
+        size: How many points it has.
+        words: What it is about, strongest first.
+        documents: The points that are most of it, with their cosines or shares.
+        coherence: NPMI of its ten first words over the documents; None of a cluster.
+    """
+
+    number: int
+    size: int
+    words: list[WeightedWord]
+    documents: list[NearbyDocument]
+    coherence: float | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(each.word for each in self.words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Topics:
+    """The topics of documents, or the clusters of points; `list(topics)` is a list of `Topic`.
+
+    Attributes:
+        topics: One each, the largest first.
+        assignments: One for each point, in the order of `Space.points`.
+        method: How they were found.
+        encoder: Whose space it was.
+        diversity: The share of different words among the ten first of all topics.
+        values: What `over` asked for, such as years, rising; None if it did not.
+        shares: (t, k) the share of each topic at each value; None likewise.
+        model: The estimator: `TopicModel`, `SphericalKMeans` or `WardTree`.
+    """
+
+    topics: list[Topic]
+    assignments: list[Assignment]
+    method: str
+    encoder: str
+    diversity: float
+    model: Any
+    values: list[Any] | None = None
+    shares: FloatMatrix | None = None
+    source: _Source | None = None
+
+    def __len__(self) -> int:
+        return len(self.topics)
+
+    def __iter__(self) -> Iterator[Topic]:
+        return iter(self.topics)
+
+    def __getitem__(self, number: int) -> Topic:
+        return self.topics[number]
+
+    @property
+    def misfits(self) -> list[Assignment]:
+        """The points that fit nowhere, with the nearest topic."""
+        return [each for each in self.assignments if not each.fits]
+
+    def merge(self, groups: Sequence[Sequence[int]]) -> Topics:
+        """Make one topic of each group of topics, such as `[[0, 3], [5, 6]]`; see `TopicModel`."""
+        return self._remade(self._topic_model.merge(groups))
+
+    def reduce(self, n_topics: int) -> Topics:
+        """Merge the nearest topics until so many are left; see `TopicModel.reduce`."""
+        return self._remade(self._topic_model.reduce(n_topics))
+
+    def split(self, topic: int, n_topics: int = 2) -> Topics:
+        """Make several topics of one; see `TopicModel.split`."""
+        model, source = self._topic_model, self._own_source
+        made = model.split(topic, source.counts.counts, n_topics, vectors=source.points.vectors)
+        return self._remade(made)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        shares = None if self.shares is None else np.round(self.shares, 6).tolist()
+        return {
+            "method": self.method,
+            "encoder": self.encoder,
+            "diversity": self.diversity,
+            "topics": [_plain(each) for each in self.topics],
+            "assignments": [each._asdict() for each in self.assignments],
+            "values": self.values,
+            "shares": shares,
+        }
+
+    def _repr_html_(self) -> str:
+        rows = [(str(each.number), f"{each.size:,}", str(each)) for each in self.topics]
+        return html_table(("topic", "size", "words"), rows)
+
+    @property
+    def _topic_model(self) -> TopicModel:
+        if not isinstance(self.model, TopicModel):
+            raise QueryError("clusters cannot be changed: ask for topics, or cut the tree again")
+        return self.model
+
+    @property
+    def _own_source(self) -> _Source:
+        assert self.source is not None  # noqa: S101 - topics have one
+        return self.source
+
+    def _remade(self, model: TopicModel) -> Topics:
+        source = self._own_source
+        made = _described(source, model)
+        if source.over is None:
+            return made
+        return replace(
+            made, **dict(zip(("values", "shares"), model.over(source.over), strict=True))
+        )
+
+
+class _Source(NamedTuple):
+    """The documents that topics are of."""
+
+    space: SpacePoints
+    points: Points
+    counts: TermCounts
+    topn: int
+    over: list[Any] | None
+
+
+def topics(
+    space: SpacePoints,
+    session: Session,
+    n_topics: int | None,
+    *,
+    method: str,
+    encoder: str | None,
+    where: str | None,
+    over: str | None,
+    topn: int,
+    seed: int,
+    keep: bool,
+    progress: Progress | None,
+) -> Topics:
+    """Find the topics of documents; see `Space.topics`."""
+    check("n_topics", n_topics, Optional(COUNT))
+    check("method", method, Choice(TOPIC_METHODS))
+    check("over", over, Optional(STRING))
+    check("seed", seed, NATURAL)
+    check("keep", keep, BOOLEAN)
+    topn, listener = as_count("topn", topn), listener_of(progress)
+    if keep and where is not None:
+        raise QueryError("only topics of all documents can be kept, not of a selection")
+    source = _source(space, session, encoder, where, over, topn)
+    model = TopicModel(n_topics, method=method, random_state=seed).reported_to(listener)
+    with listener.task(f"topics by {method}", None, "documents"):
+        model.fit(source.counts.counts, vectors=source.points.vectors)
+    found = _described(source, model)
+    if keep:
+        facts, tensors = model.state()
+        space_results.keep(session, NAME, {**facts, "encoder": source.points.encoder}, tensors)
+    if source.over is None:
+        return found
+    values, shares = model.over(source.over)
+    return replace(found, values=values, shares=shares)
+
+
+def kept_topics(space: SpacePoints, session: Session, topn: int) -> Topics:
+    """Return the topics that were kept, with all documents there are now."""
+    topn = as_count("topn", topn)
+    result = space_results.kept(session, NAME, "topics --keep")
+    facts = dict(result.facts)
+    encoder = facts.pop("encoder")
+    tensors = {name: np.array(each) for name, each in result.tensors.items()}
+    model = TopicModel.restore(facts, tensors)
+    source = _source(space, session, encoder, None, None, topn)
+    # Later documents belong to the nearest topic, which stays what it is.
+    counts, vectors = source.counts.counts, source.points.vectors
+    model.labels_ = model.predict(counts, vectors=vectors)
+    model.fits_ = model.fits(counts, vectors=vectors)
+    return _described(source, model)
+
+
+def clusters(
+    space: SpacePoints,
+    n_clusters: int | None,
+    *,
+    of: str,
+    method: str,
+    encoder: str | None,
+    where: str | None,
+    topn: int,
+    seed: int,
+) -> Topics:
+    """Find the clusters of points; see `Space.clusters`."""
+    check("n_clusters", n_clusters, Optional(COUNT))
+    check("of", of, Choice(POINTS))
+    check("method", method, Choice(CLUSTER_METHODS))
+    check("seed", seed, NATURAL)
+    topn = as_count("topn", topn)
+    most = _MOST_WORDS if of == WORDS else None
+    points = space.points(of, encoder=encoder, where=where, topn=most)
+    _check_some(points)
+    units = points.units
+    model: SphericalKMeans | WardTree = SphericalKMeans(n_clusters, random_state=seed)
+    if method == "ward":
+        if n_clusters is None:
+            n_clusters = len(model.fit(units).sizes_)
+        model = WardTree(min(n_clusters, len(units)), random_state=seed)
+    labels = model.fit(units).labels_
+    k = int(labels.max()) + 1
+    labels = _largest_first(labels, k)
+    sums = np.zeros((k, units.shape[1]))
+    np.add.at(sums, labels, units)
+    centers, sizes = unit_rows(sums), np.bincount(labels, minlength=k)
+    own = own_cosines(units, centers, labels)
+    spread = concentration(units, centers, labels)
+    shares = posterior(units @ centers.T, spread, sizes)
+    said = _words_of(space, points, centers, topn)
+    listed = [
+        Topic(i, int(sizes[i]), said[i], _examples(points, own, labels == i)) for i in range(k)
+    ]
+    fits = own >= fences(own, labels, k)[labels]
+    assigned = _assigned(points, labels, shares, fits)
+    return Topics(listed, assigned, method, points.encoder, 1.0, model)
+
+
+def _source(
+    space: SpacePoints,
+    session: Session,
+    encoder: str | None,
+    where: str | None,
+    over: str | None,
+    topn: int,
+) -> _Source:
+    search = session.search()
+    with search.store.snapshot():
+        points = space.points(DOCUMENTS, encoder=encoder, where=where)
+        _check_some(points)
+        counts = space.term_counts(where)
+        values = None if over is None else _values(session, points, over)
+    return _Source(space, points, counts, topn, values)
+
+
+def _check_some(points: Points) -> None:
+    if not len(points):
+        raise QueryError("there are no points to find topics or clusters of")
+
+
+def _values(session: Session, points: Points, over: str) -> list[Any]:
+    """Return the value of a field in each document, None where there is none."""
+    field = FieldPath(over)
+    found = [field.value(session.store.get(name).metadata) for name in points.names]
+    values = [None if value is ABSENT else value for value in found]
+    if all(value is None for value in values):
+        raise QueryError(f"no document has the field {over!r}")
+    for name, value in zip(points.names, values, strict=True):
+        if not isinstance(value, str | int | float | None):
+            raise InputError(f"the field {over!r} of {name} is no number or string: {value!r}")
+    return values
+
+
+def _described(source: _Source, model: TopicModel) -> Topics:
+    """Say topics in words and by documents."""
+    space, points, counts, topn, _ = source
+    terms = model.top_terms(max(topn, _MEASURED))
+    columns = [np.array([term for term, _ in each[:_MEASURED]], np.int64) for each in terms]
+    measured = coherence.npmi(columns, counts.counts)
+    shares = model.transform(counts.counts, vectors=points.vectors)
+    nearness = shares
+    if model.method == CLUSTERS:
+        nearness = points.units @ model.centers_.T
+    own = nearness[np.arange(len(points)), model.labels_]
+    sizes = np.bincount(model.labels_, minlength=len(terms))
+    listed = []
+    for number, each in enumerate(terms):
+        rows = np.array([term for term, _ in each[:topn]], np.int64)
+        spelled = space.spelled(rows) if len(rows) else []
+        words = [WeightedWord(w, v) for w, (_, v) in zip(spelled, each, strict=False)]
+        examples = _examples(points, own, model.labels_ == number)
+        listed.append(Topic(number, int(sizes[number]), words, examples, float(measured[number])))
+    return Topics(
+        listed,
+        _assigned(points, model.labels_, shares, model.fits_),
+        model.method,
+        points.encoder,
+        coherence.diversity(columns),
+        model,
+        source=source,
+    )
+
+
+def _assigned(
+    points: Points, labels: IntVector, shares: FloatMatrix, fits: NDArray[np.bool_]
+) -> list[Assignment]:
+    own = shares[np.arange(len(labels)), labels]
+    columns = (points.names, labels.tolist(), own.tolist(), fits.tolist())
+    return list(map(Assignment, *columns))
+
+
+def _examples(points: Points, own: FloatVector, inside: NDArray[np.bool_]) -> list[NearbyDocument]:
+    rows = np.flatnonzero(inside)
+    rows = rows[best_first(own[rows], rows, _EXAMPLES)]
+    return [NearbyDocument(points.names[i], float(own[i]), points.titles[i]) for i in rows]
+
+
+def _words_of(
+    space: SpacePoints, points: Points, centers: FloatMatrix, topn: int
+) -> list[list[WeightedWord]]:
+    try:
+        return space.readout(points.encoder).words(centers, topn)
+    except QueryError:
+        # Vectors of the user's own have no words.
+        return [[] for _ in centers]
+
+
+def _largest_first(labels: IntVector, k: int) -> IntVector:
+    order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
+    renumbered: IntVector = np.argsort(order)[labels]
+    return renumbered
+
+
+def _plain(topic: Topic) -> dict[str, Any]:
+    values = asdict(topic)
+    values["words"] = [each._asdict() for each in topic.words]
+    values["documents"] = [each._asdict() for each in topic.documents]
+    return values
