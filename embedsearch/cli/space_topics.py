@@ -115,13 +115,14 @@ def topics(
         over=over,
         topn=topn,
         seed=seed,
-        keep=keep,
         progress=progress,
     )
     if groups:
         found = found.merge(groups)
     if reduce is not None:
         found = found.reduce(reduce)
+    if keep:
+        found.keep()
     show(_over(found, over) if over else _answer(found, members), output)
 
 

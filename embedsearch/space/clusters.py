@@ -262,9 +262,11 @@ def stability(
 
     Both halves' centers cluster all points, which are compared by the adjusted Rand index (Ben-Hur,
     Elisseeff and Guyon 2002, "A Stability Based Method for Discovering Structure in Clustered
-    Data"): the mean of three halvings. Few clusters always agree well, so it is corrected for what
-    points of a normal distribution of the same covariance reach: (A - A') / (1 - A'). Of more than
-    6,000 points a sample is taken.
+    Data"): the mean of three halvings, A. Few clusters always agree well, so it is compared with
+    A', what points of a normal distribution of the same covariance reach: (A - A') / √(1 - A'), the
+    mean of the difference and of its share of what is possible. By the difference alone three
+    planted clusters were taken for five, by the share alone 5,000 articles of an encyclopedia for
+    two. Of more than 6,000 points a sample is taken.
     """
     rng = np.random.default_rng(seed_of(random_state))
     units = unit_rows(X)[rng.permutation(len(X))[:_SAMPLED]]
@@ -278,7 +280,7 @@ def stability(
     found = _agreement(units, numbers, rng)
     by_chance = _agreement(unit_rows(plain), numbers, rng)
     return {
-        k: float((a - b) / max(1 - b, _TINY))
+        k: float((a - b) / np.sqrt(max(1 - b, _TINY)))
         for k, a, b in zip(numbers, found, by_chance, strict=True)
     }
 

@@ -97,7 +97,6 @@ class Space(SpacePoints):
         over: str | None = None,
         topn: int = 10,
         seed: int = 0,
-        keep: bool = False,
         progress: Progress | None = None,
     ) -> Topics:
         """Find what the documents are about: topics, their words, and who belongs where.
@@ -110,7 +109,8 @@ class Space(SpacePoints):
         topics = ws.space.topics(20)
         topics[0].words, topics[0].documents
         topics.merge([[3, 7]]); topics.split(0); topics.reduce(10)  # nothing is fitted again
-        ws.space.topics(20, over="year").shares                     # (years, topics)
+        ws.space.topics(20, over="year").shares  # (years, topics)
+        topics.keep()  # `ws.space.kept_topics()` places later documents in them
         ```
 
         Args:
@@ -121,7 +121,6 @@ class Space(SpacePoints):
             over: A field of metadata, such as a year, over which the shares of topics are given.
             topn: How many words of each, at most.
             seed: Of the random numbers.
-            keep: Keep the topics in the workspace; `kept_topics` places later documents in them.
             progress: Hears of the work.
 
         Raises:
@@ -141,7 +140,6 @@ class Space(SpacePoints):
             over=over,
             topn=topn,
             seed=seed,
-            keep=keep,
             progress=progress,
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import BOOLEAN, COUNT, NATURAL, STRING, Choice, Optional, as_count, check
+from embedsearch._checks import COUNT, NATURAL, STRING, Choice, Optional, as_count, check
 from embedsearch._errors import InputError, QueryError
 from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._progress import listener_of
@@ -113,7 +113,7 @@ class Topics:
     diversity: float
     model: Any
     values: list[Any] | None = None
-    shares: FloatMatrix | None = None
+    shares: NDArray[np.float64] | None = None
     source: _Source | None = None
 
     def __len__(self) -> int:
@@ -144,6 +144,21 @@ class Topics:
         made = model.split(topic, source.counts.counts, n_topics, vectors=source.points.vectors)
         return self._remade(made)
 
+    def keep(self) -> None:
+        """Keep the topics in the workspace, in the place of earlier ones.
+
+        `Space.kept_topics` gives them back, with the documents that there are then.
+
+        Raises:
+            QueryError: They are clusters, or of a selection of documents.
+            StorageError, WorkspaceReadOnlyError: They cannot be written.
+        """
+        model, source = self._topic_model, self._own_source
+        if source.where is not None:
+            raise QueryError("only topics of all documents can be kept, not of a selection")
+        facts, tensors = model.state()
+        space_results.keep(source.session, NAME, {**facts, "encoder": self.encoder}, tensors)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         shares = None if self.shares is None else np.round(self.shares, 6).tolist()
@@ -173,13 +188,7 @@ class Topics:
         return self.source
 
     def _remade(self, model: TopicModel) -> Topics:
-        source = self._own_source
-        made = _described(source, model)
-        if source.over is None:
-            return made
-        return replace(
-            made, **dict(zip(("values", "shares"), model.over(source.over), strict=True))
-        )
+        return _described(self._own_source, model)
 
 
 class _Source(NamedTuple):
@@ -190,6 +199,8 @@ class _Source(NamedTuple):
     counts: TermCounts
     topn: int
     over: list[Any] | None
+    session: Session
+    where: str | None
 
 
 def topics(
@@ -203,7 +214,6 @@ def topics(
     over: str | None,
     topn: int,
     seed: int,
-    keep: bool,
     progress: Progress | None,
 ) -> Topics:
     """Find the topics of documents; see `Space.topics`."""
@@ -211,22 +221,14 @@ def topics(
     check("method", method, Choice(TOPIC_METHODS))
     check("over", over, Optional(STRING))
     check("seed", seed, NATURAL)
-    check("keep", keep, BOOLEAN)
     topn, listener = as_count("topn", topn), listener_of(progress)
-    if keep and where is not None:
-        raise QueryError("only topics of all documents can be kept, not of a selection")
     source = _source(space, session, encoder, where, over, topn)
     model = TopicModel(n_topics, method=method, random_state=seed).reported_to(listener)
-    with listener.task(f"topics by {method}", None, "documents"):
+    n = len(source.points)
+    with listener.task(f"topics by {method}", n, "documents") as task:
         model.fit(source.counts.counts, vectors=source.points.vectors)
-    found = _described(source, model)
-    if keep:
-        facts, tensors = model.state()
-        space_results.keep(session, NAME, {**facts, "encoder": source.points.encoder}, tensors)
-    if source.over is None:
-        return found
-    values, shares = model.over(source.over)
-    return replace(found, values=values, shares=shares)
+        task.advance(n)
+    return _described(source, model)
 
 
 def kept_topics(space: SpacePoints, session: Session, topn: int) -> Topics:
@@ -303,7 +305,7 @@ def _source(
         _check_some(points)
         counts = space.term_counts(where)
         values = None if over is None else _values(session, points, over)
-    return _Source(space, points, counts, topn, values)
+    return _Source(space, points, counts, topn, values, session, where)
 
 
 def _check_some(points: Points) -> None:
@@ -326,7 +328,7 @@ def _values(session: Session, points: Points, over: str) -> list[Any]:
 
 def _described(source: _Source, model: TopicModel) -> Topics:
     """Say topics in words and by documents."""
-    space, points, counts, topn, _ = source
+    space, points, counts, topn = source.space, source.points, source.counts, source.topn
     terms = model.top_terms(max(topn, _MEASURED))
     columns = [np.array([term for term, _ in each[:_MEASURED]], np.int64) for each in terms]
     measured = coherence.npmi(columns, counts.counts)
@@ -338,11 +340,11 @@ def _described(source: _Source, model: TopicModel) -> Topics:
     sizes = np.bincount(model.labels_, minlength=len(terms))
     listed = []
     for number, each in enumerate(terms):
-        rows = np.array([term for term, _ in each[:topn]], np.int64)
-        spelled = space.spelled(rows) if len(rows) else []
+        spelled = space.spelled([counts.terms[term] for term, _ in each[:topn]])
         words = [WeightedWord(w, v) for w, (_, v) in zip(spelled, each, strict=False)]
         examples = _examples(points, own, model.labels_ == number)
         listed.append(Topic(number, int(sizes[number]), words, examples, float(measured[number])))
+    values, over = (None, None) if source.over is None else model.over(source.over)
     return Topics(
         listed,
         _assigned(points, model.labels_, shares, model.fits_),
@@ -350,7 +352,9 @@ def _described(source: _Source, model: TopicModel) -> Topics:
         points.encoder,
         coherence.diversity(columns),
         model,
-        source=source,
+        values,
+        over,
+        source,
     )
 
 
