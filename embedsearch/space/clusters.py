@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,7 +13,7 @@ from embedsearch._checks import COUNT, Optional, check
 from embedsearch._errors import InputError, ParameterError
 from embedsearch.index.faiss_tools import load_faiss
 from embedsearch.index.threads import omp_threads
-from embedsearch.space.base import SpaceEstimator
+from embedsearch.space.base import SpaceEstimator, SpaceTransformer
 from embedsearch.vectors.arrays import unit_rows
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ def seed_of(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-class SphericalKMeans(
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    ClusterMixin,  # type: ignore[misc]
-    SpaceEstimator,
-):
+class SphericalKMeans(ClusterMixin, SpaceTransformer):  # type: ignore[misc]
     """Clusters of vectors by their direction, nearly the same for every seed.
 
     Spherical k-means (Dhillon and Modha 2001, "Concept Decompositions for Large Sparse Text Data
@@ -464,4 +459,4 @@ def _centers(sums: NDArray[np.float64]) -> FloatMatrix:
 
 def _check_enough(units: FloatMatrix, k: int) -> None:
     if len(units) < k:
-        raise InputError(f"there are {len(units):,} points, fewer than n_clusters={k}")
+        raise InputError(f"there are n_samples={len(units)} points, fewer than clusters: {k}")

@@ -51,8 +51,9 @@ def c_v(
 
     Röder, Both and Hinneburg 2015, "Exploring the Space of Topic Coherence Measures": each word's
     vector of NPMI with all words of its topic, over sliding windows of 110 tokens, is compared by
-    cosine with their sum. As gensim's `CoherenceModel` has it, but a word that never occurs has a
-    vector of zeros and counts 0, where gensim's answer is NaN.
+    cosine with their sum. As gensim's `CoherenceModel` has it, with two differences: a word that
+    never occurs has a vector of zeros and counts 0, where gensim's answer is NaN; and a word that
+    is in a window twice stays there when one of the two leaves it, where gensim loses it.
 
     Args:
         topics: The terms of each topic.

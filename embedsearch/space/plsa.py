@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from embedsearch._checks import COUNT, Interval, check
 from embedsearch._errors import VectorError
-from embedsearch.space.base import SpaceEstimator
+from embedsearch.space.base import SpaceTransformer
 from embedsearch.space.clusters import seed_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _TINY = 1e-12
 _FOLDED_IN = 30
 
 
-class PLSA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpaceEstimator):  # type: ignore[misc]
+class PLSA(SpaceTransformer):
     """Topics as a mixture: a document has shares of topics, a topic shares of terms.
 
     Hofmann 1999, "Probabilistic Latent Semantic Analysis". Each round of EM raises the likelihood,
@@ -107,6 +106,7 @@ class PLSA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpaceEstimator):  
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64"]
         return tags
 
 

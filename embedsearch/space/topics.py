@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from embedsearch._checks import COUNT, Choice, Interval, Optional, as_count, check
 from embedsearch._errors import InputError, ParameterError, QueryError, VectorError
-from embedsearch.space.base import SpaceEstimator
+from embedsearch.space.base import SpaceTransformer
 from embedsearch.space.clusters import (
     SphericalKMeans,
     fences,
@@ -43,7 +42,7 @@ _CLOSENESS, _IDF_POWER = 2, 0.75
 _TINY = 1e-12
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, SpaceEstimator):  # type: ignore[misc]
+class TopicModel(SpaceTransformer):
     """Topics of documents that are given as counts of terms and, if there are any, as vectors.
 
     "clusters" are spherical k-means on the vectors, and the words of each are those with the
@@ -106,7 +105,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             raise ParameterError("n_topics", f"given, with method={self.method!r}", None)
         if counts.shape[0] < self.n_topics:
             raise InputError(
-                f"there are {counts.shape[0]:,} documents, fewer than n_topics={self.n_topics}"
+                f"there are n_samples={counts.shape[0]} documents, fewer than "
+                f"n_topics={self.n_topics}"
             )
         seed, weights = seed_of(self.random_state), self._tfidf(counts)
         self.components_ = topic_components(
@@ -266,7 +266,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def _fit_clusters(self, counts: Any, vectors: ArrayLike | None) -> None:
@@ -352,7 +351,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return topic_shares(self.method, counts, self._tfidf(counts), self.components_)
 
     def _tfidf(self, counts: Any) -> Any:
-        logs = with_data(counts, 1 + np.log(np.maximum(counts.data, _TINY)))
+        logs = with_data(counts, 1 + np.log(np.maximum(counts.data, 1)))
         return unit_sparse(scaled_columns(logs, self.idf_))
 
 
