@@ -29,7 +29,8 @@ _LEAF_ITERATIONS, _ITERATIONS = 10, 50
 _POINTS_PER_LEAF = 50
 # Numbers of clusters that are tried if none is given.
 _TRIED = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
-_HALVINGS = 3
+# Few points are halved more often: what chance does to them varies more.
+_HALVINGS, _HALVINGS_OF_FEW, _FEW = 3, 12, 1_000
 # Points that a number of clusters is chosen by, at most.
 _SAMPLED = 6_000
 # Of planted clusters it is 1 at their number, of points without any 0 at all numbers.
@@ -257,7 +258,7 @@ def stability(
 
     Both halves' centers cluster all points, which are compared by the adjusted Rand index (Ben-Hur,
     Elisseeff and Guyon 2002, "A Stability Based Method for Discovering Structure in Clustered
-    Data"): the mean of three halvings, A. Few clusters always agree well, so it is compared with
+    Data"): the mean of several halvings, A. Few clusters always agree well, so it is compared with
     A', what points of a normal distribution of the same covariance reach: (A - A') / √(1 - A'), the
     mean of the difference and of its share of what is possible. By the difference alone three
     planted clusters were taken for five, by the share alone 5,000 articles of an encyclopedia for
@@ -291,8 +292,9 @@ def _agreement(
 ) -> NDArray[np.float64]:
     from sklearn.metrics import adjusted_rand_score
 
-    n, values = len(units), np.zeros((_HALVINGS, len(numbers)))
-    for seed in range(_HALVINGS):
+    n = len(units)
+    values = np.zeros((_HALVINGS if n > _FEW else _HALVINGS_OF_FEW, len(numbers)))
+    for seed in range(len(values)):
         rows = rng.permutation(n)
         halves = [np.ascontiguousarray(units[part]) for part in (rows[: n // 2], rows[n // 2 :])]
         trees = [WardTree(random_state=seed).fit(half) for half in halves]

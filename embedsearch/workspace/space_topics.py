@@ -28,6 +28,7 @@ from embedsearch.space.options import (
     DOCUMENTS,
     POINTS,
     TOPIC_METHODS,
+    VECTORS,
     WORDS,
 )
 from embedsearch.space.readout import WeightedWord
@@ -375,11 +376,9 @@ def _examples(points: Points, own: FloatVector, inside: NDArray[np.bool_]) -> li
 def _words_of(
     space: SpacePoints, points: Points, centers: FloatMatrix, topn: int
 ) -> list[list[WeightedWord]]:
-    try:
-        return space.readout(points.encoder).words(centers, topn)
-    except QueryError:
-        # Vectors of the user's own have no words.
+    if points.encoder == VECTORS:
         return [[] for _ in centers]
+    return space.readout(points.encoder).words(centers, topn)
 
 
 def _largest_first(labels: IntVector, k: int) -> IntVector:
