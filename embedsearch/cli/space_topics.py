@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from embedsearch.workspace import Topics, Workspace
 
 _DECIMALS = 4
+_COMPARED = 20
 _MOST = 1 << 16
 
 number_option = click.option(
@@ -49,6 +50,8 @@ def _check_topics(kept: bool, members: bool, over: str | None, **others: Any) ->
     given = [name for name in ("number", "where", "encoder") if others[name] is not None]
     if kept and (given or over or others["reduce"] or others["merge"] or others["keep"]):
         return "--kept goes with no other choice of topics."
+    if others["compare"] and (kept or members or over or others["keep"] or others["where"]):
+        return "--compare shows how good topics are, of all documents, and nothing else."
     return "--members does not go with --over." if members and over else None
 
 
@@ -67,6 +70,7 @@ def _check_topics(kept: bool, members: bool, over: str | None, **others: Any) ->
 @click.option("--merge", metavar="TOPICS", multiple=True, help="Make one of these, such as 3,7.")
 @click.option("--reduce", type=click.IntRange(1, _MOST), help="Then merge the nearest to so many.")
 @members_option
+@click.option("--compare", is_flag=True, help="Show how good the topics of each method are.")
 @click.option("--keep", is_flag=True, help="Keep them in the workspace.")
 @click.option("--kept", is_flag=True, help="Take those, and place later documents in them.")
 @words_option
@@ -83,6 +87,7 @@ def topics(
     merge: tuple[str, ...],
     reduce: int | None,
     members: bool,
+    compare: bool,
     keep: bool,
     kept: bool,
     topn: int,
@@ -101,8 +106,20 @@ def topics(
     embedsearch topics -n 20 -w my.es
     embedsearch topics -n 20 --members --csv -w my.es
     embedsearch topics -n 20 --over year -w my.es
+    embedsearch topics -n 20 --compare -w my.es
     embedsearch topics -n 20 --merge 3,7 --reduce 10 -w my.es
     """  # noqa: D301 - click ends its own wrapping at a backspace
+    if compare:
+        qualities = ws.space.compare_topics(
+            number or _COMPARED, encoder=encoder, seed=seed, progress=progress
+        )
+        columns = ("method", "npmi", "c_v", "diversity", "stability", "cpu_seconds")
+        records = [
+            {**each._asdict(), **{name: round(getattr(each, name), 3) for name in columns[1:]}}
+            for each in qualities
+        ]
+        show(Answer(records, columns), output)
+        return
     if kept:
         show(_answer(ws.space.kept_topics(topn), members), output)
         return

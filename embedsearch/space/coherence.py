@@ -45,7 +45,10 @@ def npmi(topics: Sequence[IntVector], counts: Any) -> NDArray[np.float64]:
 
 
 def c_v(
-    topics: Sequence[IntVector], ids: IntVector, bounds: IntVector, window: int = _WINDOW
+    topics: Sequence[IntVector],
+    ids: NDArray[np.integer[Any]],
+    bounds: IntVector,
+    window: int = _WINDOW,
 ) -> NDArray[np.float64]:
     """Return the coherence C_V of topics: (k).
 
@@ -72,7 +75,8 @@ def c_v(
         vectors = npmi_matrix(joint[np.ix_(own, own)], windows)
         total = vectors.sum(axis=0)
         lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(total)
-        values.append(np.mean(vectors @ total / np.where(lengths > 0, lengths, 1)))
+        cosines = vectors @ total / np.where(lengths > 0, lengths, 1)
+        values.append(cosines.mean() if len(own) else 0.0)
     return np.array(values)
 
 
@@ -95,7 +99,7 @@ def npmi_matrix(joint: NDArray[np.float64], total: int) -> NDArray[np.float64]:
 
 
 def window_counts(
-    words: IntVector, ids: IntVector, bounds: IntVector, window: int
+    words: IntVector, ids: NDArray[np.integer[Any]], bounds: IntVector, window: int
 ) -> tuple[NDArray[np.float64], int]:
     """Count the sliding windows that hold both of two words `(w,)`, which rise: (w, w).
 

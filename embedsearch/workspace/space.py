@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedsearch.space.options import CLUSTERS, DOCUMENTS, WORDS
+from embedsearch.space.options import CLUSTERS, DOCUMENTS, TOPIC_METHODS, WORDS
 from embedsearch.workspace.space_points import SpacePoints
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.workspace.space_axes import Axis
-    from embedsearch.workspace.space_topics import Topics
+    from embedsearch.workspace.space_topics import TopicQuality, Topics
 
 
 class Space(SpacePoints):
@@ -139,6 +139,40 @@ class Space(SpacePoints):
             where=where,
             over=over,
             topn=topn,
+            seed=seed,
+            progress=progress,
+        )
+
+    def compare_topics(
+        self,
+        n_topics: int,
+        methods: Iterable[str] = TOPIC_METHODS,
+        *,
+        encoder: str | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[TopicQuality]:
+        """Compare methods of finding topics: coherence, diversity, stability, time.
+
+        Args:
+            n_topics: How many topics each finds.
+            methods: "clusters", "plsa", "lda", "nmf", "lsa"; each is run with two seeds.
+            encoder: Whose space "clusters" are of; by default "lsa-100".
+            seed: The first seed.
+            progress: Hears of each run.
+
+        Raises:
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+            InputError: There are fewer documents than topics.
+        """
+        from embedsearch.workspace import space_topics
+
+        return space_topics.compare_topics(
+            self,
+            self._session,
+            n_topics,
+            methods,
+            encoder=encoder,
             seed=seed,
             progress=progress,
         )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import COUNT, NATURAL, STRING, Choice, Optional, as_count, check
+from embedsearch._checks import (
+    COUNT,
+    NATURAL,
+    STRING,
+    Choice,
+    Optional,
+    as_count,
+    as_strings,
+    check,
+)
 from embedsearch._errors import InputError, QueryError
 from embedsearch._fields import ABSENT, FieldPath
 from embedsearch._progress import listener_of
 from embedsearch._types import html_table
+from embedsearch.search.latent_space import full_text
 from embedsearch.space import coherence
 from embedsearch.space.clusters import (
     SphericalKMeans,
@@ -37,19 +48,20 @@ from embedsearch.vectors.arrays import best_first, unit_rows
 from embedsearch.workspace import space_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from embedsearch._progress import Progress
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
+    from embedsearch.search.latent_space import TermDocuments
     from embedsearch.space.points import Points
     from embedsearch.workspace.session import Session
     from embedsearch.workspace.space_points import SpacePoints, TermCounts
 
 NAME = "topics"
 # Words whose coherence is measured, and points that stand for a cluster.
-_MEASURED, _EXAMPLES = 10, 3
+_MEASURED, _COMPARED, _EXAMPLES = 10, 25, 3
 # Rarer words are often no words.
 _MOST_WORDS = 10_000
 
@@ -68,6 +80,27 @@ class Assignment(NamedTuple):
     topic: int
     membership: float
     fits: bool
+
+
+class TopicQuality(NamedTuple):
+    """How good the topics of a method are, by their 25 strongest words.
+
+    Attributes:
+        method: Its name.
+        npmi: Coherence by pointwise mutual information over documents, -1 to 1.
+        c_v: Coherence C_V, 0 to 1, which agrees with people best (Röder et al. 2015).
+        diversity: The share of different words, 0 to 1.
+        stability: How well the documents' topics agree with those of another seed: the adjusted
+            Rand index, at most 1.
+        cpu_seconds: What one run took.
+    """
+
+    method: str
+    npmi: float
+    c_v: float
+    diversity: float
+    stability: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +265,51 @@ def topics(
     return _described(source, model)
 
 
+def compare_topics(
+    space: SpacePoints,
+    session: Session,
+    n_topics: int,
+    methods: Iterable[str],
+    *,
+    encoder: str | None,
+    seed: int,
+    progress: Progress | None,
+) -> list[TopicQuality]:
+    """Compare methods of finding topics; see `Space.compare_topics`."""
+    from sklearn.metrics import adjusted_rand_score
+
+    n_topics, names = as_count("n_topics", n_topics), as_strings("methods", methods)
+    for name in names:
+        check("methods", name, Choice(TOPIC_METHODS))
+    check("seed", seed, NATURAL)
+    source = _source(space, session, encoder, None, None, _COMPARED)
+    counts, vectors, results = source.counts.counts, source.points.vectors, []
+    terms = _terms_in_order(session)
+    with listener_of(progress).task("compare topics", 2 * len(names), "models") as task:
+        for name in names:
+            started, models = time.process_time(), []
+            for each in (seed, seed + 1):
+                model = TopicModel(n_topics, method=name, random_state=each)
+                models.append(model.fit(counts, vectors=vectors))
+                task.advance(1)
+            spent = (time.process_time() - started) / 2
+            words = [
+                np.array([term for term, _ in each], np.int64)
+                for each in models[0].top_terms(_COMPARED)
+            ]
+            results.append(
+                TopicQuality(
+                    name,
+                    float(coherence.npmi(words, counts).mean()),
+                    float(coherence.c_v(words, terms.ids, terms.bounds).mean()),
+                    coherence.diversity(words),
+                    float(adjusted_rand_score(models[0].labels_, models[1].labels_)),
+                    spent,
+                )
+            )
+    return results
+
+
 def kept_topics(space: SpacePoints, session: Session, topn: int) -> Topics:
     """Return the topics that were kept, with all documents there are now."""
     topn = as_count("topn", topn)
@@ -307,6 +385,12 @@ def _source(
         counts = space.term_counts(where)
         values = None if over is None else _values(session, points, over)
     return _Source(space, points, counts, topn, values, session, where)
+
+
+def _terms_in_order(session: Session) -> TermDocuments:
+    search = session.search()
+    texts = (full_text(document) for _, document in search.store.changed_since(0))
+    return search.model.space.terms.documents(map(search.model.analyzer.words, texts))
 
 
 def _check_some(points: Points) -> None:

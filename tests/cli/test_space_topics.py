@@ -65,6 +65,15 @@ def test_topics_are_merged_reduced_and_kept(path: str) -> None:
     assert len(run(path, "topics", "-n", "3", "--reduce", "1", "--csv")[1].splitlines()) == 2
 
 
+def test_methods_are_compared(path: str) -> None:
+    status, out, _ = run(path, "topics", "-n", "2", "--compare", "--json")
+    found = {each["method"]: each for each in json.loads(out)}
+    assert status == 0
+    assert [*found] == ["clusters", "plsa", "lda", "nmf", "lsa"]
+    assert found["clusters"]["stability"] == found["clusters"]["diversity"] == 1
+    assert found["clusters"]["npmi"] > found["lsa"]["npmi"]
+
+
 def test_clusters_of_words(path: str) -> None:
     status, out, _ = run(path, "clusters", "-n", "2", "--of", "words", "--csv")
     assert status == 0
