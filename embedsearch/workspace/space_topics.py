@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,8 +43,9 @@ from embedsearch.space.options import (
     WORDS,
 )
 from embedsearch.space.readout import WeightedWord
-from embedsearch.space.topics import TopicModel
+from embedsearch.space.topics import TopicModel, sensible_rank
 from embedsearch.vectors.arrays import best_first, unit_rows
+from embedsearch.vectors.lsa import LSA
 from embedsearch.workspace import space_results
 
 if TYPE_CHECKING:
@@ -319,6 +320,10 @@ def kept_topics(space: SpacePoints, session: Session, topn: int) -> Topics:
     tensors = {name: np.array(each) for name, each in result.tensors.items()}
     model = TopicModel.restore(facts, tensors)
     source = _source(space, session, encoder, None, None, topn)
+    if model.method == CLUSTERS:
+        points = space.points(DOCUMENTS, encoder=encoder)
+        fewer = points.vectors[:, : model.centers_.shape[1]]
+        source = source._replace(points=replace(points, vectors=fewer))
     # Later documents belong to the nearest topic, which stays what it is.
     counts, vectors = source.counts.counts, source.points.vectors
     model.labels_ = model.predict(counts, vectors=vectors)
@@ -346,7 +351,7 @@ def clusters(
     most = _MOST_WORDS if of == WORDS else None
     points = space.points(of, encoder=encoder, where=where, topn=most)
     _check_some(points)
-    units = points.units
+    units = _fewer_dimensions(points).units
     model: SphericalKMeans | WardTree = SphericalKMeans(n_clusters, random_state=seed)
     if method == "ward":
         if n_clusters is None:
@@ -355,13 +360,12 @@ def clusters(
     labels = model.fit(units).labels_
     k = int(labels.max()) + 1
     labels = _largest_first(labels, k)
-    sums = np.zeros((k, units.shape[1]))
-    np.add.at(sums, labels, units)
-    centers, sizes = unit_rows(sums), np.bincount(labels, minlength=k)
+    centers = _centers_of(replace(points, vectors=units), labels, k)
+    sizes = np.bincount(labels, minlength=k)
     own = own_cosines(units, centers, labels)
     spread = concentration(units, centers, labels)
     shares = posterior(units @ centers.T, spread, sizes)
-    said = _words_of(space, points, centers, topn)
+    said = _words_of(space, points, _centers_of(points, labels, k), topn)
     listed = [
         Topic(i, int(sizes[i]), said[i], _examples(points, own, labels == i)) for i in range(k)
     ]
@@ -382,9 +386,17 @@ def _source(
     with search.store.snapshot():
         points = space.points(DOCUMENTS, encoder=encoder, where=where)
         _check_some(points)
+        points = _fewer_dimensions(points)
         counts = space.term_counts(where)
         values = None if over is None else _values(session, points, over)
     return _Source(space, points, counts, topn, values, session, where)
+
+
+def _fewer_dimensions(points: Points) -> Points:
+    """Return few documents in fewer dimensions of LSA, the first of which matter most."""
+    if not points.encoder.startswith(LSA) or points.kinds[0] != "document":
+        return points
+    return replace(points, vectors=points.vectors[:, : sensible_rank(len(points))])
 
 
 def _terms_in_order(session: Session) -> TermDocuments:
@@ -455,6 +467,12 @@ def _examples(points: Points, own: FloatVector, inside: NDArray[np.bool_]) -> li
     rows = np.flatnonzero(inside)
     rows = rows[best_first(own[rows], rows, _EXAMPLES)]
     return [NearbyDocument(points.names[i], float(own[i]), points.titles[i]) for i in rows]
+
+
+def _centers_of(points: Points, labels: IntVector, k: int) -> FloatMatrix:
+    sums = np.zeros((k, points.vectors.shape[1]))
+    np.add.at(sums, labels, points.units)
+    return unit_rows(sums)
 
 
 def _words_of(
