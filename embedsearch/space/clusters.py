@@ -400,14 +400,19 @@ def concentration(units: FloatMatrix, centers: FloatMatrix, labels: IntVector) -
 
 
 def fences(cosines: FloatVector, labels: IntVector, k: int) -> NDArray[np.float64]:
-    """Return Tukey's lower fence of the cosines of each cluster: (k), -1 of an empty one."""
-    found = np.full(k, -1.0)
+    """Return the least cosine that fits each cluster: (k), -1 of an empty one.
+
+    Tukey's lower fence of the differences from the median of the cluster, of all clusters together,
+    as the quartiles of a few points are no measure.
+    """
+    medians = np.full(k, -1.0)
     for label in range(k):
         own = cosines[labels == label]
-        if len(own):
-            lower, upper = np.quantile(own, (0.25, 0.75))
-            found[label] = lower - _FENCE * (upper - lower)
-    return found
+        medians[label] = np.median(own) if len(own) else -1.0
+    lower, upper = np.quantile(cosines - medians[labels], (0.25, 0.75))
+    filled = np.bincount(labels, minlength=k) > 0
+    below = lower - _FENCE * (upper - lower)
+    return np.where(filled, medians + below, -1.0)
 
 
 def _leaves(X: FloatMatrix, seed: int) -> IntVector:

@@ -62,7 +62,8 @@ class TopicModel(SpaceTransformer):
         sizes_: (k) how many documents each has; with "clusters" the largest topic comes first.
         fits_: (n) bool, whether a document fits its topic. With "clusters" one does not whose
             cosine lies below Tukey's fence, 1.5 interquartile ranges below the lower quartile of
-            its topic: mostly one in a hundred, never a quarter. Otherwise only empty ones do not.
+            the differences from the medians of the topics: mostly one in a hundred, never a
+            quarter. Otherwise only empty ones do not.
         sums_, masses_, centers_, fences_, concentration_: Of "clusters": sums of vectors (k, d)
             and of weights of terms (k, V), directions (k, d), the least cosine (k), and κ.
         components_: (k, V) Of the others.

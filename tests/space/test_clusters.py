@@ -142,11 +142,13 @@ def test_where_no_cluster_is_there_is_no_nearest_one() -> None:
     assert (model.nearest_ == -1).all()
 
 
-def test_fences_are_tukey_s() -> None:
-    values = np.array([0.1, 0.5, 0.6, 0.7, 0.8], np.float32)
-    lower, upper = np.percentile(values, [25, 75])
-    found = fences(values, np.zeros(5, int), 2)
-    np.testing.assert_allclose(found, [lower - 1.5 * (upper - lower), -1])
+def test_fences_are_tukey_s_of_the_differences_from_the_medians() -> None:
+    values = np.array([0.1, 0.5, 0.6, 0.7, 0.8, 0.3, 0.4], np.float32)
+    labels = np.array([0, 0, 0, 0, 0, 2, 2])
+    differences = values - np.array([0.6] * 5 + [0.35] * 2)
+    lower, upper = np.percentile(differences, [25, 75])
+    below = lower - 1.5 * (upper - lower)
+    np.testing.assert_allclose(fences(values, labels, 3), [0.6 + below, -1, 0.35 + below])
 
 
 @pytest.mark.parametrize("n", [1, 3, 1000])
