@@ -152,12 +152,16 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 SPACE: dict[str, dict[str, Any]] = {
     "axes": {"method": "pca"},
     "axis": {"positive": ["king"], "negative": ["cat"]},
+    "clusters": {"n_clusters": 2},
+    "compare_topics": {"n_topics": 2, "methods": ["lsa"]},
     "describe": {"what": "king"},
+    "kept_topics": {},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},
     "spelled": {"terms": ["king"]},
     "term_counts": {},
+    "topics": {"n_topics": 2},
 }
 TEXTS_OF: dict[str, dict[str, Any]] = {
     "compare": {"word": "king", "by": "kind"},

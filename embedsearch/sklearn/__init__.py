@@ -16,5 +16,18 @@ from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
+from embedsearch.space.clusters import DensityClusters, SphericalKMeans, WardTree
+from embedsearch.space.plsa import PLSA
+from embedsearch.space.topics import TopicModel
 
-__all__ = ["DocumentEncoder", "IndependentAxes", "SemanticAxis", "WordEncoder"]
+__all__ = [
+    "PLSA",
+    "DensityClusters",
+    "DocumentEncoder",
+    "IndependentAxes",
+    "SemanticAxis",
+    "SphericalKMeans",
+    "TopicModel",
+    "WardTree",
+    "WordEncoder",
+]

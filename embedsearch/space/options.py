@@ -6,5 +6,8 @@ DOCUMENTS, WORDS, VECTORS = "documents", "words", "vectors"
 POINTS = (DOCUMENTS, WORDS, VECTORS)
 POINT_KINDS = ("auto", "document", "word", "text")
 """What a text that is described is taken for; "auto" takes the first of these that there is."""
+CLUSTERS = "clusters"
+TOPIC_METHODS = (CLUSTERS, "plsa", "lda", "nmf", "lsa")
+CLUSTER_METHODS = ("kmeans", "ward")
 AXES = ("ica", "pca")
 """How the axes are found that points have by themselves."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedsearch.space.options import DOCUMENTS, WORDS
+from embedsearch.space.options import CLUSTERS, DOCUMENTS, TOPIC_METHODS, WORDS
 from embedsearch.workspace.space_points import SpacePoints
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.workspace.space_axes import Axis
+    from embedsearch.workspace.space_topics import TopicQuality, Topics
 
 
 class Space(SpacePoints):
@@ -84,6 +85,146 @@ class Space(SpacePoints):
             where=where,
             topn=topn,
             refine=refine,
+        )
+
+    def topics(
+        self,
+        n_topics: int | None = None,
+        *,
+        method: str = CLUSTERS,
+        encoder: str | None = None,
+        where: str | None = None,
+        over: str | None = None,
+        topn: int = 10,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Topics:
+        """Find what the documents are about: topics, their words, and who belongs where.
+
+        See `embedsearch.space.topics.TopicModel`. The same seed gives the same topics to the bit,
+        another one nearly the same. Every document has a topic; those that lie farther from it
+        than others do are said to fit nowhere (`misfits`).
+
+        ```python
+        topics = ws.space.topics(20)
+        topics[0].words, topics[0].documents
+        topics.merge([[3, 7]]); topics.split(0); topics.reduce(10)  # nothing is fitted again
+        ws.space.topics(20, over="year").shares  # (years, topics)
+        topics.keep()  # `ws.space.kept_topics()` places later documents in them
+        ```
+
+        Args:
+            n_topics: How many; None takes the number that halves of the documents agree on best.
+            method: "clusters"; to compare, "plsa", "lda", "nmf" or "lsa", which need a number.
+            encoder: Whose space "clusters" are of; by default "lsa-100".
+            where: Only documents that meet a condition.
+            over: A field of metadata, such as a year, over which the shares of topics are given.
+            topn: How many words of each, at most.
+            seed: Of the random numbers.
+            progress: Hears of the work.
+
+        Raises:
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+            InputError: There are fewer documents than topics.
+            QueryError: No document meets the condition, or has the field.
+        """
+        from embedsearch.workspace import space_topics
+
+        return space_topics.topics(
+            self,
+            self._session,
+            n_topics,
+            method=method,
+            encoder=encoder,
+            where=where,
+            over=over,
+            topn=topn,
+            seed=seed,
+            progress=progress,
+        )
+
+    def compare_topics(
+        self,
+        n_topics: int,
+        methods: Iterable[str] = TOPIC_METHODS,
+        *,
+        encoder: str | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[TopicQuality]:
+        """Compare methods of finding topics: coherence, diversity, stability, time.
+
+        Args:
+            n_topics: How many topics each finds.
+            methods: "clusters", "plsa", "lda", "nmf", "lsa"; each is run with two seeds.
+            encoder: Whose space "clusters" are of; by default "lsa-100".
+            seed: The first seed.
+            progress: Hears of each run.
+
+        Raises:
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+            InputError: There are fewer documents than topics.
+        """
+        from embedsearch.workspace import space_topics
+
+        return space_topics.compare_topics(
+            self,
+            self._session,
+            n_topics,
+            methods,
+            encoder=encoder,
+            seed=seed,
+            progress=progress,
+        )
+
+    def kept_topics(self, topn: int = 10) -> Topics:
+        """Return the topics that were kept, with all documents that there are now.
+
+        Raises:
+            WorkspaceError: None were kept, or they are older than the vectors.
+        """
+        from embedsearch.workspace import space_topics
+
+        return space_topics.kept_topics(self, self._session, topn)
+
+    def clusters(
+        self,
+        n_clusters: int | None = None,
+        *,
+        of: str = DOCUMENTS,
+        method: str = "kmeans",
+        encoder: str | None = None,
+        where: str | None = None,
+        topn: int = 10,
+        seed: int = 0,
+    ) -> Topics:
+        """Find clusters of documents, words or vectors, each with words and members.
+
+        Args:
+            n_clusters: How many; None takes the number that halves of the points agree on best.
+            of: "documents", "words" (the 10,000 most frequent) or "vectors".
+            method: "kmeans" (spherical) or "ward"; `model.cut(k)` cuts its tree elsewhere.
+            encoder: Whose space; see `points`.
+            where: Only documents or vectors that meet a condition.
+            topn: How many words of each, at most.
+            seed: Of the random numbers.
+
+        Raises:
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+            InputError: There are fewer points than clusters.
+            QueryError: There are no points.
+        """
+        from embedsearch.workspace import space_topics
+
+        return space_topics.clusters(
+            self,
+            n_clusters,
+            of=of,
+            method=method,
+            encoder=encoder,
+            where=where,
+            topn=topn,
+            seed=seed,
         )
 
     def axes(
