@@ -15,5 +15,6 @@ GridSearchCV(pipeline, grid).fit(texts, labels)
 from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
+from embedsearch.space.maps import SpaceMap
 
-__all__ = ["DocumentEncoder", "WordEncoder"]
+__all__ = ["DocumentEncoder", "SpaceMap", "WordEncoder"]
