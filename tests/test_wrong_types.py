@@ -153,6 +153,8 @@ SPACE: dict[str, dict[str, Any]] = {
     "axes": {"method": "pca"},
     "axis": {"positive": ["king"], "negative": ["cat"]},
     "describe": {"what": "king"},
+    "map": {"method": "pca"},
+    "place_on_map": {},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},

@@ -242,13 +242,18 @@ class SpaceMap(SpaceTransformer):
             self.projection_[:, :m], self.loadings_[:m] = projection, loadings
 
 
-def faithfulness(X: FloatMatrix, Z: FloatMatrix, near: NDArray[np.int32]) -> Faithfulness:
+def faithfulness(
+    X: FloatMatrix, Z: FloatMatrix, near: NDArray[np.int32] | None = None
+) -> Faithfulness:
     """Compare the neighbours on a map `Z` (n, c) with those in the space.
 
-    `near` (n, 15 or more) are the nearest of each of the points `X` (n, d). The trustworthiness
-    is that of 500 points, compared with all others.
+    `near` (n, 15 or more) are the nearest of each of the points `X` (n, d); None finds them for
+    points of length 1. The trustworthiness is that of 500 points, compared with all others.
     """
     from scipy.spatial import cKDTree
+
+    if near is None:
+        near = neighbor_graph(X, _JUDGED, compared=_COMPARED)[0]
 
     n = len(Z)
     k = min(_JUDGED, (n - 1) // 2)

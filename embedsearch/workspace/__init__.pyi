@@ -11,7 +11,13 @@ from embedsearch.search.options import (
     WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.space.describe import Description as Description
-from embedsearch.space.options import AXES as AXES, POINT_KINDS as POINT_KINDS
+from embedsearch.space.map_files import Map as Map
+from embedsearch.space.options import (
+    AXES as AXES,
+    MAP_METHODS as MAP_METHODS,
+    POINT_KINDS as POINT_KINDS,
+    POINTS as POINTS,
+)
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
