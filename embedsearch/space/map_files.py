@@ -124,11 +124,7 @@ class Map:
             if suffix == ".png":
                 new.write_bytes(_png(self._pixels()))
             else:
-                text = (
-                    page(title, self.caption, self._data())
-                    if suffix == ".html"
-                    else "".join(self._lines(suffix))
-                )
+                text = self._text(suffix, title)
                 new.write_text(text, encoding="utf-8", errors="replace", newline="\n")
         return path
 

@@ -63,8 +63,10 @@ function fit() {
     a = Math.min(a, XY[2 * i]); b = Math.max(b, XY[2 * i]);
     c = Math.min(c, XY[2 * i + 1]); d = Math.max(d, XY[2 * i + 1]);
   }
-  X0 = (a + b) / 2; Y0 = (c + d) / 2;
-  scale = base = 0.9 * Math.min(W / Math.max(b - a, 1e-9), H / Math.max(d - c, 1e-9));
+  // Beside the bar, if there is room.
+  const left = W > 800 * R ? 290 * R : 0;
+  scale = base = 0.9 * Math.min((W - left) / Math.max(b - a, 1e-9), H / Math.max(d - c, 1e-9));
+  X0 = (a + b) / 2 - left / 2 / scale; Y0 = (c + d) / 2;
 }
 function resize() {
   R = window.devicePixelRatio || 1;
@@ -74,7 +76,7 @@ function resize() {
   draw();
 }
 function radius() {
-  const full = R * Math.max(1.2, Math.min(5, 60 / Math.sqrt(n)));
+  const full = R * Math.max(1.5, Math.min(5, 150 / Math.sqrt(n)));
   return Math.min(9 * R, full * Math.pow(scale / base, 0.35));
 }
 function points() {
