@@ -13,8 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -22,6 +21,9 @@ from scipy.spatial import cKDTree
 import embedsearch as es
 from embedsearch.space.maps import SpaceMap, faithfulness
 from embedsearch.vectors.arrays import unit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 K, PLACED = 15, 1_000
 OURS = ("pca", "svd", "factor-analysis", "ica", "localmap", "tsne", "umap")
