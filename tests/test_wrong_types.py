@@ -156,6 +156,8 @@ SPACE: dict[str, dict[str, Any]] = {
     "compare_topics": {"n_topics": 2, "methods": ["lsa"]},
     "describe": {"what": "king"},
     "kept_topics": {},
+    "map": {"method": "pca"},
+    "place_on_map": {},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},

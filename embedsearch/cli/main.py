@@ -37,6 +37,7 @@ SECTIONS = {
     "Explore the space": {
         **dict.fromkeys(("describe", "axis"), "space"),
         **dict.fromkeys(("topics", "clusters"), "space_topics"),
+        "map": "space_maps",
     },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(

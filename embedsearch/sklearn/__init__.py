@@ -17,6 +17,7 @@ from __future__ import annotations
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
 from embedsearch.space.clusters import DensityClusters, SphericalKMeans, WardTree
+from embedsearch.space.maps import SpaceMap
 from embedsearch.space.plsa import PLSA
 from embedsearch.space.topics import TopicModel
 
@@ -26,6 +27,7 @@ __all__ = [
     "DocumentEncoder",
     "IndependentAxes",
     "SemanticAxis",
+    "SpaceMap",
     "SphericalKMeans",
     "TopicModel",
     "WardTree",

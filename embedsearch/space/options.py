@@ -11,3 +11,8 @@ TOPIC_METHODS = (CLUSTERS, "plsa", "lda", "nmf", "lsa")
 CLUSTER_METHODS = ("kmeans", "ward")
 AXES = ("ica", "pca")
 """How the axes are found that points have by themselves."""
+
+LINEAR_MAPS = ("pca", "svd", "factor-analysis", "ica")
+NEIGHBOR_MAPS = ("tsne", "localmap", "umap")
+MAP_METHODS = ("auto", *NEIGHBOR_MAPS, *LINEAR_MAPS)
+MAP_METRICS = ("cosine", "euclidean")

@@ -11,9 +11,11 @@ from embedsearch.search.options import (
     WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.space.describe import Description as Description
+from embedsearch.space.map_files import Map as Map
 from embedsearch.space.options import (
     AXES as AXES,
     CLUSTER_METHODS as CLUSTER_METHODS,
+    MAP_METHODS as MAP_METHODS,
     POINT_KINDS as POINT_KINDS,
     POINTS as POINTS,
     TOPIC_METHODS as TOPIC_METHODS,

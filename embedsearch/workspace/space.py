@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from embedsearch._progress import Progress
+    from embedsearch.space.map_files import Map
     from embedsearch.workspace.space_axes import Axis
     from embedsearch.workspace.space_topics import TopicQuality, Topics
 
@@ -274,3 +275,81 @@ class Space(SpacePoints):
             seed=seed,
             progress=progress,
         )
+
+    def map(
+        self,
+        what: str | Iterable[str] = DOCUMENTS,
+        *,
+        method: str = "auto",
+        n_components: int = 2,
+        n_neighbors: int | None = None,
+        encoder: str | None = None,
+        where: str | None = None,
+        topn: int | None = None,
+        color: str | None = None,
+        n_regions: int | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Map:
+        """Make a map of documents, words, or both, with what its regions are about.
+
+        ```python
+        made = ws.space.map(color="year")
+        made.save("map.html")  # a page to move about in; also .svg, .png and .tsv
+        ```
+
+        The map is kept in the workspace, for `place_on_map`.
+
+        Args:
+            what: As for `points`, as `encoder`, `where` and `topn` are.
+            method: As for `embedsearch.sklearn.SpaceMap`.
+            n_components: 2 or 3 dimensions.
+            n_neighbors: Neighbours of each point that are kept together.
+            encoder: Whose space.
+            where: Only documents that meet a condition.
+            topn: Only the most frequent words.
+            color: A field of the metadata by whose values points are coloured; by default they
+                are by region.
+            n_regions: Into how many regions the map is parted by k-means; by default up to 40.
+            seed: Of what is drawn at random.
+            progress: Hears of the steps.
+
+        Raises:
+            QueryError: No point meets the condition, or no document has the field.
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+        """
+        from embedsearch.workspace import space_maps
+
+        return space_maps.make_map(
+            self,
+            self._session,
+            what,
+            method=method,
+            n_components=n_components,
+            n_neighbors=n_neighbors,
+            encoder=encoder,
+            where=where,
+            topn=topn,
+            color=color,
+            n_regions=n_regions,
+            seed=seed,
+            progress=progress,
+        )
+
+    def place_on_map(
+        self, *, color: str | None = None, n_regions: int | None = None, seed: int = 0
+    ) -> Map:
+        """Show the last map with the documents that there are now, without moving the others.
+
+        Args:
+            color: As for `map`, as the others are.
+            n_regions: Into how many regions the map is parted.
+            seed: Of what is drawn at random.
+
+        Raises:
+            WorkspaceError: No map was made of these vectors.
+            ParameterError: A parameter is of a wrong type.
+        """
+        from embedsearch.workspace import space_maps
+
+        return space_maps.place_on_map(self, self._session, color, n_regions, seed)
