@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
 
-from embedsearch._errors import ParameterError
+from embedsearch._errors import EmbedSearchError, ParameterError, VectorError
 from embedsearch._progress import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self
 
     from embedsearch._progress import Progress
+    from embedsearch._types import FloatMatrix
 
 
 class SpaceEstimator(BaseEstimator):  # type: ignore[misc]
@@ -32,6 +34,20 @@ class SpaceEstimator(BaseEstimator):  # type: ignore[misc]
         """Let `progress` hear of long steps of `fit`; it is neither a parameter nor saved."""
         self._progress = progress
         return self
+
+    def _points(self, X: ArrayLike, *, reset: bool = False, **options: Any) -> FloatMatrix:
+        """Return checked points (n, d) float32; `reset` in `fit`, `options` of scikit-learn.
+
+        Raises:
+            VectorError: The array has a wrong shape, too few rows, or holds NaN or infinity.
+        """
+        try:
+            points: FloatMatrix = validate_data(self, X, dtype=np.float32, reset=reset, **options)
+        except EmbedSearchError:
+            raise
+        except ValueError as error:
+            raise VectorError(str(error)) from error
+        return points
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return its parameters and what it has learned: plain values, and arrays by name."""
@@ -65,3 +81,12 @@ class SpaceEstimator(BaseEstimator):  # type: ignore[misc]
         for name, value in (*facts["learned"].items(), *tensors.items()):
             setattr(made, name, value)
         return made
+
+
+class SpaceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpaceEstimator):  # type: ignore[misc]
+    """A `SpaceEstimator` that turns points into others; its output is float32."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
