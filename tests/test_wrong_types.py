@@ -150,8 +150,11 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "__contains__": {"id": "d0"},
 }
 SPACE: dict[str, dict[str, Any]] = {
+    "axes": {"method": "pca"},
+    "axis": {"positive": ["king"], "negative": ["cat"]},
     "describe": {"what": "king"},
     "points": {},
+    "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},
     "spelled": {"terms": ["king"]},
     "term_counts": {},

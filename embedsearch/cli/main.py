@@ -34,7 +34,7 @@ SECTIONS = {
         **dict.fromkeys(("show", "list", "sample"), "listing"),
         **dict.fromkeys(("judge", "tune"), "tuning"),
     },
-    "Explore the space": {"describe": "space"},
+    "Explore the space": dict.fromkeys(("describe", "axis"), "space"),
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"

@@ -6,15 +6,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from embedsearch.cli.options import output_options, topn_option, where_option
-from embedsearch.cli.output import Answer
+from embedsearch.cli.options import (
+    on_workspace,
+    output_options,
+    quiet_option,
+    topn_option,
+    where_option,
+)
+from embedsearch.cli.output import Answer, show
 from embedsearch.cli.questions import question
-from embedsearch.workspace import POINT_KINDS
+from embedsearch.workspace import AXES, POINT_KINDS
 
 if TYPE_CHECKING:
-    from embedsearch.workspace import Description, Workspace
+    from collections.abc import Sequence
+
+    from embedsearch.workspace import Axis, Description, Progress, Workspace
 
 _DECIMALS = 6
+# The p-value up to which poles are said to agree.
+_SURE = 0.05
 _COLUMNS = ("end", "kind", "name", "score", "title")
 
 encoder_option = click.option(
@@ -76,17 +86,136 @@ def describe(
     return _description(found)
 
 
+def _check_axis(
+    to: str | None,
+    from_: str | None,
+    to_where: str | None,
+    from_where: str | None,
+    where: str | None,
+    of: str,
+    **_: object,
+) -> str | None:
+    ends = [bool(to) + bool(to_where), bool(from_) + bool(from_where)]
+    if ends not in ([0, 0], [1, 1]):
+        return "Give each end once: --to or --to-where, --from or --from-where; or neither."
+    return "--where does not go with --of words." if where is not None and of == "words" else None
+
+
+@click.command()
+@on_workspace(check=_check_axis)
+@click.option("--from", "from_", metavar="WORDS", help="One pole: words or ids, with commas.")
+@click.option("--to", metavar="WORDS", help="The other pole.")
+@click.option("--from-where", metavar="CONDITION", help="Documents that are one pole.")
+@click.option("--to-where", metavar="CONDITION", help="Documents that are the other pole.")
+@click.option(
+    "--of",
+    type=click.Choice(["documents", "words"]),
+    default="documents",
+    show_default=True,
+    help="What is placed on the axis, or what has the axes that are looked for.",
+)
+@where_option
+@click.option(
+    "--method",
+    type=click.Choice(AXES),
+    default="ica",
+    show_default=True,
+    help="Without poles: independent or principal components.",
+)
+@click.option("--refine/--no-refine", default=True, help="Fit the axis again to its ends. [refine]")
+@topn_option
+@encoder_option
+@quiet_option
+@output_options
+def axis(
+    ws: Workspace,
+    from_: str | None,
+    to: str | None,
+    from_where: str | None,
+    to_where: str | None,
+    of: str,
+    where: str | None,
+    method: str,
+    refine: bool,
+    topn: int,
+    encoder: str | None,
+    progress: Progress,
+    output: str | None,
+) -> None:
+    """Find the axis between two poles, or the axes that the points have.
+
+    With poles: what lies at the ends of the axis between them, in words, and the documents (or
+    words) there. Without: axes on which a few points are far out, as they have something in
+    common; those that come back with other seeds, each on a line.
+
+    \b
+    embedsearch axis --from bad,poor --to good,great -w my.es
+    embedsearch axis --from-where "year < 1960" --to-where "year > 1990" -w my.es
+    embedsearch axis --of words -w my.es
+    """  # noqa: D301 - click ends its own wrapping at a backspace
+    if to is None and to_where is None:
+        found = ws.space.axes(
+            of, method=method, encoder=encoder, where=where, topn=topn, progress=progress
+        )
+        show(_axes(found), output)
+        return
+    one = ws.space.axis(
+        _words(to),
+        _words(from_),
+        of=of,
+        encoder=encoder,
+        positive_where=to_where,
+        negative_where=from_where,
+        where=where,
+        topn=topn,
+        refine=refine,
+    )
+    show(_axis(one), output)
+
+
+def _words(given: str | None) -> list[str] | None:
+    return None if given is None else [word.strip() for word in given.split(",") if word.strip()]
+
+
+def _axis(found: Axis) -> Answer:
+    if found.p_value is None:
+        note = "the poles cannot be tested: give two words or more for each"
+    else:
+        verdict = "agree" if found.p_value <= _SURE else "do not agree: they may be no axis"
+        note = f"the halves of the poles {verdict} (p = {found.p_value:.3f})"
+    return Answer(_ends(found), _COLUMNS, notes=(note,), document=found.to_json())
+
+
+def _axes(found: Sequence[Axis]) -> Answer:
+    records = [
+        {
+            "axis": number,
+            "words": [each.word for each in one.words],
+            "opposite": [each.word for each in one.opposite],
+            "coherence": round(one.coherence, _DECIMALS),
+            "agreement": one.agreement and round(one.agreement, _DECIMALS),
+        }
+        for number, one in enumerate(found, 1)
+    ]
+    columns = ("axis", "words", "opposite", "coherence", "agreement")
+    return Answer(records, columns, empty="no axis comes back with other seeds")
+
+
 def _description(found: Description) -> Answer:
-    ends = [("to", found.words, found.documents)]
-    if found.two_ended:
-        ends.append(("from", found.opposite, found.opposite_documents))
-    records = []
-    for end, words, documents in ends:
-        records += [_record(end, "word", each.word, each.weight, "") for each in words]
-        records += [_record(end, "document", *each) for each in documents]
     hidden = frozenset() if found.two_ended else frozenset({"end"})
     note = f"{found.what}, read from {found.encoder} by {found.method}"
-    return Answer(records, _COLUMNS, hidden, notes=(note,), document=found.to_json())
+    return Answer(_ends(found), _COLUMNS, hidden, notes=(note,), document=found.to_json())
+
+
+def _ends(found: Description | Axis) -> list[dict[str, object]]:
+    records = []
+    for end, words, documents in (
+        ("to", found.words, found.documents),
+        ("from", found.opposite, found.opposite_documents),
+    ):
+        records += [_record(end, "word", each.word, each.weight, "") for each in words]
+        records += [_record(end, "document", *each) for each in documents]
+    return records
 
 
 def _record(end: str, kind: str, name: str, score: float, title: str) -> dict[str, object]:

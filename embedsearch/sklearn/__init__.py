@@ -1,4 +1,4 @@
-"""Transformers for scikit-learn: texts and words as the vectors of a model of your own.
+"""For scikit-learn: texts and words as vectors of a model of your own, and tools on vectors.
 
 ```python
 from embedsearch.sklearn import DocumentEncoder
@@ -15,5 +15,6 @@ GridSearchCV(pipeline, grid).fit(texts, labels)
 from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
+from embedsearch.space.axes import IndependentAxes, SemanticAxis
 
-__all__ = ["DocumentEncoder", "WordEncoder"]
+__all__ = ["DocumentEncoder", "IndependentAxes", "SemanticAxis", "WordEncoder"]

@@ -6,3 +6,5 @@ DOCUMENTS, WORDS, VECTORS = "documents", "words", "vectors"
 POINTS = (DOCUMENTS, WORDS, VECTORS)
 POINT_KINDS = ("auto", "document", "word", "text")
 """What a text that is described is taken for; "auto" takes the first of these that there is."""
+AXES = ("ica", "pca")
+"""How the axes are found that points have by themselves."""

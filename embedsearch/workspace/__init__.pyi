@@ -11,7 +11,7 @@ from embedsearch.search.options import (
     WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.space.describe import Description as Description
-from embedsearch.space.options import POINT_KINDS as POINT_KINDS
+from embedsearch.space.options import AXES as AXES, POINT_KINDS as POINT_KINDS
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
@@ -71,6 +71,7 @@ from embedsearch.workspace.preferences import (
     Judgement as Judgement,
     Tuning as Tuning,
 )
+from embedsearch.workspace.space_axes import Axis as Axis
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,
     migrate as migrate,

@@ -84,3 +84,40 @@ def test_many_are_described_from_standard_input(path: str) -> None:
     assert first["results"][0]["name"] in THEMES[0]
     assert "no word of 'qqq'" in second["error"]
     assert done.exit_code == 1
+
+
+def axis(path: str, *arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, ["axis", *arguments, "-w", path])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_an_axis_between_poles_has_both_ends_and_says_if_they_agree(path: str) -> None:
+    status, out, err = axis(path, "--from", "moon, star", "--to", "wing,lift", "-k", "1", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["words"][0]["word"] in THEMES[0]
+    assert found["opposite"][0]["word"] in THEMES[1]
+    assert f"(p = {found['p_value']:.3f})" in err
+    _, _, err = axis(path, "--from", "moon", "--to-where", "n = 0")
+    assert "give two words or more" in err
+
+
+def test_axes_that_the_points_have_are_a_line_each(path: str) -> None:
+    status, out, _ = axis(path, "--of", "words", "--method", "pca", "-q", "--csv")
+    assert status == 0
+    assert out.splitlines()[0] == "axis,words,opposite,coherence,agreement"
+    assert out.splitlines()[1].startswith("1,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--from", "moon"), "Give each end once"),
+        (("--from", "moon", "--from-where", "n = 1", "--to", "wing"), "Give each end once"),
+        (("--of", "words", "--where", "n = 1"), "does not go with --of words"),
+    ],
+)
+def test_wrong_ends_are_a_usage_error(path: str, arguments: tuple[str, ...], says: str) -> None:
+    status, out, err = axis(path, *arguments)
+    assert (status, out) == (2, "")
+    assert says in err

@@ -185,3 +185,55 @@ def test_a_workspace_of_words_alone_has_their_space(tmp_path: Path) -> None:
         assert theme_of([each.word for each in ws.space.describe("cow", topn=3).words]) == {"farm"}
         with pytest.raises(es.NotTrainedError, match="words alone"):
             ws.space.points()
+
+
+def test_an_axis_between_words_places_documents(ws: es.Workspace) -> None:
+    axis = ws.space.axis(["cow", "hay", "barn"], ["moon", "star", "orbit"], topn=4)
+    assert theme_of([each.word for each in axis.words]) == {"farm"}
+    assert theme_of([each.word for each in axis.opposite]) == {"sky"}
+    themes = [ws.documents[each.id].metadata["theme"] for each in axis.documents]
+    assert set(themes) == {"farm"}
+    assert axis.model is not None
+    places = axis.model.transform(ws.space.points(encoder=axis.encoder))[:, 0]
+    mean = {theme: places[at::3].mean() for at, theme in enumerate(THEMES)}
+    assert mean["sky"] < mean["air"] < mean["farm"]
+    assert str(axis).count("↔") == 1
+
+
+def test_an_axis_between_conditions_and_among_words(ws: es.Workspace) -> None:
+    axis = ws.space.axis(
+        positive_where="theme = 'air'", negative_where="theme = 'farm'", of="words", topn=4
+    )
+    assert theme_of([each.id for each in axis.documents]) == {"air"}
+    assert theme_of([each.id for each in axis.opposite_documents]) == {"farm"}
+    assert axis.p_value is not None
+    assert axis.p_value < 0.05
+
+
+@pytest.mark.parametrize("method", ["ica", "pca"])
+def test_the_axes_of_the_documents_are_the_themes(ws: es.Workspace, method: str) -> None:
+    found = ws.space.axes("documents", method=method, n_components=2, topn=4)
+    for axis in found:
+        assert len(theme_of([each.word for each in axis.words])) == 1
+    assert len({str(axis) for axis in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "says"),
+    [
+        (lambda s: s.axis(["cow"]), es.ParameterError, "negative must be given"),
+        (lambda s: s.axis(["cow"], ["cow"]), es.QueryError, "same place"),
+        (lambda s: s.axis(["cow"], ["xyzzy"]), es.QueryError, "no word of 'xyzzy'"),
+        (lambda s: s.axis([], ["cow"]), es.QueryError, "a pole needs"),
+        (lambda s: s.axis(["cow"], negative_where="n > 999"), es.QueryError, "no document meets"),
+        (lambda s: s.axis(["cow"], ["hay"], negative_where="n > 1"), es.ParameterError, "negative"),
+        (lambda s: s.axes("words", where="n > 1"), es.ParameterError, "words have no metadata"),
+        (lambda s: s.axes(where=None, method="tsne"), es.ParameterError, "one of ica, pca"),
+        (lambda s: s.axes("documents", where="n < 2"), es.QueryError, "at least three"),
+    ],
+)
+def test_what_has_no_axis_is_named(
+    ws: es.Workspace, ask, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        ask(ws.space)
