@@ -153,6 +153,8 @@ SPACE: dict[str, dict[str, Any]] = {
     "axes": {"method": "pca"},
     "axis": {"positive": ["king"], "negative": ["cat"]},
     "describe": {"what": "king"},
+    "generate": {"method": "gaussian"},
+    "path": {"start": "king", "end": "cat"},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},

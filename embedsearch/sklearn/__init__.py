@@ -15,6 +15,20 @@ GridSearchCV(pipeline, grid).fit(texts, labels)
 from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
+from embedsearch.space.autoencoder import Autoencoder, VariationalAutoencoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
+from embedsearch.space.gan import WassersteinGAN
+from embedsearch.space.generation import GaussianGenerator, NeighborMixture, generation_quality
 
-__all__ = ["DocumentEncoder", "IndependentAxes", "SemanticAxis", "WordEncoder"]
+__all__ = [
+    "Autoencoder",
+    "DocumentEncoder",
+    "GaussianGenerator",
+    "IndependentAxes",
+    "NeighborMixture",
+    "SemanticAxis",
+    "VariationalAutoencoder",
+    "WassersteinGAN",
+    "WordEncoder",
+    "generation_quality",
+]

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted
 
-from embedsearch._checks import COUNT, Interval, check, check_fields
+from embedsearch._checks import COUNT, Interval, Optional, check, check_fields
 from embedsearch._errors import VectorError
 from embedsearch._processes import one_blas_thread
 from embedsearch.space.base import SpaceTransformer
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
+    from embedsearch._checks import Constraint
     from embedsearch._types import FloatMatrix, FloatVector
     from embedsearch.space.network import Floats, Network
 
 POSITIVE = Interval(0, open_least=True)
-_CONSTRAINTS = {
+_CONSTRAINTS: dict[str, Constraint] = {
     "n_components": COUNT,
     "hidden": COUNT,
     "epochs": COUNT,
-    "batch_size": COUNT,
+    "batch_size": Optional(COUNT),
     "learning_rate": POSITIVE,
 }
 # Rows that are decoded at once.
 _BLOCK = 8_192
+# Batches of an epoch, and the sizes they have: few points are learned in more steps.
+_BATCHES, _BATCH_SIZES = 40, (16, 256)
 # A component with less of the variance than this is rounding error.
 _LEAST = 1e-6
 # The logarithm of the variance of a code is kept within this, so that no step overflows.
@@ -62,7 +65,7 @@ class Autoencoder(SpaceTransformer):
         noise: Learn to make points from points that were disturbed: the standard deviation of
             the noise, as a part of that of the points (Vincent et al. 2008, "denoising").
         epochs: Passes over the points.
-        batch_size: Points of a step.
+        batch_size: Points of a step; None for a fortieth of all, but 16 to 256.
         learning_rate: The highest; it rises at first, and falls by a cosine.
         random_state: A seed, for the same codes on every run; None draws one.
 
@@ -83,7 +86,7 @@ class Autoencoder(SpaceTransformer):
         hidden: int = 128,
         noise: float = 0.0,
         epochs: int = 20,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         learning_rate: float = 0.01,
         random_state: Any = 0,
     ) -> None:
@@ -158,9 +161,8 @@ class Autoencoder(SpaceTransformer):
         gradient = np.zeros_like(self.weights_)
         slices = [each.weights for each in split_networks(gradient, *self._sizes(d))]
         optimizer, errors = Adam(self.weights_), list[float]()
-        steps = batches(
-            len(X), self.batch_size, self.epochs, rng, self._progress, "training the autoencoder"
-        )
+        size = self.batch_size or int(np.clip(len(X) // _BATCHES, *_BATCH_SIZES))
+        steps = batches(len(X), size, self.epochs, rng, self._progress, "training the autoencoder")
         for rows, factor in steps:
             batch = self._standardized(X[rows])
             errors.append(self._step(nets, slices, batch, rng) * len(rows))
@@ -266,7 +268,7 @@ class VariationalAutoencoder(Generator, Autoencoder):
         beta: float = 0.1,
         mixture: int = 25,
         epochs: int = 20,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         learning_rate: float = 0.01,
         random_state: Any = 0,
     ) -> None:

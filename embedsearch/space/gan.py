@@ -61,14 +61,14 @@ class WassersteinGAN(Generator):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int = 16,
         *,
-        hidden: int = 256,
-        epochs: int = 50,
-        batch_size: int = 256,
+        hidden: int = 128,
+        epochs: int = 30,
+        batch_size: int = 64,
         critic_steps: int = 3,
-        learning_rate: float = 3e-3,
-        penalty: float = 10.0,
+        learning_rate: float = 1e-2,
+        penalty: float = 3.0,
         random_state: Any = 0,
     ) -> None:
         self.n_components = n_components

@@ -8,3 +8,7 @@ POINT_KINDS = ("auto", "document", "word", "text")
 """What a text that is described is taken for; "auto" takes the first of these that there is."""
 AXES = ("ica", "pca")
 """How the axes are found that points have by themselves."""
+GENERATORS = ("vae", "neighbors", "gaussian", "gan")
+"""How points are made up; the default first."""
+PATHS = ("neighbors", "spherical", "straight", "codes")
+"""How a path goes; the default first."""

@@ -11,7 +11,14 @@ from embedsearch.search.options import (
     WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.space.describe import Description as Description
-from embedsearch.space.options import AXES as AXES, POINT_KINDS as POINT_KINDS
+from embedsearch.space.options import (
+    AXES as AXES,
+    GENERATORS as GENERATORS,
+    PATHS as PATHS,
+    POINT_KINDS as POINT_KINDS,
+    POINTS as POINTS,
+)
+from embedsearch.space.paths import Path as Path
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
@@ -72,6 +79,7 @@ from embedsearch.workspace.preferences import (
     Tuning as Tuning,
 )
 from embedsearch.workspace.space_axes import Axis as Axis
+from embedsearch.workspace.space_generation import Generated as Generated
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,
     migrate as migrate,
