@@ -66,7 +66,7 @@ def path(
     progress: Progress,
     output: str | None,
 ) -> None:
-    """Find a path from START to END, and say what lies on it.
+    """Say what lies between START and END.
 
     START and END are words, ids, or any texts. From neighbour to neighbour, the path is the
     shortest; its weakest step says how well both ends hang together.
@@ -125,7 +125,7 @@ def generate(
     progress: Progress,
     output: str | None,
 ) -> None:
-    """Make up points like those there are, and say what they would be about.
+    """Make up points, and say what they are about.
 
     Each is given its words and the nearest point. What was learned is kept in the workspace, until
     its documents or vectors change.

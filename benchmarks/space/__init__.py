@@ -1,0 +1,1 @@
+"""Tools on the latent space beside their rivals."""
