@@ -38,7 +38,7 @@ _CONSTRAINTS: dict[str, Constraint] = {
 # Rows that are decoded at once.
 _BLOCK = 8_192
 # Batches of an epoch, and the sizes they have: few points are learned in more steps.
-_BATCHES, _BATCH_SIZES = 40, (16, 256)
+_BATCHES, _BATCH_SIZES = 128, (16, 256)
 # A component with less of the variance than this is rounding error.
 _LEAST = 1e-6
 # The logarithm of the variance of a code is kept within this, so that no step overflows.
@@ -47,7 +47,10 @@ _LOG_VARIANCE = -12, 4
 _FIRST_LOG_VARIANCE = -2
 # Codes that the mixture is fitted to.
 _MOST_CODES = 20_000
-# Of the mixture: points to each, what is added to variances, and the most rounds.
+# Normal distributions of the mixture, times the root of the number of points: with fewer, samples
+# miss points, with more they crowd.
+_MIXTURE = 0.21
+# Codes to each of them at least, what is added to their variances, and the most rounds of fitting.
 _POINTS_EACH, _RIDGE, _ROUNDS = 40, 1e-4, 30
 
 
@@ -65,7 +68,7 @@ class Autoencoder(SpaceTransformer):
         noise: Learn to make points from points that were disturbed: the standard deviation of
             the noise, as a part of that of the points (Vincent et al. 2008, "denoising").
         epochs: Passes over the points.
-        batch_size: Points of a step; None for a fortieth of all, but 16 to 256.
+        batch_size: Points of a step; None for 16 to 256, by how many there are.
         learning_rate: The highest; it rises at first, and falls by a cosine.
         random_state: A seed, for the same codes on every run; None draws one.
 
@@ -248,7 +251,8 @@ class VariationalAutoencoder(Generator, Autoencoder):
         n_components, hidden, epochs, batch_size, learning_rate, random_state: As of
             `Autoencoder`.
         beta: What the divergence counts, against squared errors in units of the mean variance.
-        mixture: Normal distributions of the mixture; fewer for fewer than 40 points for each.
+        mixture: Normal distributions of the mixture; None for more the more points there are: 27
+            for 17,000. Never more than one for 40 points.
 
     Attributes:
         mixture_weights_: (m,)
@@ -262,11 +266,11 @@ class VariationalAutoencoder(Generator, Autoencoder):
 
     def __init__(
         self,
-        n_components: int = 16,
+        n_components: int = 20,
         *,
         hidden: int = 128,
         beta: float = 0.1,
-        mixture: int = 25,
+        mixture: int | None = None,
         epochs: int = 20,
         batch_size: int | None = None,
         learning_rate: float = 0.01,
@@ -286,14 +290,15 @@ class VariationalAutoencoder(Generator, Autoencoder):
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn from points (n, d); `y` is not used. Raises as `Autoencoder.fit` does."""
         check("beta", self.beta, Interval(0))
-        check("mixture", self.mixture, COUNT)
+        check("mixture", self.mixture, Optional(COUNT))
         return super().fit(X, y)
 
     def _train(self, X: FloatMatrix, rng: np.random.Generator) -> None:
         super()._train(X, rng)
         self._keep_length(X)
         rows = rng.permutation(len(X))[:_MOST_CODES]
-        self._fit_mixture(self._codes(X[rows]), int(rng.integers(2**31)))
+        wanted = self.mixture or round(_MIXTURE * len(X) ** 0.5)
+        self._fit_mixture(self._codes(X[rows]), wanted, int(rng.integers(2**31)))
 
     def _start(self, nets: list[Network], covariance: Any, rng: np.random.Generator) -> None:
         super()._start(nets, covariance, rng)
@@ -319,9 +324,9 @@ class VariationalAutoencoder(Generator, Autoencoder):
         encoder.backward(below, np.hstack((slope + weight * means, of_logs)), gradient[0])
         return error
 
-    def _fit_mixture(self, codes: FloatMatrix, seed: int) -> None:
+    def _fit_mixture(self, codes: FloatMatrix, wanted: int, seed: int) -> None:
         n, k = codes.shape
-        count = min(self.mixture, max(1, n // _POINTS_EACH))
+        count = max(1, min(wanted, n // _POINTS_EACH))
         if n < 2:
             found = np.ones(1), codes.astype(np.float64), np.zeros((1, k, k))
         else:
