@@ -49,7 +49,7 @@ _FIRST_LOG_VARIANCE = -2
 _MOST_CODES = 20_000
 # Normal distributions of the mixture, times the root of the number of points: with fewer, samples
 # miss points, with more they crowd.
-_MIXTURE = 0.21
+_MIXTURE = 0.2
 # Codes to each of them at least, what is added to their variances, and the most rounds of fitting.
 _POINTS_EACH, _RIDGE, _ROUNDS = 40, 1e-4, 30
 
@@ -251,7 +251,7 @@ class VariationalAutoencoder(Generator, Autoencoder):
         n_components, hidden, epochs, batch_size, learning_rate, random_state: As of
             `Autoencoder`.
         beta: What the divergence counts, against squared errors in units of the mean variance.
-        mixture: Normal distributions of the mixture; None for more the more points there are: 27
+        mixture: Normal distributions of the mixture; None for more the more points there are: 26
             for 17,000. Never more than one for 40 points.
 
     Attributes:
