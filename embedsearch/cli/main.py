@@ -38,6 +38,7 @@ SECTIONS = {
         **dict.fromkeys(("describe", "axis"), "space"),
         **dict.fromkeys(("topics", "clusters"), "space_topics"),
         "map": "space_maps",
+        **dict.fromkeys(("path", "generate"), "space_nets"),
     },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(

@@ -15,21 +15,30 @@ GridSearchCV(pipeline, grid).fit(texts, labels)
 from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
+from embedsearch.space.autoencoder import Autoencoder, VariationalAutoencoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
 from embedsearch.space.clusters import DensityClusters, SphericalKMeans, WardTree
+from embedsearch.space.gan import WassersteinGAN
+from embedsearch.space.generation import GaussianGenerator, NeighborMixture, generation_quality
 from embedsearch.space.maps import SpaceMap
 from embedsearch.space.plsa import PLSA
 from embedsearch.space.topics import TopicModel
 
 __all__ = [
     "PLSA",
+    "Autoencoder",
     "DensityClusters",
     "DocumentEncoder",
+    "GaussianGenerator",
     "IndependentAxes",
+    "NeighborMixture",
     "SemanticAxis",
     "SpaceMap",
     "SphericalKMeans",
     "TopicModel",
+    "VariationalAutoencoder",
     "WardTree",
+    "WassersteinGAN",
     "WordEncoder",
+    "generation_quality",
 ]

@@ -16,3 +16,7 @@ LINEAR_MAPS = ("pca", "svd", "factor-analysis", "ica")
 NEIGHBOR_MAPS = ("tsne", "localmap", "umap")
 MAP_METHODS = ("auto", *NEIGHBOR_MAPS, *LINEAR_MAPS)
 MAP_METRICS = ("cosine", "euclidean")
+GENERATORS = ("vae", "neighbors", "gaussian", "gan")
+"""How points are made up; the default first."""
+PATHS = ("neighbors", "spherical", "straight", "codes")
+"""How a path goes; the default first."""

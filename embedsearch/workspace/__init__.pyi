@@ -15,11 +15,14 @@ from embedsearch.space.map_files import Map as Map
 from embedsearch.space.options import (
     AXES as AXES,
     CLUSTER_METHODS as CLUSTER_METHODS,
+    GENERATORS as GENERATORS,
     MAP_METHODS as MAP_METHODS,
+    PATHS as PATHS,
     POINT_KINDS as POINT_KINDS,
     POINTS as POINTS,
     TOPIC_METHODS as TOPIC_METHODS,
 )
+from embedsearch.space.paths import Path as Path
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
@@ -80,6 +83,7 @@ from embedsearch.workspace.preferences import (
     Tuning as Tuning,
 )
 from embedsearch.workspace.space_axes import Axis as Axis
+from embedsearch.workspace.space_generation import Generated as Generated
 from embedsearch.workspace.space_topics import Topics as Topics
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.space.map_files import Map
+    from embedsearch.space.paths import Path
     from embedsearch.workspace.space_axes import Axis
+    from embedsearch.workspace.space_generation import Generated
     from embedsearch.workspace.space_topics import TopicQuality, Topics
 
 
@@ -353,3 +355,121 @@ class Space(SpacePoints):
         from embedsearch.workspace import space_maps
 
         return space_maps.place_on_map(self, self._session, color, n_regions, seed)
+
+    def generate(
+        self,
+        n_samples: int = 5,
+        *,
+        method: str = "vae",
+        of: str = DOCUMENTS,
+        encoder: str | None = None,
+        where: str | None = None,
+        topn: int = 10,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Generated:
+        """Make up points like those there are, and say what they would be about.
+
+        ```python
+        made = ws.space.generate(3)
+        made.samples[0].words, made.samples[0].nearest, made.quality
+        ```
+
+        - "vae", a variational autoencoder, makes new ones that are like real ones.
+        - "neighbors" mixes points with their neighbours: the safest, and the least new.
+        - "gaussian", one normal distribution, and "gan", a Wasserstein GAN, are there to compare
+          with: what they make is hardly ever like a text.
+
+        What was learned is kept in the workspace, until its documents or vectors change.
+
+        Args:
+            n_samples: How many.
+            method: One of the above.
+            of: "documents", "words" (the 20,000 most frequent) or "vectors", the user's own.
+            encoder: Whose space; see `points`.
+            where: Only documents (and vectors) that meet a condition.
+            topn: How many words of each, at most.
+            seed: For the same ones on every run.
+            progress: Hears of the training.
+
+        Raises:
+            CorpusTooSmallError: There are fewer than two points.
+            QueryError: The condition does not parse, or is for words.
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+        """
+        from embedsearch.workspace import space_generation
+
+        return space_generation.generate(
+            self,
+            self._session,
+            n_samples,
+            method=method,
+            of=of,
+            encoder=encoder,
+            where=where,
+            topn=topn,
+            seed=seed,
+            progress=progress,
+        )
+
+    def path(
+        self,
+        start: str,
+        end: str,
+        *,
+        method: str = "neighbors",
+        of: str | None = None,
+        encoder: str | None = None,
+        where: str | None = None,
+        steps: int = 7,
+        n_neighbors: int = 10,
+        topn: int = 5,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Find a path from one point to another, and say what lies on it.
+
+        ```python
+        print(ws.space.path("king", "cat"))         # from word to word
+        path = ws.space.path("a1", "b2")            # from document to document
+        path.steps, path.weakest, path.vectors
+        ```
+
+        - "neighbors": from point to point, each near to the one before; the shortest way. Its
+          weakest step says how well both ends hang together.
+        - "spherical": at equal angles on the arc from end to end; "straight": on the line.
+        - "codes": on the line between the codes of an `Autoencoder` of all points.
+
+        Args:
+            start: An id, a word or a text.
+            end: The same.
+            method: One of the above.
+            of: What lies on the path: "documents", "words" (the 20,000 most frequent) or
+                "vectors"; by default words if both ends are words and no ids, else documents.
+            encoder: Whose space; see `points`.
+            where: Only documents (and vectors) that meet a condition.
+            steps: How many places, of a path that is not from point to point.
+            n_neighbors: Of each point, to which steps can go; more if both ends are not connected.
+            topn: How many words of each place, at most.
+            progress: Hears of the training of an autoencoder.
+
+        Raises:
+            QueryError: No path leads there, both ends are one, or a text has no known word.
+            UnknownDocumentError, UnknownWordError: There is no such end.
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+        """
+        from embedsearch.workspace import space_paths
+
+        return space_paths.path(
+            self,
+            self._session,
+            start,
+            end,
+            method=method,
+            of=of,
+            encoder=encoder,
+            where=where,
+            steps=steps,
+            n_neighbors=n_neighbors,
+            topn=topn,
+            progress=progress,
+        )
