@@ -160,6 +160,20 @@ def documents(hour: Hour) -> None:
     assert len(hour.json("sample", "3", "--seed", "1")) == 3
 
 
+def space(hour: Hour, folder: Path) -> None:
+    """Ask what the latent space is about."""
+    assert hour.json("describe", "log-1", "-k", "3")["words"]
+    hour.run("describe", "storm", "--minus", "Brot", "-k", "3", has="from")
+    hour.run("axis", "--from", "Brot,Bäcker", "--to", "storm,ferry", "-k", "3", has="ferry")
+    hour.run("axis", "--of", "words", "--method", "pca", "-k", "3", has="coherence")
+    assert len(hour.json("topics", "-n", "3", "-k", "4")) >= 1
+    hour.run("clusters", "-n", "3", has="size")
+    hour.run("map", "-o", "map.html", has="map.html")
+    assert "<canvas" in (folder / "map.html").read_text("utf-8")
+    hour.run("path", "storm", "bread", has="bread")
+    hour.run("generate", "-n", "2", "--method", "neighbors", has="words")
+
+
 def change(hour: Hour, folder: Path) -> None:
     """Change the workspace, and keep it safe."""
     (folder / "more.txt").write_text("The ferry brings a new baker to the harbour.", "utf-8")
@@ -197,6 +211,7 @@ def main() -> None:
         os.environ["EMBEDSEARCH_WORKSPACE"] = "hour.es"
         words(hour)
         documents(hour)
+        space(hour, folder)
         change(hour, folder)
         listed = hour.run("--help").partition("Make a workspace:")[2].splitlines()
         verbs = {line.split()[0] for line in listed if line.startswith("  ")}
