@@ -27,6 +27,13 @@ def clusters() -> tuple[Any, Any]:
     return X.astype(np.float32), labels
 
 
+# UMAP is an extra, and compiles for as long as all other tests here take.
+_NEIGHBOR_MAPS = [
+    pytest.param(method, marks=pytest.mark.extras if method == "umap" else ())
+    for method in NEIGHBOR_MAPS
+]
+
+
 @pytest.mark.parametrize(
     ("estimator", "check"), list(estimator_checks(SpaceMap(), SpaceMap("pca")))
 )
@@ -59,7 +66,7 @@ def test_linear_maps_are_scikit_learn_s(clusters: Any, method: str, theirs: Any)
 
 
 @pytest.mark.parametrize("n_components", [2, 3])
-@pytest.mark.parametrize("method", NEIGHBOR_MAPS)
+@pytest.mark.parametrize("method", _NEIGHBOR_MAPS)
 def test_clusters_stay_together_and_new_points_join_theirs(
     clusters: Any, method: str, n_components: int
 ) -> None:
@@ -108,7 +115,7 @@ def test_a_ring_is_unrolled_by_tsne_and_lies_flat_by_pca() -> None:
     assert (steps > 5 * np.median(steps)).sum() <= 2
 
 
-@pytest.mark.parametrize("method", ["auto", *LINEAR_MAPS, *NEIGHBOR_MAPS])
+@pytest.mark.parametrize("method", ["auto", *LINEAR_MAPS, *_NEIGHBOR_MAPS])
 @pytest.mark.parametrize(
     "X",
     [

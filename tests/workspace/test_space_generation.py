@@ -115,8 +115,8 @@ def test_a_path_along_neighbours_goes_over_the_bridges(ws: es.Workspace) -> None
     assert {"air-sky", "sky-farm"} & set(names)
     points = ws.space.points()
     for before, step in zip(path.steps, path.steps[1:], strict=False):
-        assert step.step == pytest.approx(float(points[before.name] @ points[step.name]), abs=1e-5)
-        assert step.score == pytest.approx(1, abs=1e-5)
+        assert step.step == pytest.approx(float(points[before.name] @ points[step.name]), abs=1e-4)
+        assert step.score == pytest.approx(1, abs=1e-4)
     assert theme_of([word.word for word in path.steps[0].words]) == {"air"}
     assert theme_of([word.word for word in path.steps[-1].words]) == {"farm"}
     assert path.weakest is not None
