@@ -153,6 +153,8 @@ SPACE: dict[str, dict[str, Any]] = {
     "axes": {"method": "pca"},
     "axis": {"positive": ["king"], "negative": ["cat"]},
     "describe": {"what": "king"},
+    "odd_one_out": {"items": ["king", "cat", "d0"]},
+    "outliers": {},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},

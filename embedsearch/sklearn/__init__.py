@@ -16,5 +16,22 @@ from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
+from embedsearch.space.outliers import (
+    ForestOutliers,
+    LocalOutliers,
+    NeighborOutliers,
+    ReconstructionOutliers,
+    false_discoveries,
+)
 
-__all__ = ["DocumentEncoder", "IndependentAxes", "SemanticAxis", "WordEncoder"]
+__all__ = [
+    "DocumentEncoder",
+    "ForestOutliers",
+    "IndependentAxes",
+    "LocalOutliers",
+    "NeighborOutliers",
+    "ReconstructionOutliers",
+    "SemanticAxis",
+    "WordEncoder",
+    "false_discoveries",
+]

@@ -8,3 +8,5 @@ POINT_KINDS = ("auto", "document", "word", "text")
 """What a text that is described is taken for; "auto" takes the first of these that there is."""
 AXES = ("ica", "pca")
 """How the axes are found that points have by themselves."""
+OUTLIER_METHODS = ("auto", "neighbors", "lof", "forest", "reconstruction")
+"""How outliers are found; "auto" is by neighbors."""

@@ -370,7 +370,9 @@ class ReconstructionOutliers(_Modelled):
             count = min(count, most)
         elif count == 1 or not np.ptp(X, axis=0).any():
             count = most
-        return PCA(count, svd_solver="full").fit(X)
+        # Points at one place, or a single one, have no variance to take shares of.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return PCA(count, svd_solver="full").fit(X)
 
     def _scores_by(self, model: Any, X: FloatMatrix) -> FloatVector64:
         made = np.asarray(model.inverse_transform(model.transform(X)), np.float64)

@@ -11,7 +11,11 @@ from embedsearch.search.options import (
     WORD_ORDERS as WORD_ORDERS,
 )
 from embedsearch.space.describe import Description as Description
-from embedsearch.space.options import AXES as AXES, POINT_KINDS as POINT_KINDS
+from embedsearch.space.options import (
+    AXES as AXES,
+    OUTLIER_METHODS as OUTLIER_METHODS,
+    POINT_KINDS as POINT_KINDS,
+)
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (
@@ -72,6 +76,7 @@ from embedsearch.workspace.preferences import (
     Tuning as Tuning,
 )
 from embedsearch.workspace.space_axes import Axis as Axis
+from embedsearch.workspace.space_outliers import Outlier as Outlier, Outliers as Outliers
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,
     migrate as migrate,
