@@ -69,8 +69,7 @@ class OutlierDetector(SpaceEstimator):
     """What the detectors share: scores less what follows from lengths, and p-values.
 
     Attributes:
-        calibration_: (n,) the scores of the fitted points, each as if it were not among them;
-            ascending.
+        scores_: (n,) of the fitted points, each as if it were not among them.
         lengths_: (4,) of a fit with lengths: the least and the greatest logarithm of a length
             that is told apart, and the line of scores over it; none without lengths.
     """
@@ -96,7 +95,7 @@ class OutlierDetector(SpaceEstimator):
             x = np.clip(x, low, high)
             slope = 0.0 if low == high else float(np.polyfit(x, scores, 1)[0])
             self.lengths_ = np.array([low, high, slope, scores.mean() - slope * x.mean()])
-        self.calibration_ = np.sort(self._compared(scores, lengths))
+        self.scores_ = self._compared(scores, lengths)
         return self
 
     @abstractmethod
@@ -121,10 +120,13 @@ class OutlierDetector(SpaceEstimator):
         (1 + how many fitted points score as high) / (n + 1). The p-value of a fitted point is
         nothing but its rank: that some points are the strangest of a collection is certain.
         """
-        scores = self.score_samples(X, lengths)
-        below = np.searchsorted(self.calibration_, scores - _TIE * np.maximum(np.abs(scores), 1))
-        n = len(self.calibration_)
-        p_values: FloatVector64 = (1 + n - below) / (n + 1)
+        return self.p_values_of(self.score_samples(X, lengths))
+
+    def p_values_of(self, scores: FloatVector64) -> FloatVector64:
+        """Return the p-values (m,) of points whose scores (m,) are known."""
+        least = scores - _TIE * np.maximum(np.abs(scores), 1)
+        n = len(self.scores_)
+        p_values: FloatVector64 = (1 + n - np.searchsorted(np.sort(self.scores_), least)) / (n + 1)
         return p_values
 
     def predict(

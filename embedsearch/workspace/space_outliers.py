@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedsearch._checks import STRING, Choice, Optional, as_count, as_strings, check
+from embedsearch._checks import STRING, Choice, Interval, Optional, as_count, as_strings, check
 from embedsearch._errors import ParameterError, QueryError
 from embedsearch._messages import counted
 from embedsearch._progress import listener_of
@@ -186,6 +186,7 @@ def outliers(
     check("of", of, Choice(POINTS))
     check("method", method, Choice(OUTLIER_METHODS))
     check("alpha", alpha, Optional(LEVEL))
+    check("seed", seed, Interval(0, 2**32 - 1, whole=True))
     if alpha is not None and reference is None:
         raise ParameterError("alpha", "left out, as without a reference p-values are ranks", alpha)
     for name, condition in (("where", where), ("reference", reference)):
@@ -209,14 +210,13 @@ def outliers(
     lengths = compared.lengths
     fit, ask = (None if lengths is None else lengths[rows] for rows in (fitted, chosen))
     detector.fit(X[fitted], lengths=fit)
-    scores = p_values = np.zeros(0)
-    if len(chosen):
-        scores = detector.score_samples(X[chosen], ask)
-        p_values = detector.p_values(X[chosen], ask)
     if reference is None:
+        scores, n = detector.scores_, len(fitted)
         # Each is among those that it is compared with.
-        n = len(fitted)
-        p_values = np.maximum((p_values * (n + 1) - 1) / n, 1 / n)
+        p_values = np.maximum((detector.p_values_of(scores) * (n + 1) - 1) / n, 1 / n)
+    else:
+        scores = detector.score_samples(X[chosen], ask) if len(chosen) else np.zeros(0)
+        p_values = detector.p_values_of(scores)
     wrong = None if alpha is None else false_discoveries(p_values, alpha)
     best = np.lexsort((chosen, -scores))
     if wrong is not None:
