@@ -160,6 +160,8 @@ SPACE: dict[str, dict[str, Any]] = {
     "map": {"method": "pca"},
     "path": {"start": "king", "end": "cat"},
     "place_on_map": {},
+    "odd_one_out": {"items": ["king", "cat", "d0"]},
+    "outliers": {},
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},

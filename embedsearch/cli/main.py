@@ -39,6 +39,7 @@ SECTIONS = {
         **dict.fromkeys(("topics", "clusters"), "space_topics"),
         "map": "space_maps",
         **dict.fromkeys(("path", "generate"), "space_nets"),
+        "outliers": "space_outliers",
     },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(

@@ -21,6 +21,13 @@ from embedsearch.space.clusters import DensityClusters, SphericalKMeans, WardTre
 from embedsearch.space.gan import WassersteinGAN
 from embedsearch.space.generation import GaussianGenerator, NeighborMixture, generation_quality
 from embedsearch.space.maps import SpaceMap
+from embedsearch.space.outliers import (
+    ForestOutliers,
+    LocalOutliers,
+    NeighborOutliers,
+    ReconstructionOutliers,
+    false_discoveries,
+)
 from embedsearch.space.plsa import PLSA
 from embedsearch.space.topics import TopicModel
 
@@ -29,9 +36,13 @@ __all__ = [
     "Autoencoder",
     "DensityClusters",
     "DocumentEncoder",
+    "ForestOutliers",
     "GaussianGenerator",
     "IndependentAxes",
+    "LocalOutliers",
     "NeighborMixture",
+    "NeighborOutliers",
+    "ReconstructionOutliers",
     "SemanticAxis",
     "SpaceMap",
     "SphericalKMeans",
@@ -40,5 +51,6 @@ __all__ = [
     "WardTree",
     "WassersteinGAN",
     "WordEncoder",
+    "false_discoveries",
     "generation_quality",
 ]

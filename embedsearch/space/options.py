@@ -20,3 +20,5 @@ GENERATORS = ("vae", "neighbors", "gaussian", "gan")
 """How points are made up; the default first."""
 PATHS = ("neighbors", "spherical", "straight", "codes")
 """How a path goes; the default first."""
+OUTLIER_METHODS = ("auto", "neighbors", "lof", "forest", "reconstruction")
+"""How outliers are found; "auto" is by neighbors."""

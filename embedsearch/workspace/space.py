@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embedsearch.space.paths import Path
     from embedsearch.workspace.space_axes import Axis
     from embedsearch.workspace.space_generation import Generated
+    from embedsearch.workspace.space_outliers import Outliers
     from embedsearch.workspace.space_topics import TopicQuality, Topics
 
 
@@ -473,3 +474,77 @@ class Space(SpacePoints):
             topn=topn,
             progress=progress,
         )
+
+    def outliers(
+        self,
+        of: str = DOCUMENTS,
+        *,
+        method: str = "auto",
+        where: str | None = None,
+        reference: str | None = None,
+        topn: int = 10,
+        alpha: float | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Outliers:
+        """Find the points that have least in common with the others, and say why.
+
+        ```python
+        for outlier in ws.space.outliers():
+            print(outlier.id, outlier.p_value, outlier.words)
+        ws.space.outliers(reference="checked = true", alpha=0.1)  # of the others, which are strange
+        ```
+
+        Documents are compared by how much of their words they share with their neighbours, at
+        their length; see `embedsearch.space.outliers`.
+
+        Args:
+            of: "documents", "words", of which the 10,000 most frequent are taken, or "vectors".
+            method: "neighbors", "lof" (local outlier factor), "forest" (isolation forest) or
+                "reconstruction" (principal components); "auto" is by neighbors.
+            where: Only documents or vectors that meet a condition.
+            reference: A condition for those that are known to be as they should be. All others
+                are compared with them, and have p-values that hold: of strangers to the
+                reference, not of ranks.
+            topn: How many, at most.
+            alpha: With a reference: only those that can be called outliers with so large a share
+                of wrong ones (Benjamini and Hochberg 1995).
+            seed: Of what is drawn at random.
+            progress: Hears of long steps.
+
+        Raises:
+            QueryError: There are fewer than two points to compare with, or none to compare.
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+            NotTrainedError: There are no such points.
+        """
+        from embedsearch.workspace import space_outliers
+
+        return space_outliers.outliers(
+            self,
+            self._session,
+            of,
+            method=method,
+            where=where,
+            reference=reference,
+            topn=topn,
+            alpha=alpha,
+            seed=seed,
+            progress=progress,
+        )
+
+    def odd_one_out(self, items: Iterable[str], *, encoder: str | None = None) -> str:
+        """Return which of three or more documents or words fits the others least.
+
+        It is that with the lowest mean cosine with the others; of equal ones, the first.
+
+        Args:
+            items: Ids, words or texts, as for `describe`.
+            encoder: Whose space; by default "words", or if there is an id among them, the LSA with
+                the most dimensions.
+
+        Raises:
+            QueryError: There are fewer than three, or one has no known word.
+        """
+        from embedsearch.workspace import space_outliers
+
+        return space_outliers.odd_one_out(self, self._session, items, encoder)
