@@ -16,5 +16,6 @@ from __future__ import annotations
 
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
+from embedsearch.space.recommendation import ImplicitFactors
 
-__all__ = ["DocumentEncoder", "IndependentAxes", "SemanticAxis", "WordEncoder"]
+__all__ = ["DocumentEncoder", "ImplicitFactors", "IndependentAxes", "SemanticAxis", "WordEncoder"]
