@@ -34,7 +34,10 @@ SECTIONS = {
         **dict.fromkeys(("show", "list", "sample"), "listing"),
         **dict.fromkeys(("judge", "tune"), "tuning"),
     },
-    "Explore the space": dict.fromkeys(("describe", "axis"), "space"),
+    "Explore the space": {
+        **dict.fromkeys(("describe", "axis"), "space"),
+        "recommend": "space_recommend",
+    },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(
         ("verify", "repair", "compact", "backup", "restore", "migrate"), "maintain"

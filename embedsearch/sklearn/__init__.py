@@ -17,5 +17,13 @@ from __future__ import annotations
 from embedsearch.sklearn.transformers import DocumentEncoder, WordEncoder
 from embedsearch.space.axes import IndependentAxes, SemanticAxis
 from embedsearch.space.recommendation import ImplicitFactors
+from embedsearch.space.sparse_features import SparseFeatures
 
-__all__ = ["DocumentEncoder", "ImplicitFactors", "IndependentAxes", "SemanticAxis", "WordEncoder"]
+__all__ = [
+    "DocumentEncoder",
+    "ImplicitFactors",
+    "IndependentAxes",
+    "SemanticAxis",
+    "SparseFeatures",
+    "WordEncoder",
+]

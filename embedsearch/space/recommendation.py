@@ -62,7 +62,7 @@ class ImplicitFactors(SpaceTransformer):
     def __init__(
         self,
         n_factors: int = 64,
-        regularization: float = 10.0,
+        regularization: float = 20.0,
         alpha: float = 10.0,
         iterations: int = 15,
         random_state: Any = 0,

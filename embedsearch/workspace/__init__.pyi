@@ -72,6 +72,7 @@ from embedsearch.workspace.preferences import (
     Tuning as Tuning,
 )
 from embedsearch.workspace.space_axes import Axis as Axis
+from embedsearch.workspace.space_recommend import Recommendation as Recommendation
 from embedsearch.workspace.state import (
     MigrateReport as MigrateReport,
     migrate as migrate,
