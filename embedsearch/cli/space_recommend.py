@@ -14,11 +14,11 @@ from embedsearch.cli.options import (
     where_option,
 )
 from embedsearch.cli.output import Answer, show
-from embedsearch.workspace import Recommendation
 
 if TYPE_CHECKING:
     from embedsearch.workspace import Progress, Workspace
 
+_COLUMNS = ("id", "score", "title", "because", "because_title")
 _DECIMALS = 6
 
 
@@ -81,4 +81,4 @@ def recommend(
         progress=progress,
     )
     records = [{**one._asdict(), "score": round(one.score, _DECIMALS)} for one in found]
-    show(Answer(records, Recommendation._fields), output)
+    show(Answer(records, _COLUMNS), output)
