@@ -142,7 +142,7 @@ def axis(
     progress: Progress,
     output: str | None,
 ) -> None:
-    """Find the axis between two poles, or those that the points have.
+    """Find the axis between two poles, or those that points have.
 
     With poles: what lies at the ends of the axis between them, in words, and the documents (or
     words) there. Without: axes on which a few points are far out, as they have something in
