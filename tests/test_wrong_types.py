@@ -165,6 +165,7 @@ SPACE: dict[str, dict[str, Any]] = {
     "points": {},
     "pole": {"given": ["king"], "encoder": "words"},
     "readout": {"encoder": "words"},
+    "recommend": {"read": ["d0"]},
     "spelled": {"terms": ["king"]},
     "term_counts": {},
     "topics": {"n_topics": 2},

@@ -40,6 +40,7 @@ SECTIONS = {
         "map": "space_maps",
         **dict.fromkeys(("path", "generate"), "space_nets"),
         "outliers": "space_outliers",
+        "recommend": "space_recommend",
     },
     "Measure, exchange": {"evaluate": "evaluate", "import": "exchange", "export": "exchange"},
     "Keep safe": dict.fromkeys(

@@ -29,6 +29,8 @@ from embedsearch.space.outliers import (
     false_discoveries,
 )
 from embedsearch.space.plsa import PLSA
+from embedsearch.space.recommendation import ImplicitFactors
+from embedsearch.space.sparse_features import SparseFeatures
 from embedsearch.space.topics import TopicModel
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "DocumentEncoder",
     "ForestOutliers",
     "GaussianGenerator",
+    "ImplicitFactors",
     "IndependentAxes",
     "LocalOutliers",
     "NeighborMixture",
@@ -45,6 +48,7 @@ __all__ = [
     "ReconstructionOutliers",
     "SemanticAxis",
     "SpaceMap",
+    "SparseFeatures",
     "SphericalKMeans",
     "TopicModel",
     "VariationalAutoencoder",

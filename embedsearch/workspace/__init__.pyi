@@ -129,6 +129,9 @@ from embedsearch.workspace.space_outliers import (
     Outlier as Outlier,
     Outliers as Outliers,
 )
+from embedsearch.workspace.space_recommend import (
+    Recommendation as Recommendation,
+)
 from embedsearch.workspace.space_topics import (
     Topics as Topics,
 )

@@ -12,13 +12,15 @@ from embedsearch.workspace.space_points import SpacePoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from embedsearch._progress import Progress
     from embedsearch.space.map_files import Map
-    from embedsearch.space.paths import Path
+    from embedsearch.space.paths import PointPath
     from embedsearch.workspace.space_axes import Axis
     from embedsearch.workspace.space_generation import Generated
     from embedsearch.workspace.space_outliers import Outliers
+    from embedsearch.workspace.space_recommend import Interaction, Recommendation
     from embedsearch.workspace.space_topics import TopicQuality, Topics
 
 
@@ -426,7 +428,7 @@ class Space(SpacePoints):
         n_neighbors: int = 10,
         topn: int = 5,
         progress: Progress | None = None,
-    ) -> Path:
+    ) -> PointPath:
         """Find a path from one point to another, and say what lies on it.
 
         ```python
@@ -548,3 +550,63 @@ class Space(SpacePoints):
         from embedsearch.workspace import space_outliers
 
         return space_outliers.odd_one_out(self, self._session, items, encoder)
+
+    def recommend(
+        self,
+        read: str | Iterable[str] = (),
+        unread: str | Iterable[str] = (),
+        *,
+        interactions: str | Path | Iterable[Interaction] | None = None,
+        user: str | None = None,
+        learned: bool = False,
+        topn: int = 10,
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> list[Recommendation]:
+        """Recommend documents to somebody who has read some, and say because of which.
+
+        Without interactions it goes by content, as `Documents.most_similar`. With them it goes by
+        what people with the same taste have read, by factors that are drawn to the content of
+        the documents, so that those that nobody has read are recommended, too; see
+        `embedsearch.space.recommendation.ImplicitFactors`. The factors are kept in the workspace.
+
+        ```python
+        ws.space.recommend(["a1", "b2"], unread=["c3"])
+        ws.space.recommend(["a1"], interactions=[("ann", "a1"), ("ann", "d4", 2.0), ...])
+        ws.space.recommend(interactions="reads.tsv", user="ann")
+        ws.space.recommend(["a1"], learned=True)  # by the interactions given last
+        ```
+
+        Args:
+            read: Ids of what was read. They are not among the answers.
+            unread: Ids of what was refused: it, and what is like it, is less recommended.
+            interactions: Who has read what: tuples of a user, an id and perhaps a weight (1 by
+                default; below 0 for what was refused), or a file of such lines, with tabs or
+                commas between them. Ids that do not exist are left out.
+            user: Recommend to this user of the interactions; `read` is added to what they read.
+            learned: Go by the factors that were kept last.
+            topn: How many, at most.
+            where: A condition on metadata, as for `Workspace.search`.
+            progress: Hears of the rounds of the fit, and what was left out.
+
+        Raises:
+            UnknownDocumentError: There is none of an id.
+            QueryError: Nothing was read, a user is unknown, or nothing follows from what was read.
+            WorkspaceError: Nothing was kept, or it was made of earlier vectors.
+            InputError: The interactions name no document, or cannot be read.
+            ParameterError: A parameter is of a wrong type, or not one of those allowed.
+        """
+        from embedsearch.workspace import space_recommend
+
+        return space_recommend.recommend(
+            self,
+            self._session,
+            read,
+            unread,
+            interactions=interactions,
+            user=user,
+            learned=learned,
+            topn=topn,
+            where=where,
+            progress=progress,
+        )
