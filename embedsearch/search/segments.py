@@ -110,10 +110,12 @@ class Segmented:
 
     def appended(self, rows: NDArray[Any]) -> Segmented:
         """Return the matrix with rows after its tail, rounded as those of the base are."""
-        if isinstance(self.base, RoundedRows):
-            # Answers must not depend on whether they were stored meanwhile.
-            rows = self.base.alike(rows)[:]
-        return Segmented(self.base, self._tail.appended(rows))
+        # Answers must not depend on whether they were stored meanwhile.
+        return Segmented(self.base, self._tail.appended(self.alike(rows)[:]))
+
+    def alike(self, rows: NDArray[Any]) -> NDArray[Any] | RoundedRows:
+        """Return rows rounded as those of the base are."""
+        return self.base.alike(rows) if isinstance(self.base, RoundedRows) else rows
 
     def with_tail(self, rows: IntVector) -> Segmented:
         """Return the base with a tail of some rows of this one."""
