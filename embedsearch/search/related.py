@@ -12,7 +12,7 @@ from embedsearch._checks import Interval, check
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
 from embedsearch._types import Document
 from embedsearch.search.document_index import latent_vectors
-from embedsearch.vectors.arrays import best_first
+from embedsearch.vectors.arrays import best_first, distinct
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
@@ -173,7 +173,7 @@ class Related:
             return latent.rows.alive if among is None else among
         Q = [positive.mean, *positive.latent]
         near = [latent.nearest(query, max(topn, self.proposed), among)[1] for query in Q]
-        return np.unique(np.concatenate(near))
+        return distinct(np.concatenate(near))
 
     def _scores(self, rows: IntVector, positive: Examples, negative: Examples) -> FloatVector:
         X = self.latent.take(rows).means(self.model.space.blocks)
