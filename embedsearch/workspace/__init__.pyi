@@ -22,7 +22,7 @@ from embedsearch.space.options import (
     POINTS as POINTS,
     TOPIC_METHODS as TOPIC_METHODS,
 )
-from embedsearch.space.paths import Path as Path
+from embedsearch.space.paths import PointPath as PointPath
 from embedsearch.space.points import Points as Points
 from embedsearch.store.documents import Changes as Changes
 from embedsearch.text.corpora import (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from embedsearch._progress import Progress
     from embedsearch.space.map_files import Map
-    from embedsearch.space.paths import Path
+    from embedsearch.space.paths import PointPath
     from embedsearch.workspace.space_axes import Axis
     from embedsearch.workspace.space_generation import Generated
     from embedsearch.workspace.space_topics import TopicQuality, Topics
@@ -425,7 +425,7 @@ class Space(SpacePoints):
         n_neighbors: int = 10,
         topn: int = 5,
         progress: Progress | None = None,
-    ) -> Path:
+    ) -> PointPath:
         """Find a path from one point to another, and say what lies on it.
 
         ```python
