@@ -109,10 +109,10 @@ def flush_folder(path: Path) -> None:
         flush_file(path)
 
 
-def stamp_of(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file is replaced; None if it is not there."""
+def stamp_of(file: Path | int) -> tuple[int, ...] | None:
+    """Return what changes when a file, open or not, is replaced; None if it is not there."""
     try:
-        facts = path.stat()
+        facts = os.stat(file)  # noqa: PTH116 - a descriptor, too
     except OSError:
         return None
     return facts.st_ino, facts.st_mtime_ns, facts.st_size

@@ -17,7 +17,7 @@ from embedsearch.cli.output import Answer, show
 from embedsearch.workspace import GENERATORS, PATHS, POINTS
 
 if TYPE_CHECKING:
-    from embedsearch.workspace import Generated, Path, Progress, Workspace
+    from embedsearch.workspace import Generated, PointPath, Progress, Workspace
 
 _DECIMALS = 6
 _HIDDEN = frozenset({"name"})
@@ -146,7 +146,7 @@ def generate(
     show(_generated(found), output)
 
 
-def _path(found: Path) -> Answer:
+def _path(found: PointPath) -> Answer:
     records = [
         {
             "position": round(step.position, _DECIMALS),

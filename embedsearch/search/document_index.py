@@ -597,7 +597,8 @@ class DocumentVectors:
         """Return those of a store without documents."""
         none = np.zeros(0, np.int64)
         expanded = None if self.expanded is None else self.expanded.emptied()
-        base = self.vectors.base[:0], self.latent.base[:0]
+        # What is added later is rounded as these are.
+        base = self.vectors.alike(self.vectors.base[:0]), self.latent.alike(self.latent.base[:0])
         shrink = None if self.shrink is None else self.shrink.rows[:0]
         return DocumentVectors.of(none, *base, 0, shrink=shrink, expanded=expanded)
 

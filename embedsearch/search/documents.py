@@ -113,7 +113,10 @@ class DocumentSearch:
             try:
                 found.append(self.answer(text, options))
             except (QueryError, UnknownWordError) as error:
-                found.append(Hits(mode=options.mode, warnings=[str(error)]))
+                hits = Hits(mode=options.mode, warnings=[str(error)])
+                if isinstance(error, UnknownWordError):
+                    hits.unknown, hits.suggestions = (error.word,), {error.word: error.suggestions}
+                found.append(hits)
             advance(1)
         return found
 

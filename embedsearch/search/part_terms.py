@@ -31,6 +31,8 @@ class PartTerms(dict[str, tuple[int, ...]]):
         terms = self._analyzer.terms_of_part(part)
         found = tuple([self.number(term, stop=stop) for term, stop in terms])
         if len(part) <= _LONGEST and len(found) <= _MOST:
+            if len(self) >= CACHED:
+                self.clear()
             self[part] = found
         return found
 
@@ -48,6 +50,4 @@ class PartTerms(dict[str, tuple[int, ...]]):
 
     def of(self, text: str) -> list[int]:
         """Return the numbers of the terms of a text, in order."""
-        if len(self) >= CACHED:
-            self.clear()
         return list(chain.from_iterable(map(self.__getitem__, self._analyzer.plain_parts(text))))

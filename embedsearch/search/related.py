@@ -12,7 +12,7 @@ from embedsearch._checks import Interval, check
 from embedsearch._errors import ParameterError, QueryError, UnknownDocumentError
 from embedsearch._types import Document
 from embedsearch.search.document_index import latent_vectors
-from embedsearch.vectors.arrays import best_first
+from embedsearch.vectors.arrays import best_first, distinct, row_blocks
 
 if TYPE_CHECKING:
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 # 0.024, that of the wanted stays (0.848 and 0.814 to 0.847 and 0.817). With one example each the
 # wanted loses too: 0.716 and 0.674 to 0.649 and 0.626. With 1 it loses 0.10 to 0.17 in both.
 UNLIKE = 0.5
-
-# Rows compared at once.
-_BLOCK = 4_096
 
 Example = str | Document
 Like = Example | tuple[Example, float]
@@ -156,8 +153,8 @@ class Related:
         given = np.concatenate((positive.numbers, negative.numbers))
         rows = self._candidates(positive, topn + len(given), allowed)
         rows = rows[~np.isin(self.latent.numbers[rows], given)]
-        blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
-        parts = [self._scores(block, positive, negative) for block in blocks]
+        blocks = row_blocks(len(rows))
+        parts = [self._scores(rows[block], positive, negative) for block in blocks]
         scores = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         numbers = self.latent.numbers[rows]
         best = best_first(scores, numbers, topn)
@@ -173,7 +170,7 @@ class Related:
             return latent.rows.alive if among is None else among
         Q = [positive.mean, *positive.latent]
         near = [latent.nearest(query, max(topn, self.proposed), among)[1] for query in Q]
-        return np.unique(np.concatenate(near))
+        return distinct(np.concatenate(near))
 
     def _scores(self, rows: IntVector, positive: Examples, negative: Examples) -> FloatVector:
         X = self.latent.take(rows).means(self.model.space.blocks)

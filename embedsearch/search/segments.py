@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch.search.latent_space import products
+from embedsearch.vectors.arrays import row_blocks
 from embedsearch.vectors.rounded import RoundedRows
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 # Up to so many rounded rows are kept as float32 once all were compared; more are seldom compared,
-# and then so many at a time.
-_KEPT, _BLOCK = 20_000, 4_096
+# and then a block at a time.
+_KEPT = 20_000
 
 
 @dataclass(slots=True)
@@ -99,21 +100,23 @@ class Segmented:
         elif len(self.base) <= _KEPT:
             yield self.base.first_rows(len(self.base))
         else:
-            yield from (self.base[at : at + _BLOCK] for at in range(0, len(self.base), _BLOCK))
+            yield from (self.base[block] for block in row_blocks(len(self.base)))
 
     def base_columns(self, count: int) -> NDArray[Any]:
         """Return the first columns of the base."""
         if isinstance(self.base, RoundedRows):
-            starts = range(0, max(len(self.base), 1), _BLOCK)
-            return np.concatenate([self.base[at : at + _BLOCK][:, :count] for at in starts])
+            blocks = row_blocks(max(len(self.base), 1))
+            return np.concatenate([self.base[block][:, :count] for block in blocks])
         return self.base[:, :count]
 
     def appended(self, rows: NDArray[Any]) -> Segmented:
         """Return the matrix with rows after its tail, rounded as those of the base are."""
-        if isinstance(self.base, RoundedRows):
-            # Answers must not depend on whether they were stored meanwhile.
-            rows = self.base.alike(rows)[:]
-        return Segmented(self.base, self._tail.appended(rows))
+        # Answers must not depend on whether they were stored meanwhile.
+        return Segmented(self.base, self._tail.appended(self.alike(rows)[:]))
+
+    def alike(self, rows: NDArray[Any]) -> NDArray[Any] | RoundedRows:
+        """Return rows rounded as those of the base are."""
+        return self.base.alike(rows) if isinstance(self.base, RoundedRows) else rows
 
     def with_tail(self, rows: IntVector) -> Segmented:
         """Return the base with a tail of some rows of this one."""

@@ -165,7 +165,7 @@ class PathStep(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class PointPath:
     """A path through a space, place by place.
 
     Attributes:
@@ -213,7 +213,7 @@ class Path:
 
 def path_of(
     method: str, points: Points, vectors: FloatMatrix, words: list[list[WeightedWord]]
-) -> Path:
+) -> PointPath:
     """Say what a path (s, d) passes or comes near to among points, and what its places say."""
     units, places = points.units, unit_rows(vectors)
     cosines = places @ units.T
@@ -232,7 +232,7 @@ def path_of(
                 words[place],
             )
         )
-    return Path(method, points.encoder, steps, vectors)
+    return PointPath(method, points.encoder, steps, vectors)
 
 
 def _shortest(units: FloatMatrix, start: int, end: int, k: int) -> list[int]:

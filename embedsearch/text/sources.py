@@ -16,6 +16,7 @@ from embedsearch._errors import (
     SourceError,
     SourceFormatError,
 )
+from embedsearch._io import stamp_of
 from embedsearch._messages import counted
 from embedsearch.text.archives import members
 from embedsearch.text.encodings import check_encoding
@@ -190,7 +191,7 @@ class SourceReader:
             return
         try:
             with file.path.open("rb", buffering=0) as raw:
-                before = _stamp(os.fstat(raw.fileno()))
+                before = stamp_of(raw.fileno())
                 path = file.path if file.size is not None else None
                 try:
                     yield SourceStream(name, raw, path, self._notices, meter.add)
@@ -232,18 +233,8 @@ def _total(files: list[SourceFile]) -> int | None:
     return sum(sizes) if len(sizes) == len(files) else None
 
 
-def _stamp(info: os.stat_result) -> tuple[int, ...]:
-    return info.st_size, info.st_mtime_ns, info.st_ino
-
-
-def _check_unchanged(file: SourceFile, before: tuple[int, ...]) -> None:
-    if file.path is None or file.size is None:
-        return
-    try:
-        after = _stamp(file.path.stat())
-    except OSError:
-        after = ()
-    if after != before:
+def _check_unchanged(file: SourceFile, before: tuple[int, ...] | None) -> None:
+    if file.path is not None and file.size is not None and stamp_of(file.path) != before:
         raise _changed(file)
 
 

@@ -37,6 +37,7 @@ from embedsearch.kernels.ppmi import (
     weigh,
 )
 from embedsearch.training.base import TrainedModel, encode
+from embedsearch.vectors.arrays import row_blocks
 from embedsearch.vectors.lsa import gram
 from embedsearch.vectors.word_vectors import WordVectors
 
@@ -60,8 +61,6 @@ _HEAVIEST = 2**16
 # More columns and iterations than the usual 10 and 2, as the singular values of PPMI fall slowly.
 _EXTRA = 28
 _ITERATIONS = 6
-# Rows that are multiplied at a time.
-_ROWS = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +345,6 @@ def _multiply(a: FloatMatrix, b: npt.NDArray[np.float64], size: int) -> FloatMat
     out = (a.reshape(-1)[: n * size] if fits else np.empty(n * size, np.float32)).reshape(n, size)
     padded = np.zeros((a.shape[1], size), np.float32)
     padded[:, : b.shape[1]] = b
-    for first in range(0, n, _ROWS):
-        block = slice(first, first + _ROWS)
+    for block in row_blocks(n):
         out[block] = a[block] @ padded
     return out

@@ -8,24 +8,22 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.training.base import TrainedModel
-from embedsearch.vectors.arrays import row_norms, unit_rows
+from embedsearch.vectors.arrays import row_blocks, row_norms, unit_rows
 from embedsearch.vectors.rounded import RoundedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix
     from embedsearch.vectors.word_vectors import WordVectors
 
-_ROWS = 4_096
-
 
 def unit_sums(inputs: FloatMatrix, context: FloatMatrix) -> FloatMatrix:
     """Add the two sides at length 1, a block of rows at a time to spare the memory."""
     vectors = np.empty_like(inputs)
-    for block in _blocks(len(inputs)):
+    for block in row_blocks(len(inputs)):
         vectors[block] = unit_rows(inputs[block]) + unit_rows(context[block])
     return vectors
 
@@ -58,7 +56,7 @@ def from_tensors(vectors: WordVectors, tensors: Mapping[str, NDArray[Any]]) -> T
         context = np.asarray(RoundedRows.from_tensors(tensors, "context"))
     if context is not None and lengths is not None:
         inputs = np.empty_like(context)
-        for block in _blocks(len(inputs)):
+        for block in row_blocks(len(inputs)):
             directions = unit_rows(vectors.vectors[block] - unit_rows(context[block]))
             inputs[block] = directions * lengths[block, np.newaxis]
     return TrainedModel(vectors, context, inputs)
@@ -70,9 +68,5 @@ def _are_unit_sums(model: TrainedModel) -> bool:
         return False
     return all(
         np.array_equal(X[block], unit_sums(inputs[block], context[block]))
-        for block in _blocks(len(X))
+        for block in row_blocks(len(X))
     )
-
-
-def _blocks(rows: int) -> Iterator[slice]:
-    return (slice(first, first + _ROWS) for first in range(0, rows, _ROWS))

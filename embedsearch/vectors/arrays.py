@@ -9,6 +9,8 @@ import numpy as np
 from embedsearch._errors import VectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
@@ -62,11 +64,16 @@ def row_norms(X: FloatMatrix) -> NDArray[np.float64]:
     """
     rows = X[np.newaxis] if X.ndim == 1 else X
     norms = np.empty(len(rows))
-    for start in range(0, len(rows), _ROWS):
-        wide = rows[start : start + _ROWS].astype(np.float64, order="C")
+    for block in row_blocks(len(rows), _ROWS):
+        wide = rows[block].astype(np.float64, order="C")
         squares = np.matmul(wide[:, np.newaxis], wide[:, :, np.newaxis])
-        norms[start : start + _ROWS] = squares[:, 0, 0]
+        norms[block] = squares[:, 0, 0]
     return np.sqrt(norms, out=norms).reshape(X.shape[:-1])
+
+
+def row_blocks(rows: int, size: int = 4_096) -> Iterator[slice]:
+    """Yield slices of so many rows, at most, that follow each other."""
+    return (slice(start, start + size) for start in range(0, rows, size))
 
 
 def unit_rows(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedsearch.vectors.arrays import unit_rows
+from embedsearch.vectors.arrays import row_blocks, unit_rows
 from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sparse import (
     TermStatistics,
@@ -181,8 +181,6 @@ def _as_saved(vectors: FloatMatrix) -> FloatMatrix:
 _LEAST_VALUE = 1e-4
 # Smaller squares, as parts of the largest, are rounding errors in double precision.
 _LEAST_SQUARE = 1e-12
-# Rows that are double precision at a time.
-_BLOCK = 4_096
 
 
 def truncated_svd(
@@ -229,7 +227,7 @@ def _orthonormal(Y: FloatMatrix) -> FloatMatrix:
 def gram(X: FloatMatrix, origin: FloatVector | float = 0.0) -> NDArray[np.float64]:
     """Return `(X - origin)' (X - origin)`, `(d, d)`, summed in double precision."""
     total = np.zeros((X.shape[1], X.shape[1]))
-    for start in range(0, len(X), _BLOCK):
-        block = (X[start : start + _BLOCK] - origin).astype(np.float64)
+    for rows in row_blocks(len(X)):
+        block = (X[rows] - origin).astype(np.float64)
         total += block.T @ block
     return total

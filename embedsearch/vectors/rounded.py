@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import narrowed
+from embedsearch.vectors.arrays import narrowed, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedsearch._types import FloatMatrix, FloatVector, IntVector
-
-# Rows that are rounded at a time.
-_BLOCK = 4_096
 
 Signed = type[np.signedinteger[Any]]
 
@@ -45,8 +42,7 @@ class RoundedRows:
     def of(cls, X: FloatMatrix, kind: Signed = np.int8) -> RoundedRows:
         """Round rows `(n, d)`, each to 255 steps between its extremes, or 65,535 for int16."""
         steps, factors = np.empty(X.shape, kind), np.empty(len(X), np.float32)
-        for start in range(0, len(X), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        for block in row_blocks(len(X)):
             factors[block] = row_factors(X[block], kind)
             divisors = np.where(factors[block] == 0, 1, factors[block])
             steps[block] = np.rint(X[block] / divisors[:, np.newaxis])

@@ -36,7 +36,7 @@ from embedsearch.space.options import (
     TOPIC_METHODS as TOPIC_METHODS,
 )
 from embedsearch.space.paths import (
-    Path as Path,
+    PointPath as PointPath,
 )
 from embedsearch.space.points import (
     Points as Points,

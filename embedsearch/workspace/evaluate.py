@@ -29,6 +29,7 @@ from embedsearch.evaluation.word_sets import resolve_set
 from embedsearch.search.document_index import LatentIndex
 from embedsearch.search.model import Fusion
 from embedsearch.search.options import KINDS, SEARCH_MODES, SearchOptions
+from embedsearch.search.segments import Segmented
 from embedsearch.workspace.layout import check_outside
 
 if TYPE_CHECKING:
@@ -328,7 +329,8 @@ def _document_recall(
     """
     hybrid, blocks = search.hybrid(), search.model.space.blocks
     latent = hybrid.latent
-    exact = LatentIndex(latent.rows, latent.X)
+    # For so many questions they are read, and made float32, once.
+    exact = LatentIndex(latent.rows, Segmented(latent.X.take(np.arange(len(latent.X)))))
     rows = latent.rows.alive
     if len(rows) > queries:
         rows = np.sort(np.random.default_rng(seed).choice(rows, queries, replace=False))

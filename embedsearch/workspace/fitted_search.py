@@ -31,6 +31,7 @@ from embedsearch.text.lexicon import unspaced_tokens
 from embedsearch.text.settings import ELIDED
 from embedsearch.text.stream_writer import write_texts
 from embedsearch.text.tokenizers import TextProcessor
+from embedsearch.vectors.arrays import row_blocks
 from embedsearch.vectors.encoders import load_encoder
 from embedsearch.vectors.rounded import RoundedRows, row_factors
 from embedsearch.vectors.sif import SifEncoder, zipf_counts
@@ -56,8 +57,8 @@ if TYPE_CHECKING:
     from embedsearch.workspace.layout import GenerationLayout
 
 
-# Documents whose texts are in memory at once, and rows of vectors: 8 MB of 500 dimensions.
-_BATCH, _WRITTEN = 1_000, 4_096
+# Documents whose texts are in memory at once.
+_BATCH = 1_000
 # Of the vectors of terms, which a search index is fitted with.
 _TERM_SIZE, _TERM_WINDOW = 100, 10
 
@@ -213,7 +214,7 @@ def _rounded(
 
     In two bytes; in one, of the ten nearest documents less than 99 % would be the same.
     """
-    parts = [rows[start : start + _WRITTEN] for start in range(0, len(rows), _WRITTEN)]
+    parts = [rows[block] for block in row_blocks(len(rows))]
     factors = [row_factors(X.take(part)[:, first:], np.int16) for part in parts]
     steps = (RoundedRows.of(X.take(part)[:, first:], np.int16).steps for part in parts)
     return {

@@ -23,7 +23,7 @@ from embedsearch.workspace.space_generation import fitted, points_of, words_of
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
-    from embedsearch.space.paths import Path
+    from embedsearch.space.paths import PointPath
     from embedsearch.workspace.session import Session
     from embedsearch.workspace.space_points import SpacePoints
 
@@ -42,7 +42,7 @@ def path(
     n_neighbors: int,
     topn: int,
     progress: Progress | None,
-) -> Path:
+) -> PointPath:
     """Find a path between two points; see `Space.path`."""
     check("start", start, STRING)
     check("end", end, STRING)

@@ -377,6 +377,13 @@ def test_an_older_store_has_all_its_documents_encoded_again(
     check(found, older, encoder, planted.model)
     older.add([Document("next", "king")])
     check(found.updated(older, encoder, planted.model), older, encoder, planted.model)
+    # They are rounded as the stored ones were.
+    rounded = RoundedRows.of(np.asarray(vectors.latent.base), np.int16)
+    again = replace(vectors, latent=Segmented(rounded)).updated(older, encoder, planted.model)
+    first = np.arange(2)
+    np.testing.assert_array_equal(
+        again.latent.take(first), RoundedRows.of(found.latent.take(first), np.int16)[:]
+    )
     older.close()
 
 

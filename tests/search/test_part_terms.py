@@ -34,11 +34,16 @@ def test_terms_with_columns_have_these_as_numbers_and_others_higher_ones() -> No
 
 def test_what_is_remembered_has_a_limit() -> None:
     terms = PartTerms(ENGLISH, {})
-    text = " ".join(f"x{number}" for number in range(CACHED))
-    terms.of(text)
+    parts = [f"x{number}" for number in range(CACHED)]
+    terms.of(" ".join(parts))
     assert len(terms) == CACHED
     assert terms.of("cats x1") == [terms.number("cat"), terms.number("x1")]
     assert set(terms) == {"cats", "x1"}
+    # A search by words alone asks for single parts.
+    for part in parts:
+        terms.of_part(part)
+    assert terms.of_part("dogs") == (terms.number("dog"),)
+    assert len(terms) < CACHED
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,11 @@ import pytest
 import embedsearch as es
 from embedsearch.evaluation import IndexReport
 from embedsearch.index.candidate_index import CandidateIndex
+from embedsearch.search.document_index import SCANNED, DocumentVectors
+from embedsearch.search.documents import DocumentSearch
 from embedsearch.search.model import Fusion
+from embedsearch.vectors.rounded import RoundedRows
+from embedsearch.workspace.evaluate import _document_recall
 
 
 def recall(path: Path) -> IndexReport:
@@ -72,3 +79,28 @@ def test_one_document_has_no_neighbours_to_look_for(small: es.Workspace) -> None
         small.evaluate.index("documents")
     with pytest.raises(es.ParameterError, match="what must be one of words, documents"):
         small.evaluate.index("chairs")
+
+
+def test_many_passages_are_not_read_again_for_each_question(writable: Path) -> None:
+    read = 0
+
+    def counted(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal read
+        read += event == "call" and frame.f_code is RoundedRows.__getitem__.__code__
+
+    with es.open(writable) as ws:
+        small = ws._session.search()
+        latent = small.current().latent
+        X = RoundedRows.of(latent.take(np.arange(SCANNED + 1) % len(latent)), np.int16)
+        numbers = np.arange(len(X))
+        vectors = DocumentVectors.of(numbers, np.zeros((len(X), 1)), X, small.store.change)
+        clusters = CandidateIndex.build(X)
+        search = DocumentSearch(small.store, None, vectors, small.model, None, lambda: clusters)
+        sys.setprofile(counted)
+        try:
+            report = _document_recall(search, True, 10, 20, 0)
+        finally:
+            sys.setprofile(None)
+    assert report.queries == 20
+    # Search reads what the clusters propose, once to compare and once to be timed.
+    assert read < 3 * report.queries

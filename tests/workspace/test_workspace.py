@@ -121,6 +121,11 @@ def test_a_query_without_an_answer_does_not_stop_the_others(ws: es.Workspace) ->
         with pytest.raises((es.QueryError, es.UnknownWordError)) as caught:
             ws.search(text)
         assert hits.warnings == (str(caught.value),)
+    with pytest.raises(es.UnknownWordError) as unknown:
+        ws.search("pariss")
+    (missed,) = ws.search(["pariss"])
+    assert missed.unknown == ("pariss",)
+    assert missed.suggestions == {"pariss": unknown.value.suggestions}
     assert found[0].warnings == found[4].warnings == ()
     # What is wrong for all is an error.
     for options in ({"where": "year >"}, {"where": "nobody = 1"}):

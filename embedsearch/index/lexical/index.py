@@ -307,8 +307,8 @@ def as_numbers(name: str, numbers: Numbers) -> IntVector:
 
 
 def _ascending(numbers: IntVector) -> IntVector:
-    # `np.unique` takes ten milliseconds for 63,000 numbers, in order or not.
-    return numbers if (np.diff(numbers) > 0).all() else np.unique(numbers)
+    # To sort 63,000 numbers takes a millisecond, in order or not.
+    return numbers if (np.diff(numbers) > 0).all() else distinct(numbers)
 
 
 def _best(scores: FloatVector, numbers: IntVector, topn: int) -> tuple[FloatVector, IntVector]:

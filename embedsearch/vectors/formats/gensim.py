@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import InputError, ParameterError, SourceFormatError, VectorError
-from embedsearch.vectors.arrays import as_matrix
+from embedsearch.vectors.arrays import as_matrix, row_blocks
 from embedsearch.vectors.formats.base import (
     Reading,
     Rest,
@@ -39,8 +39,6 @@ _REFUSED = (
     "allow it with allow_pickle"
 )
 _RAN = "code in the file was run, as allow_pickle said; save the vectors in a format without code"
-# Words whose n-grams are summed at a time, which takes memory for all of these.
-_BLOCK = 4096
 
 
 def from_keyed(keyed: Any, *, all_ngrams: bool = True) -> tuple[WordVectors, FloatMatrix | None]:
@@ -94,8 +92,8 @@ def own_side(vectors: WordVectors, inputs: FloatMatrix | None) -> FloatMatrix:
     own = np.array(vectors.vectors)
     subwords = active_ngrams(vectors.subwords)
     if subwords is not None:
-        for start in range(0, len(own), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        # To sum n-grams takes memory for all of them.
+        for part in row_blocks(len(own)):
             texts = [_encoded(word) for word in vectors.index_to_key[part]]
             own[part] = own_rows(own[part], texts, subwords)
     return own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -228,6 +230,19 @@ def test_the_best_of_those_allowed_are_found(
     np.testing.assert_allclose(scores, everything[kept][:topn], rtol=1e-6)
     assert set(found.tolist()) <= set(numbers[kept].tolist())
     assert len(set(found.tolist())) == len(found)
+
+
+def test_a_filter_does_not_import_masked_arrays() -> None:
+    code = (
+        "import sys\n"
+        "from embedsearch._types import Document\n"
+        "from embedsearch.index.lexical import LexicalAnalyzer, LexicalIndex\n"
+        "with LexicalIndex.temporary(LexicalAnalyzer.for_language('english')) as index:\n"
+        "    index.apply([(n, Document(str(n), 'cats')) for n in range(5)], change=1)\n"
+        "    print(index.snapshot.search('cat', 9, [3, 1, 3])[1], 'numpy.ma' in sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[1 3] False\n"
 
 
 def test_equal_scores_are_ordered_by_number(build: Build) -> None:
