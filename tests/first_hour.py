@@ -172,6 +172,8 @@ def space(hour: Hour, folder: Path) -> None:
     assert "<canvas" in (folder / "map.html").read_text("utf-8")
     hour.run("path", "storm", "bread", has="bread")
     hour.run("generate", "-n", "2", "--method", "neighbors", has="words")
+    hour.run("outliers", "-k", "3", has="words")
+    hour.run("recommend", "log-1", "-k", "2", has="because")
 
 
 def change(hour: Hour, folder: Path) -> None:

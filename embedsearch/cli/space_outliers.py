@@ -75,7 +75,7 @@ def outliers(
     progress: Progress,
     output: str | None,
 ) -> None:
-    """Show what does not belong: documents, words or vectors unlike the others.
+    """Show what does not belong, and what sets it apart.
 
     Each is shown with the words that set it apart. The p-value is the share of points that are so
     strange; with --reference, how often a document like those of the reference is.
