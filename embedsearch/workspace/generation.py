@@ -300,11 +300,14 @@ class Generation(ArtifactFolder):
         """The document vectors at its change number, mapped."""
         from embedsearch.search.document_expansion import ExpandedDocuments
         from embedsearch.search.document_index import DocumentVectors, check_bounds
+        from embedsearch.vectors.arrays import check_finite
         from embedsearch.vectors.rounded import RoundedRows
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            numbers, bounds = found["numbers"], found["owners"]
+            numbers, bounds, shrink = found["numbers"], found["owners"], found.get("shrink")
+            if shrink is not None:
+                check_finite("shrink", shrink)
             vectors = RoundedRows.from_tensors(found, "vectors")
             latent = RoundedRows.from_tensors(found, "latent", self.search_model.space.ranks)
             check_bounds(bounds, len(numbers), len(latent))
@@ -312,7 +315,7 @@ class Generation(ArtifactFolder):
                 found, len(numbers), len(self.search_model.space.terms)
             )
             return DocumentVectors.of(
-                numbers, vectors, latent, self.change, bounds, found.get("shrink"), expanded
+                numbers, vectors, latent, self.change, bounds, shrink, expanded
             )
 
     def candidates(self) -> CandidateIndex | None:
