@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
-from embedsearch._io import read_json
+from embedsearch._io import REPAIR, read_json
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import Vocabulary
 from embedsearch.vectors.tensors import open_tensors
@@ -141,8 +141,9 @@ class ArtifactFolder:
 
 def _damage(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{path} is missing; run `embedsearch verify`, then `embedsearch repair`"
-    return f"{path} is damaged: {error if isinstance(error, EmbedSearchError) else repr(error)}"
+        return f"{path} is missing; {REPAIR}"
+    what = str(error) if isinstance(error, EmbedSearchError) else repr(error)
+    return f"{path} is damaged: {what.removeprefix('damaged: ')}; {REPAIR}"
 
 
 class Generation(ArtifactFolder):
