@@ -31,6 +31,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 CHECKSUM = "sha256"
+REPAIR = "run `embedsearch repair`"
 MOST_BYTES = 64 << 20
 """Of a small file; manifests have some kilobytes."""
 
@@ -122,7 +123,7 @@ def read_json(path: Path, workspace: Path) -> dict[str, Any]:
     """Read a JSON object from a small file; anything else is a `WorkspaceDamagedError`."""
     value = read_json_value(path, workspace)
     if not isinstance(value, dict):
-        raise WorkspaceDamagedError(workspace, f"{path.name} does not hold an object")
+        raise _damaged(path, workspace, "does not hold an object")
     return value
 
 
@@ -130,14 +131,23 @@ def read_json_value(path: Path, workspace: Path) -> object:
     """Read any JSON value from a small file; see `read_json`."""
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
-            reason = f"{path.name} has {size:,} bytes, more than any that was written"
-            raise WorkspaceDamagedError(workspace, reason)
+            reason = f"has {size:,} bytes, more than any that was written"
+            raise _damaged(path, workspace, reason)
         value: object = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise WorkspaceDamagedError(workspace, f"{path.name} is missing") from error
+        raise _damaged(path, workspace, "is missing") from error
     except (ValueError, RecursionError) as error:
-        raise WorkspaceDamagedError(workspace, f"{path.name} is not JSON ({error})") from error
+        raise _damaged(path, workspace, f"is not JSON ({error})") from error
     return value
+
+
+def what_is_wrong(error: Exception) -> str:
+    """Return the reason of an error without the advice to repair."""
+    return str(getattr(error, "reason", error)).removesuffix(f"; {REPAIR}")
+
+
+def _damaged(path: Path, workspace: Path, what: str) -> WorkspaceDamagedError:
+    return WorkspaceDamagedError(workspace, f"{path.name} {what}; {REPAIR}")
 
 
 def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:

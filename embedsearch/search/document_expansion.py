@@ -82,7 +82,7 @@ class ExpandedDocuments:
         """
         lengths = self.lengths.rows
         near = self._neighbors(rows).astype(np.int64)
-        weights = self.weights.take(rows).astype(np.float32)
+        weights = self._weights(rows).astype(np.float32)
         if live is not None:
             weights *= live[near]
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), _TINY)
@@ -99,6 +99,12 @@ class ExpandedDocuments:
     # What a file has is checked when it is used: to read all of it would take long.
     def _neighbors(self, rows: IntVector) -> NDArray[Any]:
         return _of_documents(self.neighbors.take(rows), len(self))
+
+    def _weights(self, rows: IntVector) -> NDArray[np.float16]:
+        weights: NDArray[np.float16] = self.weights.take(rows)
+        if not np.isfinite(weights).all():
+            raise _damage("weights of neighbours that are no numbers")
+        return weights
 
     def _postings(self, term: int) -> tuple[IntVector, NDArray[Any]]:
         start, stop = self.bounds[term : term + 2].tolist()
@@ -172,7 +178,7 @@ class ExpandedDocuments:
         counts = np.concatenate((self.counts, np.minimum(later[:, 2], _MOST).astype(np.uint16)))
         order = np.lexsort((owners, terms))
         order = order[owners[order] >= 0]
-        near, weights = places[self._neighbors(rows)], self.weights.take(rows)
+        near, weights = places[self._neighbors(rows)], self._weights(rows)
         weights[near < 0] = 0
         merged = ExpandedDocuments(
             np.searchsorted(terms[order], np.arange(size + 1)),
@@ -223,11 +229,15 @@ def neighbors_of(documents: int) -> int:
 def _of_documents(rows: NDArray[Any], documents: int) -> NDArray[Any]:
     """Return rows that a file has; `VectorError` unless there are such documents."""
     if rows.size and (rows.min() < 0 or rows.max() >= documents):
-        raise VectorError(
-            "the vectors of documents are damaged: postings or neighbours of documents that are "
-            "not there; run `embedsearch verify`, then `embedsearch repair`"
-        )
+        raise _damage("postings or neighbours of documents that are not there")
     return rows
+
+
+def _damage(what: str) -> VectorError:
+    return VectorError(
+        f"the vectors of documents are damaged: {what}; "
+        "run `embedsearch verify`, then `embedsearch repair`"
+    )
 
 
 def _lengths(counts: Any) -> NDArray[np.int32]:

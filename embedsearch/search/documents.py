@@ -21,7 +21,7 @@ from embedsearch._types import Hit, Hits
 from embedsearch.index.lexical.analysis import TEXT
 from embedsearch.index.lexical.query import LexicalQuery, limited_phrases, parse_query
 from embedsearch.search.document_index import DocumentVectors
-from embedsearch.search.expansion import Expander, Expansion, matches_of, with_words
+from embedsearch.search.expansion import Expander, Expansion, instead, matches_of, with_words
 from embedsearch.search.explain import PAIRS, Explainer
 from embedsearch.search.hybrid import HybridSearch
 from embedsearch.search.latent_space import full_text
@@ -309,7 +309,9 @@ class DocumentSearch:
         if query.words:
             documents = len(hybrid.latent if hybrid.lexical is None else hybrid.lexical)
             blocks, columns = self.model.space.blocks, self.model.space.terms.columns
-            relevant = relevances(ranking, query, blocks, frequencies, documents, columns)
+            asked, cosines = instead(query, unknown, added)
+            counts = self._frequencies(asked, hybrid) if cosines else frequencies
+            relevant = relevances(ranking, asked, blocks, counts, documents, columns, cosines)
             kept = int((relevant >= options.min_relevance).sum())
         numbers, scores = ranking.numbers[:kept], ranking.scores[:kept]
         hits = self._hits(numbers, scores, finder, explainer, relevant)

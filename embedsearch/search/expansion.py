@@ -19,7 +19,7 @@ from embedsearch.vectors.arrays import unit_rows
 from embedsearch.vectors.lsa import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -182,6 +182,22 @@ def with_words(query: LexicalQuery, added: Sequence[Expansion]) -> LexicalQuery:
     spellings = {word.term: word.expanded.word for word in added}
     return replace(
         query, words={**query.words, **weights}, spellings={**query.spellings, **spellings}
+    )
+
+
+def instead(
+    query: LexicalQuery, unknown: Container[str], added: Iterable[Expansion]
+) -> tuple[LexicalQuery, dict[str, float]]:
+    """Return a query with the words that were added for unknown ones in place of these.
+
+    Also the cosines of the terms that stand for them.
+    """
+    stand = [word for word in added if word.expanded.query_word in unknown]
+    gone = {word.expanded.query_word for word in stand}
+    kept = {t: w for t, w in query.words.items() if query.spellings.get(t, t) not in gone}
+    return (
+        with_words(replace(query, words=kept), stand),
+        {word.term: word.expanded.score for word in stand},
     )
 
 

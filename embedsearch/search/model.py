@@ -11,6 +11,7 @@ import numpy as np
 from embedsearch._errors import VectorError
 from embedsearch.search.latent_space import LatentSpace, Spreads, Terms
 from embedsearch.search.part_terms import PartTerms
+from embedsearch.vectors.arrays import check_finite
 from embedsearch.vectors.lsa import LinearEncoder
 from embedsearch.vectors.rounded import RoundedRows
 from embedsearch.vectors.sparse import TermStatistics
@@ -121,6 +122,9 @@ def restore_model(
     """
     from embedsearch.index.lexical import LexicalAnalyzer
 
+    for name, tensor in tensors.items():
+        if not name.endswith("projection"):
+            check_finite(name, tensor)
     statistics = TermStatistics.from_tensors(
         {name: tensors[f"statistics.{name}"] for name in ("idf", "mean_length")}
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedsearch._errors import VectorError
 from embedsearch.training.base import TrainedModel
-from embedsearch.vectors.arrays import row_blocks, row_norms, unit_rows
+from embedsearch.vectors.arrays import check_finite, row_blocks, row_norms, unit_rows
 from embedsearch.vectors.rounded import RoundedRows
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def from_tensors(vectors: WordVectors, tensors: Mapping[str, NDArray[Any]]) -> T
     """Return the model that `to_tensors` was given, but for rounding."""
     if any(len(side) != len(vectors) for side in tensors.values()):
         raise VectorError("damaged: what a training goes on from is not of these words")
+    for name, values in tensors.items():
+        check_finite(name, values)
     inputs, lengths = map(tensors.get, ("inputs", "lengths"))
     context = None
     if "context" in tensors:

@@ -57,6 +57,12 @@ def first_bad_row(norms: NDArray[np.float64]) -> int | None:
     return None if finite.all() else int(finite.argmin())
 
 
+def check_finite(name: str, values: NDArray[Any]) -> None:
+    """Raise `VectorError` if a file has NaN or infinity under a name."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise VectorError(f"damaged: {name} has NaN or infinity")
+
+
 def row_norms(X: FloatMatrix) -> NDArray[np.float64]:
     """Return the Euclidean length of each row of `X` `(n, d)`, without overflow: `(n,)`.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedsearch._errors import VectorError
-from embedsearch.vectors.arrays import narrowed, row_blocks
+from embedsearch.vectors.arrays import check_finite, narrowed, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,7 @@ class RoundedRows:
             return rows
         if rows.ndim != 2 or factors.shape != (len(rows),):
             raise VectorError(f"damaged: {name} has {len(rows)} rows and {len(factors)} factors")
+        check_finite(f"{name}.factors", factors)
         return cls(rows, factors, None, ranks)
 
     def alike(self, X: FloatMatrix) -> RoundedRows:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, InputError, WorkspaceDamagedError, WorkspaceError
-from embedsearch._io import read_json
+from embedsearch._io import REPAIR, read_json
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.text.stream import Vocabulary
 from embedsearch.vectors.tensors import open_tensors
@@ -141,8 +141,9 @@ class ArtifactFolder:
 
 def _damage(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{path} is missing; run `embedsearch verify`, then `embedsearch repair`"
-    return f"{path} is damaged: {error if isinstance(error, EmbedSearchError) else repr(error)}"
+        return f"{path} is missing; {REPAIR}"
+    what = str(error) if isinstance(error, EmbedSearchError) else repr(error)
+    return f"{path} is damaged: {what.removeprefix('damaged: ')}; {REPAIR}"
 
 
 class Generation(ArtifactFolder):
@@ -300,11 +301,14 @@ class Generation(ArtifactFolder):
         """The document vectors at its change number, mapped."""
         from embedsearch.search.document_expansion import ExpandedDocuments
         from embedsearch.search.document_index import DocumentVectors, check_bounds
+        from embedsearch.vectors.arrays import check_finite
         from embedsearch.vectors.rounded import RoundedRows
 
         with self._intact(self.files.documents):
             found = open_tensors(self.files.documents)
-            numbers, bounds = found["numbers"], found["owners"]
+            numbers, bounds, shrink = found["numbers"], found["owners"], found.get("shrink")
+            if shrink is not None:
+                check_finite("shrink", shrink)
             vectors = RoundedRows.from_tensors(found, "vectors")
             latent = RoundedRows.from_tensors(found, "latent", self.search_model.space.ranks)
             check_bounds(bounds, len(numbers), len(latent))
@@ -312,7 +316,7 @@ class Generation(ArtifactFolder):
                 found, len(numbers), len(self.search_model.space.terms)
             )
             return DocumentVectors.of(
-                numbers, vectors, latent, self.change, bounds, found.get("shrink"), expanded
+                numbers, vectors, latent, self.change, bounds, shrink, expanded
             )
 
     def candidates(self) -> CandidateIndex | None:

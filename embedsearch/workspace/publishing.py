@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedsearch._errors import EmbedSearchError, WorkspaceDamagedError
-from embedsearch._io import flush_file, flush_folder, read_json, sha256, storage_errors, write_json
+from embedsearch._io import (
+    flush_file,
+    flush_folder,
+    read_json,
+    sha256,
+    storage_errors,
+    what_is_wrong,
+    write_json,
+)
 from embedsearch.index.lexical.storage import STATE as LEXICAL_STATE
 from embedsearch.workspace.layout import (
     FORMAT_VERSION,
@@ -199,7 +207,7 @@ def folder_faults(
     try:
         manifest = read_json(folder / MANIFEST, workspace)
     except (WorkspaceDamagedError, OSError) as error:
-        yield MANIFEST, str(getattr(error, "reason", error))
+        yield MANIFEST, what_is_wrong(error)
         return
     yield from ((MANIFEST, what) for what in manifest_faults(folder, manifest))
     files = manifest.get("files")

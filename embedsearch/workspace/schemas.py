@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedsearch._checks import BOOLEAN, Interval
 from embedsearch._errors import WorkspaceDamagedError, WorkspaceVersionError
-from embedsearch._io import checksum_holds
+from embedsearch._io import REPAIR, checksum_holds
 from embedsearch._schemas import (
     COUNT,
     HASH,
@@ -152,7 +152,7 @@ def check(
         raise WorkspaceVersionError(workspace, found)
     if found := fault_of(values, schema, checksum=checksum):
         shown = file.relative_to(workspace) if file.is_relative_to(workspace) else file
-        reason = f"{shown.as_posix()} is damaged: {found}; run `embedsearch repair`"
+        reason = f"{shown.as_posix()} is damaged: {found}; {REPAIR}"
         raise WorkspaceDamagedError(workspace, reason)
 
 

@@ -12,7 +12,7 @@ from embedsearch._errors import (
     WorkspaceDamagedError,
     WorkspaceNotFoundError,
 )
-from embedsearch._io import checked_path, read_json, write_json
+from embedsearch._io import REPAIR, checked_path, read_json, write_json
 from embedsearch.text.settings import TokenizerSettings
 from embedsearch.workspace.layout import FORMAT_VERSION, Layout, check_contents
 from embedsearch.workspace.locks import named_writer
@@ -67,14 +67,14 @@ def parsed_state(values: dict[str, Any], layout: Layout, *, checksum: bool = Tru
     try:
         tokenizer = TokenizerSettings.from_json(values["tokenizer"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
-        reason = f"workspace.json has unusable tokenizer settings ({error})"
+        reason = f"workspace.json has unusable tokenizer settings ({error}); {REPAIR}"
         raise WorkspaceDamagedError(layout.root, reason) from error
     return State(tokenizer, values["generation"], values["vectors"])
 
 
 def _explain_missing(layout: Layout) -> None:
     if layout.documents.exists() or layout.generations.exists():
-        raise WorkspaceDamagedError(layout.root, "workspace.json is missing")
+        raise WorkspaceDamagedError(layout.root, f"workspace.json is missing; {REPAIR}")
     replaced = Layout(Path(os.path.realpath(layout.root))).replaced
     if replaced.exists():
         reason = f"a restoring was interrupted; restore again, or rename {replaced.name} to it"

@@ -145,3 +145,14 @@ def test_rows_of_no_document_are_damage_when_they_are_used(name: str, row: int) 
 def test_of_few_documents_a_tenth_are_neighbours() -> None:
     sizes = (0, 1, 19, 20, 105, 199, 200, 1_000_000)
     assert list(map(neighbors_of, sizes)) == [1, 1, 1, 2, 10, 19, 20, 20]
+
+
+def test_weights_that_are_no_numbers_are_damage_when_they_are_used() -> None:
+    stored = made().to_tensors(np.arange(40))
+    stored["neighbors.weights"].flat[0] = np.nan
+    documents = ExpandedDocuments.from_tensors(stored, 40, TERMS)
+    assert documents is not None
+    with pytest.raises(VectorError, match=r"damaged.*embedsearch verify"):
+        documents.frequencies(range(TERMS), np.arange(40))
+    with pytest.raises(VectorError, match=r"damaged.*embedsearch verify"):
+        documents.to_tensors(np.arange(39))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embedsearch.search.evidence import AUTO_Z
-from embedsearch.search.expansion import EACH, FACTOR, NEAR, Expander, with_words
+from embedsearch.search.expansion import EACH, FACTOR, NEAR, Expander, instead, with_words
 from embedsearch.search.latent_space import TextEncoder
 from embedsearch.search.options import SearchOptions
 from embedsearch.text.settings import TokenizerSettings
@@ -69,6 +69,17 @@ def test_a_word_that_no_document_has_is_looked_for_by_its_neighbours(
     ranking = plain.search.rank(with_words(query, added), "automobile", SearchOptions())
     best = plain.texts_of(ranking.numbers.tolist()[:3])
     assert all("vehicle" in text or "lorries" in text for text in best)
+
+
+def test_the_words_looked_for_stand_in_place_of_those_that_no_document_has(
+    plain: Any, encoder: TextEncoder
+) -> None:
+    query = plain.search.lexical.parse("automobile barn")
+    added = Expander(plain.search.model, encoder, 62).expand(query)
+    looked_for, cosines = instead(query, ("automobile",), added)
+    assert looked_for.words == {"barn": 1.0} | {w.term: w.expanded.weight for w in added}
+    assert cosines == {word.term: word.expanded.score for word in added}
+    assert instead(query, (), added) == (query, {})
 
 
 @pytest.mark.parametrize("spelled", ["engines", None])

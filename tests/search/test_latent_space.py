@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedsearch._errors import VectorError
 from embedsearch.search.fitting import fit_space
 from embedsearch.search.latent_space import LatentSpace, Spreads, Terms, rocchio
 from embedsearch.vectors.encoders import CheckedEncoder, load_encoder
@@ -158,3 +159,16 @@ def test_a_model_comes_back(planted: Any) -> None:
     assert back.mean_length == model.mean_length
     with pytest.raises(ValueError, match="1 terms"):
         restore_model(model.to_json(), model.to_tensors(), Terms(["one"]), load_encoder)
+
+
+def test_nan_in_a_model_is_damage(planted: Any) -> None:
+    from embedsearch.search.model import restore_model
+
+    values, tensors = planted.model.to_json(), planted.model.to_tensors()
+    factors = [name for name in tensors if name.endswith(".factors")]
+    assert len(factors) == 2
+    for name in (*factors, "statistics.idf", "covariance.0"):
+        damaged = tensors[name].copy()
+        damaged.flat[0] = np.nan
+        with pytest.raises(VectorError, match=f"damaged: {name} has NaN"):
+            restore_model(values, {**tensors, name: damaged}, planted.terms, load_encoder)

@@ -49,6 +49,18 @@ def test_relevance_rises_with_the_score(collection: Any, mode: str, text: str) -
 def test_words_that_no_document_has_make_the_answer_doubtful(plain: Any, mode: str) -> None:
     best = [answered(plain, f"telescope{more}", mode)[1][0] for more in ("", " qux", " qux quux")]
     assert best[0] > 3 * best[1] > 9 * best[2] > 0
+    assert best[1] > 0.1 * best[0]
+
+
+def test_a_word_that_stands_for_an_unknown_one_counts_for_its_cosine(plain: Any) -> None:
+    ranking, whole = answered(plain, "telescope", "lexical")
+    query, frequencies = plain.search.lexical.parse("telescope"), {}
+    for term in query.words:
+        frequencies[term] = plain.search.lexical.frequency(TEXT, term)
+    cosines = dict.fromkeys(query.words, 0.8)
+    found = relevances(ranking, query, [], frequencies, 62, cosines=cosines)
+    odds = whole / (1 - whole) * 0.8**4.5
+    assert found == pytest.approx(odds / (1 + odds), rel=1e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)

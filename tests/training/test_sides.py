@@ -66,3 +66,11 @@ def test_what_belongs_to_other_words_is_damage(summed: TrainedModel) -> None:
     for name, array in to_tensors(summed).items():
         with pytest.raises(VectorError, match="damaged"):
             from_tensors(summed.vectors, {**to_tensors(summed), name: array[:-1]})
+
+
+@pytest.mark.parametrize("name", ["context.factors", "lengths"])
+def test_nan_is_damage(summed: TrainedModel, name: str) -> None:
+    tensors = to_tensors(summed)
+    tensors[name][3] = np.nan
+    with pytest.raises(VectorError, match=f"damaged: {name} has NaN"):
+        from_tensors(summed.vectors, tensors)

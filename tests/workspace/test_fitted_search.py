@@ -430,6 +430,20 @@ def test_a_file_that_does_not_say_whose_passages_it_has_is_damage(tmp_path: Path
         ws.search("nebula")
 
 
+def test_nan_in_the_file_of_document_vectors_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.es"
+    with es.create(path) as ws:
+        ws.add(document for document in long_documents() if len(document.text) < 1000)
+        ws.train("ppmi", vector_size=8, min_count=1)
+    sound = open_tensors(generation(path) / "documents.safetensors")
+    for name in ("shrink", "latent.factors", "vectors.factors"):
+        values = sound[name].copy()
+        values[0] = np.nan
+        rewrite(path, **{**sound, name: values})
+        with es.open(path) as ws, pytest.raises(es.WorkspaceDamagedError, match=f"{name} has NaN"):
+            ws.search("nebula")
+
+
 def test_passages_that_belong_to_no_document_are_told_of(tmp_path: Path) -> None:
     path = tmp_path / "damaged.es"
     with es.create(path) as ws:

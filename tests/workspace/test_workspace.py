@@ -523,6 +523,8 @@ def test_a_word_that_no_document_has_finds_what_is_near_it(small: es.Workspace) 
     assert [word[:2] for word in found.expanded] == [("automobile", known)]
     assert known in small.documents[found[0].id].text
     assert (found.unknown, found.unexpanded) == (("automobile",), "")
+    assert found.relevance is not None
+    assert found.relevance > 0.5
     far = small.search(f"xyzzy {known}", expand=True)
     assert far.expanded == ()
     assert far.unexpanded == f"no word is close enough to xyzzy, {known}"

@@ -16,7 +16,7 @@ from embedsearch._errors import (
     WorkspaceNotFoundError,
     WorkspaceVersionError,
 )
-from embedsearch._io import checked_path
+from embedsearch._io import REPAIR, checked_path, what_is_wrong
 from embedsearch._progress import Progress, listener_of
 from embedsearch.index.lexical.storage import damaged_files
 from embedsearch.store.documents import DocumentStore
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from embedsearch._types import IntVector
 
-_REPAIR = "run `embedsearch repair`"
 # A writer may publish and remove generations while one is checked.
 _ATTEMPTS = 3
 
@@ -166,11 +165,15 @@ def verify_parts(
     listener, report = listener_of(progress), VerifyReport(str(layout.root))
     report.notes += [] if busy else _leftovers(layout)
     report.checked += ["contents", "state", "record"]
+    if layout.preferences.exists():
+        report.checked.append("preferences")
+    if layout.space.exists():
+        report.checked.append("space")
     report.problems += _state_problems(layout)
     report.problems += _preferences_problems(layout)
     report.problems += _space_problems(layout)
     for what in database_faults(layout.documents, quick=quick, busy=busy, progress=listener):
-        report.problems.append(Problem("record", layout.documents.name, what, _REPAIR, False))
+        report.problems.append(Problem("record", layout.documents.name, what, REPAIR, False))
     state = _state_of(layout)
     with listener.task("checking files", None, "folders") as task:
         for part, folder, needed in _named(layout, state):
@@ -203,21 +206,20 @@ def _state_problems(layout: Layout) -> Iterator[Problem]:
         yield Problem("state", name, what, advice, False)
     except WorkspaceError as error:
         if layout.documents.exists() or layout.state.exists():
-            what = error.reason.removesuffix(f"; {_REPAIR}")
-            yield Problem("state", name, what, _REPAIR, True)
+            yield Problem("state", name, what_is_wrong(error), REPAIR, True)
 
 
 def _preferences_problems(layout: Layout) -> Iterator[Problem]:
     try:
         load_preferences(layout)
     except WorkspaceError as error:
-        what = error.reason.removesuffix(f"; {_REPAIR}")
-        yield Problem("preferences", layout.preferences.name, what, _REPAIR, False)
+        what = what_is_wrong(error)
+        yield Problem("preferences", layout.preferences.name, what, REPAIR, False)
 
 
 def _space_problems(layout: Layout) -> Iterator[Problem]:
     for path, what in damaged_results(layout):
-        yield Problem("space", _shown(layout, path), what.partition("; ")[0], _REPAIR, True)
+        yield Problem("space", _shown(layout, path), what.partition("; ")[0], REPAIR, True)
 
 
 def _named(layout: Layout, state: State | None) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
@@ -231,26 +233,26 @@ def _folder_problems(
     layout: Layout, part: str, folder: Path, needed: tuple[str, ...], quick: bool
 ) -> Iterator[Problem]:
     if not folder.is_dir():
-        yield Problem(part, _shown(layout, folder), "it is missing", _REPAIR, False)
+        yield Problem(part, _shown(layout, folder), "it is missing", REPAIR, False)
         return
     for name, what in folder_faults(folder, layout.root, needed, quick=quick):
         derived = part == "generation" and name not in (*WORDS, MANIFEST)
         derived = derived or name == "vectors.faiss"
-        yield Problem(part, _shown(layout, folder / name), what, _REPAIR, derived)
+        yield Problem(part, _shown(layout, folder / name), what, REPAIR, derived)
 
 
 def _unreadable_indexes(layout: Layout, part: str, folder: Path) -> Iterator[Problem]:
     """Read each index in a separate process, unless it is trusted."""
     for path in sorted(folder.glob("[!.]*.faiss")):
         if fault := _index_fault(layout, path):
-            yield Problem(part, _shown(layout, path), fault, _REPAIR, True)
+            yield Problem(part, _shown(layout, path), fault, REPAIR, True)
 
 
 def _index_fault(layout: Layout, path: Path) -> str | None:
     try:
         check_vectors(layout, path.stem, path)
     except (EmbedSearchError, OSError) as error:
-        return str(getattr(error, "reason", error))
+        return what_is_wrong(error)
     return None
 
 
@@ -265,8 +267,8 @@ def _lexical_problems(layout: Layout, quick: bool) -> Iterator[Problem]:
                 index.snapshot.numbers()
             return
     except (EmbedSearchError, OSError) as error:
-        what = str(getattr(error, "reason", error))
-    yield Problem("lexical", layout.lexical.name, what, _REPAIR, True)
+        what = what_is_wrong(error)
+    yield Problem("lexical", layout.lexical.name, what, REPAIR, True)
 
 
 def _relations(layout: Layout, state: State | None, report: VerifyReport) -> Iterator[Problem]:
@@ -288,7 +290,7 @@ def _generation_relation(layout: Layout, number: int, store: DocumentStore) -> I
             found = (generation.change, generation.document_vectors.rows.numbers)
         except WorkspaceDamagedError as error:
             # A manifest may promise what the files do not have.
-            yield Problem("generation", MANIFEST, error.reason, _REPAIR, True)
+            yield Problem("generation", MANIFEST, what_is_wrong(error), REPAIR, True)
             return
         name = _shown(layout, generation.files.documents)
         yield from _relation("generation", name, *found, store)
@@ -301,9 +303,9 @@ def _vectors_relation(layout: Layout, number: int, store: DocumentStore) -> Iter
             if vectors.change > store.change:
                 yield _backwards(name, vectors.change, store.change)
             elif extra := _unknown(vectors.numbers, vectors.change, store):
-                yield Problem("vectors", name, _unknown_documents(extra), _REPAIR, True)
+                yield Problem("vectors", name, _unknown_documents(extra), REPAIR, True)
         except WorkspaceDamagedError as error:
-            yield Problem("vectors", name, error.reason, _REPAIR, False)
+            yield Problem("vectors", name, what_is_wrong(error), REPAIR, False)
 
 
 def _relation(
@@ -316,9 +318,9 @@ def _relation(
     expected = [number for number in store.numbers_since(0) if number not in later]
     if missing := len(np.setdiff1d(np.array(expected, np.int64), numbers)):
         what = f"it lacks {missing:,} documents of change {change:,}"
-        yield Problem(part, name, what, _REPAIR, True)
+        yield Problem(part, name, what, REPAIR, True)
     if extra := _unknown(numbers, change, store):
-        yield Problem(part, name, _unknown_documents(extra), _REPAIR, True)
+        yield Problem(part, name, _unknown_documents(extra), REPAIR, True)
 
 
 def _unknown(numbers: IntVector, change: int, store: DocumentStore) -> int:
@@ -332,7 +334,7 @@ def _unknown_documents(count: int) -> str:
 
 def _backwards(name: str, change: int, latest: int) -> Problem:
     what = f"its last change is {latest:,}, but {name} has change {change:,}: changes were lost"
-    return Problem("record", "documents.sqlite", what, _REPAIR, False)
+    return Problem("record", "documents.sqlite", what, REPAIR, False)
 
 
 def _leftovers(layout: Layout) -> Iterator[str]:

@@ -100,6 +100,35 @@ def test_parts_that_do_not_fit_the_store_are_noticed(example: Path) -> None:
         assert any(told in problem.what for problem in es.verify(example).problems)
 
 
+def test_preferences_and_results_of_the_space_are_looked_at(example: Path) -> None:
+    (example / "preferences.json").write_text("{")
+    (example / "space").mkdir()
+    report = es.verify(example)
+    assert report.checked[:5] == ["contents", "state", "record", "preferences", "space"]
+    (problem,) = report.problems
+    assert problem.part == "preferences"
+    assert str(problem).count("embedsearch repair") == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+@pytest.mark.parametrize("name", ["workspace.json", "preferences.json", "manifest.json"])
+def test_damage_of_a_small_file_says_once_what_to_do(
+    example: Path, name: str, content: str
+) -> None:
+    if name == "preferences.json":
+        (example / name).write_text("{}")
+    (file,) = example.rglob(name)
+    file.write_text(content)
+    said = [str(problem) for problem in es.verify(example).problems]
+    try:
+        with es.open(example) as ws:
+            said += ws.search(ws.documents[next(iter(ws.documents))].text).warnings
+    except es.WorkspaceError as error:
+        said.append(str(error))
+    assert len(said) == 2
+    assert all(each.count("embedsearch repair") == 1 for each in said)
+
+
 def test_what_is_left_over_is_noted(example: Path) -> None:
     (example / "tmp").mkdir()
     (example / "damaged-20260101-000000").mkdir()
