@@ -309,9 +309,11 @@ class DocumentSearch:
         if query.words:
             documents = len(hybrid.latent if hybrid.lexical is None else hybrid.lexical)
             blocks, columns = self.model.space.blocks, self.model.space.terms.columns
-            asked, cosines = instead(query, unknown, added)
-            counts = self._frequencies(asked, hybrid) if cosines else frequencies
-            relevant = relevances(ranking, asked, blocks, counts, documents, columns, cosines)
+            asked, cosines = query, None
+            if added:
+                asked, cosines = instead(query, unknown, added)
+                frequencies = self._frequencies(asked, hybrid)
+            relevant = relevances(ranking, asked, blocks, frequencies, documents, columns, cosines)
             kept = int((relevant >= options.min_relevance).sum())
         numbers, scores = ranking.numbers[:kept], ranking.scores[:kept]
         hits = self._hits(numbers, scores, finder, explainer, relevant)

@@ -19,6 +19,8 @@ NONE = "none"
 # Measured: the English list covers 41 to 44 % of English text, 26 % of titles of papers, 5 % of
 # titles of an encyclopaedia. Of English text the next list, the Slovak, covers up to 25 %.
 LEAST_SHARE, SURE_SHARE = 0.12, 0.25
+# Of fewer distinct words, one or two that a list happens to have would choose the language.
+_FEWEST_WORDS = 6
 _ELIDED = frozenset(chain(*ELIDED.values()))
 SAMPLED_TEXTS = 1_000
 SAMPLED_CHARACTERS = 2_000
@@ -47,14 +49,14 @@ _STEMMED = {
 def detect_language(texts: Iterable[str]) -> str:
     """Return the language that a sample is in, by its stop words or by its other words.
 
-    It is the language whose stop words make up 25 % of the words. If there is none, as in titles
-    and keywords, the distinct words are cut into pieces of 100 characters, each is classified by
-    byte n-grams (langid: Lui and Baldwin 2012), and the language is that of 80 % of the pieces,
-    if it has stop words or stems. Below 200 characters, 12 % of stop words are enough.
-    Otherwise it is "none". Of the first 1,000 texts, 2,000 characters each are read.
+    It is the language whose stop words make up 25 % of the words, if 6 or more differ. If there is
+    none, as in titles and keywords, the distinct words are cut into pieces of 100 characters, each
+    is classified by byte n-grams (langid: Lui and Baldwin 2012), and the language is that of 80 %
+    of the pieces, if it has stop words or stems. Below 200 characters, 12 % of stop words are
+    enough. Otherwise it is "none". Of the first 1,000 texts, 2,000 characters each are read.
     """
     counts = _sample(texts)
-    total = sum(counts.values())
+    total = sum(counts.values()) if len(counts) >= _FEWEST_WORDS else 0
     shares = {
         language: sum(counts[word] for word in resolve_stop_words(language))
         for language in stop_word_languages()

@@ -32,6 +32,11 @@ def test_text_without_stop_words_is_of_no_language(text: str) -> None:
     assert detect_language([]) == "none"
 
 
+@pytest.mark.parametrize("text", ["cat", "cat cat cat", "a cat on the mat", "die", "du cat"])
+def test_a_few_words_are_of_no_language(text: str) -> None:
+    assert detect_language([text] * 3) == "none"
+
+
 KEYWORDS = {
     "english": """boundary layer separation, heat transfer, laminar flow, turbulent wake,
         shock waves, wing design, pressure distribution, hypersonic vehicles, blunt bodies,
