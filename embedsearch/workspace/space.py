@@ -432,7 +432,7 @@ class Space(SpacePoints):
         """Find a path from one point to another, and say what lies on it.
 
         ```python
-        print(ws.space.path("king", "cat"))         # from word to word
+        path = ws.space.path("king", "cat")         # from word to word
         path = ws.space.path("a1", "b2")            # from document to document
         path.steps, path.weakest, path.vectors
         ```
@@ -492,8 +492,7 @@ class Space(SpacePoints):
         """Find the points that have least in common with the others, and say why.
 
         ```python
-        for outlier in ws.space.outliers():
-            print(outlier.id, outlier.p_value, outlier.words)
+        [(each.id, each.p_value, each.words) for each in ws.space.outliers()]
         ws.space.outliers(reference="checked = true", alpha=0.1)  # of the others, which are strange
         ```
 

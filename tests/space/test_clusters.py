@@ -9,7 +9,6 @@ import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from embedsearch._errors import InputError, ParameterError, VectorError
 from embedsearch.space.clusters import (
@@ -21,6 +20,7 @@ from embedsearch.space.clusters import (
     steadiest,
     ward,
 )
+from tests.space.checks import estimator_checks
 
 
 def planted(k: int, n: int = 600, seed: int = 0, spread: float = 0.3) -> tuple[Any, Any]:
@@ -30,7 +30,10 @@ def planted(k: int, n: int = 600, seed: int = 0, spread: float = 0.3) -> tuple[A
     return X.astype(np.float32), labels
 
 
-@parametrize_with_checks([SphericalKMeans(3), WardTree(3), DensityClusters(5)])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    list(estimator_checks(SphericalKMeans(3), WardTree(3), DensityClusters(5))),
+)
 def test_scikit_learn_finds_nothing_wrong(estimator: Any, check: Any) -> None:
     check(estimator)
 

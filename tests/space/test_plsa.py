@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import NMF
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from embedsearch._errors import ParameterError, VectorError
 from embedsearch.space.plsa import PLSA, expectation
+from tests.space.checks import estimator_checks
 
 
 def counts(n: int = 30, size: int = 40, k: int = 3, seed: int = 0) -> Any:
@@ -24,7 +24,7 @@ def counts(n: int = 30, size: int = 40, k: int = 3, seed: int = 0) -> Any:
     return csr_matrix(made)
 
 
-@parametrize_with_checks([PLSA(2, random_state=0)])
+@pytest.mark.parametrize(("estimator", "check"), list(estimator_checks(PLSA(2, random_state=0))))
 def test_scikit_learn_finds_nothing_wrong(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 from sklearn.metrics import adjusted_rand_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from embedsearch._errors import InputError, ParameterError, QueryError, VectorError
 from embedsearch.space.options import TOPIC_METHODS
 from embedsearch.space.topics import TopicModel
+from tests.space.checks import estimator_checks
 
 K, WORDS, SHARED = 4, 15, 10
 SIZES = (60, 50, 40, 30)
@@ -35,7 +35,10 @@ def model() -> TopicModel:
     return TopicModel(K, random_state=0).fit(counts())
 
 
-@parametrize_with_checks([TopicModel(3, random_state=0), TopicModel(2, method="nmf")])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    list(estimator_checks(TopicModel(3, random_state=0), TopicModel(2, method="nmf"))),
+)
 def test_scikit_learn_finds_nothing_wrong(estimator: Any, check: Any) -> None:
     check(estimator)
 
