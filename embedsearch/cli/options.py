@@ -172,6 +172,24 @@ def lean_option(help: str) -> Decorator:  # noqa: A002 - click's name
     return click.option("--lean", type=steps, metavar="STEP", default=0, help=help)
 
 
+USUAL_SPACE = "lsa-100; words for words alone"
+"""The space of points if none is named."""
+
+
+def encoder_option(usual: str) -> Decorator:
+    """Make the option of a space of points; `usual` says which is taken without it."""
+    help = f"Whose space: lsa-100, lsa-300, words, ...  [{usual}]"  # noqa: A001 - click's name
+    return click.option("--encoder", metavar="NAME", help=help)
+
+
+def of_option(help: str, kinds: tuple[str, ...] = facade.POINTS) -> Decorator:  # noqa: A002
+    """Make the option of which kind of points is meant."""
+    kind = click.Choice(kinds)
+    return click.option("--of", type=kind, default=kinds[0], show_default=True, help=help)
+
+
+seed_option = count_option("--seed", default=0, least=0, help="Of the random numbers.")
+
 topn_option = count_option("-k", "--topn", default=10, help="How many to show.")
 
 where_option = click.option(

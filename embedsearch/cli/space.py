@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.options import (
+    encoder_option,
+    of_option,
     on_workspace,
     output_options,
     quiet_option,
@@ -15,7 +17,7 @@ from embedsearch.cli.options import (
 )
 from embedsearch.cli.output import Answer, show
 from embedsearch.cli.questions import question
-from embedsearch.workspace import AXES, POINT_KINDS
+from embedsearch.workspace import AXES, POINT_KINDS, POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +28,6 @@ _DECIMALS = 6
 # The p-value up to which poles are said to agree.
 _SURE = 0.05
 _COLUMNS = ("end", "kind", "name", "score", "title")
-
-encoder_option = click.option(
-    "--encoder",
-    metavar="NAME",
-    help="Whose space: lsa-100, lsa-300, words, ... [of those of LSA, that with most dimensions]",
-)
 
 
 def _check_described(
@@ -53,7 +49,7 @@ def _check_described(
     show_default=True,
     help="What WHAT is; auto takes the first of these that there is.",
 )
-@encoder_option
+@encoder_option("the LSA with the most dimensions")
 @output_options
 def describe(
     ws: Workspace,
@@ -107,13 +103,7 @@ def _check_axis(
 @click.option("--to", metavar="WORDS", help="The other pole.")
 @click.option("--from-where", metavar="CONDITION", help="Documents that are one pole.")
 @click.option("--to-where", metavar="CONDITION", help="Documents that are the other pole.")
-@click.option(
-    "--of",
-    type=click.Choice(["documents", "words"]),
-    default="documents",
-    show_default=True,
-    help="What is placed on the axis, or what has the axes that are looked for.",
-)
+@of_option("What is placed on the axis, or what has the axes that are looked for.", POINTS[:2])
 @where_option
 @click.option(
     "--method",
@@ -124,7 +114,7 @@ def _check_axis(
 )
 @click.option("--refine/--no-refine", default=True, help="Fit the axis again to its ends. [refine]")
 @topn_option
-@encoder_option
+@encoder_option("with poles, the LSA with the most dimensions; else lsa-100, or words for words")
 @quiet_option
 @output_options
 def axis(

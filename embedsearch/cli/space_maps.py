@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedsearch.cli.options import on_workspace, output_options, quiet_option, where_option
+from embedsearch.cli.options import (
+    USUAL_SPACE,
+    encoder_option,
+    on_workspace,
+    output_options,
+    quiet_option,
+    seed_option,
+    where_option,
+)
 from embedsearch.cli.output import Answer, show
-from embedsearch.cli.space import encoder_option
 from embedsearch.workspace import MAP_METHODS, POINTS
 
 if TYPE_CHECKING:
@@ -40,8 +47,8 @@ def _check_placed(new: bool, **options: Any) -> str | None:
 @click.option("--new", is_flag=True, help="Take the last map, and place documents added since.")
 @where_option
 @click.option("--topn", type=click.IntRange(min=1), metavar="N", help="Only the N first words.")
-@encoder_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@encoder_option(USUAL_SPACE)
+@seed_option
 @quiet_option
 @output_options
 def map_(

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.options import (
+    USUAL_SPACE,
     count_option,
+    encoder_option,
+    of_option,
     on_workspace,
     output_options,
     quiet_option,
+    seed_option,
     where_option,
 )
 from embedsearch.cli.output import Answer, show
@@ -21,12 +25,6 @@ if TYPE_CHECKING:
 
 _DECIMALS = 6
 _HIDDEN = frozenset({"name"})
-
-encoder_option = click.option(
-    "--encoder",
-    metavar="NAME",
-    help="Whose space: lsa-100, lsa-300, words, ... [lsa-100 for documents, words for words]",
-)
 
 
 @click.command()
@@ -45,7 +43,7 @@ encoder_option = click.option(
     type=click.Choice(POINTS),
     help="What lies on the path. [words between two words, else documents]",
 )
-@encoder_option
+@encoder_option(USUAL_SPACE)
 @where_option
 @count_option("--steps", default=7, least=2, help="Places, if not from neighbour to neighbour.")
 @count_option("--neighbors", "n_neighbors", default=10, help="Of each point, to step to.")
@@ -100,16 +98,10 @@ def path(
     show_default=True,
     help="A variational autoencoder; mixing neighbours; to compare, a normal distribution, a GAN.",
 )
-@click.option(
-    "--of",
-    type=click.Choice(POINTS),
-    default=POINTS[0],
-    show_default=True,
-    help="What they are like.",
-)
-@encoder_option
+@of_option("What they are like.")
+@encoder_option(USUAL_SPACE)
 @where_option
-@count_option("--seed", default=0, least=0, help="For the same ones on every run.")
+@seed_option
 @count_option("-k", "--topn", default=10, help="How many words of each to show.")
 @quiet_option
 @output_options

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedsearch.cli.options import (
+    of_option,
     on_workspace,
     output_options,
     quiet_option,
@@ -35,13 +36,7 @@ def _check(
 
 @click.command()
 @on_workspace(check=_check)
-@click.option(
-    "--of",
-    type=click.Choice(["documents", "words", "vectors"]),
-    default="documents",
-    show_default=True,
-    help="Whose outliers.",
-)
+@of_option("Whose outliers.")
 @where_option
 @click.option(
     "--reference",

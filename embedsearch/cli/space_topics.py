@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedsearch.cli.options import (
+    USUAL_SPACE,
     count_option,
+    encoder_option,
+    of_option,
     on_workspace,
     output_options,
     quiet_option,
+    seed_option,
     where_option,
 )
 from embedsearch.cli.output import Answer, show
-from embedsearch.workspace import CLUSTER_METHODS, POINTS, TOPIC_METHODS
+from embedsearch.workspace import CLUSTER_METHODS, TOPIC_METHODS
 
 if TYPE_CHECKING:
     from embedsearch._progress import Progress
@@ -30,17 +34,7 @@ number_option = click.option(
     type=click.IntRange(1, _MOST),
     help="How many. [the number that halves of the documents agree on best]",
 )
-encoder_option = click.option(
-    "--encoder", metavar="NAME", help="Whose space: lsa-100, lsa-300, words, ... [lsa-100]"
-)
 words_option = count_option("-k", "--topn", default=10, help="How many words of each.")
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Of the random numbers; another one gives nearly the same.",
-)
 members_option = click.option(
     "--members", is_flag=True, help="List where each document belongs, not the topics."
 )
@@ -74,7 +68,7 @@ def _check_topics(kept: bool, members: bool, over: str | None, **others: Any) ->
 @click.option("--keep", is_flag=True, help="Keep them in the workspace.")
 @click.option("--kept", is_flag=True, help="Take those, and place later documents in them.")
 @words_option
-@encoder_option
+@encoder_option(USUAL_SPACE)
 @seed_option
 @quiet_option
 @output_options
@@ -146,13 +140,7 @@ def topics(
 @click.command()
 @on_workspace()
 @number_option
-@click.option(
-    "--of",
-    type=click.Choice(POINTS),
-    default=POINTS[0],
-    show_default=True,
-    help="What is clustered; of words, the 10,000 most frequent.",
-)
+@of_option("What is clustered; of words, the 10,000 most frequent.")
 @click.option(
     "--method",
     type=click.Choice(CLUSTER_METHODS),
@@ -163,7 +151,7 @@ def topics(
 @where_option
 @members_option
 @words_option
-@encoder_option
+@encoder_option(USUAL_SPACE)
 @seed_option
 @output_options
 def clusters(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ _SAME_LENGTH = 1e-3
 _BLOCK = 1_024
 
 
-class Generator(SpaceEstimator):
+class Generator(SpaceEstimator, ABC):
     """What makes up vectors like those it was fitted to.
 
     Attributes:
@@ -53,8 +54,9 @@ class Generator(SpaceEstimator):
         drawn = self._draw(n, rng)
         return unit_rows(drawn) * np.float32(self.length_) if self.length_ else drawn
 
+    @abstractmethod
     def _draw(self, n: int, rng: np.random.Generator) -> FloatMatrix:
-        raise NotImplementedError
+        """Return n made-up vectors, whatever their length."""
 
     def _keep_length(self, X: FloatMatrix) -> None:
         lengths = row_norms(X)
